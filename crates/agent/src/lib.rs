@@ -1,0 +1,1 @@
+//! The turn's loop inside the jail: prompt, model answer, next proposal.

@@ -1,0 +1,1 @@
+//! Model servers: OpenAI-compatible ones, and the rehearsal model.

@@ -1,0 +1,1 @@
+//! Judges every proposal before it happens; the only maker of permits.

@@ -1,0 +1,1 @@
+//! A process with exactly these grants, and its end.

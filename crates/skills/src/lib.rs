@@ -1,0 +1,1 @@
+//! What agents can do, a file each.

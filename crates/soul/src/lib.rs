@@ -1,0 +1,1 @@
+//! SOUL.md to Charter: parse, compile to grants and policies; HEARTBEAT.md.

@@ -1,0 +1,1 @@
+//! Drives one turn: sessions, approvals, recovery, kill.

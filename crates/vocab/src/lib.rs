@@ -1,0 +1,31 @@
+//! The words that every room shares.
+//!
+//! Proposals, verdicts, outcomes, labels, people, wire frames and limits: plain values that carry no
+//! behaviour beyond their own invariants. This room opens no file and no socket, knows no policy and
+//! depends on no other room.
+
+pub mod action;
+pub mod ambient;
+pub mod digest;
+pub mod frame;
+pub mod ids;
+pub mod label;
+pub mod limits;
+pub mod outcome;
+pub mod people;
+pub mod proposal;
+pub mod spec;
+pub mod transcript;
+pub mod verdict;
+
+pub use action::{Action, Resource, Verb};
+pub use ambient::{Ambient, Timestamp};
+pub use digest::Digest;
+pub use ids::{AgentName, ApprovalId, IdError, PersonId, ProposalId, SessionId, TurnId};
+pub use label::{Labels, Level};
+pub use outcome::{Body, Outcome, Status};
+pub use people::{Group, Person, Rights};
+pub use proposal::{Intent, Proposal};
+pub use spec::{Effect, SkillSpec};
+pub use transcript::{Answer, ChatMessage, Entry, Role, ToolCall};
+pub use verdict::{Decision, Layer, Reason, Verdict};

@@ -1,0 +1,56 @@
+//! People and groups, as the organisation's settings name them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Labels, PersonId};
+
+/// A person who may ask agents for something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Person {
+    /// Who it is.
+    pub id: PersonId,
+    /// The operating-system user who is this person on the local socket.
+    #[serde(default)]
+    pub os_user: Option<String>,
+    /// The groups whose rights this person has.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// What data this person may see.
+    #[serde(default)]
+    pub clearance: Labels,
+    /// May stop and resume agents, and read the record.
+    #[serde(default)]
+    pub administrator: bool,
+}
+
+/// A group and the rights that its members have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Group {
+    /// The name that people's `groups` refer to.
+    pub name: String,
+    /// What its members have a right to.
+    #[serde(flatten)]
+    pub rights: Rights,
+}
+
+/// What somebody has a right to; nothing that is not named. `"*"` names all of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Rights {
+    /// Agents that they may ask, with the workspace of each.
+    pub agents: Vec<String>,
+    /// Folders or files that they may read, as absolute paths.
+    pub read: Vec<String>,
+    /// Folders or files that they may write, as absolute paths.
+    pub write: Vec<String>,
+    /// Hosts whose pages they may fetch.
+    pub hosts: Vec<String>,
+    /// Channels that they may post to.
+    pub channels: Vec<String>,
+    /// Models that they may use.
+    pub models: Vec<String>,
+    /// Agents whose held actions they may approve or deny.
+    pub approve: Vec<String>,
+}

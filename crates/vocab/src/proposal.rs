@@ -1,0 +1,50 @@
+//! What an agent wants to do. A proposal is a wish: nothing in it has been checked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentName, ChatMessage, ProposalId, SessionId, TurnId};
+
+/// What an agent process asks for, as it crosses the socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "intent", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Intent {
+    /// Ask the agent's model. The gateway puts the system message and the tools in itself, so that no
+    /// agent and no full context window can drop a rule.
+    ModelCall {
+        /// The conversation, oldest first.
+        messages: Vec<ChatMessage>,
+        /// How many older messages did not fit and were left out.
+        dropped: u32,
+    },
+    /// Call a skill.
+    SkillCall {
+        /// The model's own name for the call.
+        call_id: String,
+        /// The skill, as the model named it.
+        skill: String,
+        /// The arguments, as the model wrote them.
+        arguments: String,
+    },
+    /// Answer the person.
+    Reply {
+        /// The words.
+        text: String,
+    },
+}
+
+/// An intent with its place in a turn, given by the gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// Which proposal.
+    pub id: ProposalId,
+    /// Whose.
+    pub agent: AgentName,
+    /// In which conversation.
+    pub session: SessionId,
+    /// In which turn.
+    pub turn: TurnId,
+    /// The how-manieth of its turn, from 1.
+    pub ordinal: u32,
+    /// What is wanted.
+    pub intent: Intent,
+}
