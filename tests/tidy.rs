@@ -1,0 +1,100 @@
+//! The house rules that neither rustc nor clippy holds: sizes, arrows between the rooms, and documents.
+//!
+//! Each rule is a function from text to findings, so that each can be shown a sample that breaks it: a
+//! check that cannot fail does not exist here. The tests in this file put the rules to the whole tree.
+
+#[path = "tidy/arrows.rs"]
+mod arrows;
+#[path = "tidy/documents.rs"]
+mod documents;
+#[path = "tidy/source.rs"]
+mod source;
+#[path = "tidy/style.rs"]
+mod style;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use source::Source;
+
+/// The repository's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// Fails with every finding at once.
+fn none(findings: Vec<String>) {
+    assert!(findings.is_empty(), "{} finding(s):\n  {}", findings.len(), findings.join("\n  "));
+}
+
+/// One rule over every Rust file of the tree.
+fn over_the_tree(rule: fn(&Source) -> Vec<String>) {
+    none(source::tree(&root()).iter().flat_map(rule).collect());
+}
+
+#[test]
+fn the_tree_is_really_read() {
+    let tree = source::tree(&root());
+    for path in ["tests/tidy.rs", "crates/vocab/src/frame.rs"] {
+        assert!(tree.iter().any(|file| file.path == path), "`{path}` was not read");
+    }
+}
+
+#[test]
+fn files_are_short() {
+    let tree = source::tree(&root());
+    let long = tree.iter().filter(|file| file.lines() > style::FILE_AIM).count();
+    // Straight to the stream: the harness swallows what a passing test prints.
+    writeln!(std::io::stderr(), "tidy: {long} of {} files are above {} lines", tree.len(), style::FILE_AIM)
+        .unwrap();
+    none(tree.iter().flat_map(style::file_length).collect());
+}
+
+#[test]
+fn functions_are_short() {
+    over_the_tree(style::function_length);
+}
+
+#[test]
+fn files_open_with_what_they_are_for() {
+    over_the_tree(style::opening);
+}
+
+#[test]
+fn lints_are_expected_with_a_reason_never_allowed() {
+    over_the_tree(style::lint_attributes);
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    over_the_tree(style::unfinished);
+}
+
+#[test]
+fn no_result_is_swallowed() {
+    over_the_tree(style::swallowed);
+}
+
+#[test]
+fn every_channel_has_a_bound() {
+    over_the_tree(style::unbounded);
+}
+
+#[test]
+fn arrows_point_one_way() {
+    let manifests = arrows::manifests(&root());
+    assert!(manifests.len() > 5, "the crates were not read");
+    none(manifests.iter().flat_map(arrows::check).collect());
+}
+
+#[test]
+fn decisions_are_numbered() {
+    none(documents::decisions(&documents::adr(&root())));
+}
+
+#[test]
+fn guarantees_name_tests_that_exist() {
+    let root = root();
+    let Some(text) = documents::guarantees(&root) else { return };
+    none(documents::guarantee_lines(&text, &|path| std::fs::read_to_string(root.join(path)).ok()));
+}

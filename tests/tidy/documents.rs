@@ -1,0 +1,131 @@
+//! The rules about documents: decisions are numbered, and a guarantee names a test that exists.
+//!
+//! A line of `docs/guarantees.md` is `` | G1 | sentence | `path/to/file.rs::function` | ``; several tests
+//! stand in one cell, each in backticks.
+
+use std::path::Path;
+
+use super::source::{Source, is_test_attribute};
+
+/// The names and first lines of the files in `docs/adr/`, in order.
+pub fn adr(root: &Path) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = std::fs::read_dir(root.join("docs/adr"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let first = std::fs::read_to_string(&path).unwrap().lines().next().unwrap_or_default().to_owned();
+            (path.file_name().unwrap().to_string_lossy().into_owned(), first)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// Decision `n` is `000n-its-name.md` and opens with `# n. `; no number is missing or given twice.
+pub fn decisions(files: &[(String, String)]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (number, (name, first)) in (1..).zip(files) {
+        let slug = name.strip_prefix(&format!("{number:04}-")).and_then(|rest| rest.strip_suffix(".md"));
+        if !slug
+            .is_some_and(|slug| slug.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-'))
+        {
+            findings.push(format!("docs/adr/{name}: expected `{number:04}-its-name.md`"));
+        }
+        if !first.starts_with(&format!("# {number}. ")) {
+            findings.push(format!("docs/adr/{name}: opens with `{first}`, not with `# {number}. `"));
+        }
+    }
+    if files.is_empty() { vec!["docs/adr: no decisions".into()] } else { findings }
+}
+
+/// The text of `docs/guarantees.md`, when there is one.
+pub fn guarantees(root: &Path) -> Option<String> {
+    let path = root.join("docs/guarantees.md");
+    path.exists().then(|| std::fs::read_to_string(path).unwrap())
+}
+
+/// `read` gives a file's text by its path from the root.
+pub fn guarantee_lines(text: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().filter(|line| is_guarantee(line)).collect();
+    if lines.is_empty() {
+        return vec!["docs/guarantees.md: no line opens with `| G1 |`".into()];
+    }
+    let mut findings = Vec::new();
+    for line in lines {
+        let tests: Vec<&str> =
+            line.split('`').skip(1).step_by(2).filter(|part| part.contains(".rs::")).collect();
+        if tests.is_empty() {
+            findings.push(format!("docs/guarantees.md: names no test: {line}"));
+        }
+        let wrong = tests.into_iter().filter_map(|test| missing(test, read));
+        findings.extend(wrong.map(|why| format!("docs/guarantees.md: {why}")));
+    }
+    findings
+}
+
+fn is_guarantee(line: &str) -> bool {
+    let first = line.trim().strip_prefix('|').and_then(|rest| rest.split('|').next()).unwrap_or_default();
+    first
+        .trim()
+        .strip_prefix('G')
+        .is_some_and(|number| number.starts_with(|digit: char| digit.is_ascii_digit()))
+}
+
+/// Why `path.rs::function` is no test that runs.
+fn missing(test: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let (path, function) = test.split_once("::")?;
+    let Some(text) = read(path) else { return Some(format!("`{path}` does not exist")) };
+    let function = function.rsplit("::").next().unwrap_or(function);
+    let file = Source::new(path, &text);
+    let mut is_test = false;
+    for (_, inside) in file.attributes() {
+        let words: Vec<&str> = file.tokens[inside.clone()].iter().map(|token| token.text.as_str()).collect();
+        let item = &file.tokens[inside.end..=file.item_end(inside.end + 1)];
+        let names = |pair: &[super::source::Token]| pair[0].text == "fn" && pair[1].text == function;
+        // The first function behind the attribute is the one that it stands on.
+        let first = item.windows(2).find(|pair| pair[0].text == "fn");
+        if !first.is_some_and(names) {
+            continue;
+        }
+        if words.contains(&"ignore") {
+            return Some(format!("`{test}` is ignored"));
+        }
+        is_test |= is_test_attribute(&words) && words.first() != Some(&"cfg");
+    }
+    if is_test { None } else { Some(format!("`{test}` is no test")) }
+}
+
+#[test]
+fn wrong_numbers_are_found() {
+    let file = |name: &str, first: &str| (name.to_owned(), first.to_owned());
+    let one = file("0001-a.md", "# 1. A");
+    assert_eq!(decisions(&[one.clone(), file("0002-b-c.md", "# 2. B")]), [""; 0]);
+    for bad in [
+        vec![],
+        vec![one.clone(), file("0003-b.md", "# 2. B")],
+        vec![one.clone(), file("0002-b.md", "# 3. B")],
+        vec![one.clone(), file("0002-b_c.md", "# 2. B")],
+    ] {
+        assert_eq!(decisions(&bad).len(), 1, "{bad:?}");
+    }
+    assert_eq!(decisions(&[one, file("0001-b.md", "# 1. B")]).len(), 2);
+}
+
+#[test]
+fn guarantees_without_a_running_test_are_found() {
+    let code = "fn plain() {}\n#[test]\nfn real() {}\nproptest! { #[test] fn inner(x in 0..1) {} }\n\
+                #[test]\n#[ignore]\nfn asleep() {}\n#[cfg(test)] mod m { fn within() {} }\n\
+                #[tokio::test]\nasync fn waits() {}";
+    let read = |path: &str| (path == "a/b.rs").then(|| code.to_owned());
+    let check = |cell: &str| guarantee_lines(&format!("| - | - | - |\n| G1 | Holds. | {cell} |"), &read);
+    for good in ["`a/b.rs::real`", "`a/b.rs::inner`", "`a/b.rs::waits`", "`a/b.rs::real`, `a/b.rs::m::waits`"]
+    {
+        assert_eq!(check(good), [""; 0], "{good}");
+    }
+    for bad in ["plain", "asleep", "within", "gone"] {
+        assert_eq!(check(&format!("`a/b.rs::{bad}`")).len(), 1, "{bad}");
+    }
+    assert_eq!(check("`a/gone.rs::real`").len(), 1);
+    assert_eq!(check("none yet").len(), 1);
+    assert_eq!(guarantee_lines("| guarantee | test |", &read).len(), 1);
+}
