@@ -1,7 +1,7 @@
 //! The rules about documents: decisions are numbered, and a guarantee names a test that exists.
 //!
 //! A line of `docs/guarantees.md` is `` | G1 | sentence | `path/to/file.rs::function` | ``; several tests
-//! stand in one cell, each in backticks.
+//! stand in one cell, each in backticks. The function is a `#[test]`, or listed in its file's `CHECKS`.
 
 use std::path::Path;
 
@@ -24,18 +24,30 @@ pub fn adr(root: &Path) -> Vec<(String, String)> {
 /// Decision `n` is `000n-its-name.md` and opens with `# n. `; no number is missing or given twice.
 pub fn decisions(files: &[(String, String)]) -> Vec<String> {
     let mut findings = Vec::new();
-    for (number, (name, first)) in (1..).zip(files) {
-        let slug = name.strip_prefix(&format!("{number:04}-")).and_then(|rest| rest.strip_suffix(".md"));
-        if !slug
-            .is_some_and(|slug| slug.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-'))
-        {
-            findings.push(format!("docs/adr/{name}: expected `{number:04}-its-name.md`"));
-        }
+    let mut numbers = Vec::new();
+    for (name, first) in files {
+        let Some(number) = decision_number(name) else {
+            findings.push(format!("docs/adr/{name}: expected a name like `0001-its-name.md`"));
+            continue;
+        };
+        numbers.push(number);
         if !first.starts_with(&format!("# {number}. ")) {
             findings.push(format!("docs/adr/{name}: opens with `{first}`, not with `# {number}. `"));
         }
     }
-    if files.is_empty() { vec!["docs/adr: no decisions".into()] } else { findings }
+    for number in 1..=numbers.iter().copied().max().unwrap_or(1) {
+        let count = numbers.iter().filter(|given| **given == number).count();
+        if count != 1 {
+            findings.push(format!("docs/adr: number {number} is given {count} times"));
+        }
+    }
+    findings
+}
+
+fn decision_number(name: &str) -> Option<u32> {
+    let (digits, slug) = name.strip_suffix(".md")?.split_once('-')?;
+    let plain = slug.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+    (digits.len() == 4 && plain && !slug.is_empty()).then(|| digits.parse().ok()).flatten()
 }
 
 /// The text of `docs/guarantees.md`, when there is one.
@@ -92,7 +104,17 @@ fn missing(test: &str, read: &dyn Fn(&str) -> Option<String>) -> Option<String> 
         }
         is_test |= is_test_attribute(&words) && words.first() != Some(&"cfg");
     }
-    if is_test { None } else { Some(format!("`{test}` is no test")) }
+    if is_test || checked_by_a_main(&file, function) { None } else { Some(format!("`{test}` is no test")) }
+}
+
+/// A test binary with a main of its own lists what it runs in a constant named `CHECKS`.
+fn checked_by_a_main(file: &Source, function: &str) -> bool {
+    let listed = |index: usize| {
+        let list = &file.tokens[index..=file.item_end(index)];
+        file.reads(index, &["const", "CHECKS"]) && list.iter().any(|token| token.text == function)
+    };
+    let exists = (0..file.tokens.len()).any(|index| file.reads(index, &["fn", function]));
+    exists && (0..file.tokens.len()).any(listed)
 }
 
 #[test]
@@ -102,27 +124,34 @@ fn wrong_numbers_are_found() {
     assert_eq!(decisions(&[one.clone(), file("0002-b-c.md", "# 2. B")]), [""; 0]);
     for bad in [
         vec![],
-        vec![one.clone(), file("0003-b.md", "# 2. B")],
+        vec![one.clone(), file("0003-b.md", "# 3. B")],
         vec![one.clone(), file("0002-b.md", "# 3. B")],
         vec![one.clone(), file("0002-b_c.md", "# 2. B")],
+        vec![one.clone(), file("2-b.md", "# 2. B")],
+        vec![one.clone(), file("0001-b.md", "# 1. B")],
     ] {
         assert_eq!(decisions(&bad).len(), 1, "{bad:?}");
     }
-    assert_eq!(decisions(&[one, file("0001-b.md", "# 1. B")]).len(), 2);
 }
 
 #[test]
 fn guarantees_without_a_running_test_are_found() {
     let code = "fn plain() {}\n#[test]\nfn real() {}\nproptest! { #[test] fn inner(x in 0..1) {} }\n\
                 #[test]\n#[ignore]\nfn asleep() {}\n#[cfg(test)] mod m { fn within() {} }\n\
-                #[tokio::test]\nasync fn waits() {}";
+                #[tokio::test]\nasync fn waits() {}\n\
+                const CHECKS: &[Check] = &[(\"a\", listed), (\"b\", elsewhere)];\nfn listed() {}";
     let read = |path: &str| (path == "a/b.rs").then(|| code.to_owned());
     let check = |cell: &str| guarantee_lines(&format!("| - | - | - |\n| G1 | Holds. | {cell} |"), &read);
-    for good in ["`a/b.rs::real`", "`a/b.rs::inner`", "`a/b.rs::waits`", "`a/b.rs::real`, `a/b.rs::m::waits`"]
-    {
+    for good in [
+        "`a/b.rs::real`",
+        "`a/b.rs::inner`",
+        "`a/b.rs::waits`",
+        "`a/b.rs::real`, `a/b.rs::m::waits`",
+        "`a/b.rs::listed`",
+    ] {
         assert_eq!(check(good), [""; 0], "{good}");
     }
-    for bad in ["plain", "asleep", "within", "gone"] {
+    for bad in ["plain", "asleep", "within", "gone", "elsewhere"] {
         assert_eq!(check(&format!("`a/b.rs::{bad}`")).len(), 1, "{bad}");
     }
     assert_eq!(check("`a/gone.rs::real`").len(), 1);
