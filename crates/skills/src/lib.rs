@@ -1,1 +1,108 @@
-//! What agents can do, a file each.
+//! What agents can do, a file each: read and write files, fetch a page, post a message.
+//!
+//! A [`monitor::Permit`] comes in and is consumed; an [`vocab::Outcome`] goes out. Every effect is
+//! private to this room, so nothing happens without a permit. Files and pages are handled by jailed
+//! workers ([`work`] is what runs in the jail); the gateway itself fetches, since a worker has no network,
+//! and keeps the boards, since they are the home's.
+//!
+//! This room decides nothing: which path, host or channel is allowed was judged before. It makes sure
+//! that what happens is what was judged, and that a failure is one sentence.
+
+mod bench;
+mod browser;
+mod file_reader;
+mod file_writer;
+mod message;
+mod plain;
+mod specs;
+mod told;
+mod wire;
+mod worker;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use monitor::{Granted, Permit, Refused};
+use sandbox::Program;
+use vocab::{Body, Outcome, Status, Timestamp, Verb};
+
+pub use bench::{Bench, CALL_WAIT, MAX_DEATHS, Seat};
+pub use browser::{Addresses, Resolve};
+pub use specs::specs;
+pub use worker::{WorkError, work};
+
+use crate::told::Failure;
+
+/// What the skills need to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What runs in a worker's jail: a program that calls [`sandbox::inside::enter`], then [`work`].
+    pub program: Program,
+    /// The folder of the boards. It is made when the first post comes.
+    pub board_dir: PathBuf,
+    /// Hosts whose addresses need not be public, by the administrator's word. A host that was granted as
+    /// an address or as `localhost` is such a host already.
+    pub private_hosts: BTreeSet<String>,
+}
+
+/// The skills of a gateway.
+pub struct Skills {
+    program: Program,
+    board_dir: PathBuf,
+    private_hosts: BTreeSet<String>,
+    resolver: Arc<dyn Resolve>,
+    fetch_wait: Duration,
+    posting: tokio::sync::Mutex<()>,
+}
+
+impl Skills {
+    /// Skills that look hosts up with the machine's resolver.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self::with_resolver(config, Arc::new(browser::System))
+    }
+
+    /// Skills that look hosts up with `resolver`.
+    #[must_use]
+    pub fn with_resolver(config: Config, resolver: Arc<dyn Resolve>) -> Self {
+        Self {
+            program: config.program,
+            board_dir: config.board_dir,
+            private_hosts: config.private_hosts,
+            resolver,
+            fetch_wait: browser::FETCH_WAIT,
+            posting: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Does what `permit` allows, in the jailed workers of `bench` where there are files or pages. What comes
+    /// back carries the labels that the permit names, a failure's sentence too.
+    ///
+    /// # Errors
+    /// When the permit can no longer be redeemed; then nothing has happened. A failure of the effect
+    /// itself is an outcome.
+    pub async fn perform(
+        &self,
+        permit: Permit,
+        bench: &mut Bench,
+        now: Timestamp,
+    ) -> Result<Outcome, Refused> {
+        let Granted { proposal, action, bounds, labels, .. } = permit.redeem(now)?;
+        let told = match action.verb {
+            Verb::FileRead => file_reader::read(self, bench, &action, &bounds).await,
+            Verb::FileWrite => file_writer::write(self, bench, &action, &bounds).await,
+            Verb::WebGet => browser::get(self, bench, &action, &bounds).await,
+            Verb::MessagePost => {
+                message::post(&self.board_dir, &self.posting, bench.seat(), &action, now).await
+            }
+            Verb::ModelCall | Verb::Reply | Verb::SkillCall => Err(Failure::misfit(&action)),
+        };
+        let (status, text) = match told {
+            Ok(text) => (Status::Done, text),
+            Err(failure) => (Status::Failed, failure.into_text()),
+        };
+        Ok(Outcome { proposal, status, labels, body: Body::Text { text } })
+    }
+}

@@ -1,0 +1,260 @@
+//! The bench: the jailed workers of one agent's turn, started when first needed and used again.
+//!
+//! There are two kinds. One has the agent's granted paths and never sees a byte from the network; the
+//! other turns web pages into text and has no paths at all, so that a page that breaks its converter
+//! finds nothing. A worker that dies, is late or breaks the form is ended, and the next call gets a
+//! fresh one, a bounded number of times.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sandbox::{Child, Jail, Program, Roster, SpawnError};
+use soul::Charter;
+use vocab::frame::FrameError;
+use vocab::{AgentName, PersonId};
+
+use crate::told::Failure;
+use crate::wire::{FromWorker, ToWorker};
+
+/// How long a worker may take over one request.
+pub const CALL_WAIT: Duration = Duration::from_secs(30);
+
+/// How many workers may end badly in one turn before none is started any more.
+pub const MAX_DEATHS: u32 = 8;
+
+/// For whom and with which grants the workers of a bench run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seat {
+    /// The owner under which the roster counts and kills the workers.
+    pub owner: String,
+    /// The agent.
+    pub agent: AgentName,
+    /// The person who asked it.
+    pub asker: PersonId,
+    /// Folders and files that it may read, absolute.
+    pub read: Vec<PathBuf>,
+    /// Folders and files that it may write, absolute.
+    pub write: Vec<PathBuf>,
+    /// The largest file that it may write, in bytes.
+    pub file_bytes: u64,
+    /// Memory of each worker, in bytes.
+    pub memory_bytes: u64,
+    /// Whether a worker may run without a layer that the machine lacks.
+    pub reduced: bool,
+}
+
+impl Seat {
+    /// The seat of `charter`'s agent when `asker` has asked it. `owner` is the roster's name for the agent.
+    #[must_use]
+    pub fn of(charter: &Charter, asker: PersonId, owner: &str, reduced: bool) -> Self {
+        let of = |skill: &'static str| {
+            charter.skills.iter().filter(move |grant| grant.available && grant.skill == skill)
+        };
+        let paths = |skill| of(skill).flat_map(|grant| grant.paths.iter().cloned()).collect();
+        Self {
+            owner: owner.to_owned(),
+            agent: charter.name.clone(),
+            asker,
+            read: paths("file-reader"),
+            write: paths("file-writer"),
+            file_bytes: of("file-writer").map(|grant| grant.max_bytes).max().unwrap_or_default(),
+            memory_bytes: charter.limits.memory,
+            reduced,
+        }
+    }
+}
+
+/// Which worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Desk {
+    /// The one with the granted paths.
+    Files,
+    /// The one that turns pages into text.
+    Pages,
+}
+
+/// A granted path and which file or folder it was when the jail was built: a file that was replaced
+/// since is another one to the kernel.
+type Granted = (PathBuf, u64, u64);
+
+/// A worker, and the jail that it runs in.
+#[derive(Debug)]
+struct Worker {
+    child: Child,
+    jail: Jail,
+    granted: Vec<Granted>,
+}
+
+/// The jailed workers of one agent's turn. Dropping it ends them.
+#[derive(Debug)]
+pub struct Bench {
+    roster: Roster,
+    seat: Seat,
+    files: Option<Worker>,
+    pages: Option<Worker>,
+    deaths: u32,
+}
+
+/// Why a worker gave no answer.
+#[derive(Debug, thiserror::Error)]
+enum BenchError {
+    #[error("the skill's process cannot be started: {0}")]
+    Spawn(#[from] SpawnError),
+    #[error("the skill's process ended before it answered, so it is not known whether the action happened")]
+    Ended,
+    #[error("the skill's process did not answer as it should and was ended: {0}")]
+    Frame(#[from] FrameError),
+    #[error("the skill's process did not answer within {} s and was ended", CALL_WAIT.as_secs())]
+    Late,
+    #[error("the skill's process ended badly {MAX_DEATHS} times in this turn, so no other is started")]
+    Spent,
+}
+
+impl Bench {
+    /// A bench without workers.
+    #[must_use]
+    pub const fn new(roster: Roster, seat: Seat) -> Self {
+        Self { roster, seat, files: None, pages: None, deaths: 0 }
+    }
+
+    /// For whom it is.
+    #[must_use]
+    pub const fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    /// The process numbers of the workers that are running.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        self.files.iter().chain(&self.pages).map(|worker| worker.child.pid()).collect()
+    }
+
+    /// Asks a worker and waits for its answer. A worker that does not succeed in that is gone afterwards;
+    /// so is one whose answer is no longer awaited.
+    pub(crate) async fn ask(
+        &mut self,
+        program: &Program,
+        desk: Desk,
+        request: &ToWorker,
+    ) -> Result<FromWorker, Failure> {
+        match self.try_ask(program, desk, request).await {
+            Ok(FromWorker::Failed { why }) => Err(Failure::new(why)),
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(Failure::new(error)),
+        }
+    }
+
+    async fn try_ask(
+        &mut self,
+        program: &Program,
+        desk: Desk,
+        request: &ToWorker,
+    ) -> Result<FromWorker, BenchError> {
+        if self.deaths >= MAX_DEATHS {
+            return Err(BenchError::Spent);
+        }
+        let mut worker = self.worker(program, desk).await?;
+        self.deaths = self.deaths.saturating_add(1);
+        let answer = tokio::time::timeout(CALL_WAIT, exchange(&mut worker.child, request))
+            .await
+            .map_err(|_| BenchError::Late)??
+            .ok_or(BenchError::Ended)?;
+        self.deaths = self.deaths.saturating_sub(1);
+        *self.slot(desk) = Some(worker);
+        Ok(answer)
+    }
+
+    const fn slot(&mut self, desk: Desk) -> &mut Option<Worker> {
+        match desk {
+            Desk::Files => &mut self.files,
+            Desk::Pages => &mut self.pages,
+        }
+    }
+
+    /// The worker at `desk`, taken from its place; a fresh one when there is none or its jail no longer fits.
+    async fn worker(&mut self, program: &Program, desk: Desk) -> Result<Worker, SpawnError> {
+        let (jail, granted) = self.jail(desk);
+        let fits = |worker: &Worker| worker.jail == jail && worker.granted == granted;
+        match self.slot(desk).take().filter(fits) {
+            Some(worker) => Ok(worker),
+            None => {
+                let child = self.roster.spawn(&self.seat.owner, program, &jail).await?;
+                Ok(Worker { child, jail, granted })
+            }
+        }
+    }
+
+    /// The jail for `desk` as the granted paths are now, and what they are.
+    fn jail(&self, desk: Desk) -> (Jail, Vec<Granted>) {
+        let mut jail =
+            Jail { memory_bytes: self.seat.memory_bytes, reduced: self.seat.reduced, ..Jail::default() };
+        if desk == Desk::Pages {
+            return (jail, Vec::new());
+        }
+        let read: Vec<Granted> = self.seat.read.iter().filter_map(|path| present(path)).collect();
+        let write: Vec<Granted> = self.seat.write.iter().filter_map(|path| writable(path)).collect();
+        let paths = |granted: &[Granted]| granted.iter().map(|(path, ..)| path.clone()).collect();
+        (jail.read, jail.write) = (paths(&read), paths(&write));
+        jail.file_bytes = jail.file_bytes.max(self.seat.file_bytes);
+        (jail, [read, write].concat())
+    }
+}
+
+async fn exchange(child: &mut Child, request: &ToWorker) -> Result<Option<FromWorker>, FrameError> {
+    child.send(request).await?;
+    child.recv().await
+}
+
+/// A folder or regular file that is there. What is not there cannot be named to the kernel; the worker
+/// says that it is missing. What is reached through a link is left out as well: the worker would not open it.
+fn present(path: &Path) -> Option<Granted> {
+    let real = std::fs::canonicalize(path).ok()?;
+    let seen = std::fs::symlink_metadata(path).ok().filter(|_| real == path)?;
+    (seen.is_dir() || seen.is_file()).then(|| (path.to_owned(), seen.dev(), seen.ino()))
+}
+
+/// What a worker needs to write at `path`: the folder, or the folder of a file, since a file is replaced by
+/// a new one beside it. The worker itself still keeps to the file.
+fn writable(path: &Path) -> Option<Granted> {
+    match std::fs::symlink_metadata(path) {
+        Ok(seen) if seen.is_dir() => present(path),
+        _ => present(path.parent()?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bench(read: &[PathBuf], write: &[PathBuf]) -> Bench {
+        let seat = Seat {
+            owner: "echo".into(),
+            agent: AgentName::new("echo").unwrap(),
+            asker: PersonId::new("anna").unwrap(),
+            read: read.to_vec(),
+            write: write.to_vec(),
+            file_bytes: 1,
+            memory_bytes: 64 * 1024 * 1024,
+            reduced: false,
+        };
+        Bench::new(Roster::new().unwrap(), seat)
+    }
+
+    #[test]
+    fn the_jail_has_the_granted_paths_that_are_there_and_pages_have_none() {
+        let home = tempfile::tempdir_in(std::fs::canonicalize(std::env::temp_dir()).unwrap()).unwrap();
+        let (folder, file) = (home.path().join("folder"), home.path().join("folder/file"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(&file, "x").unwrap();
+        let link = home.path().join("link");
+        std::os::unix::fs::symlink("/etc", &link).unwrap();
+        let bench = bench(&[folder.clone(), home.path().join("missing"), link], std::slice::from_ref(&file));
+        let (jail, before) = bench.jail(Desk::Files);
+        assert_eq!((&jail.read, &jail.write), (&vec![folder.clone()], &vec![folder.clone()]));
+        assert!(bench.jail(Desk::Pages).0.read.is_empty() && bench.jail(Desk::Pages).0.write.is_empty());
+        std::fs::rename(&folder, home.path().join("away")).unwrap();
+        std::fs::create_dir(&folder).unwrap();
+        assert_ne!(bench.jail(Desk::Files).1, before, "another folder of that name is another grant");
+    }
+}

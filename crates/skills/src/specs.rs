@@ -1,0 +1,188 @@
+//! What each skill declares: its schema, which way data moves, and which argument names its target.
+
+use serde_json::{Value, json};
+use vocab::limits::{MAX_ARGUMENT_BYTES, MAX_RESULT_BYTES};
+use vocab::spec::TargetKind;
+use vocab::{Effect, SkillSpec, Verb};
+
+/// The longest path, in characters (Linux's `PATH_MAX`).
+const MAX_PATH_CHARS: usize = 4096;
+
+/// The longest address of a page, in characters.
+const MAX_URL_CHARS: usize = 2048;
+
+/// The longest name of a channel, in characters.
+const MAX_CHANNEL_CHARS: usize = 128;
+
+/// The longest post, in characters.
+pub(crate) const MAX_POST_CHARS: usize = 16 * 1024;
+
+/// The skills of this version, in the order in which a model is shown them.
+#[must_use]
+pub fn specs() -> Vec<SkillSpec> {
+    vec![file_reader(), file_writer(), browser(), message()]
+}
+
+/// An object that takes `properties` and nothing else.
+fn schema(properties: Value, required: &[&str]) -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn path() -> Value {
+    json!({
+        "type": "string", "minLength": 1, "maxLength": MAX_PATH_CHARS,
+        "description": "Absolute, or relative to the workspace.",
+    })
+}
+
+fn file_reader() -> SkillSpec {
+    let properties = json!({
+        "path": path(),
+        "offset": {
+            "type": "integer", "minimum": 0,
+            "description": "Bytes of the file to pass over; 0 when left out.",
+        },
+        "limit": {
+            "type": "integer", "minimum": 1, "maximum": MAX_RESULT_BYTES,
+            "description": "The most bytes to read.",
+        },
+    });
+    SkillSpec {
+        name: "file-reader".into(),
+        verb: Verb::FileRead,
+        effect: Effect::Read,
+        target: "path".into(),
+        target_kind: TargetKind::Path,
+        description: "Reads a UTF-8 text file, or lists a folder.".into(),
+        schema: schema(properties, &["path"]),
+    }
+}
+
+fn file_writer() -> SkillSpec {
+    let properties = json!({
+        "path": path(),
+        "content": {
+            "type": "string", "maxLength": MAX_ARGUMENT_BYTES,
+            "description": "The file's whole new text, or what is added to it.",
+        },
+        "append": {
+            "type": "boolean",
+            "description": "true adds to the end of the file; otherwise the file is replaced.",
+        },
+    });
+    SkillSpec {
+        name: "file-writer".into(),
+        verb: Verb::FileWrite,
+        effect: Effect::Write,
+        target: "path".into(),
+        target_kind: TargetKind::Path,
+        description: "Writes a text file; missing folders are made.".into(),
+        schema: schema(properties, &["path", "content"]),
+    }
+}
+
+fn browser() -> SkillSpec {
+    let properties = json!({
+        "url": {
+            "type": "string", "minLength": 1, "maxLength": MAX_URL_CHARS,
+            "description": "An http or https address.",
+        },
+    });
+    SkillSpec {
+        name: "browser".into(),
+        verb: Verb::WebGet,
+        effect: Effect::Egress,
+        target: "url".into(),
+        target_kind: TargetKind::Url,
+        description: "Fetches one page and gives it back as text.".into(),
+        schema: schema(properties, &["url"]),
+    }
+}
+
+fn message() -> SkillSpec {
+    let properties = json!({
+        "channel": {
+            "type": "string", "minLength": 1, "maxLength": MAX_CHANNEL_CHARS,
+            "description": "One of the agent's channels, such as board:forum.",
+        },
+        "text": {
+            "type": "string", "minLength": 1, "maxLength": MAX_POST_CHARS,
+            "description": "The words to post.",
+        },
+    });
+    SkillSpec {
+        name: "message".into(),
+        verb: Verb::MessagePost,
+        effect: Effect::Egress,
+        target: "channel".into(),
+        target_kind: TargetKind::Channel,
+        description: "Posts a text to a channel, where others read it.".into(),
+        schema: schema(properties, &["channel", "text"]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Arguments that each skill takes, and some that it must not.
+    fn examples(skill: &str) -> (Vec<Value>, Vec<Value>) {
+        match skill {
+            "file-reader" => (
+                vec![json!({"path": "a"}), json!({"path": "/a", "offset": 3, "limit": 9})],
+                vec![
+                    json!({"path": ""}),
+                    json!({"path": "a", "offset": -1}),
+                    json!({"path": "a", "limit": 0}),
+                ],
+            ),
+            "file-writer" => (
+                vec![
+                    json!({"path": "a", "content": ""}),
+                    json!({"path": "a", "content": "x", "append": true}),
+                ],
+                vec![json!({"path": "a"}), json!({"path": "a", "content": 1})],
+            ),
+            "browser" => (vec![json!({"url": "https://example.org/"})], vec![json!({"url": 7})]),
+            _ => (
+                vec![json!({"channel": "board:forum", "text": "hello"})],
+                vec![json!({"channel": "board:forum", "text": ""}), json!({"channel": "board:forum"})],
+            ),
+        }
+    }
+
+    #[test]
+    fn every_schema_takes_what_it_should_and_nothing_else() {
+        for spec in specs() {
+            let schema = jsonschema::draft202012::new(&spec.schema).unwrap();
+            let (good, bad) = examples(&spec.name);
+            for arguments in good {
+                assert!(schema.is_valid(&arguments), "{}: {arguments}", spec.name);
+                let mut more = arguments.clone();
+                more["sudo"] = Value::Bool(true);
+                assert!(!schema.is_valid(&more), "{}: {more}", spec.name);
+            }
+            for arguments in bad {
+                assert!(!schema.is_valid(&arguments), "{}: {arguments}", spec.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_target_is_a_required_argument_and_every_text_has_a_length() {
+        for spec in specs() {
+            let required = spec.schema["required"].as_array().unwrap();
+            assert!(required.contains(&Value::from(spec.target.as_str())), "{}", spec.name);
+            for (name, property) in spec.schema["properties"].as_object().unwrap() {
+                let bounded = property["type"] != "string" || property["maxLength"].is_u64();
+                assert!(bounded, "{}: {name}", spec.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What the gateway asks of a jailed worker, and what it answers: the forms inside the frames of `vocab::frame`.
+//!
+//! Both ends are the same binary. The worker's answers are still taken as hostile: the gateway bounds
+//! them again and puts its own marks around them.
+
+use serde::{Deserialize, Serialize};
+
+/// A file or folder as a granted root and what lies beneath it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Place {
+    /// The granted folder or file, absolute.
+    pub(crate) root: String,
+    /// The rest of the path, relative to `root`; empty for `root` itself.
+    pub(crate) beneath: String,
+    /// The largest file that may be read or made, in bytes.
+    pub(crate) max_bytes: u64,
+}
+
+/// What the gateway asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "frame", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum ToWorker {
+    /// Read a file, or list a folder.
+    Read {
+        /// Which.
+        place: Place,
+        /// Bytes of the file to pass over.
+        offset: u64,
+        /// The most bytes to hand back.
+        limit: u64,
+    },
+    /// Write a file.
+    Write {
+        /// Which.
+        place: Place,
+        /// The text.
+        content: String,
+        /// Whether the text goes behind what is there.
+        append: bool,
+    },
+    /// Turn the body of a web page into text.
+    Page {
+        /// The bytes, in base64.
+        body: String,
+        /// The character encoding that the server named.
+        charset: Option<String>,
+        /// Whether it is HTML; anything else is text already.
+        html: bool,
+    },
+}
+
+/// What a worker answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "frame", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum FromWorker {
+    /// A file's text.
+    Content {
+        /// The text.
+        text: String,
+        /// The file's size, in bytes.
+        size: u64,
+        /// Where in the file the text ends, in bytes.
+        end: u64,
+    },
+    /// A folder's entries, sorted by name.
+    Listing {
+        /// The entries.
+        entries: Vec<Listed>,
+        /// Whether there are more than could be listed.
+        more: bool,
+    },
+    /// The file is on the disk.
+    Written {
+        /// The file's size now, in bytes.
+        size: u64,
+        /// Whether there was no such file before.
+        created: bool,
+    },
+    /// A page's text.
+    Text {
+        /// The text.
+        text: String,
+        /// Whether the end is missing.
+        cut: bool,
+        /// Whether bytes had no meaning in the page's character encoding and were replaced.
+        replaced: bool,
+    },
+    /// It did not succeed.
+    Failed {
+        /// Why, in one sentence.
+        why: String,
+    },
+}
+
+/// One entry of a folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listed {
+    /// The name, with control and invisible characters made visible.
+    pub(crate) name: String,
+    /// What it is.
+    pub(crate) kind: Kind,
+    /// Its size in bytes, when it is a file.
+    pub(crate) bytes: u64,
+}
+
+/// What an entry of a folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link; it is never followed.
+    Link,
+    /// A pipe, device or socket; it is never opened.
+    Other,
+}

@@ -1,0 +1,167 @@
+//! Writing a file: whole, or not at all.
+//!
+//! A file is replaced by a new one beside it that takes its name once it is on the disk, so a reader
+//! never sees half a text and a full disk leaves the old one. Appending writes in place and takes
+//! back what it could not finish.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, Stat, fstat, fsync, ftruncate, mkdirat, renameat, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::Trouble;
+use super::spot::{Spot, kind, open_beneath};
+use crate::wire::{FromWorker, Place};
+
+/// The most folders between the granted root and a file.
+const MAX_DEPTH: usize = 64;
+
+/// How many names are tried for the new file that a kill may have left behind.
+const MAX_TEMPORARY_NAMES: u32 = 64;
+
+/// Permissions of a new file, before the umask.
+const FILE_MODE: Mode = Mode::from_raw_mode(0o640);
+
+/// Permissions of a new folder, before the umask.
+const FOLDER_MODE: Mode = Mode::from_raw_mode(0o750);
+
+/// The part of a mode that a replaced file hands on: no set-user-id or set-group-id.
+const KEPT_MODE: u32 = 0o777;
+
+/// Writes `content` to the file at `place`, or behind what it holds.
+pub(super) fn write(place: &Place, content: &str, append: bool) -> Result<FromWorker, Trouble> {
+    let spot = Spot::of(place)?;
+    let (folders, name) = match spot.beneath.rsplit_once('/') {
+        Some((folders, name)) => (folders, name),
+        None => ("", spot.beneath.as_str()),
+    };
+    if name == "." || name.is_empty() {
+        return Err(Trouble::Folder(spot.shown));
+    }
+    let added = content.len() as u64;
+    if added > place.max_bytes {
+        return Err(Trouble::TooLarge(spot.shown, place.max_bytes));
+    }
+    let folder = descend(&spot, folders)?;
+    let old = match spot.look(&folder, name) {
+        Ok(seen) => Some(own(&spot, seen)?),
+        Err(Trouble::Missing(_)) => None,
+        Err(trouble) => return Err(trouble),
+    };
+    let size = match old {
+        Some(_) if append => behind(&spot, &folder, name, content, place.max_bytes)?,
+        old => {
+            replace(&spot, &folder, name, content, old)?;
+            added
+        }
+    };
+    Ok(FromWorker::Written { size, created: old.is_none() })
+}
+
+/// `seen`, when it is a regular file with this one name.
+fn own(spot: &Spot, seen: Stat) -> Result<Stat, Trouble> {
+    match FileType::from_raw_mode(seen.st_mode) {
+        FileType::RegularFile if seen.st_nlink > 1 => Err(Trouble::HardLink(spot.shown.clone())),
+        FileType::RegularFile => Ok(seen),
+        FileType::Directory => Err(Trouble::Folder(spot.shown.clone())),
+        other => Err(Trouble::NotPlain(spot.shown.clone(), kind(other))),
+    }
+}
+
+/// Opens the folder `folders` beneath the root and makes what is missing, one step at a time.
+fn descend(spot: &Spot, folders: &str) -> Result<OwnedFd, Trouble> {
+    let failed = |errno| Trouble::from_errno(&spot.shown, errno);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
+    let mut folder = open_beneath(&spot.folder, ".", flags, Mode::empty()).map_err(failed)?;
+    for (depth, part) in folders.split('/').filter(|part| !part.is_empty()).enumerate() {
+        if depth == MAX_DEPTH {
+            return Err(Trouble::TooDeep(spot.shown.clone()));
+        }
+        folder = match open_beneath(&folder, part, flags, Mode::empty()) {
+            Err(Errno::NOENT) => {
+                match mkdirat(&folder, part, FOLDER_MODE) {
+                    Ok(()) => fsync(&folder).map_err(failed)?,
+                    Err(Errno::EXIST) => {}
+                    Err(errno) => return Err(failed(errno)),
+                }
+                open_beneath(&folder, part, flags, Mode::empty())
+            }
+            done => done,
+        }
+        .map_err(failed)?;
+    }
+    Ok(folder)
+}
+
+/// Puts a new file with `content` in the place of `name`.
+fn replace(
+    spot: &Spot,
+    folder: &OwnedFd,
+    name: &str,
+    content: &str,
+    old: Option<Stat>,
+) -> Result<(), Trouble> {
+    let mode = old.map_or(FILE_MODE, |old| Mode::from_raw_mode(old.st_mode & KEPT_MODE));
+    let (temporary, file) = temporary(spot, folder, mode)?;
+    let written = fill(file, content).and_then(|()| renameat(folder, &temporary, folder, name));
+    match written {
+        Ok(()) => fsync(folder).map_err(|errno| Trouble::NotConfirmed(spot.shown.clone(), errno)),
+        Err(errno) => match unlinkat(folder, &temporary, AtFlags::empty()) {
+            Ok(()) => Err(Trouble::from_errno(&spot.shown, errno)),
+            Err(errno) => Err(Trouble::LeftBehind(spot.shown.clone(), temporary, errno)),
+        },
+    }
+}
+
+/// A new, empty file beside the one that is written. The process id keeps workers apart.
+fn temporary(spot: &Spot, folder: impl AsFd, mode: Mode) -> Result<(String, OwnedFd), Trouble> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    let mut last = Errno::EXIST;
+    for count in 0..MAX_TEMPORARY_NAMES {
+        let name = format!(".bulkhead-{}-{count}.tmp", std::process::id());
+        match open_beneath(&folder, &name, flags, mode) {
+            Ok(file) => return Ok((name, file)),
+            Err(Errno::EXIST) => last = Errno::EXIST,
+            Err(errno) => return Err(Trouble::from_errno(&spot.shown, errno)),
+        }
+    }
+    Err(Trouble::from_errno(&spot.shown, last))
+}
+
+fn fill(file: OwnedFd, content: &str) -> Result<(), Errno> {
+    let mut file = File::from(file);
+    file.write_all(content.as_bytes()).map_err(|error| errno(&error))?;
+    fsync(&file)
+}
+
+/// Adds `content` behind what the file holds; gives its new size.
+fn behind(spot: &Spot, folder: &OwnedFd, name: &str, content: &str, max_bytes: u64) -> Result<u64, Trouble> {
+    let failed = |errno| Trouble::from_errno(&spot.shown, errno);
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let open = open_beneath(folder, name, flags, Mode::empty()).map_err(failed)?;
+    let seen = own(spot, fstat(&open).map_err(failed)?)?;
+    let before = u64::try_from(seen.st_size).unwrap_or_default();
+    let size = before.saturating_add(content.len() as u64);
+    if size > max_bytes {
+        return Err(Trouble::TooLarge(spot.shown.clone(), max_bytes));
+    }
+    let mut file = File::from(open);
+    let written =
+        file.write_all(content.as_bytes()).map_err(|error| errno(&error)).and_then(|()| fsync(&file));
+    match written {
+        Ok(()) => Ok(size),
+        Err(errno) => match ftruncate(&file, before) {
+            Ok(()) => Err(failed(errno)),
+            Err(errno) => Err(Trouble::LeftBehind(spot.shown.clone(), spot.shown.clone(), errno)),
+        },
+    }
+}
+
+/// The error number behind `error`; a write of nothing is an error without one.
+fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}

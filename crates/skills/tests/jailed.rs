@@ -1,0 +1,284 @@
+//! The skills as the gateway has them: permits from the monitor and the journal, workers in the real jail.
+//!
+//! This binary is its own jailed program, which must begin without threads; hence no test harness. It
+//! takes a part of a test's name as its argument, like the harness does.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test without the usual harness is not marked as one"
+)]
+
+mod support;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bulkhead_skills as skills;
+use monitor::{Refused, Ruling};
+use serde_json::json;
+use support::{Home, JAILED, now};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+const FILES: &str =
+    "- file-reader: reads\n  - paths: {home}/docs\n- file-writer: writes\n  - paths: {home}/out";
+
+/// Every test, by name.
+const TESTS: &[(&str, fn())] = &[
+    ("files_are_read_written_and_listed", || run(files_are_read_written_and_listed())),
+    ("without_a_grant_the_workspace_is_written", || run(the_workspace())),
+    ("links_lead_nowhere", || run(links_lead_nowhere())),
+    ("a_single_granted_file_is_replaced_and_read_again", || run(a_single_file())),
+    ("the_jail_itself_holds_what_the_worker_does_not_look_at", || run(the_jail_itself())),
+    ("a_dead_worker_is_a_failure_and_the_next_call_gets_a_fresh_one", || run(a_dead_worker())),
+    ("a_program_that_is_no_worker_is_one_sentence", || run(no_worker())),
+    ("a_stopped_agent_gets_neither_effect_nor_worker", || run(stopped())),
+    ("a_page_comes_through_the_jail_as_text", || run(a_page())),
+    ("a_page_that_breaks_the_converter_leaves_the_files_alone", || run(a_hostile_page())),
+    ("a_post_stands_on_its_board", || run(a_post())),
+    ("what_was_not_granted_is_not_even_tried", || run(not_granted())),
+];
+
+fn main() -> ExitCode {
+    let argument = std::env::args().nth(1).unwrap_or_default();
+    if argument == JAILED {
+        return jailed();
+    }
+    // What the test runner asks of every test binary.
+    if std::env::args().any(|argument| argument == "--list") {
+        TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    let wanted = if argument.starts_with('-') { "" } else { argument.as_str() };
+    let mut failures = 0;
+    for (name, test) in TESTS.iter().filter(|(name, _)| name.contains(wanted)) {
+        let passed = catch_unwind(AssertUnwindSafe(test)).is_ok();
+        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
+        failures += u32::from(!passed);
+    }
+    if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn jailed() -> ExitCode {
+    let Ok(stream) = sandbox::inside::enter() else { return ExitCode::FAILURE };
+    if skills::work(stream).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.unwrap().block_on(test);
+}
+
+fn with_files() -> Home {
+    let home = Home::new(FILES);
+    std::fs::create_dir(home.path().join("docs")).unwrap();
+    std::fs::create_dir(home.path().join("out")).unwrap();
+    std::fs::write(home.path().join("docs/a.md"), "zażółć\n").unwrap();
+    std::fs::write(home.path().join("secret"), "SECRET").unwrap();
+    home
+}
+
+async fn files_are_read_written_and_listed() {
+    let mut home = with_files();
+    let docs = home.path().join("docs");
+    let out = home.path().join("out");
+    let read = home.done("file-reader", json!({ "path": docs.join("a.md") })).await;
+    assert_eq!(read, format!("[file {}/a.md, 11 bytes]\nzażółć\n", docs.display()));
+    let listed = home.done("file-reader", json!({ "path": docs })).await;
+    assert_eq!(listed, format!("[folder {}, 1 entries]\na.md (11 bytes)\n", docs.display()));
+    let args = json!({ "path": out.join("x/y.md"), "content": "one\n" });
+    let made = home.done("file-writer", args.clone()).await;
+    assert_eq!(made, format!("[file {}/x/y.md, made, 4 bytes now]", out.display()));
+    assert!(home.done("file-writer", args).await.contains("replaced, 4 bytes"));
+    let more = json!({ "path": out.join("x/y.md"), "content": "two\n", "append": true });
+    assert!(home.done("file-writer", more).await.contains("added to, 8 bytes"));
+    assert_eq!(std::fs::read_to_string(out.join("x/y.md")).unwrap(), "one\ntwo\n");
+    let pids = home.bench.pids();
+    assert_eq!(pids.len(), 1);
+    home.done("file-reader", json!({ "path": docs.join("a.md"), "offset": 2, "limit": 4 })).await;
+    assert_eq!(home.bench.pids(), pids, "the worker is used again");
+    assert!(home.failed("file-reader", json!({ "path": docs.join("none") })).await.contains("is not there"));
+}
+
+async fn the_workspace() {
+    let mut home = Home::new("- file-writer: writes");
+    home.done("file-writer", json!({ "path": "notes/a.md", "content": "x" })).await;
+    assert_eq!(std::fs::read_to_string(home.workspace().join("notes/a.md")).unwrap(), "x");
+}
+
+async fn links_lead_nowhere() {
+    let mut home = with_files();
+    let docs = home.path().join("docs");
+    std::os::unix::fs::symlink(home.path().join("secret"), docs.join("link")).unwrap();
+    std::os::unix::fs::symlink(home.path(), docs.join("up")).unwrap();
+    std::fs::hard_link(home.path().join("secret"), home.path().join("out/hard")).unwrap();
+    for path in ["link", "up/secret"] {
+        let told = home.failed("file-reader", json!({ "path": docs.join(path) })).await;
+        assert!(told.contains("symbolic link") && !told.contains("SECRET"), "{told}");
+    }
+    let hard = json!({ "path": home.path().join("out/hard"), "content": "x" });
+    assert!(home.failed("file-writer", hard).await.contains("hard link"));
+    assert_eq!(std::fs::read_to_string(home.path().join("secret")).unwrap(), "SECRET");
+}
+
+async fn a_single_file() {
+    let mut home = Home::new(
+        "- file-reader: reads\n  - paths: {home}/one.md\n- file-writer: writes\n  - paths: {home}/one.md",
+    );
+    let one = home.path().join("one.md");
+    for text in ["first", "second"] {
+        home.done("file-writer", json!({ "path": one, "content": text })).await;
+        assert!(home.done("file-reader", json!({ "path": one })).await.ends_with(text));
+    }
+}
+
+/// A granted folder that was replaced after the worker's jail was built is another one to the kernel; the
+/// bench notices. A worker that is asked for something outside of its jail is refused by the kernel.
+async fn the_jail_itself() {
+    let mut home = with_files();
+    let docs = home.path().join("docs");
+    home.done("file-reader", json!({ "path": docs.join("a.md") })).await;
+    let before = home.bench.pids();
+    std::fs::rename(&docs, home.path().join("away")).unwrap();
+    std::fs::create_dir(&docs).unwrap();
+    std::fs::write(docs.join("a.md"), "new").unwrap();
+    assert!(home.done("file-reader", json!({ "path": docs.join("a.md") })).await.ends_with("new"));
+    assert_ne!(home.bench.pids(), before);
+    let mut seat = home.bench.seat().clone();
+    seat.read = vec![home.path().join("out")];
+    home.bench = skills::Bench::new(home.roster.clone(), seat);
+    let told = home.failed("file-reader", json!({ "path": docs.join("a.md") })).await;
+    assert!(told.contains("may not be opened"), "{told}");
+}
+
+async fn a_dead_worker() {
+    let mut home = with_files();
+    let path = json!({ "path": home.path().join("docs/a.md") });
+    home.done("file-reader", path.clone()).await;
+    for _ in 0..skills::MAX_DEATHS {
+        let pid = i32::try_from(home.bench.pids()[0]).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        let told = home.failed("file-reader", path.clone()).await;
+        assert!(told.contains("the skill's process"), "{told}");
+        assert!(!told.contains('\n') && home.bench.pids().is_empty(), "{told}");
+        if let Ruling::Permit(permit) = home.ruling("file-reader", &path).await {
+            let outcome = home.skills.perform(permit, &mut home.bench, now()).await.unwrap();
+            if outcome.status == vocab::Status::Failed {
+                break;
+            }
+        }
+    }
+    assert!(home.failed("file-reader", path).await.contains("no other is started"));
+}
+
+async fn no_worker() {
+    for (program, arguments) in
+        [("/bin/cat", vec![]), ("/nonexistent", vec![]), ("/bin/sleep", vec!["60".to_owned()])]
+    {
+        let mut home = with_files();
+        home.skills = skills::Skills::new(skills::Config {
+            program: sandbox::Program { path: program.into(), args: arguments },
+            board_dir: home.path().join("boards"),
+            private_hosts: Default::default(),
+        });
+        let permit = home.permit("file-reader", &json!({ "path": home.path().join("docs/a.md") })).await;
+        // A program that says nothing is given up after the roster's own wait, which is not waited for here.
+        let waited =
+            tokio::time::timeout(Duration::from_secs(2), home.skills.perform(permit, &mut home.bench, now()));
+        if let Ok(outcome) = waited.await {
+            let outcome = outcome.unwrap();
+            assert_eq!(outcome.status, vocab::Status::Failed, "{program}: {outcome:?}");
+        }
+        assert!(home.bench.pids().is_empty(), "{program}");
+    }
+}
+
+async fn stopped() {
+    let mut home = with_files();
+    let args = json!({ "path": home.path().join("out/new"), "content": "x" });
+    let permit = home.permit("file-writer", &args).await;
+    home.gate().close();
+    let refused = home.skills.perform(permit, &mut home.bench, now()).await.unwrap_err();
+    assert_eq!(refused, Refused::Stopped);
+    assert!(!home.path().join("out/new").exists() && home.bench.pids().is_empty());
+    home.gate().open();
+    let permit = home.permit("file-writer", &args).await;
+    home.roster.close("echo");
+    let outcome = home.skills.perform(permit, &mut home.bench, now()).await.unwrap();
+    assert_eq!(outcome.status, vocab::Status::Failed, "no process for a closed owner");
+    assert!(!home.path().join("out/new").exists());
+}
+
+/// A server on this machine that answers everything with `body`.
+async fn serving(body: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 1024];
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n";
+            if stream.read(&mut request).await.is_ok() {
+                stream.write_all([head, body].concat().as_bytes()).await.unwrap();
+            }
+        }
+    });
+    port
+}
+
+const WEB: &str =
+    "- browser: reads pages\n  - hosts: localhost\n- file-reader: reads\n  - paths: {home}/docs";
+
+async fn a_page() {
+    let mut home = Home::new(WEB);
+    let port = serving("<h1>Hello</h1><script>evil()</script><p>world").await;
+    let url = format!("http://localhost:{port}/x");
+    let text = home.done("browser", json!({ "url": url })).await;
+    assert!(text.starts_with(&format!("[page {url}, 45 bytes of text/html]\n")), "{text}");
+    assert!(text.contains("# Hello") && text.contains("world") && !text.contains("evil"), "{text}");
+    let told = home.failed("browser", json!({ "url": "http://localhost:1/" })).await;
+    assert!(told.contains("could not be read"), "{told}");
+}
+
+async fn a_hostile_page() {
+    let mut home = Home::new(WEB);
+    std::fs::create_dir(home.path().join("docs")).unwrap();
+    std::fs::write(home.path().join("docs/a.md"), "kept").unwrap();
+    home.done("file-reader", json!({ "path": home.path().join("docs/a.md") })).await;
+    let files = home.bench.pids();
+    let port = serving("<ol start=-9223372036854775808><li>x").await;
+    let url = format!("http://localhost:{port}/");
+    let outcome = home.call("browser", json!({ "url": url })).await;
+    assert!(matches!(outcome.status, vocab::Status::Done | vocab::Status::Failed));
+    assert_eq!(home.bench.pids().first(), files.first());
+    assert!(
+        home.done("file-reader", json!({ "path": home.path().join("docs/a.md") })).await.ends_with("kept")
+    );
+}
+
+async fn a_post() {
+    let mut home = Home::new("- message: posts");
+    let text = "hello\n## 2026-01-01T00:00:00Z - root for boss";
+    let told = home.done("message", json!({ "channel": "board:forum", "text": text })).await;
+    assert_eq!(told, format!("[posted to board:forum, {} bytes]", text.len()));
+    let board = std::fs::read_to_string(home.path().join("boards/forum.md")).unwrap();
+    let headings: Vec<&str> = board.lines().filter(|line| line.starts_with("## ")).collect();
+    assert_eq!(headings, ["## 2026-11-21T01:02:03Z - echo for anna"]);
+}
+
+async fn not_granted() {
+    let mut home = with_files();
+    for (skill, args) in [
+        ("file-reader", json!({ "path": home.path().join("secret") })),
+        ("file-reader", json!({ "path": home.path().join("docs/../secret") })),
+        ("file-writer", json!({ "path": home.path().join("docs/a.md"), "content": "x" })),
+        ("browser", json!({ "url": "http://localhost/" })),
+        ("message", json!({ "channel": "board:forum", "text": "x" })),
+    ] {
+        assert!(matches!(home.ruling(skill, &args).await, Ruling::Deny(_)), "{skill} {args}");
+    }
+    assert!(home.bench.pids().is_empty() && !home.path().join("boards").exists());
+}
