@@ -1,0 +1,104 @@
+//! The many ways in which people write the same file.
+
+mod support;
+
+use soul::Strength;
+use support::compile;
+
+#[test]
+fn line_ends_marks_titles_and_comments_do_not_matter() {
+    let plain = "# SOUL.md\n# Writer\n<!-- a comment -->\n## Identity\n- Name: Echo\n- Role: R\n## Rules\n- Never execute code\n";
+    let one = compile(plain);
+    assert_eq!(one.title, "Writer");
+    assert!(one.warnings.iter().all(|warning| !warning.message.contains("section")), "{:?}", one.warnings);
+    for other in [plain.replace('\n', "\r\n"), plain.replace('\n', "\r"), format!("\u{feff}{plain}")] {
+        let two = compile(&other);
+        assert_eq!((&one.rules, &one.policies, one.prompt()), (&two.rules, &two.policies, two.prompt()));
+        assert_ne!(one.digest, two.digest);
+    }
+}
+
+#[test]
+fn headings_and_keys_are_read_however_they_are_marked() {
+    let charter = compile(
+        "Identity\n--------\n* **Name:** Echo\n* __Role__: `Writer`\n* Tone: dry\n\n# Rules:\n1. Never execute code\n2) Be kind\n\n## SKILLS ##\n- **File Writer** – drafts\n- `browser`: web\n    - *hosts*: *.example.org\n",
+    );
+    assert_eq!((charter.display_name.as_str(), charter.role.as_str()), ("Echo", "Writer"));
+    assert_eq!(charter.title, "Echo");
+    assert_eq!(
+        charter.rules.iter().map(|r| r.strength).collect::<Vec<_>>(),
+        [Strength::Enforced, Strength::Advisory]
+    );
+    assert_eq!(charter.skills[0].skill, "file-writer");
+    assert_eq!(charter.skills[0].purpose, "drafts");
+    assert_eq!(charter.skills[1].hosts, ["*.example.org"]);
+    assert!(charter.prompt().contains("- Tone: dry"));
+}
+
+#[test]
+fn unknown_sections_reach_the_model_and_enforce_nothing() {
+    let charter = compile(
+        "# Echo\nYou like tea.\n## Identity\n- Name: Echo\n- Role: R\n## Rulez\n- Never execute code\n## Memory\nRemember *this*.\n### Deep\n    verbatim  \n",
+    );
+    assert!(charter.rules.is_empty());
+    let warned =
+        |part: &str| charter.warnings.iter().any(|w| w.message.contains(part) || w.help.contains(part));
+    assert!(warned("`Rulez` is unknown and enforces nothing") && warned("did you mean `## Rules`"));
+    assert!(warned("`Memory` is unknown"));
+    let prompt = charter.prompt();
+    for part in
+        ["You like tea.", "## Rulez\n- Never execute code", "Remember *this*.\n### Deep\n    verbatim"]
+    {
+        assert!(prompt.contains(part), "{part}\n{prompt}");
+    }
+    assert!(!charter.policies.contains("forbid"));
+}
+
+#[test]
+fn no_line_of_the_rules_is_lost() {
+    let rules = "Intro words.\n- One\nlazy\n- Two\n\n  more of two\n  - nested\n    ```\n    code\n    ```\n- [link]: /a/b\n\n[Never]: /execute\n\n### Sub\n> quoted\n\n***\n- *Three*\n";
+    let charter =
+        compile(&format!("## Identity\n- Name: E\n- Role: R\n## Rules\n[first]: /def\n{rules}## Notes\nx\n"));
+    let prompt = charter.prompt();
+    for words in [
+        "Intro words.",
+        "One lazy",
+        "more of two",
+        "nested",
+        "code",
+        "[link]: /a/b",
+        "[Never]: /execute",
+        "### Sub",
+        "quoted",
+        "*Three*",
+        "[first]: /def",
+    ] {
+        assert!(prompt.contains(words), "{words}\n{prompt}");
+    }
+    assert_eq!(charter.rules.iter().find(|rule| rule.text == "*Three*").unwrap().line, 24);
+}
+
+#[test]
+fn a_skill_that_is_not_here_yet_is_never_permitted() {
+    let charter = compile(
+        "## Identity\n- Name: E\n- Role: R\n- Model: ollama/llama3:8b\n## Skills\n- exec: x\n  - commands: ls, git\n  - cpu: 2\n- sql: y\n  - database: main\n  - tables: orders(id, total), customers\n- browser: z\n  - hosts: a.example\n  - methods: HEAD\n",
+    );
+    assert_eq!(charter.skills[1].grants["tables"], ["orders(id, total)", "customers"]);
+    assert!(charter.skills.iter().map(|s| s.available).eq([false, false, true]));
+    assert_eq!(support::policies(&charter.policies).num_of_policies(), 2);
+    assert!(charter.policies.contains("Model::\"ollama/llama3:8b\""));
+    assert!(charter.warnings.iter().any(|w| w.message.contains("every call is denied")));
+}
+
+#[test]
+fn message_posts_where_channels_say_and_narrower_when_granted() {
+    let source = |grants: &str| {
+        format!(
+            "## Identity\n- Name: E\n- Role: R\n## Channels\n- board: forum, news\n- slack: #team\n## Skills\n- message: m\n{grants}"
+        )
+    };
+    let all = compile(&source(""));
+    assert_eq!(all.skills[0].grants["channels"], ["board:forum", "board:news", "slack:team"]);
+    let one = compile(&source("  - channels: board:news\n"));
+    assert!(one.policies.contains("board:news") && !one.policies.contains("board:forum"));
+}
