@@ -9,8 +9,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use monitor::Compartment;
 use sandbox::{Child, Jail, Program, Roster, SpawnError};
-use soul::Charter;
 use vocab::frame::FrameError;
 use vocab::{AgentName, PersonId};
 
@@ -45,15 +45,16 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// The seat of `charter`'s agent when `asker` has asked it. `owner` is the roster's name for the agent.
+    /// The seat of an agent that `asker` has asked. The owner of its workers is the agent's name.
     #[must_use]
-    pub fn of(charter: &Charter, asker: PersonId, owner: &str, reduced: bool) -> Self {
+    pub fn of(compartment: &Compartment, asker: PersonId, reduced: bool) -> Self {
+        let charter = compartment.charter();
         let of = |skill: &'static str| {
             charter.skills.iter().filter(move |grant| grant.available && grant.skill == skill)
         };
         let paths = |skill| of(skill).flat_map(|grant| grant.paths.iter().cloned()).collect();
         Self {
-            owner: owner.to_owned(),
+            owner: charter.name.to_string(),
             agent: charter.name.clone(),
             asker,
             read: paths("file-reader"),

@@ -24,9 +24,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use monitor::{Granted, Permit, Refused};
-use sandbox::Program;
-use vocab::{Body, Outcome, Status, Timestamp, Verb};
+use monitor::{Compartment, Granted, Permit, Refused};
+use sandbox::{Program, Roster};
+use tokio::sync::Mutex;
+use vocab::{Body, Outcome, PersonId, Status, Timestamp, Verb};
 
 pub use bench::{Bench, CALL_WAIT, MAX_DEATHS, Seat};
 pub use browser::{Addresses, Resolve};
@@ -54,7 +55,7 @@ pub struct Skills {
     private_hosts: BTreeSet<String>,
     resolver: Arc<dyn Resolve>,
     fetch_wait: Duration,
-    posting: tokio::sync::Mutex<()>,
+    posting: Arc<Mutex<()>>,
 }
 
 impl Skills {
@@ -73,8 +74,20 @@ impl Skills {
             private_hosts: config.private_hosts,
             resolver,
             fetch_wait: browser::FETCH_WAIT,
-            posting: tokio::sync::Mutex::new(()),
+            posting: Arc::default(),
         }
+    }
+
+    /// The bench for one turn of an agent that `asker` has asked. No worker is started yet.
+    #[must_use]
+    pub fn bench(
+        &self,
+        roster: &Roster,
+        compartment: &Compartment,
+        asker: &PersonId,
+        reduced: bool,
+    ) -> Bench {
+        Bench::new(roster.clone(), Seat::of(compartment, asker.clone(), reduced))
     }
 
     /// Does what `permit` allows, in the jailed workers of `bench` where there are files or pages. What comes

@@ -9,8 +9,10 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
+use tokio::sync::Mutex;
 use vocab::{Action, Resource, Timestamp};
 
 use crate::bench::Seat;
@@ -52,7 +54,7 @@ enum PostError {
 /// One post at a time: `turn` is held by whoever is writing, since a post that does not fit is taken back.
 pub(crate) async fn post(
     board_dir: &Path,
-    turn: &tokio::sync::Mutex<()>,
+    turn: &Arc<Mutex<()>>,
     seat: &Seat,
     action: &Action,
     now: Timestamp,
@@ -68,8 +70,14 @@ pub(crate) async fn post(
     let bytes = text.len();
     let told = format!("[posted to {channel}, {bytes} bytes]");
     let dir: PathBuf = board_dir.to_owned();
-    let _turn = turn.lock().await;
-    match tokio::task::spawn_blocking(move || add(&dir, &name, &entry)).await {
+    let turn = Arc::clone(turn).lock_owned().await;
+    // The turn goes with the writing, which goes on when nobody waits for it any more.
+    let written = tokio::task::spawn_blocking(move || {
+        let added = add(&dir, &name, &entry);
+        drop(turn);
+        added
+    });
+    match written.await {
         Ok(Ok(())) => Ok(told),
         Ok(Err(error)) => Err(Failure::new(error)),
         Err(error) => Err(Failure::new(format!("the post was broken off: {error}"))),

@@ -4,7 +4,6 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use proptest::prelude::*;
 use serde_json::json;
-use tokio::sync::Mutex;
 use vocab::{AgentName, PersonId, Verb};
 
 use super::*;
@@ -29,7 +28,7 @@ fn now() -> Timestamp {
 async fn post_to(dir: &Path, channel: &str, text: &str) -> Told {
     let args = json!({ "channel": channel, "text": text }).as_object().unwrap().clone();
     let action = Action { verb: Verb::MessagePost, resource: Resource::Channel(channel.into()), args };
-    post(dir, &Mutex::new(()), &seat(), &action, now()).await
+    post(dir, &Arc::default(), &seat(), &action, now()).await
 }
 
 #[tokio::test]

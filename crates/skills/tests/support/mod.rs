@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bulkhead_skills::{Bench, Config, Seat, Skills, specs};
+use bulkhead_skills::{Bench, Config, Skills, specs};
 use journal::Journal;
 use monitor::{
     Compartment, Gate, Monitor, Permit, PolicyText, Rates, Ruling, SHIPPED_GUARDRAILS, Standing, judge,
@@ -96,7 +96,6 @@ impl Home {
             ..monitor::Config::default()
         };
         let (gate, roster) = (Gate::new(), Roster::new().unwrap());
-        let seat = Seat::of(&charter, asker.id.clone(), "echo", false);
         let compartment = Monitor::new(config).unwrap().compartment(Arc::new(charter), gate.clone()).unwrap();
         let journal = Journal::open(
             journal::Config { path: dir.path().join("journal.sqlite") },
@@ -108,7 +107,7 @@ impl Home {
             board_dir: dir.path().join("boards"),
             private_hosts: Default::default(),
         });
-        let bench = Bench::new(roster.clone(), seat);
+        let bench = skills.bench(&roster, &compartment, &asker.id, false);
         Self { dir, compartment, gate, asker, journal, skills, bench, roster, proposals: 0 }
     }
 
