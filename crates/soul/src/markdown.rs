@@ -116,6 +116,9 @@ impl Document {
     }
 }
 
+const NO_SECTION: &str = "text that stands in no section enforces nothing";
+const NO_SECTION_HELP: &str = "it is kept for the model; a rule belongs in `## Rules`";
+
 /// A block with where it begins.
 struct Part<'a> {
     node: &'a AstNode<'a>,
@@ -140,18 +143,16 @@ pub(crate) fn read(source: &Source, findings: &mut Findings) -> Option<Document>
     let mut headings = Vec::new();
     let mut rest = parts.as_slice();
     while let Some((part, mut after)) = rest.split_first() {
-        let here = heading(part.node).filter(|(level, text)| *level <= 2 || Known::of(text).is_some());
-        match here {
-            Some((level, text)) if level <= 2 => {
-                let body =
-                    after.iter().position(|part| heading(part.node).is_some_and(|(level, _)| level <= 2));
+        match section_heading(part.node) {
+            Some((level, text)) => {
+                let body = after.iter().position(|part| section_heading(part.node).is_some());
                 let (body, next) =
                     after.split_at_checked(body.unwrap_or(after.len())).unwrap_or((after, &[]));
                 headings.push(part.from.line);
                 take(&mut document, source, part, (level, &text), body, findings);
                 after = next;
             }
-            _ => passage(&mut document, source, part, findings),
+            None => passage(&mut document, source, part, findings),
         }
         rest = after;
     }
@@ -194,10 +195,13 @@ fn parts<'a>(node: &'a AstNode<'a>, from: Cursor, to: Cursor) -> Vec<Part<'a>> {
         .collect()
 }
 
-/// A heading's level and text.
-fn heading<'a>(node: &'a AstNode<'a>) -> Option<(u8, String)> {
+/// The level and text of a heading that can begin a section; deeper ones only part its text.
+fn section_heading<'a>(node: &'a AstNode<'a>) -> Option<(u8, String)> {
     let NodeValue::Heading(heading) = &node.data().value else { return None };
     let level = heading.level;
+    if level > 2 {
+        return None;
+    }
     let mut text = String::new();
     for child in node.descendants() {
         match &child.data().value {
@@ -222,18 +226,16 @@ fn take<'a>(
     let spot = source.spot(head.from);
     let end = body.last().map_or(head.to, |part| part.to);
     let Some(known) = Known::of(text) else {
-        if level == 1
-            && document.sections.is_empty()
-            && body.iter().all(|part| comment(source, part).is_some())
-        {
-            return title(document, text);
-        }
         if level == 1 && document.sections.is_empty() {
             title(document, text);
+            if body.iter().all(|part| comment(source, part) == Some(true)) {
+                return;
+            }
+            findings.warn(spot, NO_SECTION, NO_SECTION_HELP);
         } else {
             let near = nearest(text, Known::ALL.iter().map(|(_, name)| *name));
             let help = near.map_or_else(
-                || "it is kept for the model; a rule belongs in `## Rules`".to_owned(),
+                || NO_SECTION_HELP.to_owned(),
                 |name| format!("did you mean `## {}`?", capitalised(name)),
             );
             findings.warn(
@@ -286,11 +288,7 @@ fn passage(document: &mut Document, source: &Source, part: &Part<'_>, findings: 
         return;
     }
     let spot = source.spot(part.from);
-    findings.warn(
-        spot,
-        "this text stands in no section and enforces nothing",
-        "a rule belongs in `## Rules`",
-    );
+    findings.warn(spot, NO_SECTION, NO_SECTION_HELP);
     document.passages.push(text);
 }
 

@@ -7,7 +7,7 @@ use vocab::{AgentName, Verb};
 
 use crate::cedar::{Target, permit};
 use crate::charter::{Channel, Place, SkillGrant};
-use crate::diagnostic::{Findings, quoted};
+use crate::diagnostic::{Findings, Spot, quoted};
 use crate::grants::{self, Form, SKILLS, Skill};
 use crate::limits::{DEFAULT_MAX_BYTES, MAX_GRANT_VALUES, MAX_SKILLS, MAX_VALUE_BYTES};
 use crate::markdown::{Item, Section, key_value, normal_key};
@@ -167,7 +167,7 @@ fn read_grant(
     for (spot, text) in raw {
         match grants::value(*form, &text, &place.workspace) {
             Ok(value) => {
-                surprises(*form, &text, &value, spot, place, findings);
+                surprises(*form, &text, &value, spot, findings);
                 if !values.contains(&value) {
                     values.push(value);
                 }
@@ -182,14 +182,7 @@ fn read_grant(
 }
 
 /// Points out values that are in their form and may not mean what their author thinks.
-fn surprises(
-    form: Form,
-    text: &str,
-    value: &str,
-    spot: crate::diagnostic::Spot,
-    place: &Place,
-    findings: &mut Findings,
-) {
+fn surprises(form: Form, text: &str, value: &str, spot: Spot, findings: &mut Findings) {
     match form {
         Form::Paths if value == "/" => {
             findings.warn(
@@ -200,9 +193,7 @@ fn surprises(
         }
         Form::Paths if text == "workspace" || text.starts_with("workspace/") => {
             let message = format!("{} is inside the workspace: {}", quoted(text), quoted(value));
-            let help =
-                if place.workspace.as_os_str().is_empty() { "" } else { "the workspace itself is `.`" };
-            findings.warn(spot, message, help);
+            findings.warn(spot, message, "the workspace itself is `.`");
         }
         Form::Methods if value != "GET" => {
             let message = format!("the method `{value}` is not available in this version; it grants nothing");

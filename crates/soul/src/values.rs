@@ -12,19 +12,16 @@ use crate::limits::{MAX_TIME, MIN_TIME};
 
 /// A whole number between two bounds; `_` may group its digits.
 pub(crate) fn count(text: &str, least: u64, most: u64) -> Result<u64, Fault> {
-    let help =
-        || format!("write a whole number from {least} to {most}, such as `{}`", least.max(60.min(most)));
     let digits = text.replace('_', "");
-    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    let number = digits
-        .parse::<u64>()
-        .map_err(|_| Fault::new(format!("a whole number was expected, not {}", quoted(text)), help()));
-    match number {
-        Ok(n) if plain && (least..=most).contains(&n) => Ok(n),
-        Ok(_) if plain => Err(Fault::new(format!("{} is outside {least} to {most}", quoted(text)), help())),
-        Ok(_) => Err(Fault::new(format!("a whole number was expected, not {}", quoted(text)), help())),
-        Err(fault) => Err(fault),
-    }
+    // `parse` alone would take a sign.
+    let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u64>());
+    let message = match number {
+        Some(Ok(number)) if (least..=most).contains(&number) => return Ok(number),
+        Some(Ok(_)) => format!("{} is outside {least} to {most}", quoted(text)),
+        Some(Err(_)) | None => format!("a whole number was expected, not {}", quoted(text)),
+    };
+    let example = least.max(60.min(most));
+    Err(Fault::new(message, format!("write a whole number from {least} to {most}, such as `{example}`")))
 }
 
 /// A size in bytes: a whole number, alone or with `B`, `kB`, `MB`, `GB` (powers of 1000) or `KiB`, `MiB`,

@@ -102,3 +102,10 @@ fn message_posts_where_channels_say_and_narrower_when_granted() {
     let one = compile(&source("  - channels: board:news\n"));
     assert!(one.policies.contains("board:news") && !one.policies.contains("board:forum"));
 }
+
+#[test]
+fn a_comment_under_the_title_hides_nothing() {
+    let source = "# T\n<!-- a --> words\n## Identity\n- Name: E\n- Role: R\n";
+    let errors = support::errors(source);
+    assert!(errors[0].message.contains("text behind its end") && errors[0].line == 2, "{errors:?}");
+}
