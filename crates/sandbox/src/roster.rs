@@ -1,0 +1,262 @@
+//! Who has which processes, and the end of them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, oneshot};
+use vocab::frame::FrameError;
+
+use crate::admission::Admission;
+use crate::jail::JailError;
+use crate::owner::Owner;
+use crate::process::Process;
+use crate::spawner::{self, Job, Start, Started};
+use crate::wire::{Answer, Order};
+use crate::{Child, Jail, Layer, Program};
+
+/// The most processes of all owners at once.
+pub const MAX_CHILDREN: usize = 512;
+
+/// The most owners that a roster remembers.
+pub const MAX_OWNERS: usize = 4096;
+
+/// How long a new process may take to say that its jail stands.
+pub const READY_WAIT: Duration = Duration::from_secs(10);
+
+/// How long a kill waits for processes to end. SIGKILL cannot be refused, but a process may be stuck
+/// inside the kernel.
+pub const KILL_WAIT: Duration = Duration::from_secs(5);
+
+/// A process that could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// The jail makes no sense.
+    #[error("this jail cannot be built: {0}")]
+    Jail(#[from] JailError),
+    /// The owner was killed or closed, before or while the process was started.
+    #[error("`{owner}` is stopped and gets no new process; resume it first")]
+    Closed {
+        /// Whose process it would have been.
+        owner: String,
+    },
+    /// Too many processes, owners, or processes waiting to be started.
+    #[error("there are {limit} {what} already, which is the most; wait until some have ended")]
+    Full {
+        /// Of what there are too many.
+        what: &'static str,
+        /// The bound.
+        limit: usize,
+    },
+    /// The program does not start.
+    #[error("cannot start `{}`: {source}; look at the file's mode and at the limit of processes", program.display())]
+    Start {
+        /// The executable.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The thread that starts processes is not there.
+    #[error("the thread that starts processes is gone; restart the gateway")]
+    Spawner,
+    /// This machine lacks a layer.
+    #[error("the jail's layer `{layer}` cannot be had: {why}; {mend}")]
+    Refused {
+        /// The layer, one of [`crate::layer::ALL`].
+        layer: String,
+        /// Why it cannot be had.
+        why: String,
+        /// What to do.
+        mend: String,
+    },
+    /// The process ended before its jail stood.
+    #[error("the process ended before its jail stood; `bulkhead doctor` says which layer is missing")]
+    Ended,
+    /// The process said nothing in time.
+    #[error("the process did not say within {} s that its jail stands; the machine may be overloaded", READY_WAIT.as_secs())]
+    Silent,
+    /// The process said something else.
+    #[error("the process does not speak as a jailed program does: {0}")]
+    Frame(FrameError),
+    /// The socket cannot be used here.
+    #[error("cannot use the socket to the process: {0}")]
+    Socket(io::Error),
+}
+
+/// What a kill did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Killed {
+    /// How many processes were ended.
+    pub processes: u32,
+    /// How many had not ended within [`KILL_WAIT`]. They have the signal and are found by the next kill.
+    pub left: u32,
+    /// From the call to the last process reaped.
+    pub elapsed: Duration,
+}
+
+/// Every jailed process, by owner. Clones are handles to the same roster; when the last handle and the
+/// last [`Child`] are gone, every process is.
+#[derive(Debug, Clone)]
+pub struct Roster {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    jobs: SyncSender<Job>,
+    all: Arc<Admission>,
+    places: Arc<Semaphore>,
+    owners: Mutex<BTreeMap<String, Arc<Owner>>>,
+}
+
+impl Roster {
+    /// A roster without processes, and the thread that starts them.
+    ///
+    /// # Errors
+    /// When the machine gives no further thread.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            shared: Arc::new(Shared {
+                jobs: spawner::start()?,
+                all: Arc::default(),
+                places: Arc::new(Semaphore::new(MAX_CHILDREN)),
+                owners: Mutex::default(),
+            }),
+        })
+    }
+
+    /// Starts `program` in `jail` for `owner` and waits until its jail stands. Dropping the future or the
+    /// child kills the process.
+    ///
+    /// # Errors
+    /// See [`SpawnError`]; no process is left behind.
+    pub async fn spawn(&self, owner: &str, program: &Program, jail: &Jail) -> Result<Child, SpawnError> {
+        jail.check()?;
+        let owner = self.admit(owner)?;
+        let place = Arc::clone(&self.shared.places)
+            .try_acquire_owned()
+            .map_err(|_| SpawnError::Full { what: "processes", limit: MAX_CHILDREN })?;
+        let claim = owner.claim(place)?;
+        let (answer, started) = oneshot::channel();
+        let jobs = self.shared.jobs.clone();
+        let start = Start { program: program.clone(), owner, claim, jobs, answer };
+        self.shared
+            .jobs
+            .try_send(Job::Start(start))
+            .map_err(|_| SpawnError::Full { what: "processes to be started", limit: spawner::MAX_JOBS })?;
+        let Started { lease, stream } = started.await.map_err(|_| SpawnError::Spawner)??;
+        let mut child = Child::new(lease, stream).map_err(SpawnError::Socket)?;
+        match tokio::time::timeout(READY_WAIT, greet(&mut child, jail)).await {
+            Ok(Ok(layers)) => Ok(child.with_layers(layers)),
+            // A kill looks like an end from here.
+            Ok(Err(SpawnError::Ended)) => Err(child.stopped().unwrap_or(SpawnError::Ended)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(SpawnError::Silent),
+        }
+    }
+
+    /// Lets `owner` have no new process; those it has go on. One that is being started does not survive
+    /// a [`Roster::kill`].
+    pub fn close(&self, owner: &str) {
+        self.owner(owner).door.close();
+    }
+
+    /// Lets `owner` have new processes again.
+    pub fn open(&self, owner: &str) {
+        self.owner(owner).door.open();
+    }
+
+    /// Ends every process of `owner`, those on the way too, and lets it have no new one until
+    /// [`Roster::open`].
+    ///
+    /// Blocks until they are reaped: well under a millisecond for one process, at most [`KILL_WAIT`].
+    #[must_use]
+    pub fn kill(&self, owner: &str) -> Killed {
+        end(&[self.owner(owner)]).first().map_or_else(Killed::none, |(_, killed)| *killed)
+    }
+
+    /// Does [`Roster::kill`] to every owner that ever had a process: all doors close first, then all
+    /// processes are struck, then all are reaped.
+    #[must_use]
+    pub fn kill_all(&self) -> Vec<(String, Killed)> {
+        let owners: Vec<_> = self.owners().values().cloned().collect();
+        end(&owners)
+    }
+
+    /// Does [`Roster::kill_all`], and lets nobody have a process ever again: the end of a gateway.
+    #[must_use]
+    pub fn stop(&self) -> Vec<(String, Killed)> {
+        self.shared.all.close();
+        self.kill_all()
+    }
+
+    /// How many processes `owner` has, those that have ended and are still held included.
+    #[must_use]
+    pub fn count(&self, owner: &str) -> usize {
+        self.owners().get(owner).map_or(0, |owner| owner.count())
+    }
+
+    fn owners(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Owner>>> {
+        self.shared.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn owner(&self, name: &str) -> Arc<Owner> {
+        let make = || Arc::new(Owner::new(name, Arc::clone(&self.shared.all)));
+        Arc::clone(self.owners().entry(name.into()).or_insert_with(make))
+    }
+
+    fn admit(&self, name: &str) -> Result<Arc<Owner>, SpawnError> {
+        let owners = self.owners();
+        if owners.len() >= MAX_OWNERS && !owners.contains_key(name) {
+            return Err(SpawnError::Full { what: "owners of processes", limit: MAX_OWNERS });
+        }
+        drop(owners);
+        Ok(self.owner(name))
+    }
+}
+
+impl Killed {
+    const fn none() -> Self {
+        Self { processes: 0, left: 0, elapsed: Duration::ZERO }
+    }
+}
+
+/// Says which jail, and hears whether it stands.
+async fn greet(child: &mut Child, jail: &Jail) -> Result<Vec<Layer>, SpawnError> {
+    // A stream that breaks is what a process looks like that ends.
+    let gone = |error| match error {
+        FrameError::Io(_) => SpawnError::Ended,
+        other => SpawnError::Frame(other),
+    };
+    child.send(&Order { jail: jail.clone() }).await.map_err(gone)?;
+    match child.recv().await.map_err(gone)? {
+        None => Err(SpawnError::Ended),
+        Some(Answer::Ready { layers }) => Ok(layers),
+        Some(Answer::Refused { layer, why, mend }) => Err(SpawnError::Refused { layer, why, mend }),
+    }
+}
+
+/// Closes every door, strikes every process, reaps them all.
+fn end(owners: &[Arc<Owner>]) -> Vec<(String, Killed)> {
+    let begun = Instant::now();
+    owners.iter().for_each(|owner| owner.door.close());
+    let struck: Vec<_> = owners.iter().map(|owner| (owner, owner.strike())).collect();
+    struck
+        .into_iter()
+        .map(|(owner, processes)| (owner.name.clone(), reap(owner, &processes, begun)))
+        .collect()
+}
+
+fn reap(owner: &Owner, processes: &[Arc<Process>], begun: Instant) -> Killed {
+    let until = begun + KILL_WAIT;
+    let gone = processes.iter().filter(|process| owner.bury(process, until)).count();
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Killed {
+        processes: count(gone),
+        left: count(processes.len().saturating_sub(gone)),
+        elapsed: begun.elapsed(),
+    }
+}

@@ -1,0 +1,239 @@
+//! The end of processes: none is left, whatever it does and whenever it was started.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bulkhead_sandbox::{Child, Jail, MAX_CHILDREN, Program, Roster, SpawnError};
+
+use crate::Check;
+use crate::program::Ask;
+use crate::stage::{program, roster, run, runs, tight, until};
+
+pub(crate) const CHECKS: &[Check] = &[
+    ("kill ends busy and sleeping processes", kill_ends_busy_and_sleeping_processes),
+    ("a kill touches no other owner", a_kill_touches_no_other_owner),
+    ("a killed owner gets nothing until it is opened", a_killed_owner_gets_nothing),
+    ("kill against spawn", kill_against_spawn),
+    ("stop is for good", stop_is_for_good),
+    ("dropping a child ends it", dropping_a_child_ends_it),
+    ("dropping a spawn ends it", dropping_a_spawn_ends_it),
+    ("programs that do not become jailed", programs_that_do_not_become_jailed),
+    ("the places are bounded and come back", the_places_come_back),
+    ("children die with the gateway", children_die_with_the_gateway),
+    ("children do not die with the thread that asked", children_outlive_the_asking_thread),
+];
+
+async fn jailed(roster: &Roster, owner: &str) -> Child {
+    roster.spawn(owner, &program("jailed", &[]), &tight()).await.unwrap()
+}
+
+async fn set_to(child: &mut Child, attempt: &str) {
+    child.send(&Ask { attempt: attempt.into(), args: vec![] }).await.unwrap();
+}
+
+/// Every process that this one has started and not yet reaped.
+fn offspring() -> BTreeSet<u32> {
+    let own = std::process::id().to_string();
+    let parent = |stat: &str| stat.rsplit(") ").next()?.split(' ').nth(1).map(str::to_owned);
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_string_lossy().parse().ok())
+        .filter(|pid| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            parent(&stat).is_some_and(|parent| parent == own)
+        })
+        .collect()
+}
+
+fn kill_ends_busy_and_sleeping_processes() {
+    run(async {
+        let roster = roster();
+        let mut children = Vec::new();
+        for task in ["spin", "spin", "sleep", "sleep"] {
+            let mut child = jailed(&roster, "a").await;
+            set_to(&mut child, task).await;
+            children.push(child);
+        }
+        let killed = roster.kill("a");
+        assert_eq!((killed.processes, killed.left), (4, 0));
+        assert_eq!(offspring(), BTreeSet::new());
+        for mut child in children {
+            assert!(matches!(child.recv::<Ask>().await, Ok(None) | Err(_)));
+        }
+        assert_eq!((roster.kill("a").processes, roster.count("a")), (0, 0));
+    });
+}
+
+fn a_kill_touches_no_other_owner() {
+    run(async {
+        let roster = roster();
+        let (one, mut other) = (jailed(&roster, "a").await, jailed(&roster, "b").await);
+        assert_eq!(roster.kill("a").processes, 1);
+        assert!(!runs(one.pid()));
+        assert!(crate::stage::ask(&mut other, "time-and-chance", &[]).await.is_ok());
+        assert_eq!(roster.kill_all().iter().map(|(_, killed)| killed.processes).sum::<u32>(), 1);
+    });
+}
+
+fn a_killed_owner_gets_nothing() {
+    run(async {
+        let roster = roster();
+        assert_eq!(roster.kill("a").processes, 0);
+        let refused = roster.spawn("a", &program("jailed", &[]), &tight()).await;
+        assert!(matches!(refused, Err(SpawnError::Closed { owner }) if owner == "a"));
+        roster.open("a");
+        drop(jailed(&roster, "a").await);
+        roster.close("a");
+        assert!(roster.spawn("a", &program("jailed", &[]), &tight()).await.is_err());
+    });
+}
+
+/// Processes are started as fast as they can be while they are killed again and again. After each kill,
+/// before anything is opened again, not one may be left.
+fn kill_against_spawn() {
+    const KILLS: u32 = 300;
+    const STARTERS: usize = 3;
+    until("earlier checks have left nothing", || offspring().is_empty());
+    let roster = roster();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..STARTERS {
+            let (roster, over) = (roster.clone(), &over);
+            scope.spawn(move || {
+                run(async {
+                    while !over.load(Ordering::SeqCst) {
+                        match roster.spawn("a", &program("jailed", &[]), &tight()).await {
+                            Ok(child) => drop(child),
+                            Err(SpawnError::Closed { .. }) => tokio::task::yield_now().await,
+                            Err(other) => panic!("{other}"),
+                        }
+                    }
+                });
+            });
+        }
+        let mut ended = 0;
+        for round in 0..KILLS {
+            // Another moment in the life of a spawn each time.
+            std::thread::sleep(Duration::from_micros(u64::from(round) * 37 % 5_000));
+            let killed = roster.kill("a");
+            let left = offspring();
+            assert_eq!((killed.left, roster.count("a"), left), (0, 0, BTreeSet::new()), "round {round}");
+            ended += killed.processes;
+            roster.open("a");
+        }
+        over.store(true, Ordering::SeqCst);
+        assert!(ended > 0, "no kill met a process");
+    });
+}
+
+fn stop_is_for_good() {
+    run(async {
+        let roster = roster();
+        let (one, other) = (jailed(&roster, "a").await, jailed(&roster, "b").await);
+        let stopped = roster.stop();
+        assert_eq!(stopped.iter().map(|(_, killed)| killed.processes).sum::<u32>(), 2);
+        assert!(!runs(one.pid()) && !runs(other.pid()));
+        roster.open("a");
+        for owner in ["a", "b", "new"] {
+            let refused = roster.spawn(owner, &program("jailed", &[]), &tight()).await;
+            assert!(matches!(refused, Err(SpawnError::Closed { .. })), "{refused:?}");
+        }
+    });
+}
+
+fn dropping_a_child_ends_it() {
+    run(async {
+        let roster = roster();
+        let mut child = jailed(&roster, "a").await;
+        set_to(&mut child, "spin").await;
+        drop(child);
+        until("the child is gone", || roster.count("a") == 0 && offspring().is_empty());
+    });
+}
+
+fn sleeper() -> Program {
+    Program { path: "/bin/sleep".into(), args: vec!["1000".into()] }
+}
+
+fn dropping_a_spawn_ends_it() {
+    run(async {
+        let roster = roster();
+        let (program, jail) = (sleeper(), Jail::default());
+        let spawn = Box::pin(roster.spawn("a", &program, &jail));
+        assert!(tokio::time::timeout(Duration::from_millis(20), spawn).await.is_err());
+        until("the process is gone", || roster.count("a") == 0 && offspring().is_empty());
+    });
+}
+
+fn programs_that_do_not_become_jailed() {
+    run(async {
+        let roster = roster();
+        let spawn = async |path: &str| {
+            let program = Program { path: path.into(), args: vec![] };
+            roster.spawn("a", &program, &tight()).await.unwrap_err()
+        };
+        assert!(matches!(spawn("/nonexistent/program").await, SpawnError::Start { .. }));
+        assert!(matches!(spawn("/etc/passwd").await, SpawnError::Start { .. }));
+        assert!(matches!(spawn("/bin/true").await, SpawnError::Ended));
+        tokio::time::pause();
+        let silent = roster.spawn("a", &sleeper(), &tight()).await;
+        assert!(matches!(silent, Err(SpawnError::Silent)), "{silent:?}");
+        until("all are gone", || roster.count("a") == 0 && offspring().is_empty());
+    });
+}
+
+fn the_places_come_back() {
+    run(async {
+        let roster = roster();
+        for _ in 0..MAX_CHILDREN + 8 {
+            let program = Program { path: "/nonexistent/program".into(), args: vec![] };
+            let refused = roster.spawn("a", &program, &tight()).await;
+            assert!(matches!(refused, Err(SpawnError::Start { .. })), "{refused:?}");
+        }
+        let mut children = Vec::new();
+        let refused = loop {
+            match roster.spawn("a", &program("jailed", &[]), &tight()).await {
+                Ok(child) => children.push(child),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, SpawnError::Full { limit: MAX_CHILDREN, .. }), "{refused:?}");
+        assert_eq!(children.len(), MAX_CHILDREN);
+        drop(children);
+        until("all are gone", || roster.count("a") == 0);
+        drop(jailed(&roster, "a").await);
+    });
+}
+
+fn children_die_with_the_gateway() {
+    let mut gateway = Command::new("/proc/self/exe").arg("gateway").stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(gateway.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let pids: Vec<u32> = lines.take_while(|line| line != "all").map(|line| line.parse().unwrap()).collect();
+    assert_eq!(pids.len(), 3);
+    assert!(pids.iter().all(|pid| runs(*pid)));
+    gateway.kill().unwrap();
+    gateway.wait().unwrap();
+    until("the children are gone", || !pids.iter().any(|pid| runs(*pid)));
+}
+
+/// Linux ties a process to the thread that started it; the roster's thread lives as long as the roster.
+fn children_outlive_the_asking_thread() {
+    let roster = roster();
+    let asking = roster.clone();
+    let child = std::thread::spawn(move || run(async { jailed(&asking, "a").await.pid() })).join().unwrap();
+    // The child was dropped with its runtime; a second one is kept while the thread that asked for it ends.
+    until("the first is gone", || !runs(child));
+    let asking = roster.clone();
+    let kept = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let child = runtime.block_on(jailed(&asking, "a"));
+        (runtime, child)
+    });
+    let (runtime, mut child) = kept.join().unwrap();
+    let answer = runtime.block_on(crate::stage::ask(&mut child, "time-and-chance", &[]));
+    assert!(answer.is_ok(), "{answer:?}");
+}
