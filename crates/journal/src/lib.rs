@@ -1,1 +1,35 @@
-//! The record: append to a durable, hash-chained journal; read and verify it.
+//! The record: what was proposed, decided and done, durable and in order, on a chain that shows tampering.
+//!
+//! In go entries: records (metadata on the chain, content apart from it) with the changes of state that
+//! belong to them, in one transaction. Out come receipts, each proof that its entry is on the disk; the
+//! state rows; and, through [`read`] and [`verify`], the record itself. One thread writes and commits
+//! whatever waits as one group. This room knows no policy, runs nothing and talks to no network; it does
+//! not know what a payload means, beyond that it is JSON.
+//!
+//! The chain: the hash of a record is the SHA-256 of its body, canonical JSON (RFC 8785) that holds the
+//! hash of the record before it. The content stands in a table of its own and the body holds
+//! `SHA-256(salt || content)`, so that content can be erased and the chain still verifies.
+//! Rows of state are not on the chain.
+
+mod body;
+mod entry;
+mod journal;
+mod lock;
+mod open;
+mod prepare;
+mod queue;
+pub mod read;
+mod readonly;
+mod schema;
+mod state;
+pub mod verify;
+mod wal;
+mod writer;
+
+pub use entry::{Change, Draft, Entry, Ground, Head, Kind, Receipt};
+pub use journal::{AppendError, Config, Journal};
+pub use open::OpenError;
+pub use prepare::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS};
+pub use queue::QUEUE_BYTES;
+pub use read::ReadError;
+pub use writer::FOLLOW_DELAY;

@@ -1,0 +1,185 @@
+//! The canonical body of a record, as the writer forms it. [`crate::verify`] reads bodies in a way of its own.
+
+use serde::Serialize;
+use vocab::{
+    AgentName, Decision, Digest, Labels, PersonId, ProposalId, Resource, SessionId, Status, Timestamp,
+    TurnId, Verb,
+};
+
+use crate::entry::{Draft, Ground, Head, Kind};
+
+/// The version of the body's form.
+const BODY_VERSION: u8 = 1;
+
+/// Text that the hash before the first record is made of, with the log's id after it.
+pub(crate) const GENESIS: &str = "bulkhead journal\n";
+
+/// Where an empty log with this id ends.
+pub(crate) fn genesis(log_id: &str) -> Head {
+    Head { records: 0, hash: Digest::of(format!("{GENESIS}{log_id}").as_bytes()) }
+}
+
+/// The body's fields in alphabetical order, in four runs: between them stand `prev`, `seq` and `time`, which only the
+/// record's place decides. There is no number but small integers, and `serde_json` escapes as RFC 8785
+/// section 3.2.2.2 demands, so that plain serialisation is canonical.
+#[derive(Serialize)]
+struct BeforePrev<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a AgentName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<Decision>,
+    kind: Kind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<&'a Labels>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<&'a PersonId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy_version: Option<&'a Digest>,
+}
+
+#[derive(Serialize)]
+struct BeforeSeq<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposal: Option<&'a ProposalId>,
+    #[serde(skip_serializing_if = "<[Ground]>::is_empty")]
+    reasons: &'a [Ground],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<&'a Resource>,
+}
+
+#[derive(Serialize)]
+struct BeforeTime<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<&'a SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+}
+
+#[derive(Serialize)]
+struct AfterTime<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turn: Option<&'a TurnId>,
+    v: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verb: Option<Verb>,
+}
+
+/// A body that lacks only its place. It is made on the caller's thread, since the writer's time is everybody's.
+pub(crate) struct Form {
+    before_prev: String,
+    before_seq: String,
+    before_time: String,
+    after_time: String,
+}
+
+impl Form {
+    /// The form of `draft`, whose content has the commitment `commit`.
+    pub(crate) fn of(draft: &Draft, commit: Option<&Digest>) -> Result<Self, serde_json::Error> {
+        let before_prev = BeforePrev {
+            agent: draft.agent.as_ref(),
+            commit,
+            decision: draft.decision,
+            kind: draft.kind,
+            labels: draft.labels.as_ref(),
+            person: draft.person.as_ref(),
+            policy_version: draft.policy_version.as_ref(),
+        };
+        let before_seq = BeforeSeq {
+            proposal: draft.proposal.as_ref(),
+            reasons: &draft.reasons,
+            resource: draft.resource.as_ref(),
+        };
+        let before_time = BeforeTime { session: draft.session.as_ref(), status: draft.status };
+        let after_time = AfterTime { turn: draft.turn.as_ref(), v: BODY_VERSION, verb: draft.verb };
+        Ok(Self {
+            before_prev: fields(&before_prev)?,
+            before_seq: fields(&before_seq)?,
+            before_time: fields(&before_time)?,
+            after_time: fields(&after_time)?,
+        })
+    }
+
+    /// The bytes of its texts.
+    pub(crate) const fn len(&self) -> usize {
+        self.before_prev.len() + self.before_seq.len() + self.before_time.len() + self.after_time.len()
+    }
+
+    /// The whole body of the record that comes after `head`.
+    pub(crate) fn at(&self, head: &Head, time: &str) -> String {
+        let (prev, seq) = (head.hash.to_string(), head.records.saturating_add(1).to_string());
+        let mut body = String::with_capacity(self.len() + PLACE_BYTES);
+        for part in [
+            "{",
+            &self.before_prev,
+            "\"prev\":\"",
+            &prev,
+            "\",",
+            &self.before_seq,
+            "\"seq\":",
+            &seq,
+            ",",
+            &self.before_time,
+            "\"time\":\"",
+            time,
+            "\",",
+            &self.after_time,
+        ] {
+            body.push_str(part);
+        }
+        // Each run ends with a comma; after the last comes the end.
+        body.pop();
+        body.push('}');
+        body
+    }
+}
+
+/// More than what `prev`, `seq` and `time` take with their names, in bytes.
+const PLACE_BYTES: usize = 192;
+
+/// The fields of `run` as JSON, a comma after each, without the braces around them.
+fn fields(run: &impl Serialize) -> Result<String, serde_json::Error> {
+    let json = serde_json::to_string(run)?;
+    let inner = json.strip_prefix('{').and_then(|json| json.strip_suffix('}')).unwrap_or_default();
+    Ok(if inner.is_empty() { String::new() } else { format!("{inner},") })
+}
+
+/// RFC 3339 in UTC with six digits of fraction, so that times sort as text.
+pub(crate) fn time_text(time: Timestamp) -> String {
+    format!("{time:.6}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocab::Layer;
+
+    #[test]
+    fn a_body_is_canonical_json() {
+        let mut draft = Draft::new(Kind::Verdict);
+        draft.agent = Some(AgentName::new("echo").unwrap());
+        draft.session = Some(SessionId::new("s-1").unwrap());
+        draft.turn = Some(TurnId::new("t-1").unwrap());
+        draft.proposal = Some(ProposalId::new("p-1").unwrap());
+        draft.person = Some(PersonId::new("ann").unwrap());
+        draft.verb = Some(Verb::FileRead);
+        draft.resource = Some(Resource::Path("/a\u{1f}\"\\\u{7f}\u{2028}é😀\n\u{8}".into()));
+        draft.decision = Some(Decision::Deny);
+        draft.status = Some(Status::Denied);
+        draft.reasons = vec![Ground { layer: Layer::Policy, policy: "rule:5 \t".into() }];
+        draft.labels = Some(Labels::from_names(["restricted", "a", "b"]).unwrap());
+        draft.policy_version = Some(Digest::of(b"x"));
+        let time = Timestamp::from_nanosecond(1_790_000_000_123_456_789).unwrap();
+        let form = Form::of(&draft, Some(&Digest::of(b"y"))).unwrap();
+        let body = form.at(&genesis("id"), &time_text(time));
+        let value: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(vocab::digest::canonical(&value).unwrap(), body.as_bytes());
+        assert_eq!(value["time"], "2026-09-21T14:13:20.123456Z");
+        assert_eq!(value.as_object().unwrap().len(), 18, "a field is missing from this test");
+
+        let bare = Form::of(&Draft::new(Kind::Alert), None).unwrap().at(&genesis("id"), &time_text(time));
+        let value: serde_json::Value = serde_json::from_str(&bare).unwrap();
+        assert_eq!(vocab::digest::canonical(&value).unwrap(), bare.as_bytes());
+    }
+}

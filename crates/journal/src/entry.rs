@@ -1,0 +1,206 @@
+//! What callers hand in, and what they get back for it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use vocab::{
+    AgentName, Decision, Digest, Labels, PersonId, ProposalId, Resource, SessionId, Status, TurnId, Verb,
+};
+
+/// What a record is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A person's or an agent's words came in or went out.
+    Message,
+    /// An agent wants something.
+    Proposal,
+    /// What the monitor decided.
+    Verdict,
+    /// What became of a proposal.
+    Outcome,
+    /// An action was held for a person, approved, denied or let lapse.
+    Approval,
+    /// The settings or an agent were changed, started, stopped.
+    Admin,
+    /// Something that a person should look at.
+    Alert,
+    /// Somebody was identified, or was not.
+    Auth,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 8] = [
+        Self::Message,
+        Self::Proposal,
+        Self::Verdict,
+        Self::Outcome,
+        Self::Approval,
+        Self::Admin,
+        Self::Alert,
+        Self::Auth,
+    ];
+
+    /// The kind's name, as records write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Proposal => "proposal",
+            Self::Verdict => "verdict",
+            Self::Outcome => "outcome",
+            Self::Approval => "approval",
+            Self::Admin => "admin",
+            Self::Alert => "alert",
+            Self::Auth => "auth",
+        }
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// Why a verdict is what it is, without its sentence: that is content and belongs in the payload.
+// The fields are in alphabetical order because the body is canonical JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ground {
+    /// The layer that spoke.
+    pub layer: vocab::Layer,
+    /// The policy, rule or limit that decided, by its id.
+    pub policy: String,
+}
+
+/// A record to be: everything but its place, its time and its hash.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// What it is about.
+    pub kind: Kind,
+    /// In which conversation.
+    pub session: Option<SessionId>,
+    /// In which turn.
+    pub turn: Option<TurnId>,
+    /// About which proposal.
+    pub proposal: Option<ProposalId>,
+    /// About which agent.
+    pub agent: Option<AgentName>,
+    /// About which person.
+    pub person: Option<PersonId>,
+    /// What is done.
+    pub verb: Option<Verb>,
+    /// To what.
+    pub resource: Option<Resource>,
+    /// What was decided.
+    pub decision: Option<Decision>,
+    /// How it ended.
+    pub status: Option<Status>,
+    /// Why it was decided so.
+    pub reasons: Vec<Ground>,
+    /// The labels of the data concerned.
+    pub labels: Option<Labels>,
+    /// What it was judged by.
+    pub policy_version: Option<Digest>,
+    /// The content, kept apart from the chain: by custom an object whose `args` are the action's
+    /// arguments, with texts and the sentences of the reasons beside it. `Null` is no content.
+    pub payload: Value,
+}
+
+impl Draft {
+    /// A draft of `kind` with nothing else in it.
+    #[must_use]
+    pub const fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            session: None,
+            turn: None,
+            proposal: None,
+            agent: None,
+            person: None,
+            verb: None,
+            resource: None,
+            decision: None,
+            status: None,
+            reasons: Vec::new(),
+            labels: None,
+            policy_version: None,
+            payload: Value::Null,
+        }
+    }
+}
+
+/// A change of a state row, done in the transaction of its entry.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// The row has this value from now on.
+    Put {
+        /// The family of rows, such as `session`.
+        kind: String,
+        /// The row's name in its family.
+        key: String,
+        /// The value.
+        value: Value,
+    },
+    /// The row is gone from now on.
+    Delete {
+        /// The family of rows.
+        kind: String,
+        /// The row's name in its family.
+        key: String,
+    },
+}
+
+/// Records and changes of state that become durable together or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// What the receipt will be for; the caller chooses it.
+    pub subject: Digest,
+    /// The records, in order.
+    pub records: Vec<Draft>,
+    /// The changes of state, in order.
+    pub state: Vec<Change>,
+}
+
+/// Where a log ends: how many records it has and the hash of the last. Kept elsewhere, it shows a cut
+/// tail or a chain that was built anew. An empty log's hash is made of the log's own id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// The number of records.
+    pub records: u64,
+    /// The hash of the last.
+    pub hash: Digest,
+}
+
+/// Proof that an entry is durable. Only the journal makes one; it cannot be copied or written down.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a receipt is what lets the effect begin"]
+pub struct Receipt {
+    subject: Digest,
+    head: Head,
+}
+
+impl Receipt {
+    pub(crate) const fn new(subject: Digest, head: Head) -> Self {
+        Self { subject, head }
+    }
+
+    /// What the entry was for, as its [`Entry::subject`] said.
+    #[must_use]
+    pub const fn subject(&self) -> &Digest {
+        &self.subject
+    }
+
+    /// The sequence number of the entry's last record.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.head.records
+    }
+
+    /// The hash of the entry's last record.
+    #[must_use]
+    pub const fn hash(&self) -> &Digest {
+        &self.head.hash
+    }
+}

@@ -1,0 +1,203 @@
+//! The handle that the rest of the gateway holds.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+use vocab::Ambient;
+
+use crate::entry::{Entry, Head, Receipt};
+use crate::open::{self, OpenError};
+use crate::prepare::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, Prepared, prepare};
+use crate::queue::Queue;
+use crate::read::ReadError;
+use crate::state::States;
+use crate::writer::{FOLLOW_DELAY, Shared, Writer};
+
+/// What the journal has to be told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The SQLite file. It is made when there is none; its folder must be there.
+    pub path: PathBuf,
+}
+
+/// Why something was not recorded. Nothing of the entry is in the journal then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// A receipt would stand for nothing.
+    #[error("an entry without records cannot be appended")]
+    Empty,
+    /// Over [`MAX_ENTRY_BYTES`].
+    #[error("an entry of {bytes} bytes is over the journal's limit of {MAX_ENTRY_BYTES}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// Over [`MAX_ENTRY_RECORDS`].
+    #[error("an entry of {count} records or changes is over the journal's limit of {MAX_ENTRY_RECORDS}")]
+    TooMany {
+        /// How many.
+        count: usize,
+    },
+    /// It has no JSON form.
+    #[error("this entry cannot be written as JSON: {0}")]
+    Form(String),
+    /// No room.
+    #[error("the disk with the journal is full, so nothing can be recorded: make room on it")]
+    Full,
+    /// The database refused.
+    #[error("the journal cannot be written, so nothing can be recorded: {0}")]
+    Write(String),
+    /// Something else wrote to the database.
+    #[error(
+        "the journal has {found} records where this gateway left {expected}: something else wrote to it; stop the gateway and run `bulkhead audit verify`"
+    )]
+    Astray {
+        /// What was left.
+        expected: u64,
+        /// What is there.
+        found: u64,
+    },
+    /// Closed, or its thread has ended.
+    #[error("the journal is closed")]
+    Closed,
+}
+
+/// The journal, open for writing. A cheap handle; the last one to be dropped closes it.
+#[derive(Clone)]
+pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    queue: Arc<Queue>,
+    shared: Arc<Shared>,
+    ambient: Arc<dyn Ambient>,
+    states: States,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Journal {
+    /// Opens the journal, or makes an empty one where there is no file, and starts its writer. Blocks for
+    /// some milliseconds.
+    ///
+    /// # Errors
+    /// When another gateway has it, when it is not a whole journal of a known form, or cannot be written. The file is
+    /// left as it was.
+    pub fn open(config: Config, ambient: Arc<dyn Ambient>) -> Result<Self, OpenError> {
+        let failed = |why: String| OpenError::Failed { path: config.path.clone(), why };
+        let opened = open::open(&config.path, ambient.as_ref())?;
+        let shared = Arc::new(Shared::new(opened.head));
+        let queue = Arc::new(Queue::new(FOLLOW_DELAY));
+        let (writer, states) =
+            Writer::new(opened, Arc::clone(&ambient), Arc::clone(&queue), Arc::clone(&shared))
+                .map_err(|error| failed(error.to_string()))?;
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| failed(error.to_string()))?;
+        let states = States::new(states);
+        Ok(Self {
+            inner: Arc::new(Inner { queue, shared, ambient, states, thread: Mutex::new(Some(thread)) }),
+        })
+    }
+
+    /// Records `entry` and comes back when it is durable, together with all that was handed in before it.
+    /// Dropped while it waits, the entry may or may not have been recorded.
+    ///
+    /// # Errors
+    /// When the entry has no records or is over a limit, and when the journal cannot be written.
+    pub async fn append(&self, entry: Entry) -> Result<Receipt, AppendError> {
+        if entry.records.is_empty() {
+            return Err(AppendError::Empty);
+        }
+        let prepared = prepare(entry.records, entry.state, self.inner.ambient.as_ref())?;
+        Ok(Receipt::new(entry.subject, self.durable(prepared).await?))
+    }
+
+    /// Hands `entry` in and comes back at once, or when the queue has room. It is recorded in order, becomes durable with
+    /// the next append or after [`FOLLOW_DELAY`], and [`Journal::state`] shows it from then on. If
+    /// the disk refuses, it is kept and tried again before anything that comes after it.
+    ///
+    /// # Errors
+    /// When the entry is over a limit or the journal is closed.
+    pub async fn follow(&self, entry: Entry) -> Result<(), AppendError> {
+        let prepared = prepare(entry.records, entry.state, self.inner.ambient.as_ref())?;
+        self.inner.queue.push(prepared, None).await
+    }
+
+    /// Comes back when all that was handed in before is durable.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn flush(&self) -> Result<(), AppendError> {
+        self.durable(Prepared::empty()).await.map(|_| ())
+    }
+
+    async fn durable(&self, prepared: Prepared) -> Result<Head, AppendError> {
+        let (reply, answer) = oneshot::channel();
+        self.inner.queue.push(prepared, Some(reply)).await?;
+        answer.await.map_err(|_| AppendError::Closed)?
+    }
+
+    /// The value of one row of state, as it was committed last.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn state(&self, kind: &str, key: &str) -> Result<Option<Value>, ReadError> {
+        self.inner.states.one(kind, key)
+    }
+
+    /// The rows of state of one kind whose keys begin with `prefix`, sorted by key, as they were committed last.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or there are too many rows.
+    pub fn states(&self, kind: &str, prefix: &str) -> Result<Vec<(String, Value)>, ReadError> {
+        self.inner.states.all(kind, prefix)
+    }
+
+    /// Where the log stands: what to keep elsewhere, for [`crate::verify`].
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.inner.shared.head()
+    }
+
+    /// Whether the last writing went well.
+    ///
+    /// # Errors
+    /// With one sentence that says what is wrong.
+    pub fn healthy(&self) -> Result<(), String> {
+        self.inner.shared.healthy()
+    }
+
+    /// Makes all durable, ends the writer and releases the file. Other handles to it are of no use from then on.
+    ///
+    /// # Errors
+    /// When what was handed in last cannot be written.
+    pub async fn close(self) -> Result<(), AppendError> {
+        let flushed = self.flush().await;
+        let inner = self.inner;
+        // A thread that may block: the writer tidies its files up before it ends.
+        let ended = tokio::task::spawn_blocking(move || inner.end()).await;
+        flushed.and(ended.unwrap_or(Err(AppendError::Closed)))
+    }
+}
+
+impl Inner {
+    fn end(&self) -> Result<(), AppendError> {
+        self.states.close();
+        self.queue.close();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        thread.map_or(Ok(()), |thread| thread.join().map_err(|_| AppendError::Closed))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.end().is_err() {
+            // The writer panicked; whoever waited for it has been told that the journal is closed.
+        }
+    }
+}

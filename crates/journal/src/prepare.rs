@@ -1,0 +1,103 @@
+//! What can be done about an entry before its turn comes: limits, text, salts and commitments. It runs
+//! on the caller's thread, so that the writer has little left to do.
+
+use serde_json::Value;
+use sha2::Digest as _;
+use vocab::{Ambient, Digest};
+
+use crate::body::Form;
+use crate::entry::{Change, Draft};
+use crate::journal::AppendError;
+
+/// The largest entry, in bytes of content, state and metadata.
+pub const MAX_ENTRY_BYTES: usize = 16 * 1024 * 1024;
+
+/// The most records, and the most changes of state, in one entry.
+pub const MAX_ENTRY_RECORDS: usize = 256;
+
+/// What a record or a row takes beyond its texts, in bytes; generous.
+const OVERHEAD_BYTES: usize = 512;
+
+/// The content of one record.
+pub(crate) struct Content {
+    pub(crate) salt: [u8; 32],
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A record that lacks only its place.
+pub(crate) struct Record {
+    pub(crate) form: Form,
+    pub(crate) content: Option<Content>,
+}
+
+/// A change of a state row; without a value the row goes.
+pub(crate) struct Row {
+    pub(crate) kind: String,
+    pub(crate) key: String,
+    pub(crate) value: Option<String>,
+}
+
+/// An entry that is ready to be written.
+pub(crate) struct Prepared {
+    pub(crate) records: Vec<Record>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) bytes: usize,
+}
+
+impl Prepared {
+    /// Nothing to write.
+    pub(crate) const fn empty() -> Self {
+        Self { records: Vec::new(), rows: Vec::new(), bytes: 0 }
+    }
+}
+
+/// Readies records and changes of state.
+pub(crate) fn prepare(
+    records: Vec<Draft>,
+    state: Vec<Change>,
+    ambient: &dyn Ambient,
+) -> Result<Prepared, AppendError> {
+    let most = records.len().max(state.len());
+    if most > MAX_ENTRY_RECORDS {
+        return Err(AppendError::TooMany { count: most });
+    }
+    let records =
+        records.into_iter().map(|draft| record(draft, ambient)).collect::<Result<Vec<_>, AppendError>>()?;
+    let rows = state.into_iter().map(row).collect::<Result<Vec<_>, AppendError>>()?;
+    let bytes = records.iter().map(record_bytes).chain(rows.iter().map(row_bytes)).sum();
+    if bytes > MAX_ENTRY_BYTES {
+        return Err(AppendError::TooLarge { bytes });
+    }
+    Ok(Prepared { records, rows, bytes })
+}
+
+fn record(draft: Draft, ambient: &dyn Ambient) -> Result<Record, AppendError> {
+    let malformed = |error: serde_json::Error| AppendError::Form(error.to_string());
+    if draft.payload.is_null() {
+        return Ok(Record { form: Form::of(&draft, None).map_err(malformed)?, content: None });
+    }
+    let bytes = serde_json::to_vec(&draft.payload).map_err(malformed)?;
+    let mut salt = [0; 32];
+    let random = ambient.random().into_iter().chain(ambient.random());
+    salt.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
+    let commit = sha2::Sha256::new().chain_update(salt).chain_update(&bytes).finalize();
+    let form = Form::of(&draft, Some(&Digest::from_bytes(commit.into()))).map_err(malformed)?;
+    Ok(Record { form, content: Some(Content { salt, bytes }) })
+}
+
+fn row(change: Change) -> Result<Row, AppendError> {
+    let text =
+        |value: Value| serde_json::to_string(&value).map_err(|error| AppendError::Form(error.to_string()));
+    Ok(match change {
+        Change::Put { kind, key, value } => Row { kind, key, value: Some(text(value)?) },
+        Change::Delete { kind, key } => Row { kind, key, value: None },
+    })
+}
+
+fn record_bytes(record: &Record) -> usize {
+    OVERHEAD_BYTES + record.form.len() + record.content.as_ref().map_or(0, |content| content.bytes.len())
+}
+
+fn row_bytes(row: &Row) -> usize {
+    OVERHEAD_BYTES + row.kind.len() + row.key.len() + row.value.as_ref().map_or(0, String::len)
+}

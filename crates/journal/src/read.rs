@@ -1,0 +1,316 @@
+//! Looking into the record: queries, the newest records, one record whole. It works on the file alone, while
+//! a gateway writes or when none runs, and takes what it reads at its word: [`crate::verify`] does not.
+
+use std::path::Path;
+
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, Row};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use vocab::{
+    AgentName, Decision, Digest, Labels, PersonId, ProposalId, Resource, SessionId, Status, Timestamp,
+    TurnId, Verb,
+};
+
+use crate::entry::{Ground, Kind};
+pub use crate::readonly::LookError;
+
+/// The most records that one query gives.
+pub const MAX_LIMIT: u32 = 10_000;
+
+/// About how many bytes of records one query gives; it stops early, but never before the first.
+pub const MAX_PAGE_BYTES: usize = 32 * 1024 * 1024;
+
+const SELECT: &str = "SELECT record.seq, record.hash, record.body, payload.bytes \
+     FROM record LEFT JOIN payload ON payload.seq = record.seq";
+
+/// Why records or rows cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file does not open.
+    #[error(transparent)]
+    Open(#[from] LookError),
+    /// The database refused.
+    #[error("the journal cannot be read: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// A record that is none.
+    #[error("record {seq} is damaged ({why}): run `bulkhead audit verify`")]
+    Damaged {
+        /// Which.
+        seq: u64,
+        /// What does not fit.
+        why: String,
+    },
+    /// A row of state that is not JSON.
+    #[error("the state `{kind}` `{key}` is damaged: {why}")]
+    State {
+        /// Its family.
+        kind: String,
+        /// Its name.
+        key: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// Too many rows for one reading.
+    #[error("there are more than {limit} rows of state of kind `{kind}`: ask with a longer prefix")]
+    TooMany {
+        /// Their family.
+        kind: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// The journal has been closed.
+    #[error("the journal is closed")]
+    Closed,
+}
+
+/// Which records; all conditions hold at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Query {
+    /// About this agent.
+    pub agent: Option<AgentName>,
+    /// About this person.
+    pub person: Option<PersonId>,
+    /// In this conversation.
+    pub session: Option<SessionId>,
+    /// Of this kind.
+    pub kind: Option<Kind>,
+    /// With this decision.
+    pub decision: Option<Decision>,
+    /// At this time or later, to the microsecond.
+    pub since: Option<Timestamp>,
+    /// Before this time, to the microsecond.
+    pub until: Option<Timestamp>,
+    /// With a higher sequence number than this.
+    pub after: Option<u64>,
+    /// At most so many; 0, or more than [`MAX_LIMIT`], means [`MAX_LIMIT`].
+    pub limit: u32,
+}
+
+/// A record as it is shown to people and programs. What does not apply is `null`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its place in the log, from 1.
+    pub seq: u64,
+    /// When it was written, by the gateway's clock, to the microsecond. The order is that of `seq`.
+    pub time: Timestamp,
+    /// What it is about.
+    pub kind: Kind,
+    /// In which conversation.
+    pub session: Option<SessionId>,
+    /// About which agent.
+    pub agent: Option<AgentName>,
+    /// About which person.
+    pub person: Option<PersonId>,
+    /// What would be or was done.
+    pub action: Option<RecordedAction>,
+    /// What was decided.
+    pub decision: Option<Decision>,
+    /// Why.
+    pub reasons: Vec<Ground>,
+    /// The labels of the data concerned.
+    pub labels: Option<Labels>,
+    /// The hash of the record before.
+    pub prev: Digest,
+    /// Its own hash.
+    pub hash: Digest,
+    /// In which turn.
+    pub turn: Option<TurnId>,
+    /// About which proposal.
+    pub proposal: Option<ProposalId>,
+    /// How it ended.
+    pub status: Option<Status>,
+    /// What it was judged by.
+    pub policy_version: Option<Digest>,
+    /// The content, without the action's arguments.
+    pub content: Value,
+    /// The record had content and it is no longer there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
+}
+
+/// An action as a record has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedAction {
+    /// What is done.
+    pub verb: Option<Verb>,
+    /// To what.
+    pub resource: Option<Resource>,
+    /// The arguments.
+    pub args: Value,
+}
+
+/// Looks into the journal at a path.
+pub struct Reader {
+    conn: Connection,
+}
+
+impl Reader {
+    /// Opens the journal at `path` for reading only.
+    ///
+    /// # Errors
+    /// When there is none that can be read.
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        Ok(Self { conn: crate::readonly::open(path)? })
+    }
+
+    /// The records that `query` asks for, oldest first. A page may have fewer than the limit; the last one is empty:
+    /// go on with `after`.
+    ///
+    /// # Errors
+    /// When the database cannot be read or a record is damaged.
+    pub fn query(&self, query: &Query) -> Result<Vec<Record>, ReadError> {
+        let (sql, parameters) = statement(query);
+        self.page(&sql, &parameters)
+    }
+
+    /// The newest `count` records, oldest first; fewer when they are large.
+    ///
+    /// # Errors
+    /// As [`Reader::query`].
+    pub fn tail(&self, count: u32) -> Result<Vec<Record>, ReadError> {
+        let sql = format!("{SELECT} ORDER BY record.seq DESC LIMIT ?1");
+        let mut records = self.page(&sql, &[SqlValue::from(count.min(MAX_LIMIT))])?;
+        records.reverse();
+        Ok(records)
+    }
+
+    /// The record with this sequence number.
+    ///
+    /// # Errors
+    /// As [`Reader::query`].
+    pub fn show(&self, seq: u64) -> Result<Option<Record>, ReadError> {
+        let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
+        let sql = format!("{SELECT} WHERE record.seq = ?1");
+        Ok(self.page(&sql, &[SqlValue::from(seq)])?.pop())
+    }
+
+    fn page(&self, sql: &str, parameters: &[SqlValue]) -> Result<Vec<Record>, ReadError> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
+        let mut records = Vec::new();
+        let mut bytes = 0_usize;
+        while bytes < MAX_PAGE_BYTES
+            && let Some(row) = rows.next()?
+        {
+            let (record, size) = record(row)?;
+            records.push(record);
+            bytes = bytes.saturating_add(size);
+        }
+        Ok(records)
+    }
+}
+
+/// The SQL for a query. What is rare has an index of its own; the plus signs keep SQLite from choosing the
+/// common column instead.
+fn statement(query: &Query) -> (String, Vec<SqlValue>) {
+    let mut conditions = Vec::new();
+    let mut parameters: Vec<SqlValue> = Vec::new();
+    let mut add = |condition: &str, value: SqlValue| {
+        parameters.push(value);
+        conditions.push(condition.replace('?', &format!("?{}", parameters.len())));
+    };
+    let text = |text: &str| SqlValue::from(text.to_owned());
+    if let Some(session) = &query.session {
+        add("record.session = ?", text(session.as_str()));
+    }
+    if let Some(agent) = &query.agent {
+        add("record.agent = ?", text(agent.as_str()));
+    }
+    if let Some(person) = &query.person {
+        add("record.person = ?", text(person.as_str()));
+    }
+    match query.kind {
+        Some(kind @ (Kind::Approval | Kind::Admin | Kind::Alert | Kind::Auth)) => {
+            add("record.rare_kind = ?", text(kind.as_str()));
+        }
+        Some(kind) => add("record.kind = ?", text(kind.as_str())),
+        None => {}
+    }
+    match query.decision {
+        Some(Decision::Permit) => add("record.decision = ?", text(Decision::Permit.as_str())),
+        Some(decision) => add("record.rare_decision = ?", text(decision.as_str())),
+        None => {}
+    }
+    if let Some(since) = query.since {
+        add("record.time >= ?", SqlValue::from(crate::body::time_text(since)));
+    }
+    if let Some(until) = query.until {
+        add("record.time < ?", SqlValue::from(crate::body::time_text(until)));
+    }
+    if let Some(after) = query.after {
+        add("record.seq > ?", SqlValue::from(i64::try_from(after).unwrap_or(i64::MAX)));
+    }
+    let limit = if query.limit == 0 { MAX_LIMIT } else { query.limit.min(MAX_LIMIT) };
+    let filter =
+        if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+    (format!("{SELECT}{filter} ORDER BY record.seq LIMIT {limit}"), parameters)
+}
+
+/// A body as it is read back; what is not on the chain is not asked for.
+#[derive(Deserialize)]
+struct Stored {
+    agent: Option<AgentName>,
+    commit: Option<Digest>,
+    decision: Option<Decision>,
+    kind: Kind,
+    labels: Option<Labels>,
+    person: Option<PersonId>,
+    policy_version: Option<Digest>,
+    prev: Digest,
+    proposal: Option<ProposalId>,
+    #[serde(default)]
+    reasons: Vec<Ground>,
+    resource: Option<Resource>,
+    session: Option<SessionId>,
+    status: Option<Status>,
+    time: Timestamp,
+    turn: Option<TurnId>,
+    verb: Option<Verb>,
+}
+
+/// The record in a row, and the bytes that it took.
+fn record(row: &Row<'_>) -> Result<(Record, usize), ReadError> {
+    let seq: u64 = row.get(0)?;
+    let damaged = |error: serde_json::Error| ReadError::Damaged { seq, why: error.to_string() };
+    let hash: [u8; 32] = row.get(1)?;
+    let body = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+    let bytes = row.get_ref(3)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+    let stored: Stored = serde_json::from_str(body).map_err(damaged)?;
+    let mut content: Value = bytes.map_or(Ok(Value::Null), serde_json::from_slice).map_err(damaged)?;
+    let args = content.as_object_mut().and_then(|content| content.remove("args"));
+    if content.as_object().is_some_and(Map::is_empty) {
+        content = Value::Null;
+    }
+    let acts = stored.verb.is_some() || stored.resource.is_some() || args.is_some();
+    let action = acts.then(|| RecordedAction {
+        verb: stored.verb,
+        resource: stored.resource,
+        args: args.unwrap_or(Value::Null),
+    });
+    let size = body.len() + bytes.map_or(0, <[u8]>::len);
+    let record = Record {
+        seq,
+        time: stored.time,
+        kind: stored.kind,
+        session: stored.session,
+        agent: stored.agent,
+        person: stored.person,
+        action,
+        decision: stored.decision,
+        reasons: stored.reasons,
+        labels: stored.labels,
+        prev: stored.prev,
+        hash: Digest::from_bytes(hash),
+        turn: stored.turn,
+        proposal: stored.proposal,
+        status: stored.status,
+        policy_version: stored.policy_version,
+        content,
+        erased: stored.commit.is_some() && bytes.is_none(),
+    };
+    Ok((record, size))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! The database's form, and its making. Only ever a new file is made; an existing one is opened as it is.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::open::{beside, private};
+
+/// The version of the form, in SQLite's `user_version`.
+pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// "BLKH", in SQLite's `application_id`: this database is a journal.
+pub(crate) const APPLICATION_ID: u32 = 0x424c_4b48;
+
+/// The page size in bytes: the unit that the disk writes.
+pub(crate) const PAGE_BYTES: u32 = 4096;
+
+/// The columns that queries ask for are computed from the body, so that nothing is told twice. Every index
+/// on a column that each record has costs a page and some microseconds in each commit, so there are few; those
+/// on rare kinds and decisions hold only what is rare.
+const TABLES: &str = "
+CREATE TABLE meta (
+  name  TEXT PRIMARY KEY NOT NULL,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE record (
+  seq      INTEGER PRIMARY KEY NOT NULL,
+  hash     BLOB NOT NULL,
+  body     TEXT NOT NULL,
+  kind     TEXT AS (body ->> '$.kind') VIRTUAL,
+  session  TEXT AS (body ->> '$.session') VIRTUAL,
+  agent    TEXT AS (body ->> '$.agent') VIRTUAL,
+  person   TEXT AS (body ->> '$.person') VIRTUAL,
+  decision TEXT AS (body ->> '$.decision') VIRTUAL,
+  time     TEXT AS (body ->> '$.time') VIRTUAL,
+  rare_kind     TEXT AS (CASE WHEN body ->> '$.kind' IN ('approval', 'admin', 'alert', 'auth')
+                         THEN body ->> '$.kind' END) VIRTUAL,
+  rare_decision TEXT AS (nullif(body ->> '$.decision', 'permit')) VIRTUAL
+) STRICT;
+
+CREATE INDEX record_session ON record (session) WHERE session IS NOT NULL;
+CREATE INDEX record_agent ON record (agent) WHERE agent IS NOT NULL;
+CREATE INDEX record_person ON record (person) WHERE person IS NOT NULL;
+CREATE INDEX record_rare_kind ON record (rare_kind) WHERE rare_kind IS NOT NULL;
+CREATE INDEX record_rare_decision ON record (rare_decision) WHERE rare_decision IS NOT NULL;
+
+CREATE TABLE payload (
+  seq   INTEGER PRIMARY KEY NOT NULL,
+  salt  BLOB NOT NULL,
+  bytes BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE state (
+  kind  TEXT NOT NULL,
+  key   TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Makes an empty journal at `path`, whole or not at all: it is built under another name first.
+pub(crate) fn create(path: &Path, log_id: &str) -> Result<(), CreateError> {
+    let draft = beside(path, ".new");
+    for left in [draft.clone(), beside(&draft, "-wal"), beside(&draft, "-shm")] {
+        match std::fs::remove_file(&left) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    drop(private().create_new(true).open(&draft)?);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(&draft, flags)?;
+    conn.pragma_update(None, "page_size", PAGE_BYTES)?;
+    conn.pragma_update(None, "application_id", APPLICATION_ID)?;
+    conn.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.execute_batch(TABLES)?;
+    conn.execute("INSERT INTO meta (name, value) VALUES ('log', ?1)", [log_id])?;
+    conn.close().map_err(|(_, error)| error)?;
+    std::fs::rename(&draft, path)?;
+    if let Some(folder) = path.parent() {
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Why a new journal could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CreateError {
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("{0}")]
+    Database(#[from] rusqlite::Error),
+}

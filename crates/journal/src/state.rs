@@ -1,0 +1,71 @@
+//! Reading the rows of state.
+
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension};
+use serde_json::Value;
+
+use crate::read::ReadError;
+
+/// The most rows that one reading gives.
+const MAX_ROWS: usize = 100_000;
+
+/// The rows of state as they were committed last.
+pub(crate) struct States {
+    conn: Mutex<Option<Connection>>,
+}
+
+impl States {
+    pub(crate) const fn new(conn: Connection) -> Self {
+        Self { conn: Mutex::new(Some(conn)) }
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        let conn = self.conn.lock().unwrap_or_else(PoisonError::into_inner);
+        read(conn.as_ref().ok_or(ReadError::Closed)?)
+    }
+
+    /// Reads no more. The writer must be the last to leave the database, to tidy its log away.
+    pub(crate) fn close(&self) {
+        drop(self.conn.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    pub(crate) fn one(&self, kind: &str, key: &str) -> Result<Option<Value>, ReadError> {
+        self.with(|conn| {
+            let mut statement =
+                conn.prepare_cached("SELECT value FROM state WHERE kind = ?1 AND key = ?2")?;
+            let text: Option<String> = statement.query_row([kind, key], |row| row.get(0)).optional()?;
+            text.map(|text| value(kind, key, &text)).transpose()
+        })
+    }
+
+    pub(crate) fn all(&self, kind: &str, prefix: &str) -> Result<Vec<(String, Value)>, ReadError> {
+        self.with(|conn| {
+            let mut statement = conn
+                .prepare_cached("SELECT key, value FROM state WHERE kind = ?1 AND key >= ?2 ORDER BY key")?;
+            let mut rows = statement.query([kind, prefix])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let key: String = row.get(0)?;
+                if !key.starts_with(prefix) {
+                    break;
+                }
+                if found.len() == MAX_ROWS {
+                    return Err(ReadError::TooMany { kind: kind.to_owned(), limit: MAX_ROWS });
+                }
+                let text: String = row.get(1)?;
+                let value = value(kind, &key, &text)?;
+                found.push((key, value));
+            }
+            Ok(found)
+        })
+    }
+}
+
+fn value(kind: &str, key: &str, text: &str) -> Result<Value, ReadError> {
+    serde_json::from_str(text).map_err(|error| ReadError::State {
+        kind: kind.to_owned(),
+        key: key.to_owned(),
+        why: error.to_string(),
+    })
+}

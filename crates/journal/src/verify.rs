@@ -1,0 +1,77 @@
+//! Is the record as it was written? This room knows the form of the log and nothing of the code that writes it: its own
+//! SQL, its own parsing, its own connection, which can only read. It goes through the log once, one record at
+//! a time, and stops at the first that does not fit.
+//!
+//! What it can find alone: a changed, removed, inserted or moved record, and content that is not the one
+//! that was recorded. What only a [`Head`] that was kept elsewhere shows: a tail that was cut off, and a chain that
+//! somebody built anew.
+
+mod finding;
+mod walk;
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use serde::Serialize;
+
+pub use self::finding::{FirstBad, Why};
+use self::walk::Walk;
+use crate::entry::Head;
+pub use crate::readonly::LookError;
+
+/// Why a journal cannot be verified at all.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The file does not open.
+    #[error(transparent)]
+    Open(#[from] LookError),
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Every record and every content is as it was written, as far as can be told.
+    pub ok: bool,
+    /// How many records were good, from the first on without a gap.
+    pub records: u64,
+    /// The first that was not.
+    pub first_bad: Option<FirstBad>,
+    /// Where the good part ends: to be kept elsewhere, and given as `expected` another time.
+    pub checkpoint: Head,
+}
+
+/// Goes through the journal at `path`, which a gateway may be writing; it looks at what is there when it
+/// starts. With `expected` it also holds the log against an earlier checkpoint.
+///
+/// # Errors
+/// When there is no journal that can be opened. Damage further in is a finding and no error.
+pub fn verify(path: &Path, expected: Option<Head>) -> Result<Report, VerifyError> {
+    let conn = crate::readonly::open(path)?;
+    let mut walk = Walk::begin(expected);
+    let found = go(&conn, &mut walk);
+    let first_bad = match found {
+        Ok(first_bad) => first_bad,
+        // SQLite cannot go on from here.
+        Err(error) => Some(FirstBad::at(walk.next(), Why::Unreadable(error.to_string()))),
+    };
+    let checkpoint = walk.head();
+    Ok(Report { ok: first_bad.is_none(), records: checkpoint.records, first_bad, checkpoint })
+}
+
+fn go(conn: &Connection, walk: &mut Walk) -> rusqlite::Result<Option<FirstBad>> {
+    // One transaction, so that a gateway that writes meanwhile does not move what is being looked at.
+    conn.execute_batch("BEGIN")?;
+    if let Some(bad) = walk.all(conn)? {
+        return Ok(Some(bad));
+    }
+    let whole: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    Ok((whole != "ok").then_some(FirstBad { seq: None, why: Why::Structure(whole) }))
+}
+
+/// The same for the last `count` records only, as a quick look when a journal is opened.
+pub(crate) fn tail(conn: &Connection, count: u32) -> rusqlite::Result<Option<FirstBad>> {
+    walk::tail(conn, count)
+}
+
+#[cfg(test)]
+mod tests;
