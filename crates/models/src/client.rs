@@ -1,0 +1,311 @@
+//! The HTTP side of a model call: one request, its bounds in time, and the few retries that are safe.
+//!
+//! In: an [`Endpoint`] and a [`Call`]. Out: an [`Answer`] or a [`ModelError`], always within
+//! [`Timeouts::whole`]. Dropping the future closes the connection, which stops the server's work too.
+//!
+//! A call is tried again only where nothing was done: the connection was not made, or the server said
+//! 429 or 503 instead of an answer. Once a byte of an answer has come, never.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode, Url};
+use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use vocab::Answer;
+
+use crate::error::{ConfigError, ModelError};
+use crate::plain::{MAX_QUOTED_CHARS, plain};
+use crate::refusal::{MAX_REFUSAL_BYTES, refused};
+use crate::server::{Endpoint, Key};
+use crate::stream::{Ending, Intake};
+use crate::wire::{Call, Style};
+
+/// How often a call is tried in all.
+pub const MAX_ATTEMPTS: u32 = 3;
+
+/// The longest that a server's `Retry-After` makes us wait.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// How long an answer that is whole waits for its token count.
+const AFTER_FINISH: Duration = Duration::from_secs(2);
+
+/// The most headers of a response.
+const MAX_HEADERS: usize = 64;
+
+/// The largest JSON about a server's models, in bytes. Public services list hundreds.
+const MAX_ABOUT_BYTES: usize = 2 * 1024 * 1024;
+
+/// Bounds of a model call in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until the connection stands.
+    pub connect: Duration,
+    /// From there until the first byte of the answer: the model reads the whole conversation meanwhile.
+    pub first_byte: Duration,
+    /// Between two pieces of the answer.
+    pub idle: Duration,
+    /// The whole call, with all its attempts.
+    pub whole: Duration,
+    /// Each question about what a server has.
+    pub about: Duration,
+    /// Before the second attempt; doubled for the third.
+    pub retry_wait: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_byte: Duration::from_secs(300),
+            idle: Duration::from_secs(60),
+            whole: Duration::from_secs(600),
+            about: Duration::from_secs(2),
+            retry_wait: Duration::from_millis(250),
+        }
+    }
+}
+
+/// What asks the servers.
+#[derive(Debug)]
+pub(crate) struct Client {
+    plain: reqwest::Client,
+    /// Made only when some server needs it: it wants the machine's certificates.
+    tls: Option<reqwest::Client>,
+    timeouts: Timeouts,
+    style: Style,
+}
+
+impl Client {
+    pub(crate) fn new(timeouts: Timeouts, style: Style, with_tls: bool) -> Result<Self, ConfigError> {
+        let plain = builder(&timeouts).tls_certs_only([]).build();
+        let tls = with_tls.then(|| builder(&timeouts).https_only(true).build()).transpose();
+        Ok(Self {
+            plain: plain.map_err(|error| ConfigError::Client(why(&error)))?,
+            tls: tls.map_err(|error| ConfigError::Tls(why(&error)))?,
+            timeouts,
+            style,
+        })
+    }
+
+    /// The answer of `model` at `endpoint` to `call`.
+    pub(crate) async fn chat(
+        &self,
+        endpoint: &Endpoint,
+        model: &str,
+        call: &Call,
+    ) -> Result<Answer, ModelError> {
+        let key = endpoint.key().await?;
+        let body = call.body(model, self.style)?;
+        let deadline = Instant::now() + self.timeouts.whole;
+        let answer = async {
+            let response = self.open(endpoint, key.as_ref(), body).await?;
+            if !response.status().is_success() {
+                return Err(refusal(endpoint, key.as_ref(), response, self.timeouts.idle).await);
+            }
+            self.receive(endpoint, key.as_ref(), response, call).await
+        };
+        timeout_at(deadline, answer).await.unwrap_or_else(|_| {
+            Err(ModelError::Endless { server: endpoint.name().to_owned(), after: self.timeouts.whole })
+        })
+    }
+
+    /// The JSON at `url`, which says something about `endpoint`.
+    pub(crate) async fn about(&self, endpoint: &Endpoint, url: Url) -> Result<Value, ModelError> {
+        let key = endpoint.key().await?;
+        let asked = async {
+            let request = self.request(endpoint, Method::GET, url, key.as_ref());
+            let response = request.send().await.map_err(|error| unsent(endpoint, &error))?;
+            if !response.status().is_success() {
+                return Err(refusal(endpoint, key.as_ref(), response, self.timeouts.about).await);
+            }
+            let bytes = up_to(response, MAX_ABOUT_BYTES).await;
+            let bytes = bytes.map_err(|error| ModelError::half(endpoint.name(), &why(&error)))?;
+            serde_json::from_slice(&bytes)
+                .map_err(|_| ModelError::garbage(endpoint.name(), "its list of models is not JSON"))
+        };
+        timeout(self.timeouts.about, asked)
+            .await
+            .unwrap_or_else(|_| Err(slow(endpoint, "its list of models", self.timeouts.about)))
+    }
+
+    fn request(
+        &self,
+        endpoint: &Endpoint,
+        method: Method,
+        url: Url,
+        key: Option<&Key>,
+    ) -> reqwest::RequestBuilder {
+        let client = if endpoint.is_https() { self.tls.as_ref().unwrap_or(&self.plain) } else { &self.plain };
+        let request = client.request(method, url);
+        let bearer = key.and_then(|key| HeaderValue::from_str(&format!("Bearer {}", key.reveal())).ok());
+        match bearer {
+            Some(mut bearer) => {
+                bearer.set_sensitive(true);
+                request.header(AUTHORIZATION, bearer)
+            }
+            None => request,
+        }
+    }
+
+    /// A response's head, tried again where nothing was done.
+    async fn open(
+        &self,
+        endpoint: &Endpoint,
+        key: Option<&Key>,
+        body: Vec<u8>,
+    ) -> Result<Response, ModelError> {
+        let mut wait = self.timeouts.retry_wait;
+        let mut attempt = 1;
+        loop {
+            let request = self
+                .request(endpoint, Method::POST, endpoint.api("chat/completions"), key)
+                .header(CONTENT_TYPE, "application/json")
+                .header(ACCEPT, "text/event-stream, application/json")
+                .body(body.clone());
+            let sent = timeout(self.timeouts.first_byte, request.send()).await;
+            let sent = sent.map_err(|_| slow(endpoint, "its answer to begin", self.timeouts.first_byte))?;
+            let last = attempt >= MAX_ATTEMPTS;
+            match sent {
+                Ok(response) if !is_busy(&response) || last => return Ok(response),
+                Ok(response) => wait = wait.max(asked_wait(&response)),
+                Err(error) if last || !error.is_connect() || error.is_timeout() => {
+                    return Err(unsent(endpoint, &error));
+                }
+                Err(_) => {}
+            }
+            sleep(wait).await;
+            wait = wait.saturating_mul(2);
+            attempt = attempt.saturating_add(1);
+        }
+    }
+
+    async fn receive(
+        &self,
+        endpoint: &Endpoint,
+        key: Option<&Key>,
+        mut response: Response,
+        call: &Call,
+    ) -> Result<Answer, ModelError> {
+        let mut intake = Intake::new(endpoint.name(), key.map(|key| key.reveal().to_owned()));
+        let ending = loop {
+            if intake.is_done() {
+                break Ending::Closed;
+            }
+            let patience = match (intake.is_finished(), intake.has_begun()) {
+                (true, _) => AFTER_FINISH.min(self.timeouts.idle),
+                (false, true) => self.timeouts.idle,
+                (false, false) => self.timeouts.first_byte,
+            };
+            match timeout(patience, response.chunk()).await {
+                Ok(Ok(Some(bytes))) => intake.take(&bytes)?,
+                Ok(Ok(None)) => break Ending::Closed,
+                Ok(Err(error)) => break Ending::Broken(why(&error)),
+                Err(_) if intake.is_finished() => break Ending::Closed,
+                Err(_) => return Err(slow(endpoint, "the next piece of its answer", patience)),
+            }
+        };
+        intake.end(call, &ending)
+    }
+}
+
+fn builder(timeouts: &Timeouts) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("bulkhead/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(timeouts.connect)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .tcp_nodelay(true)
+        .http1_only()
+        .http1_max_headers(MAX_HEADERS)
+        // A kept connection that the server closes meanwhile fails in a way that does not say whether
+        // the request was read. A fresh one costs nothing beside a model's answer.
+        .pool_max_idle_per_host(0)
+}
+
+fn is_busy(response: &Response) -> bool {
+    matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// What the server asks us to wait, within our bound.
+fn asked_wait(response: &Response) -> Duration {
+    let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let seconds = header.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+    Duration::from_secs(seconds).min(MAX_RETRY_AFTER)
+}
+
+fn slow(endpoint: &Endpoint, what: &'static str, after: Duration) -> ModelError {
+    ModelError::Slow { server: endpoint.name().to_owned(), what, after }
+}
+
+/// A request that did not come to a response.
+fn unsent(endpoint: &Endpoint, error: &reqwest::Error) -> ModelError {
+    if error.is_connect() {
+        return ModelError::Down {
+            server: endpoint.name().to_owned(),
+            url: endpoint.shown(),
+            why: if error.is_timeout() { "no connection in time".to_owned() } else { why(error) },
+        };
+    }
+    if is_not_http(error) {
+        return ModelError::garbage(endpoint.name(), "not HTTP");
+    }
+    ModelError::half(endpoint.name(), &why(error))
+}
+
+fn is_not_http(error: &reqwest::Error) -> bool {
+    let mut source = error.source();
+    while let Some(inner) = source {
+        if let Some(http) = inner.downcast_ref::<hyper::Error>() {
+            return http.is_parse();
+        }
+        source = inner.source();
+    }
+    false
+}
+
+/// The innermost cause: the outer ones repeat the address.
+fn why(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    plain(&cause.to_string(), MAX_QUOTED_CHARS)
+}
+
+/// What a response other than a success says. Its body is read within `patience` and a bound, or not at all.
+async fn refusal(
+    endpoint: &Endpoint,
+    key: Option<&Key>,
+    response: Response,
+    patience: Duration,
+) -> ModelError {
+    let status = response.status().as_u16();
+    let body = timeout(patience, up_to(response, MAX_REFUSAL_BYTES)).await;
+    let body = match body {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    };
+    refused(endpoint.name(), status, &body, key.map(Key::reveal))
+}
+
+/// At most `limit` bytes of a body; the rest is not read.
+async fn up_to(mut response: Response, limit: usize) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(bytes) = response.chunk().await? {
+        let room = limit.saturating_sub(body.len());
+        body.extend(bytes.iter().take(room));
+        if bytes.len() > room {
+            break;
+        }
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+pub(crate) mod hostile;
+#[cfg(test)]
+mod tests;

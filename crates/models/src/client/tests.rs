@@ -1,0 +1,273 @@
+use vocab::limits::{MAX_ARGUMENT_BYTES, MAX_TOOL_CALLS};
+use vocab::{ChatMessage, Role};
+
+use super::*;
+use crate::client::hostile::{Deed, Hostile, response, stream, unended};
+use crate::server::Server;
+
+const HI: &str = r#"{"choices":[{"index":0,"delta":{"content":"hi"}}]}"#;
+const STOP: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+
+/// Nothing here takes seconds, and a test that waits for a timeout waits for one that must come.
+fn patient() -> Timeouts {
+    Timeouts { retry_wait: Duration::from_millis(1), ..Timeouts::default() }
+}
+
+fn hasty() -> Timeouts {
+    let soon = Duration::from_millis(100);
+    Timeouts { first_byte: soon, idle: soon, about: soon, ..patient() }
+}
+
+fn call() -> Call {
+    let message =
+        ChatMessage { role: Role::User, content: "hello".into(), tool_calls: vec![], tool_call_id: None };
+    Call { system: "rules".into(), tools: vec![], messages: vec![message] }
+}
+
+fn endpoint(url: &str) -> Endpoint {
+    let server = Server { name: "s".into(), url: url.into(), key_file: None, context_tokens: None };
+    Endpoint::configured(&server).unwrap()
+}
+
+async fn ask(server: &Hostile, timeouts: Timeouts) -> Result<Answer, ModelError> {
+    let client = Client::new(timeouts, Style::default(), false).unwrap();
+    client.chat(&endpoint(&server.url), "m", &call()).await
+}
+
+async fn asked(deed: Deed) -> Result<Answer, ModelError> {
+    ask(&Hostile::new(vec![deed]).await, patient()).await
+}
+
+#[tokio::test]
+async fn a_stream_is_an_answer_however_it_is_cut() {
+    let bytes = stream(&[HI, HI, STOP, "[DONE]"]);
+    assert_eq!(asked(Deed::Say(bytes.clone())).await.unwrap().text, "hihi");
+    for size in [1, 2, 7] {
+        assert_eq!(asked(Deed::Dribble(bytes.clone(), size)).await.unwrap().text, "hihi");
+    }
+    let mut chunked = unended(&[HI, STOP]);
+    chunked.extend_from_slice(b"0\r\n\r\n");
+    assert_eq!(asked(Deed::Dribble(chunked, 3)).await.unwrap().text, "hi");
+}
+
+#[tokio::test]
+async fn an_answer_in_one_piece_and_under_a_wrong_type_will_do() {
+    let json = r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
+    for kind in ["application/json", "text/event-stream", "image/png"] {
+        assert_eq!(asked(Deed::Say(response("200 OK", kind, json))).await.unwrap().text, "hi", "{kind}");
+        let events = format!("data: {HI}\n\ndata: {STOP}\n\n");
+        assert_eq!(asked(Deed::Say(response("200 OK", kind, &events))).await.unwrap().text, "hi", "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_named_with_its_address() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    drop(listener);
+    let client = Client::new(patient(), Style::default(), false).unwrap();
+    let error = client.chat(&endpoint(&url), "m", &call()).await.unwrap_err();
+    assert!(matches!(error, ModelError::Down { .. }));
+    assert!(error.to_string().contains(&url) && error.to_string().contains("refused"), "{error}");
+    let error = client.chat(&endpoint("http://name.invalid/"), "m", &call()).await.unwrap_err();
+    assert!(matches!(error, ModelError::Down { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_silent_is_slow() {
+    for said in [Vec::new(), b"HTTP/1.1 200 OK\r\n".to_vec(), stream(&[]), unended(&[HI])] {
+        let server = Hostile::new(vec![Deed::Hang(said)]).await;
+        assert!(matches!(ask(&server, hasty()).await, Err(ModelError::Slow { .. })));
+        assert_eq!(server.requests().len(), 1, "a call that may have been taken up is not tried again");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_comes_to_an_end_is_ended() {
+    let mut timeouts = patient();
+    timeouts.whole = Duration::from_millis(200);
+    let server = Hostile::new(vec![Deed::Flood(stream(&[HI]), b": ping\n\n".to_vec())]).await;
+    let error = ask(&server, timeouts).await.unwrap_err();
+    // A fast machine reaches the bound in bytes before the one in time.
+    assert!(matches!(error, ModelError::Endless { .. } | ModelError::TooLarge { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn after_the_finish_nothing_is_waited_for_long() {
+    let server = Hostile::new(vec![Deed::Hang(unended(&[HI, STOP]))]).await;
+    assert_eq!(ask(&server, hasty()).await.unwrap().text, "hi");
+    let server = Hostile::new(vec![Deed::Hang(unended(&[HI, STOP, "[DONE]"]))]).await;
+    assert_eq!(ask(&server, patient()).await.unwrap().text, "hi");
+}
+
+#[tokio::test]
+async fn half_a_stream_is_no_answer() {
+    for deed in [
+        Deed::Say(stream(&[HI])),
+        Deed::Say(unended(&[HI])),
+        Deed::Reset(unended(&[HI])),
+        Deed::Say(stream(&[HI, r#"{"choices":[{"del"#]).strip_suffix(b"\n\n").unwrap().to_vec()),
+        Deed::Say(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"choices\":[".to_vec()),
+        Deed::Say(Vec::new()),
+        Deed::Reset(Vec::new()),
+    ] {
+        let server = Hostile::new(vec![deed]).await;
+        let error = ask(&server, patient()).await.unwrap_err();
+        assert!(matches!(error, ModelError::Half { .. }), "{error:?}");
+        assert_eq!(server.requests().len(), 1, "never tried again");
+    }
+}
+
+#[tokio::test]
+async fn garbage_is_named() {
+    for said in [
+        b"\xff\xfe\x00garbage\r\n\r\n".to_vec(),
+        b"SSH-2.0-OpenSSH_9.6\r\n".to_vec(),
+        response("200 OK", "text/html", "<!doctype html><title>Router</title>"),
+        response("200 OK", "text/event-stream", "not a stream at all\n"),
+        stream(&["{\"choices\":\"no\"}"]),
+        [stream(&[HI]), b"data: \xff\xfe\n\n".to_vec()].concat(),
+    ] {
+        let error = asked(Deed::Say(said)).await.unwrap_err();
+        assert!(matches!(error, ModelError::Garbage { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_cut_off() {
+    let argument = |text: &str| {
+        format!(
+            r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":0,"id":"a","function":{{"name":"n","arguments":"{text}"}}}}]}}}}]}}"#
+        )
+    };
+    let whole = asked(Deed::Say(stream(&[&argument(&"x".repeat(10_000_000))]))).await;
+    assert!(matches!(whole, Err(ModelError::TooLarge { .. })), "{whole:?}");
+    let piece = format!("data: {}\n\n", argument(&"x".repeat(4096))).into_bytes();
+    let pieces = asked(Deed::Flood(stream(&[]), piece)).await;
+    assert!(matches!(pieces, Err(ModelError::TooLarge { limit: MAX_ARGUMENT_BYTES, .. })), "{pieces:?}");
+    let line = asked(Deed::Flood(stream(&[HI]), vec![b'x'; 65536])).await;
+    assert!(matches!(line, Err(ModelError::TooLarge { .. })), "{line:?}");
+    let calls: Vec<String> = (0..100)
+        .map(|index| format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":{index},"function":{{"name":"n","arguments":"{{}}"}}}}]}}}}]}}"#))
+        .collect();
+    let calls: Vec<&str> = calls.iter().map(String::as_str).collect();
+    let calls = asked(Deed::Say(stream(&calls))).await;
+    assert!(matches!(calls, Err(ModelError::TooLarge { limit: MAX_TOOL_CALLS, .. })), "{calls:?}");
+    let headers = asked(Deed::Flood(b"HTTP/1.1 200 OK\r\n".to_vec(), b"x-a: b\r\n".repeat(1000))).await;
+    assert!(headers.is_err());
+    let refusal = asked(Deed::Flood(response("400 No", "text/plain", ""), vec![b'x'; 65536])).await;
+    assert!(refusal.unwrap_err().to_string().len() < 1000);
+}
+
+#[tokio::test]
+async fn fragments_out_of_order_come_together() {
+    let events = [
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":1,"id":"b","function":{"name":"two","arguments":"{\"y\""}}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"one","arguments":"{"}}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":1,"function":{"arguments":":2}"}}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]},"finish_reason":"tool_calls"}]}"#,
+        r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#,
+    ];
+    let answer = asked(Deed::Say(stream(&events))).await.unwrap();
+    let calls: Vec<_> =
+        answer.tool_calls.iter().map(|call| (call.name.as_str(), call.arguments.as_str())).collect();
+    assert_eq!(calls, [("one", "{}"), ("two", "{\"y\":2}")]);
+    assert_eq!((answer.prompt_tokens, answer.completion_tokens), (3, 4));
+}
+
+#[tokio::test]
+async fn refusals_carry_the_servers_words() {
+    let said = response("500 Oops", "text/html", "<html>secrets</html>");
+    let error = asked(Deed::Say(said)).await.unwrap_err().to_string();
+    assert!(error.contains("status 500: a page of HTML"), "{error}");
+    let said = response("404 No", "application/json", r#"{"error":{"message":"model 'm' not found"}}"#);
+    let error = asked(Deed::Say(said)).await.unwrap_err().to_string();
+    assert!(error.contains("model 'm' not found"), "{error}");
+    let said = response(
+        "400 No",
+        "application/json",
+        r#"{"error":{"type":"exceed_context_size_error","message":"too long"}}"#,
+    );
+    assert!(matches!(asked(Deed::Say(said)).await, Err(ModelError::ContextTooLong { .. })));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = Hostile::new(vec![Deed::Say(stream(&[HI, STOP]))]).await;
+    let head = format!(
+        "HTTP/1.1 307 There\r\nlocation: {}/chat/completions\r\ncontent-length: 0\r\n\r\n",
+        elsewhere.url
+    );
+    let error = asked(Deed::Say(head.into_bytes())).await.unwrap_err().to_string();
+    assert!(error.contains("307") && error.contains("not followed"), "{error}");
+    assert!(elsewhere.requests().is_empty());
+}
+
+#[tokio::test]
+async fn only_what_was_not_begun_is_tried_again_and_not_for_ever() {
+    let busy =
+        || Deed::Say(response("503 Busy", "application/json", r#"{"error":{"message":"Loading model"}}"#));
+    let server = Hostile::new(vec![
+        busy(),
+        Deed::Say(response("429 Slow", "text/plain", "")),
+        Deed::Say(stream(&[HI, STOP])),
+    ])
+    .await;
+    assert_eq!(ask(&server, patient()).await.unwrap().text, "hi");
+    assert_eq!(server.requests().len(), 3);
+
+    let server = Hostile::new(vec![busy()]).await;
+    let error = ask(&server, patient()).await.unwrap_err().to_string();
+    assert!(error.contains("Loading model") && error.contains("ask again later"), "{error}");
+    assert_eq!(server.requests().len(), MAX_ATTEMPTS as usize);
+
+    let server = Hostile::new(vec![Deed::Say(response("500 Oops", "text/plain", "x"))]).await;
+    ask(&server, patient()).await.unwrap_err();
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_goes_out_and_never_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("key");
+    std::fs::write(&path, "sk-sesame").unwrap();
+    let said = r#"{"error":{"message":"wrong key: Bearer sk-sesame"}}"#;
+    let server = Hostile::new(vec![Deed::Say(response("401 No", "application/json", said))]).await;
+    let named =
+        Server { name: "s".into(), url: server.url.clone(), key_file: Some(path), context_tokens: None };
+    let client = Client::new(patient(), Style::default(), false).unwrap();
+    let endpoint = Endpoint::configured(&named).unwrap();
+    let error = client.chat(&endpoint, "m", &call()).await.unwrap_err();
+    assert!(error.to_string().contains("wrong key") && error.to_string().contains("key-file"), "{error}");
+    assert!(!format!("{error} {error:?} {client:?} {endpoint:?}").contains("sesame"));
+    assert!(server.requests()[0].contains("authorization: Bearer sk-sesame"));
+}
+
+#[tokio::test]
+async fn the_request_is_what_servers_expect() {
+    let server = Hostile::new(vec![Deed::Say(stream(&[HI, STOP]))]).await;
+    ask(&server, patient()).await.unwrap();
+    let request = server.requests().remove(0);
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("user-agent: bulkhead/") && !head.contains("authorization"), "{head}");
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body["messages"][0]["role"], "system");
+    assert_eq!(body["messages"][1]["content"], "hello");
+}
+
+#[tokio::test]
+async fn questions_about_a_server_are_bounded_too() {
+    let client = Client::new(hasty(), Style::default(), false).unwrap();
+    for deed in [
+        Deed::Hang(Vec::new()),
+        Deed::Hang(response("200 OK", "application/json", "{")),
+        Deed::Flood(response("200 OK", "application/json", "{"), vec![b' '; 65536]),
+        Deed::Say(response("200 OK", "application/json", "[")),
+        Deed::Reset(Vec::new()),
+    ] {
+        let server = Hostile::new(vec![deed]).await;
+        let endpoint = endpoint(&server.url);
+        assert!(client.about(&endpoint, endpoint.api("models")).await.is_err());
+    }
+}
