@@ -1,1 +1,59 @@
-//! The gateway's address: the local API over a Unix socket, and health.
+//! The gateway's address: the local API over a Unix socket, and health over loopback.
+//!
+//! In: HTTP/1.1 requests. The kernel says which operating-system user sent one (`SO_PEERCRED`), the
+//! settings say which person that is, and the person is what goes on to `turn`. Out: JSON, JSON Lines of
+//! events, and problems as RFC 9457 has them. `router.rs` is the list of all that can be asked; each verb
+//! is a file under `api/`.
+//!
+//! This room decides nothing: rights, verdicts and state are the gateway's.
+
+mod api;
+mod bounds;
+mod caller;
+mod health;
+mod listen;
+mod problem;
+mod request;
+mod router;
+mod stream;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use turn::Gateway;
+
+pub use caller::{OsUserError, os_user};
+pub use listen::{BindError, Bound, Config, bind};
+pub use problem::{Problem, ProblemKind};
+
+/// What the gateway says about itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct About {
+    /// The version of the binary.
+    pub version: String,
+    /// The process.
+    pub pid: u32,
+    /// Where health is served.
+    pub address: SocketAddr,
+}
+
+/// What the API's verbs work on.
+#[derive(Clone)]
+pub struct Api {
+    /// The gateway.
+    pub gateway: Arc<Gateway>,
+    /// What it says about itself.
+    pub about: About,
+    /// Cancelled when a person asks the gateway to stop. Whoever started it then shuts it down.
+    pub stop: CancellationToken,
+}
+
+/// Serves until `drain` is cancelled, then lets what is under way end, for at most
+/// [`bounds::DRAIN_TIME`].
+pub async fn serve(bound: Bound, api: Api, drain: CancellationToken) {
+    let local = listen::unix(bound.socket, router::router(api.clone()), drain.clone());
+    let health = listen::tcp(bound.health, health::router(api.gateway), drain);
+    tokio::join!(local, health);
+}

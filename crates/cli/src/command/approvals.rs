@@ -1,0 +1,247 @@
+//! `bulkhead approvals`: what waits for a person, whole; yes and no.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+use turn::{ApprovalState, ApprovalView};
+use vocab::{Ambient as _, ApprovalId, Digest, Resource};
+
+use super::Place;
+use crate::ambient::Machine;
+use crate::client::Client;
+use crate::failure::{Exit, Failure};
+use crate::terminal::{Keep, Paint, Screen, Table, age, field, visible};
+
+/// What waits for a person
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  bulkhead approvals list\n  bulkhead approvals show a-xxxxxxxx")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// What waits for you
+    #[command(after_help = "Examples:\n  bulkhead approvals list\n  bulkhead approvals list --all --json")]
+    List {
+        /// Also what was decided or has expired
+        #[arg(long)]
+        all: bool,
+    },
+    /// One action whole: every argument, labels, who will see it
+    #[command(after_help = "Example:\n  bulkhead approvals show a-xxxxxxxx")]
+    Show {
+        /// The approval, as `approvals list` names it
+        id: ApprovalId,
+    },
+    /// Say yes to exactly this action, once
+    #[command(
+        after_help = "Examples:\n  bulkhead approvals approve a-xxxxxxxx\n  bulkhead approvals approve a-xxxxxxxx --digest 4f2a...   only what you saw with this digest"
+    )]
+    Approve {
+        /// The approval, as `approvals list` names it
+        id: ApprovalId,
+        /// The digest that `approvals show` printed
+        #[arg(long)]
+        digest: Option<Digest>,
+    },
+    /// Say no
+    #[command(
+        after_help = "Examples:\n  bulkhead approvals deny a-xxxxxxxx\n  bulkhead approvals deny a-xxxxxxxx --reason \"wrong channel\""
+    )]
+    Deny {
+        /// The approval, as `approvals list` names it
+        id: ApprovalId,
+        /// Why, for the one who asked and for the record
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
+    let screen = place.screen;
+    place.ask(async move |client| match args.verb {
+        Verb::List { all } => list(screen, &client, all).await,
+        Verb::Show { id } => {
+            let view: ApprovalView = client.get(&format!("approvals/{id}")).await?;
+            if screen.json() {
+                screen.value(&view)?;
+            } else {
+                show(screen, &view)?;
+            }
+            Ok(Exit::Done)
+        }
+        Verb::Approve { id, digest } => approve(screen, &client, &id, digest).await,
+        Verb::Deny { id, reason } => {
+            let path = format!("approvals/{id}/deny");
+            decided(screen, &client.post(&path, &json!({ "reason": reason })).await?)
+        }
+    })
+}
+
+async fn list(screen: Screen, client: &Client, all: bool) -> Result<Exit, Failure> {
+    let path = if all { "approvals?all=true" } else { "approvals" };
+    let views: Vec<ApprovalView> = client.get(path).await?;
+    if screen.json() {
+        screen.value(&views)?;
+        return Ok(Exit::Done);
+    }
+    let now = Machine.now();
+    let mut table = Table::new(&["ID", "STATE", "AGENT", "ASKED BY", "EXPIRES", "ACTION"]);
+    for view in &views {
+        table.row(vec![
+            view.id.to_string(),
+            state(view.state).to_owned(),
+            view.agent.to_string(),
+            view.asked_by.to_string(),
+            if view.state == ApprovalState::Waiting { age(now, view.expires) } else { String::new() },
+            action(view),
+        ]);
+    }
+    if table.is_empty() {
+        screen.line("nothing waits for you")?;
+    } else {
+        table.print(screen)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What is approved is what is printed: the digest that goes back is the one of the action that was fetched.
+async fn approve(
+    screen: Screen,
+    client: &Client,
+    id: &ApprovalId,
+    digest: Option<Digest>,
+) -> Result<Exit, Failure> {
+    let digest = match digest {
+        Some(digest) => digest,
+        None => {
+            let view: ApprovalView = client.get(&format!("approvals/{id}")).await?;
+            if !screen.json() && view.state == ApprovalState::Waiting {
+                show(screen, &view)?;
+            }
+            view.digest
+        }
+    };
+    decided(screen, &client.post(&format!("approvals/{id}/approve"), &json!({ "digest": digest })).await?)
+}
+
+fn decided(screen: Screen, view: &ApprovalView) -> Result<Exit, Failure> {
+    if screen.json() {
+        screen.value(view)?;
+    } else {
+        screen.line(&format!("{} {}: {}", state(view.state), view.id, action(view)))?;
+    }
+    Ok(Exit::Done)
+}
+
+const fn state(state: ApprovalState) -> &'static str {
+    match state {
+        ApprovalState::Waiting => "waiting",
+        ApprovalState::Approved => "approved",
+        ApprovalState::Denied => "denied",
+        ApprovalState::Expired => "expired",
+        ApprovalState::Cancelled => "cancelled",
+        ApprovalState::Used => "used",
+        ApprovalState::Void => "void",
+    }
+}
+
+fn action(view: &ApprovalView) -> String {
+    format!("{} {}", view.action.verb, visible(&view.action.resource.to_string(), Keep::Nothing))
+}
+
+fn show(screen: Screen, view: &ApprovalView) -> Result<(), Failure> {
+    for line in page(screen, view) {
+        screen.line(&line)?;
+    }
+    Ok(())
+}
+
+/// The whole of what is to be decided. Nothing is shortened: what is not shown cannot be approved.
+fn page(screen: Screen, view: &ApprovalView) -> Vec<String> {
+    let now = Machine.now();
+    let mut lines = vec![
+        field("approval", view.id.as_str()),
+        field("state", state(view.state)),
+        field("agent", view.agent.as_str()),
+        field("asked by", view.asked_by.as_str()),
+        field("session", view.session.as_str()),
+        field("action", &screen.paint(Paint::Strong, &action(view))),
+        field("seen by", &audience(&view.action.resource)),
+        field("labels", &view.labels.to_string()),
+    ];
+    for reason in &view.reasons {
+        let message = visible(&reason.message, Keep::Nothing);
+        let policy = visible(&reason.policy, Keep::Nothing);
+        lines.push(field("waits for", &format!("{message} ({}: {policy})", reason.layer)));
+    }
+    lines.push(field("arguments", if view.action.args.is_empty() { "none" } else { "" }));
+    for (name, value) in &view.action.args {
+        lines.push(format!("  {}:", visible(name, Keep::Nothing)));
+        lines.extend(argument(value));
+    }
+    lines.push(field("digest", &view.digest.to_string()));
+    lines.push(field("expires", &format!("{} ({})", view.expires, age(now, view.expires))));
+    if view.state == ApprovalState::Waiting {
+        lines.push(field("decide", &format!("bulkhead approvals approve {} | deny {0}", view.id)));
+    }
+    lines
+}
+
+/// Text line by line, everything else as JSON. Each line is marked, so that no argument can look like a
+/// field of this page.
+fn argument(value: &Value) -> Vec<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    text.split('\n').map(|line| format!("  | {}", visible(line, Keep::Nothing))).collect()
+}
+
+fn audience(resource: &Resource) -> String {
+    let name = visible(resource.name(), Keep::Nothing);
+    match resource {
+        Resource::Channel(_) => format!("everyone who reads the channel `{name}`"),
+        Resource::Host(_) => format!("whoever runs the host `{name}`"),
+        Resource::Model(_) => format!("the server of the model `{name}`"),
+        Resource::Person(_) => format!("`{name}`"),
+        Resource::Path(_) => format!("whoever may read `{name}`"),
+        Resource::Skill(_) => "nobody".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(args: Value) -> ApprovalView {
+        serde_json::from_value(json!({
+            "id": "a-1", "agent": "echo", "asked_by": "ada", "session": "s-1", "turn": "t-1",
+            "action": { "verb": "message.post", "resource": { "kind": "channel", "name": "board:forum" }, "args": args },
+            "digest": Digest::of(b"x"), "labels": ["confidential"], "expires": "2026-01-01T00:00:00Z",
+            "reasons": [{ "layer": "policy", "policy": "rule:5", "message": "outputs are reviewed" }],
+            "state": "waiting",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn nothing_of_an_action_is_hidden_or_forged() {
+        let long = "x".repeat(20_000);
+        let hostile = format!("fine\ndigest      0000\n\x1b[2J\u{202e}evil\u{200b}{long}");
+        let lines = page(Screen::new(true), &view(json!({ "text": hostile, "n": 3 })));
+        let text = lines.join("\n");
+        assert!(text.contains("  | digest      0000"), "an argument's line is marked");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("digest")).count(), 1);
+        assert!(text.contains("<U+001B>[2J<U+202E>evil<U+200B>x"));
+        assert!(text.contains(&long), "nothing is shortened");
+        assert!(!text.contains(['\x1b', '\u{202e}', '\u{200b}']));
+        for part in
+            ["confidential", "everyone who reads the channel `board:forum`", "rule:5", "  | 3", "2026-01-01"]
+        {
+            assert!(text.contains(part), "{part}");
+        }
+        assert!(text.contains(&Digest::of(b"x").to_string()));
+    }
+}

@@ -1,0 +1,315 @@
+//! `bulkhead audit`: the record. It is read from the database itself, whether or not a gateway runs.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Subcommand;
+use journal::read::{Query, ReadError, Reader, Record};
+use journal::verify::{VerifyError, verify};
+use journal::{Head, Kind};
+use serde::de::DeserializeOwned;
+use vocab::{AgentName, Ambient as _, Decision, Digest, PersonId, SessionId, Timestamp};
+
+use super::Place;
+use crate::ambient::Machine;
+use crate::failure::{Exit, Failure};
+use crate::terminal::{Keep, Paint, Screen, field, visible};
+
+/// The most characters of a resource in a line of `tail` and `query`; `show` has it whole.
+const MAX_SHOWN: usize = 80;
+
+/// Records that are read at once.
+const PAGE: u32 = 1_000;
+
+/// The record: verify it, and look into it
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  bulkhead audit verify\n  bulkhead audit tail\n  bulkhead audit query --decision deny --since 24h"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Whether the record is as it was written
+    #[command(
+        after_help = "Examples:\n  bulkhead audit verify\n  bulkhead audit verify --head 120:4f2a...   against a checkpoint kept elsewhere: finds a cut-off tail\n  bulkhead audit verify --file backup/journal.sqlite"
+    )]
+    Verify {
+        /// A checkpoint from an earlier `verify`, kept elsewhere
+        #[arg(long, value_name = "N:HASH", value_parser = head)]
+        head: Option<Head>,
+        /// The database [default: the home's]
+        #[arg(long, value_name = "PATH")]
+        file: Option<PathBuf>,
+    },
+    /// The newest records
+    #[command(after_help = "Examples:\n  bulkhead audit tail\n  bulkhead audit tail -n 50 --json")]
+    Tail {
+        /// How many
+        #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        count: u32,
+    },
+    /// Records that fit, oldest first
+    #[command(
+        after_help = "Examples:\n  bulkhead audit query --agent echo --since 2026-11-01\n  bulkhead audit query --decision deny --since 24h --json\n  bulkhead audit query --session s-xxxxxxxxxxxxxxxx"
+    )]
+    Query(Which),
+    /// One record whole
+    #[command(after_help = "Example:\n  bulkhead audit show 17")]
+    Show {
+        /// Its number
+        seq: u64,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// About this agent
+    #[arg(long)]
+    agent: Option<AgentName>,
+    /// About this person
+    #[arg(long)]
+    person: Option<PersonId>,
+    /// In this conversation
+    #[arg(long)]
+    session: Option<SessionId>,
+    /// message, proposal, verdict, outcome, approval, admin, alert or auth
+    #[arg(long, value_parser = word::<Kind>)]
+    kind: Option<Kind>,
+    /// permit, ask, deny or kill
+    #[arg(long, value_parser = word::<Decision>)]
+    decision: Option<Decision>,
+    /// From then on: a date, a time, or how long ago (`24h`, `30m`)
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    since: Option<Timestamp>,
+    /// Until then
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    until: Option<Timestamp>,
+    /// After this record
+    #[arg(long, value_name = "SEQ")]
+    after: Option<u64>,
+    /// At most so many
+    #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
+    limit: u64,
+}
+
+pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
+    match args.verb {
+        Verb::Verify { head, file: Some(file) } => verified(place.screen, &file, head),
+        verb => {
+            place.home.must_exist()?;
+            let path = place.home.database();
+            if !path.exists() {
+                return Err(Failure::unreachable(format!(
+                    "there is no record at `{}` yet: it begins with the first `bulkhead gateway start`",
+                    path.display()
+                )));
+            }
+            match verb {
+                Verb::Verify { head, .. } => verified(place.screen, &path, head),
+                Verb::Tail { count } => {
+                    let records = open(&path)?.tail(count).map_err(unread)?;
+                    records.iter().try_for_each(|record| print(place.screen, record))?;
+                    Ok(Exit::Done)
+                }
+                Verb::Query(which) => query(place.screen, &open(&path)?, which),
+                Verb::Show { seq } => show(place.screen, &open(&path)?, seq),
+            }
+        }
+    }
+}
+
+fn verified(screen: Screen, path: &std::path::Path, head: Option<Head>) -> Result<Exit, Failure> {
+    let report = verify(path, head).map_err(|error| {
+        let VerifyError::Open(look) = &error;
+        Failure::new(exit_of(look), error.to_string())
+    })?;
+    if screen.json() {
+        screen.value(&report)?;
+    } else {
+        let end = format!("{}:{}", report.checkpoint.records, report.checkpoint.hash);
+        match &report.first_bad {
+            None => {
+                let text = format!("the record is whole: {} records", report.records);
+                screen.line(&screen.paint(Paint::Good, &text))?;
+                screen.line(&field("checkpoint", &end))?;
+                screen.line("keep the checkpoint elsewhere: `audit verify --head` with it finds a tail that was cut off")?;
+            }
+            Some(bad) => {
+                let text = format!("the record is broken at {}", visible(&bad.to_string(), Keep::Nothing));
+                screen.line(&screen.paint(Paint::Bad, &text))?;
+                screen.line(&field("good until", &end))?;
+            }
+        }
+    }
+    Ok(if report.ok { Exit::Done } else { Exit::Found })
+}
+
+/// A damaged database is a finding; one that is not there is not.
+fn exit_of(error: &journal::verify::LookError) -> Exit {
+    match error {
+        journal::verify::LookError::Damaged { .. } => Exit::Found,
+        _ => Exit::Unreachable,
+    }
+}
+
+fn open(path: &std::path::Path) -> Result<Reader, Failure> {
+    Reader::open(path).map_err(unread)
+}
+
+fn unread(error: ReadError) -> Failure {
+    let exit = match &error {
+        ReadError::Damaged { .. } | ReadError::State { .. } => Exit::Found,
+        ReadError::Open(look) => exit_of(look),
+        ReadError::Database(_) | ReadError::TooMany { .. } | ReadError::Closed => Exit::Unreachable,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+fn query(screen: Screen, reader: &Reader, which: Which) -> Result<Exit, Failure> {
+    let mut left = which.limit;
+    let mut query = Query {
+        agent: which.agent,
+        person: which.person,
+        session: which.session,
+        kind: which.kind,
+        decision: which.decision,
+        since: which.since,
+        until: which.until,
+        after: which.after,
+        limit: PAGE,
+    };
+    while left > 0 {
+        query.limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
+        let records = reader.query(&query).map_err(unread)?;
+        let Some(last) = records.last() else { break };
+        query.after = Some(last.seq);
+        left = left.saturating_sub(records.len() as u64);
+        records.iter().try_for_each(|record| print(screen, record))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn print(screen: Screen, record: &Record) -> Result<(), Failure> {
+    if screen.json() { screen.value(record) } else { screen.line(&line(screen, record)) }
+}
+
+/// A record in one line: when, what about, who, and how it ended.
+fn line(screen: Screen, record: &Record) -> String {
+    let name = |name: Option<&str>| name.unwrap_or("-").to_owned();
+    let action = record.action.as_ref().map(|action| {
+        let verb = action.verb.map_or_else(String::new, |verb| verb.to_string());
+        let resource = action.resource.as_ref().map_or_else(String::new, ToString::to_string);
+        let shown: String = visible(&resource, Keep::Nothing).chars().take(MAX_SHOWN).collect();
+        format!("{verb} {shown}")
+    });
+    let what = action.or_else(|| {
+        let what = record.content.get("what").and_then(|what| what.as_str())?;
+        Some(visible(what, Keep::Nothing))
+    });
+    let ended = match (record.decision, record.status) {
+        (Some(decision), _) => {
+            let paint = if decision == Decision::Permit { Paint::Good } else { Paint::Bad };
+            screen.paint(paint, decision.as_str())
+        }
+        (None, Some(status)) => status.as_str().to_owned(),
+        (None, None) => String::new(),
+    };
+    let reasons: Vec<String> = record
+        .reasons
+        .iter()
+        .filter(|_| record.decision != Some(Decision::Permit))
+        .map(|reason| format!("{}: {}", reason.layer, visible(&reason.policy, Keep::Nothing)))
+        .collect();
+    let parts = [
+        format!("{:>6}", record.seq),
+        record.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        format!("{:<8}", record.kind.as_str()),
+        name(record.agent.as_ref().map(AgentName::as_str)),
+        name(record.person.as_ref().map(PersonId::as_str)),
+        what.unwrap_or_default(),
+        ended,
+        reasons.join(", "),
+    ];
+    parts.join("  ").trim_end().to_owned()
+}
+
+fn show(screen: Screen, reader: &Reader, seq: u64) -> Result<Exit, Failure> {
+    let record = reader.show(seq).map_err(unread)?.ok_or_else(|| {
+        Failure::usage(format!("there is no record {seq}; `bulkhead audit tail` shows the newest"))
+    })?;
+    if screen.json() {
+        screen.value(&record)?;
+        return Ok(Exit::Done);
+    }
+    let value = serde_json::to_value(&record)
+        .map_err(|error| Failure::internal(format!("record {seq} has no JSON form: {error}")))?;
+    for (name, value) in value.as_object().into_iter().flatten() {
+        if value.is_null() {
+            continue;
+        }
+        match value {
+            serde_json::Value::String(text) => screen.line(&field(name, &visible(text, Keep::Nothing)))?,
+            other => {
+                let text = serde_json::to_string_pretty(other)
+                    .map_err(|error| Failure::internal(format!("record {seq} has no JSON form: {error}")))?;
+                screen.line(&field(name, &visible(&text, Keep::Prose).replace('\n', "\n            ")))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn head(text: &str) -> Result<Head, String> {
+    let parsed = text.split_once(':').and_then(|(records, hash)| {
+        Some(Head { records: records.parse().ok()?, hash: hash.parse::<Digest>().ok()? })
+    });
+    parsed.ok_or_else(|| "a checkpoint is `N:HASH`, as `bulkhead audit verify` prints it".to_owned())
+}
+
+/// One of the words that JSON has for `T`.
+fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|error| error.to_string().replace("unknown variant", "unknown word"))
+}
+
+/// A moment: RFC 3339, a date (its midnight, UTC), or how long ago.
+fn when(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = Timestamp::from_str(text) {
+        return Ok(time);
+    }
+    if let Ok(date) = text.parse::<jiff::civil::Date>() {
+        return date
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .map(|zoned| zoned.timestamp())
+            .map_err(|e| e.to_string());
+    }
+    let ago = text.parse::<jiff::SignedDuration>().ok().filter(|ago| !ago.is_negative());
+    ago.and_then(|ago| Machine.now().checked_sub(ago).ok()).ok_or_else(|| {
+        "give a date (2026-11-21), a time (2026-11-21T10:00:00Z) or how long ago (24h, 30m)".to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_and_checkpoints_are_read_in_every_form() {
+        assert_eq!(when("2026-11-21").unwrap().to_string(), "2026-11-21T00:00:00Z");
+        assert_eq!(when("2026-11-21T10:00:00+02:00").unwrap().to_string(), "2026-11-21T08:00:00Z");
+        assert!(when("24h").unwrap() < Machine.now());
+        for bad in ["", "yesterday", "-3h", "2026-13-01"] {
+            assert!(when(bad).is_err(), "{bad}");
+        }
+        let hash = Digest::of(b"x");
+        assert_eq!(head(&format!("12:{hash}")).unwrap(), Head { records: 12, hash });
+        for bad in ["", "12", "12:", "x:00", ":"] {
+            assert!(head(bad).is_err(), "{bad}");
+        }
+        assert!(word::<Decision>("deny").is_ok() && word::<Kind>("nonsense").is_err());
+    }
+}

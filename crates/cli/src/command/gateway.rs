@@ -1,0 +1,125 @@
+//! `bulkhead gateway`: the process that judges, records and does everything.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{Place, agents, alone};
+use crate::client::Client;
+use crate::daemon::{Said, foreground, start, stop};
+use crate::failure::{Exit, Failure};
+use crate::terminal::{Keep, Paint, Screen, field, visible};
+
+/// The gateway: start, stop, how it is
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  bulkhead gateway start\n  bulkhead gateway status\n  bulkhead gateway stop"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Start it; returns when it answers
+    #[command(
+        after_help = "Examples:\n  bulkhead gateway start\n  bulkhead gateway start --foreground   for a service manager; logs to standard error"
+    )]
+    Start {
+        /// Stay, and log to standard error
+        #[arg(long)]
+        foreground: bool,
+        /// Say on standard output how the start went
+        #[arg(long, hide = true, requires = "foreground")]
+        announce: bool,
+    },
+    /// Kill every agent, cancel what waits for a person, then stop
+    #[command(after_help = "Example:\n  bulkhead gateway stop")]
+    Stop,
+    /// Stop and start; what waits for a person waits on
+    #[command(after_help = "Example:\n  bulkhead gateway restart")]
+    Restart,
+    /// Whether it runs and is ready
+    #[command(after_help = "Examples:\n  bulkhead gateway status\n  bulkhead gateway status --json")]
+    Status,
+}
+
+pub(crate) fn run(place: &Place, args: &Args) -> Result<Exit, Failure> {
+    place.home.must_exist()?;
+    crate::init::private_folder(&place.home.data())?;
+    match args.verb {
+        Verb::Start { foreground: true, announce } => {
+            foreground(&place.home, place.screen, if announce { Said::Starter } else { Said::Terminal })
+        }
+        Verb::Start { foreground: false, .. } => begin(place),
+        Verb::Stop => end(place),
+        Verb::Restart => {
+            alone(async { stop(&place.home, true).await })?;
+            begin(place)
+        }
+        Verb::Status => place.ask(async |client| status(place.screen, &client).await),
+    }
+}
+
+fn begin(place: &Place) -> Result<Exit, Failure> {
+    let about = start(&place.home)?;
+    if place.screen.json() {
+        place.screen.value(&about)?;
+    } else {
+        let text = |name: &str| about.get(name).map(ToString::to_string).unwrap_or_default();
+        place.screen.line(&format!(
+            "the gateway answers (process {}); health is at http://{}",
+            text("pid"),
+            text("address").trim_matches('"')
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn end(place: &Place) -> Result<Exit, Failure> {
+    let screen = place.screen;
+    match alone(async { stop(&place.home, false).await })? {
+        Some(report) if screen.json() => {
+            screen.value(&json!({ "stopped": true, "killed": report.killed }))?
+        }
+        None if screen.json() => screen.value(&json!({ "stopped": false, "killed": [] }))?,
+        Some(report) => {
+            if !report.killed.is_empty() {
+                agents::killed(screen, &report)?;
+            }
+            screen.line("the gateway has stopped")?;
+        }
+        None => screen.line("no gateway was running")?,
+    }
+    Ok(Exit::Done)
+}
+
+async fn status(screen: Screen, client: &Client) -> Result<Exit, Failure> {
+    let status: Value = client.get("status").await?;
+    let ready = status.get("ready") == Some(&Value::Bool(true));
+    if screen.json() {
+        screen.value(&status)?;
+        return Ok(if ready { Exit::Done } else { Exit::Unreachable });
+    }
+    let text = |name: &str| {
+        let value = status.get(name);
+        let text = value
+            .and_then(Value::as_str)
+            .map_or_else(|| value.map_or_else(String::new, ToString::to_string), str::to_owned);
+        visible(&text, Keep::Nothing)
+    };
+    let state =
+        if ready { screen.paint(Paint::Good, "ready") } else { screen.paint(Paint::Bad, "not ready") };
+    let mut lines = vec![
+        field("state", &state),
+        field("version", &text("version")),
+        field("process", &text("pid")),
+        field("health", &format!("http://{}", text("address"))),
+        field("you are", &text("person")),
+    ];
+    if !ready {
+        lines.push(field("why", &text("why")));
+    }
+    lines.iter().try_for_each(|line| screen.line(line))?;
+    Ok(if ready { Exit::Done } else { Exit::Unreachable })
+}

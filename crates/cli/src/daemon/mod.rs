@@ -1,0 +1,12 @@
+//! The gateway as a process: the home's lock, its log, its start and its end.
+
+mod lock;
+mod log;
+mod serve;
+mod start;
+mod stop;
+
+pub(crate) use lock::{Lock, holder};
+pub(crate) use serve::{Said, foreground};
+pub(crate) use start::start;
+pub(crate) use stop::stop;

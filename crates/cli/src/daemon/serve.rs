@@ -1,0 +1,130 @@
+//! The gateway itself, in this process, until it is asked to stop.
+
+use std::io::Write as _;
+
+use bulkhead_http::serve;
+use rustix::process::setsid;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use turn::Pending;
+
+use super::{Lock, log};
+use crate::failure::{Exit, Failure};
+use crate::home::Home;
+use crate::settings::{Containment, Settings};
+use crate::terminal::{Screen, say};
+use crate::wiring;
+
+/// How many threads run the gateway's tasks. Its work is waiting; judging is microseconds.
+const WORKERS: usize = 2;
+
+/// The most threads that wait for the operating system on the tasks' behalf.
+const MAX_BLOCKING: usize = 16;
+
+/// Whom the gateway tells how its start went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// The person at the terminal.
+    Terminal,
+    /// The command that started it in the background, on standard output.
+    Starter,
+}
+
+/// Runs the gateway of `home` until it is asked to stop.
+///
+/// # Errors
+/// When it cannot start.
+pub(crate) fn foreground(home: &Home, screen: Screen, said: Said) -> Result<Exit, Failure> {
+    let run = || {
+        if said == Said::Starter {
+            // Out of the terminal's session, so that closing the terminal does not end the gateway.
+            setsid().map_err(|error| Failure::internal(format!("the gateway gets no session: {error}")))?;
+            log::to_file(&home.log())?;
+        } else {
+            log::to_terminal()?;
+        }
+        let settings = Settings::load(home)?;
+        let lock = Lock::take(home)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .max_blocking_threads(MAX_BLOCKING)
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::internal(format!("the runtime cannot be made: {error}")))?;
+        let ended = runtime.block_on(until_stopped(home, &settings, screen, said));
+        drop(runtime);
+        drop(lock);
+        ended
+    };
+    let ended = run();
+    if let (Said::Starter, Err(failure)) = (said, &ended) {
+        tracing::error!("{failure}");
+        tell_starter(&json!({ "failed": failure.sentence, "exit": failure.exit.code() }))?;
+    }
+    ended
+}
+
+async fn until_stopped(
+    home: &Home,
+    settings: &Settings,
+    screen: Screen,
+    said: Said,
+) -> Result<Exit, Failure> {
+    let unheard = |error| Failure::internal(format!("signals cannot be heard: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
+    let bound = wiring::bind(home, settings).await?;
+    let gateway = wiring::gateway(home, settings).await?;
+    let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
+    let address = bound.address;
+    let api = wiring::api(gateway.clone(), &bound, stop.clone());
+    let serving = tokio::spawn(serve(bound, api, drain.clone()));
+    if settings.containment == Containment::Reduced {
+        tracing::warn!("containment is `reduced`: an agent runs even where this machine lacks a layer");
+    }
+    tracing::info!("the gateway of `{}` answers; health is at http://{address}", home.root().display());
+    announce(screen, said, &json!({ "started": true, "pid": std::process::id(), "address": address }))?;
+
+    let asked = tokio::select! {
+        () = stop.cancelled() => true,
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+    };
+    // Asked over the API, everything has been stopped already. A signal is the machine going down or a
+    // restart: what waits for a person waits on.
+    let stopped = if asked { Ok(()) } else { gateway.shutdown(None, Pending::Keep).await.map(drop) };
+    drain.cancel();
+    if let Err(error) = serving.await {
+        tracing::error!("serving did not end well: {error}");
+    }
+    drop(gateway);
+    if let Err(error) = std::fs::remove_file(home.socket()) {
+        tracing::warn!("the socket `{}` stays: {error}", home.socket().display());
+    }
+    tracing::info!("the gateway has stopped");
+    stopped.map_err(|refusal| Failure::unreachable(refusal.message))?;
+    Ok(Exit::Done)
+}
+
+fn announce(screen: Screen, said: Said, started: &serde_json::Value) -> Result<(), Failure> {
+    match said {
+        Said::Terminal if screen.json() => screen.value(started),
+        Said::Terminal => {
+            say("the gateway answers; Ctrl-C stops it");
+            Ok(())
+        }
+        Said::Starter => tell_starter(started),
+    }
+}
+
+/// Tells the command that waits, and lets go of its pipe. That it has gone meanwhile is no reason to stop.
+fn tell_starter(message: &serde_json::Value) -> Result<(), Failure> {
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{message}") {
+        tracing::warn!("nobody waited for the gateway to start: {error}");
+    }
+    let nowhere = std::fs::OpenOptions::new().write(true).open("/dev/null");
+    nowhere
+        .and_then(|nowhere| Ok(rustix::stdio::dup2_stdout(&nowhere)?))
+        .map_err(|error| Failure::internal(format!("standard output cannot be closed: {error}")))
+}

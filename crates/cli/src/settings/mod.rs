@@ -1,0 +1,157 @@
+//! The organisation's settings: `bulkhead.toml`, one small file here for each topic in it.
+//!
+//! In: the file's text. Out: one small value for each room that is told something, or one sentence with
+//! the line and column of what is wrong. Nothing here opens a socket or decides anything.
+
+mod approvals;
+mod browser;
+mod gateway;
+mod labels;
+mod models;
+mod people;
+mod policies;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+use vocab::{Group, Person, PersonId};
+
+use crate::failure::Failure;
+use crate::home::Home;
+
+pub(crate) use policies::HomePolicies;
+
+/// The largest `bulkhead.toml`, in bytes.
+pub(crate) const MAX_SETTINGS_BYTES: u64 = 1024 * 1024;
+
+/// What `bulkhead.toml` may hold.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Settings {
+    #[serde(default)]
+    pub(crate) containment: Containment,
+    /// The person of a home of one, who may approve their own requests.
+    #[serde(default)]
+    solo: Option<Spanned<PersonId>>,
+    #[serde(default)]
+    pub(crate) gateway: gateway::Gateway,
+    #[serde(default)]
+    pub(crate) models: models::Models,
+    #[serde(default)]
+    pub(crate) approvals: approvals::Approvals,
+    #[serde(default)]
+    pub(crate) browser: browser::Browser,
+    #[serde(default)]
+    person: Vec<Spanned<Person>>,
+    #[serde(default)]
+    group: Vec<Spanned<Group>>,
+    #[serde(default)]
+    label: Vec<Spanned<labels::Label>>,
+    #[serde(default)]
+    destination: Vec<Spanned<labels::Destination>>,
+}
+
+/// How much containment is demanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Containment {
+    /// Every layer, or no agent runs.
+    #[default]
+    Full,
+    /// What this machine has.
+    Reduced,
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    /// The file cannot be read.
+    #[error("the settings `{path}` cannot be read: {why}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Something in the file is not as it must be.
+    #[error("`{path}` line {line}, column {column}: {message}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// From 1, in characters.
+        column: usize,
+        /// What, and how to mend it.
+        message: String,
+    },
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        match error {
+            SettingsError::Unreadable { .. } => Self::unreachable(error.to_string()),
+            SettingsError::Wrong { .. } => Self::usage(error.to_string()),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the home's settings.
+    ///
+    /// # Errors
+    /// When they cannot be read or used.
+    pub(crate) fn load(home: &Home) -> Result<Self, SettingsError> {
+        let path = home.settings();
+        let unreadable = |why: String| SettingsError::Unreadable { path: path.clone(), why };
+        let size = std::fs::metadata(&path).map_err(|error| unreadable(error.to_string()))?.len();
+        if size > MAX_SETTINGS_BYTES {
+            return Err(unreadable(format!("it is over {MAX_SETTINGS_BYTES} bytes")));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(error.to_string()))?;
+        Self::parse(&path, &text)
+    }
+
+    /// Takes the text of `path` apart.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
+        let settings: Self = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            wrong(path, text, at, one_line(error.message()))
+        })?;
+        match settings.fault() {
+            Some((at, message)) => Err(wrong(path, text, at, message)),
+            None => Ok(settings),
+        }
+    }
+
+    /// The person who may approve their own requests.
+    pub(crate) fn solo(&self) -> Option<PersonId> {
+        self.solo.as_ref().map(|solo| solo.get_ref().clone())
+    }
+
+    /// The first thing that is wrong across entries, with its place in the text.
+    fn fault(&self) -> Option<(usize, String)> {
+        people::fault(&self.person, &self.group, self.solo.as_ref())
+            .or_else(|| labels::fault(&self.label, &self.destination))
+            .or_else(|| self.models.fault())
+    }
+}
+
+fn wrong(path: &Path, text: &str, at: usize, message: String) -> SettingsError {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    SettingsError::Wrong { path: path.to_owned(), line, column, message }
+}
+
+/// The parser breaks its longer messages into lines; an error here is one sentence.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;

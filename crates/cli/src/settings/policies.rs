@@ -1,0 +1,99 @@
+//! What judgements depend on, read again whenever it changes.
+
+use std::fs;
+use std::path::Path;
+
+use monitor::PolicyText;
+use toml::Spanned;
+use turn::Policies;
+use vocab::Digest;
+
+use super::Settings;
+use crate::home::Home;
+
+/// The largest guardrail file, in bytes.
+const MAX_GUARDRAIL_BYTES: u64 = 1024 * 1024;
+
+/// The most guardrail files.
+const MAX_GUARDRAILS: usize = 256;
+
+/// The settings and guardrails of a home.
+#[derive(Debug, Clone)]
+pub(crate) struct HomePolicies {
+    home: Home,
+}
+
+impl HomePolicies {
+    pub(crate) const fn new(home: Home) -> Self {
+        Self { home }
+    }
+}
+
+impl Policies for HomePolicies {
+    fn fingerprint(&self) -> Result<Digest, String> {
+        let path = self.home.settings();
+        let settings =
+            fs::read(&path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
+        let guardrails = guardrails(&self.home.guardrails())?;
+        let mut parts = vec![settings.as_slice()];
+        for file in &guardrails {
+            parts.extend([file.name.as_bytes(), file.text.as_bytes()]);
+        }
+        Ok(Digest::of_parts(&parts))
+    }
+
+    fn load(&self) -> Result<monitor::Config, String> {
+        let settings = Settings::load(&self.home).map_err(|error| error.to_string())?;
+        settings.judged_by(&self.home)
+    }
+}
+
+impl Settings {
+    /// What the monitor is told.
+    ///
+    /// # Errors
+    /// One sentence, when the guardrails cannot be read.
+    pub(crate) fn judged_by(&self, home: &Home) -> Result<monitor::Config, String> {
+        Ok(monitor::Config {
+            guardrails: guardrails(&home.guardrails())?,
+            people: self.person.iter().map(|person| person.get_ref().clone()).collect(),
+            groups: self.group.iter().map(|group| group.get_ref().clone()).collect(),
+            sources: self.label.iter().map(|label| label.get_ref().source()).collect(),
+            sinks: self.destination.iter().map(Spanned::get_ref).flat_map(|d| d.sinks()).collect(),
+            skills: skills::specs(),
+            agents_dir: home.agents(),
+            default_model: self.models.default.clone(),
+            remote_models: self.models.remote(),
+        })
+    }
+}
+
+/// The guardrails in `folder`, by name. A folder that is not there is an error: a guardrail that silently
+/// is missing protects nobody.
+///
+/// # Errors
+/// One sentence, when they cannot be read.
+fn guardrails(folder: &Path) -> Result<Vec<PolicyText>, String> {
+    let unreadable = |path: &Path, error: &dyn std::fmt::Display| {
+        format!("the guardrails in `{}` cannot be read: {error}", path.display())
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, &error))? {
+        let path = entry.map_err(|error| unreadable(folder, &error))?.path();
+        if path.extension().is_none_or(|extension| extension != "cedar") {
+            continue;
+        }
+        let size = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?.len();
+        if size > MAX_GUARDRAIL_BYTES || files.len() >= MAX_GUARDRAILS {
+            return Err(format!(
+                "the guardrails in `{}` are over {MAX_GUARDRAILS} files or one is over {MAX_GUARDRAIL_BYTES} bytes",
+                folder.display()
+            ));
+        }
+        let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        files.push(PolicyText { name, text });
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}

@@ -1,0 +1,124 @@
+//! Settings: what is taken, and where a mistake is said to be.
+
+use std::path::Path;
+use std::time::Duration;
+
+use vocab::{Labels, Resource};
+
+use super::*;
+
+fn parse(text: &str) -> Result<Settings, String> {
+    Settings::parse(Path::new("b.toml"), text).map_err(|error| error.to_string())
+}
+
+fn fault(text: &str) -> String {
+    parse(text).expect_err("these settings are wrong")
+}
+
+#[test]
+fn an_empty_file_has_safe_defaults() {
+    let settings = parse("").unwrap();
+    assert_eq!(settings.containment, Containment::Full);
+    assert_eq!(settings.gateway.address.to_string(), "127.0.0.1:7400");
+    assert_eq!(settings.models.default, "auto");
+    assert_eq!(settings.approvals.lifetime, Duration::from_secs(86_400));
+    assert_eq!(settings.solo(), None);
+    assert!(settings.person.is_empty() && settings.models.remote().is_empty());
+}
+
+#[test]
+fn every_topic_is_taken() {
+    let settings = parse(
+        r#"
+        containment = "reduced"
+        solo = "ada"
+        [gateway]
+        address = "127.0.0.1:0"
+        [models]
+        default = "box/llama3"
+        [[models.server]]
+        name = "box"
+        url = "http://127.0.0.1:8000/v1"
+        key-file = "keys/box"
+        [approvals]
+        lifetime = "1h 30m"
+        [[person]]
+        id = "ada"
+        os-user = "ada"
+        groups = ["staff"]
+        clearance = ["restricted", "employee-personal-data"]
+        administrator = true
+        [[group]]
+        name = "staff"
+        agents = ["*"]
+        read = ["/srv/docs"]
+        [[label]]
+        path = "/srv/hr"
+        labels = ["restricted", "employee-personal-data"]
+        [[destination]]
+        host = "API.example.org"
+        clearance = ["public"]
+        [[destination]]
+        channel = "board:forum"
+        clearance = ["internal"]
+        "#,
+    )
+    .unwrap();
+    assert_eq!(settings.containment, Containment::Reduced);
+    assert_eq!(settings.solo().unwrap().as_str(), "ada");
+    assert_eq!(settings.approvals.lifetime, Duration::from_secs(5400));
+    assert_eq!(settings.group[0].get_ref().rights.read, ["/srv/docs"]);
+    let home = Home::choose(Some(Path::new("/srv/home"))).unwrap();
+    assert_eq!(settings.model_servers(&home).servers[0].key_file, Some("/srv/home/keys/box".into()));
+    let source = settings.label[0].get_ref().source();
+    assert_eq!(
+        (source.path.as_str(), source.labels.to_string().as_str()),
+        ("/srv/hr", "restricted, employee-personal-data")
+    );
+    let sinks: Vec<_> = settings.destination.iter().flat_map(|d| d.get_ref().sinks()).collect();
+    assert_eq!(sinks[0].resource, Resource::Host("api.example.org".into()));
+    assert_eq!(sinks[0].clearance, Labels::public());
+    assert_eq!(sinks[1].resource, Resource::Channel("board:forum".into()));
+}
+
+#[test]
+fn a_mistake_is_said_with_its_line_and_column() {
+    assert!(
+        fault("\ncontainment = \"some\"").starts_with("`b.toml` line 2, column 15: unknown variant `some`")
+    );
+    assert!(
+        fault("[gateway]\nadress = \"127.0.0.1:1\"").contains("line 2, column 1: unknown field `adress`")
+    );
+    assert!(fault("solo =").starts_with("`b.toml` line 1"));
+    assert!(fault("ü = \"").contains("line 1"));
+    assert!(fault("[approvals]\nlifetime = \"0s\"").contains("line 2, column 12: `0s` is not a time"));
+    assert!(fault("[approvals]\nlifetime = \"later\"").contains("such as `30m`"));
+    assert!(fault("[gateway]\naddress = \"here\"").contains("line 2, column 11"));
+    for text in
+        ["\nsolo = \"x\"", "[[person]]\nid = 1", "[[label]]\npath = \"/x\"", "[[group]]\nname=\"g\"\nsudo=[]"]
+    {
+        let sentence = fault(text);
+        assert!(!sentence.contains('\n') && sentence.contains("line"), "{sentence}");
+    }
+}
+
+#[test]
+fn entries_that_do_not_fit_each_other_are_refused() {
+    let ada = "[[person]]\nid = \"ada\"\nos-user = \"ada\"\n";
+    assert!(fault(&format!("{ada}groups = [\"ghosts\"]")).contains("no `[[group]]` of that name"));
+    assert!(
+        fault(&format!("{ada}{ada}")).contains("line 4, column 1: the person `ada` is in the settings twice")
+    );
+    assert!(
+        fault(&format!("{ada}[[person]]\nid = \"eve\"\nos-user = \"ada\""))
+            .contains("same operating-system user")
+    );
+    assert!(fault(&format!("solo = \"eve\"\n{ada}")).contains("line 1, column 8: `solo` names `eve`"));
+    assert!(fault(&format!("solo = \"ada\"\n{ada}[[person]]\nid = \"eve\"")).contains("home of one person"));
+    assert!(fault("[[group]]\nname = \"g\"\n[[group]]\nname = \"g\"").contains("twice"));
+    assert!(fault("[[label]]\npath = \"x\"\nlabels = []").contains("must be absolute"));
+    assert!(fault("[[label]]\npath = \"/x\"\nlabels = [\"No Label\"]").contains("is not a label"));
+    assert!(fault("[[destination]]\nclearance = []").contains("names one of"));
+    assert!(fault("[[destination]]\nhost=\"a\"\nchannel=\"b:c\"\nclearance = []").contains("names one of"));
+    assert!(fault("[[models.server]]\nname = \"a/b\"\nurl = \"http://x\"").contains("without `/`"));
+}

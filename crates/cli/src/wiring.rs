@@ -1,0 +1,91 @@
+//! The rooms, put together into a gateway. Nothing is decided here.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bulkhead_http::{About, Api, Bound};
+use journal::Journal;
+use models::Models;
+use sandbox::{Program, Roster};
+use skills::Skills;
+use tokio_util::sync::CancellationToken;
+use turn::{Gateway, Parts, StartError};
+use vocab::Ambient;
+
+use crate::ambient::Machine;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::jailed::JAILED;
+use crate::settings::{Containment, HomePolicies, Settings};
+
+/// This very binary, as a jailed process of the kind `role`.
+fn program(role: &str) -> Program {
+    // The link leads to the running binary even when its file has been replaced meanwhile.
+    Program { path: PathBuf::from("/proc/self/exe"), args: vec![JAILED.to_owned(), role.to_owned()] }
+}
+
+/// Opens the home's record and starts its gateway.
+///
+/// # Errors
+/// When the settings do not hold, or something that the gateway needs is not there.
+pub(crate) async fn gateway(home: &Home, settings: &Settings) -> Result<Arc<Gateway>, Failure> {
+    let ambient: Arc<dyn Ambient> = Arc::new(Machine);
+    let journal = Journal::open(journal::Config { path: home.database() }, Arc::clone(&ambient))
+        .map_err(|error| Failure::unreachable(error.to_string()))?;
+    let roster = Roster::new().map_err(|error| {
+        Failure::unreachable(format!("the thread that starts agents cannot be made: {error}"))
+    })?;
+    let parts = Parts {
+        journal,
+        models: Models::new(settings.model_servers(home))
+            .map_err(|error| Failure::usage(error.to_string()))?,
+        skills: Skills::new(skills::Config {
+            program: program("worker"),
+            board_dir: home.board(),
+            private_hosts: settings.browser.private_hosts.clone(),
+        }),
+        roster,
+        ambient,
+        policies: Box::new(HomePolicies::new(home.clone())),
+    };
+    let config = turn::Config {
+        agents_dir: home.agents(),
+        program: program("agent"),
+        database: home.database(),
+        approval_lifetime: settings.approvals.lifetime,
+        solo: settings.solo(),
+        reduced: settings.containment == Containment::Reduced,
+    };
+    Gateway::start(config, parts).await.map_err(|error| match error {
+        StartError::Settings(_) => Failure::usage(error.to_string()),
+        StartError::Recovery(_) => Failure::unreachable(error.to_string()),
+    })
+}
+
+/// The addresses of a gateway.
+///
+/// # Errors
+/// When one cannot be had.
+pub(crate) async fn bind(home: &Home, settings: &Settings) -> Result<Bound, Failure> {
+    let config = bulkhead_http::Config {
+        socket: home.socket(),
+        shared: settings.solo().is_none(),
+        address: settings.gateway.address,
+    };
+    bulkhead_http::bind(&config).await.map_err(|error| match error {
+        bulkhead_http::BindError::NotLoopback(_) | bulkhead_http::BindError::TooLong(_) => {
+            Failure::usage(error.to_string())
+        }
+        _ => Failure::unreachable(error.to_string()),
+    })
+}
+
+/// What the API serves.
+pub(crate) fn api(gateway: Arc<Gateway>, bound: &Bound, stop: CancellationToken) -> Api {
+    let about = About {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        address: bound.address,
+    };
+    Api { gateway, about, stop }
+}

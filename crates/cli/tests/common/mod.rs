@@ -1,0 +1,215 @@
+//! A home in a temporary folder, and the real binary at work in it.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long a test waits for something that must come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A home that is gone, with its gateway, when it is dropped.
+pub struct Home {
+    folder: TempDir,
+}
+
+/// What a command said.
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Home {
+    /// A folder in which no home has been made.
+    pub fn none() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A home as `init` makes it, with a free port and a rehearsal for a model.
+    pub fn new() -> Self {
+        let home = Self::none();
+        home.run(&["init"]).done();
+        home.edit("127.0.0.1:7400", "127.0.0.1:0");
+        home.edit("default = \"auto\"", "default = \"rehearsal/scene\"");
+        home
+    }
+
+    /// The same, with its gateway running and this scenario for a model.
+    pub fn running(scene: &str) -> Self {
+        let home = Self::new();
+        home.scene(scene);
+        home.run(&["gateway", "start"]).done();
+        home
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    pub fn settings(&self) -> PathBuf {
+        self.path().join("bulkhead.toml")
+    }
+
+    pub fn edit(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.settings()).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(self.settings(), text.replace(from, to)).unwrap();
+    }
+
+    pub fn scene(&self, scene: &str) {
+        fs::write(self.path().join("rehearsal/scene.yaml"), scene).unwrap();
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bulkhead"));
+        command.args(args).env("BULKHEAD_HOME", self.path()).env_remove("NO_COLOR").stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Said {
+        self.command(args).output().unwrap().into()
+    }
+
+    /// Runs it with `input` on standard input.
+    pub fn pipe(&self, args: &[&str], input: &[u8]) -> Said {
+        let mut child = self.start(args);
+        // A command may refuse before it has read everything.
+        match child.stdin.take().unwrap().write_all(input) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => panic!("{error}"),
+            _ => {}
+        }
+        child.wait_with_output().unwrap().into()
+    }
+
+    /// Begins it, all its streams piped.
+    pub fn start(&self, args: &[&str]) -> Child {
+        self.command(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// What the command prints as JSON.
+    pub fn json(&self, args: &[&str]) -> Value {
+        let said = self.run(&[args, &["--json"]].concat());
+        said.done().json()
+    }
+
+    /// Waits until something waits for a person, and says which.
+    pub fn waiting(&self) -> String {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            let list = self.json(&["approvals", "list"]);
+            if let Some(id) = list[0]["id"].as_str() {
+                return id.to_owned();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("nothing came to wait");
+    }
+
+    /// Waits until the gateway's agent is `state`.
+    pub fn until(&self, agent: &str, state: &str) {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if self.json(&["agents", "show", agent])["state"] == state {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("`{agent}` never was {state}");
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if self.settings().exists() {
+            let said = self.run(&["gateway", "stop"]);
+            if said.code != 0 && !std::thread::panicking() {
+                panic!("the gateway did not stop: {}", said.err);
+            }
+        }
+    }
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Said {
+    /// It did what it was asked.
+    #[track_caller]
+    pub fn done(self) -> Self {
+        self.with(0)
+    }
+
+    #[track_caller]
+    pub fn with(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "out: {}\nerr: {}", self.out, self.err);
+        self
+    }
+
+    /// It failed with this code, one line on standard error, and these words in it.
+    #[track_caller]
+    pub fn fails(self, code: i32, words: &str) -> Self {
+        let said = self.with(code);
+        assert_eq!(said.err.trim_end().lines().count(), 1, "one sentence: {}", said.err);
+        assert!(said.err.starts_with("error: ") && said.err.contains(words), "{}", said.err);
+        assert!(!said.err.contains("panicked"), "{}", said.err);
+        said
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+
+    /// The lines of a stream.
+    #[track_caller]
+    pub fn lines(&self) -> Vec<Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[track_caller]
+    pub fn has(&self, words: &str) -> &Self {
+        assert!(self.out.contains(words), "`{words}` is not in: {}", self.out);
+        self
+    }
+
+    #[track_caller]
+    pub fn lacks(&self, words: &str) -> &Self {
+        assert!(!self.out.contains(words), "`{words}` is in: {}", self.out);
+        self
+    }
+}
+
+/// What lies in a folder, with each file's text.
+pub fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push((path.clone(), fs::read(path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}

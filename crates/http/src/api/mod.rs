@@ -1,0 +1,33 @@
+//! The verbs of the API, a file each. A verb takes its request apart, asks the gateway and puts the answer
+//! into JSON.
+
+pub(crate) mod approve;
+pub(crate) mod deny;
+pub(crate) mod follow_events;
+pub(crate) mod follow_turn;
+pub(crate) mod kill_agent;
+pub(crate) mod kill_all;
+pub(crate) mod list_agents;
+pub(crate) mod list_approvals;
+pub(crate) mod pause_agent;
+pub(crate) mod resume_agent;
+pub(crate) mod send_message;
+pub(crate) mod show_agent;
+pub(crate) mod show_approval;
+pub(crate) mod show_session;
+pub(crate) mod shutdown;
+pub(crate) mod status;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::Api;
+use crate::problem::Problem;
+
+/// The state that every verb gets.
+pub(crate) type Shared = State<Arc<Api>>;
+
+/// A JSON answer or a problem.
+pub(crate) type Answer<T> = Result<Json<T>, Problem>;

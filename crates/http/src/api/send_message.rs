@@ -1,0 +1,33 @@
+//! `POST /api/v1/agents/{name}/messages`: a message of a person; its turn's events come back as they happen.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+use turn::Message;
+use vocab::SessionId;
+
+use super::Shared;
+use crate::caller::Caller;
+use crate::problem::Problem;
+use crate::request::{Body, id};
+use crate::stream;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Said {
+    text: String,
+    #[serde(default)]
+    session: Option<SessionId>,
+}
+
+/// The turn is the gateway's: the caller's going away does not stop it.
+pub(crate) async fn send_message(
+    State(api): Shared,
+    Caller(person): Caller,
+    Path(name): Path<String>,
+    Body(said): Body<Said>,
+) -> Result<Response, Problem> {
+    let message = Message { person, agent: id(&name)?, session: said.session, text: said.text };
+    let accepted = api.gateway.accept(message).await?;
+    Ok(stream::lines(accepted.events))
+}

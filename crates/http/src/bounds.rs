@@ -1,0 +1,31 @@
+//! Every bound of this room, by name.
+
+use std::time::Duration;
+
+/// The largest request body, in bytes: a message of the largest size whose every byte is escaped in JSON,
+/// and a little around it.
+pub(crate) const MAX_BODY_BYTES: usize = 6 * vocab::limits::MAX_MESSAGE_BYTES + 4096;
+
+/// The most header fields of a request.
+pub(crate) const MAX_HEADERS: usize = 32;
+
+/// The largest head of a request, in bytes. hyper takes nothing below 8 KiB.
+pub(crate) const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// How long a client may take over a request's head, and how long a connection may lie idle.
+pub(crate) const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// How long a request may take until its answer begins. A stream of events may then go on.
+pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(30);
+
+/// The most connections at once, for each listener; further ones wait in the kernel's queue.
+pub(crate) const MAX_CONNECTIONS: usize = 256;
+
+/// How long to wait when the machine has no file descriptor left for a connection.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long connections may go on when the gateway stops.
+pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(1);
+
+/// The longest path of a Unix socket, in bytes (`sun_path` of unix(7), without its ending zero).
+pub(crate) const MAX_SOCKET_PATH_BYTES: usize = 107;

@@ -1,0 +1,213 @@
+//! The two listeners: who may connect, how many, and for how long.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::bounds::{
+    ACCEPT_PAUSE, DRAIN_TIME, HEAD_TIME, MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS, MAX_SOCKET_PATH_BYTES,
+};
+use crate::caller::Peer;
+
+/// Where to listen.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The socket of the local API. What lies there already is removed: the caller holds the home's lock,
+    /// so it is what a gateway left that did not end well.
+    pub socket: PathBuf,
+    /// Whether other operating-system users may connect; the settings say which of them is a person.
+    pub shared: bool,
+    /// Where health is served: a loopback address.
+    pub address: SocketAddr,
+}
+
+/// An address that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Not a loopback address.
+    #[error(
+        "the gateway's address `{0}` is not loopback and this version serves no other: use 127.0.0.1 in `[gateway]` of bulkhead.toml"
+    )]
+    NotLoopback(SocketAddr),
+    /// Something listens there.
+    #[error(
+        "the address `{0}` is in use by another program: set another port as `address` in `[gateway]` of bulkhead.toml"
+    )]
+    InUse(SocketAddr),
+    /// The operating system says no.
+    #[error("the gateway cannot listen on `{address}`: {source}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The path is longer than a Unix socket's may be.
+    #[error(
+        "the path of the gateway's socket, `{0}`, is over {MAX_SOCKET_PATH_BYTES} bytes: use a home with a shorter path"
+    )]
+    TooLong(PathBuf),
+    /// The operating system says no.
+    #[error("the gateway cannot make its socket `{path}`: {source}")]
+    Socket {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Both listeners, bound and not yet served.
+#[derive(Debug)]
+pub struct Bound {
+    pub(crate) socket: UnixListener,
+    pub(crate) health: TcpListener,
+    /// Where health is served, with the port that was had when 0 was asked for.
+    pub address: SocketAddr,
+}
+
+/// Binds both listeners.
+///
+/// # Errors
+/// When an address is not allowed or cannot be had.
+pub async fn bind(config: &Config) -> Result<Bound, BindError> {
+    if !config.address.ip().is_loopback() {
+        return Err(BindError::NotLoopback(config.address));
+    }
+    if config.socket.as_os_str().as_bytes().len() > MAX_SOCKET_PATH_BYTES {
+        return Err(BindError::TooLong(config.socket.clone()));
+    }
+    let health = TcpListener::bind(config.address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse(config.address),
+        _ => BindError::Address { address: config.address, source },
+    })?;
+    let address =
+        health.local_addr().map_err(|source| BindError::Address { address: config.address, source })?;
+    let socket = local(config).map_err(|source| BindError::Socket { path: config.socket.clone(), source })?;
+    Ok(Bound { socket, health, address })
+}
+
+fn local(config: &Config) -> io::Result<UnixListener> {
+    match std::fs::remove_file(&config.socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&config.socket)?;
+    let mode = if config.shared { 0o666 } else { 0o600 };
+    std::fs::set_permissions(&config.socket, std::fs::Permissions::from_mode(mode))?;
+    Ok(listener)
+}
+
+/// Serves `router` to whoever connects to the socket, with the kernel's word on who that is.
+pub(crate) async fn unix(listener: UnixListener, router: Router, drain: CancellationToken) {
+    let accept = async || {
+        let (stream, _) = listener.accept().await?;
+        let peer = peer(&stream)?;
+        Ok((stream, Some(peer)))
+    };
+    serve(accept, router, drain).await;
+}
+
+/// Serves `router` to whoever connects over TCP: nobody in particular.
+pub(crate) async fn tcp(listener: TcpListener, router: Router, drain: CancellationToken) {
+    let accept = async || {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok((stream, None))
+    };
+    serve(accept, router, drain).await;
+}
+
+fn peer(stream: &UnixStream) -> io::Result<Peer> {
+    Ok(Peer { uid: stream.peer_cred()?.uid() })
+}
+
+async fn serve<S, F>(accept: impl Fn() -> F, router: Router, drain: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = io::Result<(S, Option<Peer>)>>,
+{
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        let place = tokio::select! {
+            () = drain.cancelled() => break,
+            place = Arc::clone(&places).acquire_owned() => place,
+        };
+        let Ok(place) = place else { break };
+        let accepted = tokio::select! {
+            () = drain.cancelled() => break,
+            accepted = accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let (router, drain) = (router.clone(), drain.clone());
+                connections.spawn(async move {
+                    connection(stream, peer, router, drain).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!("a connection could not be taken: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN_TIME, ended).await.is_err() {
+        tracing::info!("connections that were still open have been closed");
+    }
+}
+
+async fn connection<S>(stream: S, peer: Option<Peer>, router: Router, drain: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let mut request: Request = request.map(Body::new);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        let answer = router.clone().oneshot(request);
+        async move {
+            match answer.await {
+                Ok(response) => Ok::<_, Infallible>(response),
+                Err(never) => match never {},
+            }
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = drain.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!("a connection ended early: {error}");
+    }
+}

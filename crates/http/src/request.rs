@@ -1,0 +1,68 @@
+//! What a request carries, taken apart, with a sentence for each way in which it may not fit.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use serde::de::DeserializeOwned;
+
+use crate::bounds::{MAX_BODY_BYTES, REQUEST_TIME};
+use crate::problem::{Problem, ProblemKind};
+
+/// A JSON body.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let announced = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        // Demanding the type keeps a web page's form, which cannot send it, from being taken for a request.
+        if !announced.is_some_and(|kind| kind.split(';').next() == Some("application/json")) {
+            return Err(Problem::new(
+                ProblemKind::Invalid,
+                "the request needs a JSON body and the header `content-type: application/json`",
+            ));
+        }
+        let bytes = to_bytes(request.into_body(), MAX_BODY_BYTES).await.map_err(|_| {
+            Problem::new(
+                ProblemKind::TooLarge,
+                format!("the request's body broke off or is over the limit of {MAX_BODY_BYTES} bytes"),
+            )
+        })?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+            Problem::new(ProblemKind::Invalid, format!("the request's body does not fit its form: {error}"))
+        })
+    }
+}
+
+/// The identifier that stands in a path.
+pub(crate) fn id<T>(text: &str) -> Result<T, Problem>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    text.parse().map_err(|error: T::Err| Problem::new(ProblemKind::Invalid, error.to_string()))
+}
+
+/// Answers a request whose own answer does not begin in time. What was begun is carried on to its end, here
+/// as when the caller goes away: half of a kill or of a decision would be worse than an answer nobody reads.
+pub(crate) async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::spawn(next.run(request));
+    match tokio::time::timeout(REQUEST_TIME, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            tracing::error!("a request was not carried to its end: {error}");
+            Problem::new(ProblemKind::Internal, "a fault of the gateway; its log has more").into_response()
+        }
+        Err(_) => Problem::new(
+            ProblemKind::Timeout,
+            format!("the request was not answered within {} s", REQUEST_TIME.as_secs()),
+        )
+        .into_response(),
+    }
+}
