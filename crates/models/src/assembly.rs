@@ -167,9 +167,11 @@ impl Assembly {
         if other_id {
             return None;
         }
+        if self.reread > MAX_REREAD_BYTES {
+            return Some(place);
+        }
         self.reread = self.reread.saturating_add(slot.arguments.len());
-        let begins_again = self.reread <= MAX_REREAD_BYTES && slot.is_whole();
-        (!begins_again).then_some(place)
+        (!slot.is_whole()).then_some(place)
     }
 
     fn open(&mut self, index: Option<u64>) -> Result<usize, ModelError> {

@@ -138,6 +138,8 @@ mod tests {
         let stream = b"\xef\xbb\xbfdata: one\r\n\r\ndata: two\r\rdata: thr\xc3\xa9e\n\n";
         let whole = ["one", "two", "thrée"];
         assert_eq!(events(&[stream]), whole);
+        assert_eq!(events(&[b"data: a\r\ndata: b\r\n\r\n"]), ["a\nb"]);
+        assert_eq!(events(&[b"\n\xef\xbb\xbfdata: only the first line may begin so\n\n"]), [""; 0]);
         let single: Vec<&[u8]> = stream.chunks(1).collect();
         assert_eq!(events(&single), whole);
     }
