@@ -39,9 +39,9 @@ CREATE TABLE record (
   rare_decision TEXT AS (nullif(body ->> '$.decision', 'permit')) VIRTUAL
 ) STRICT;
 
-CREATE INDEX record_session ON record (session) WHERE session IS NOT NULL;
-CREATE INDEX record_agent ON record (agent) WHERE agent IS NOT NULL;
-CREATE INDEX record_person ON record (person) WHERE person IS NOT NULL;
+CREATE INDEX record_session ON record (session);
+CREATE INDEX record_agent ON record (agent);
+CREATE INDEX record_person ON record (person);
 CREATE INDEX record_rare_kind ON record (rare_kind) WHERE rare_kind IS NOT NULL;
 CREATE INDEX record_rare_decision ON record (rare_decision) WHERE rare_decision IS NOT NULL;
 

@@ -72,6 +72,3 @@ fn go(conn: &Connection, walk: &mut Walk) -> rusqlite::Result<Option<FirstBad>> 
 pub(crate) fn tail(conn: &Connection, count: u32) -> rusqlite::Result<Option<FirstBad>> {
     walk::tail(conn, count)
 }
-
-#[cfg(test)]
-mod tests;

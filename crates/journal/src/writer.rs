@@ -22,7 +22,7 @@ pub const FOLLOW_DELAY: Duration = Duration::from_millis(5);
 /// How long the writer has nothing to do before it looks whether a checkpoint is due.
 const IDLE_DELAY: Duration = Duration::from_millis(20);
 
-/// How long after a failed commit the entries that nobody waits for are tried again.
+/// How long after a failure the writer tries again by itself.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Statements that are kept prepared.
@@ -80,6 +80,14 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     /// How many frames the write-ahead log has since it was begun anew.
     frames: Arc<AtomicU32>,
+    /// How many it had at the last checkpoint.
+    checkpointed: u32,
+    /// How many make the next checkpoint due, whoever waits.
+    due: u32,
+    /// The last commit failed.
+    failing: bool,
+    /// The last checkpoint failed.
+    behind: bool,
     /// Released when the thread ends, after the connection.
     _lock: LockFile,
 }
@@ -108,7 +116,20 @@ impl Writer {
             seen.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
             Ok(())
         }))?;
-        let writer = Self { conn: writer, head, certain: true, ambient, queue, shared, frames, _lock: lock };
+        let writer = Self {
+            conn: writer,
+            head,
+            certain: true,
+            ambient,
+            queue,
+            shared,
+            frames,
+            checkpointed: 0,
+            due: wal::FULL_FRAMES,
+            failing: false,
+            behind: false,
+            _lock: lock,
+        };
         Ok((writer, states))
     }
 
@@ -122,12 +143,11 @@ impl Writer {
             match queue.take(&mut group, patience) {
                 Wake::Work => {
                     self.commit(&mut group);
-                    if self.frames.load(Ordering::Relaxed) >= wal::FULL_FRAMES {
+                    if self.is_due() {
                         self.checkpoint();
                     }
                 }
-                Wake::Idle if group.is_empty() => self.checkpoint(),
-                Wake::Idle => self.commit(&mut group),
+                Wake::Idle => self.idle(&mut group),
                 Wake::Closed => {
                     if !group.is_empty() {
                         self.commit(&mut group);
@@ -139,11 +159,63 @@ impl Writer {
     }
 
     /// How long to wait for work before doing something else.
-    fn patience(&self, retry: bool) -> Option<Duration> {
-        if retry {
+    fn patience(&self, kept: bool) -> Option<Duration> {
+        if kept || self.failing || self.behind {
             return Some(RETRY_DELAY);
         }
-        (self.frames.load(Ordering::Relaxed) >= wal::IDLE_FRAMES).then_some(IDLE_DELAY)
+        self.is_worthwhile().then_some(IDLE_DELAY)
+    }
+
+    fn idle(&mut self, group: &mut Vec<Item>) {
+        if !group.is_empty() {
+            self.commit(group);
+        } else if self.failing {
+            self.probe();
+        }
+        if self.behind || self.is_worthwhile() {
+            self.checkpoint();
+        }
+    }
+
+    /// Whether a checkpoint has to be now. While a reader or a full disk stands in the way, it is tried only
+    /// now and then.
+    fn is_due(&mut self) -> bool {
+        let frames = self.frames.load(Ordering::Relaxed);
+        if frames < wal::FULL_FRAMES {
+            self.due = wal::FULL_FRAMES;
+        }
+        frames >= self.due
+    }
+
+    /// Whether a checkpoint is worth its while when nobody waits.
+    fn is_worthwhile(&self) -> bool {
+        let frames = self.frames.load(Ordering::Relaxed);
+        frames >= wal::IDLE_FRAMES && frames != self.checkpointed
+    }
+
+    /// Moves the log's pages into the database, as far as readers allow.
+    fn checkpoint(&mut self) {
+        self.checkpointed = self.frames.load(Ordering::Relaxed);
+        self.due = self.checkpointed.saturating_add(wal::IDLE_FRAMES);
+        let failed = wal::checkpoint(&self.conn).err().map(|error| error.to_string());
+        self.behind = failed.is_some();
+        self.shared.update(|known| known.checkpoint = failed);
+    }
+
+    /// After a failure, sees whether the disk takes something again: whoever asks whether the journal is
+    /// healthy, and sends nothing until it is, would otherwise never hear of it.
+    fn probe(&mut self) {
+        let tried = self.ascertain().and_then(|()| {
+            self.conn
+                .execute(
+                    "INSERT INTO meta (name, value) VALUES ('probe', hex(randomblob(8))) \
+                     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    [],
+                )
+                .map_err(|error| refusal(&error))
+        });
+        self.failing = tried.is_err();
+        self.shared.update(|known| known.commit = tried.err());
     }
 
     /// Commits the group and answers. After a failure only those are left in it that nobody waits for:
@@ -151,6 +223,7 @@ impl Writer {
     fn commit(&mut self, group: &mut Vec<Item>) {
         match self.ascertain().and_then(|()| self.write(group)) {
             Ok(heads) => {
+                self.failing = false;
                 self.head = heads.last().copied().unwrap_or(self.head);
                 let head = self.head;
                 self.shared.update(|known| {
@@ -162,6 +235,7 @@ impl Writer {
                 }
             }
             Err(error) => {
+                self.failing = true;
                 self.shared.update(|known| known.commit = Some(error.clone()));
                 for item in std::mem::take(group) {
                     if item.reply.is_some() {
@@ -227,13 +301,6 @@ impl Writer {
         }
         self.conn.prepare_cached("COMMIT")?.execute([])?;
         Ok(heads)
-    }
-
-    /// Moves the log's pages into the database. If a reader stands in the way, the next commit asks again.
-    fn checkpoint(&mut self) {
-        self.frames.store(0, Ordering::Relaxed);
-        let failed = wal::checkpoint(&self.conn).err().map(|error| error.to_string());
-        self.shared.update(|known| known.checkpoint = failed);
     }
 }
 

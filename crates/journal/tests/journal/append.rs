@@ -1,0 +1,218 @@
+//! Appending: order, durability, state, limits.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::Ordering;
+
+use bulkhead_journal::read::{Query, Reader};
+use bulkhead_journal::verify::verify;
+use bulkhead_journal::{
+    AppendError, Change, Draft, Journal, Kind, MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, OpenError, ReadError,
+};
+use serde_json::json;
+use vocab::Digest;
+
+use crate::common::{Clock, NOON, config, draft, entry, fill, open, put};
+
+#[tokio::test]
+async fn a_receipt_is_for_what_is_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let mut wanted = entry(vec![draft(1), draft(2)]);
+    wanted.subject = Digest::of(b"this very one");
+    let receipt = journal.append(wanted).await.unwrap();
+    assert_eq!((receipt.seq(), *receipt.subject()), (2, Digest::of(b"this very one")));
+
+    let last = Reader::open(&config(folder.path()).path).unwrap().show(2).unwrap().unwrap();
+    assert_eq!(last.hash, *receipt.hash());
+    assert_eq!(last.content, json!({ "number": 2, "text": "the words of message 2" }));
+    let head = journal.head();
+    assert_eq!((head.records, head.hash), (receipt.seq(), *receipt.hash()));
+    assert!(journal.healthy().is_ok());
+}
+
+#[tokio::test]
+async fn what_follows_is_written_in_order_and_before_the_next_receipt() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    for number in 0..20 {
+        journal.follow(entry(vec![draft(number * 2)])).await.unwrap();
+        drop(journal.append(entry(vec![draft(number * 2 + 1)])).await.unwrap());
+        let newest = Reader::open(&config(folder.path()).path).unwrap().tail(2).unwrap();
+        let numbers: Vec<_> =
+            newest.iter().map(|record| record.content["number"].as_u64().unwrap()).collect();
+        assert_eq!(numbers, [number * 2, number * 2 + 1]);
+    }
+}
+
+#[tokio::test]
+async fn what_follows_nothing_becomes_durable_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.follow(entry(vec![draft(1)])).await.unwrap();
+    while journal.head().records == 0 {
+        tokio::task::yield_now().await;
+    }
+    journal.follow(entry(vec![draft(2)])).await.unwrap();
+    journal.flush().await.unwrap();
+    assert_eq!(Reader::open(&config(folder.path()).path).unwrap().tail(9).unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn state_changes_with_the_records_that_it_belongs_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let mut first = entry(vec![draft(1)]);
+    first.state = vec![put("a/1", json!(1)), put("a/2", json!({ "x": null })), put("b/1", json!("b"))];
+    drop(journal.append(first).await.unwrap());
+    assert_eq!(journal.state("test", "a/2").unwrap(), Some(json!({ "x": null })));
+    assert_eq!(journal.state("other", "a/2").unwrap(), None);
+
+    let delete = Change::Delete { kind: "test".into(), key: "a/2".into() };
+    let mut second = entry(vec![]);
+    second.state = vec![put("a/1", json!(7)), delete, put("a%", json!("no pattern"))];
+    journal.follow(second).await.unwrap();
+    journal.flush().await.unwrap();
+    let keys = |prefix| journal.states("test", prefix).unwrap();
+    assert_eq!(keys("a/"), [("a/1".into(), json!(7))]);
+    assert_eq!(keys("a%"), [("a%".into(), json!("no pattern"))]);
+    assert_eq!(keys("").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_callers_share_commits_and_each_gets_its_own_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let tasks: Vec<_> = (0..32)
+        .map(|caller| {
+            let journal = journal.clone();
+            tokio::spawn(async move {
+                let mut places = Vec::new();
+                for number in 0..10 {
+                    let receipt = journal.append(entry(vec![draft(caller), draft(number)])).await.unwrap();
+                    places.push(receipt.seq());
+                }
+                assert!(places.is_sorted());
+                places
+            })
+        })
+        .collect();
+    let mut places = Vec::new();
+    for task in tasks {
+        places.extend(task.await.unwrap());
+    }
+    places.sort_unstable();
+    assert_eq!(places, (1..=320).map(|entry| entry * 2).collect::<Vec<_>>());
+    let report = verify(&config(folder.path()).path, Some(journal.head())).unwrap();
+    assert!(report.ok && report.records == 640, "{report:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_back_changes_the_times_and_not_the_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::at(NOON);
+    let journal = Journal::open(config(folder.path()), clock.clone()).unwrap();
+    for (number, second) in [NOON, NOON - 3600, NOON + 1].into_iter().enumerate() {
+        clock.second.store(second, Ordering::Relaxed);
+        drop(journal.append(entry(vec![draft(u64::try_from(number).unwrap())])).await.unwrap());
+    }
+    let reader = Reader::open(&config(folder.path()).path).unwrap();
+    let seconds: Vec<_> =
+        reader.query(&Query::default()).unwrap().iter().map(|record| record.time.as_second()).collect();
+    assert_eq!(seconds, [NOON, NOON - 3600, NOON + 1]);
+    assert!(verify(&config(folder.path()).path, None).unwrap().ok);
+}
+
+#[tokio::test]
+async fn what_is_over_a_limit_or_stands_for_nothing_is_refused_and_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    assert_eq!(journal.append(entry(vec![])).await.unwrap_err(), AppendError::Empty);
+    let mut large = draft(1);
+    large.payload = json!("x".repeat(MAX_ENTRY_BYTES));
+    assert!(matches!(journal.append(entry(vec![large])).await, Err(AppendError::TooLarge { .. })));
+    let many = vec![Draft::new(Kind::Alert); MAX_ENTRY_RECORDS + 1];
+    assert!(matches!(journal.follow(entry(many)).await, Err(AppendError::TooMany { .. })));
+    assert_eq!(journal.head().records, 0);
+
+    let mut fits = draft(1);
+    fits.payload = json!("x".repeat(MAX_ENTRY_BYTES - 4096));
+    drop(journal.append(entry(vec![fits])).await.unwrap());
+    assert!(verify(&config(folder.path()).path, Some(journal.head())).unwrap().ok);
+}
+
+#[tokio::test]
+async fn a_journal_goes_on_where_it_was_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    fill(&journal, 3).await;
+    journal.follow(entry(vec![draft(4)])).await.unwrap();
+    let clone = journal.clone();
+    journal.close().await.unwrap();
+    assert_eq!(clone.append(entry(vec![draft(5)])).await.unwrap_err(), AppendError::Closed);
+    assert!(matches!(clone.state("test", "a"), Err(ReadError::Closed)));
+    assert!(!folder.path().join("journal.sqlite-wal").exists(), "a closed journal is one file");
+
+    let journal = open(folder.path());
+    assert_eq!(journal.head().records, 4);
+    drop(journal.append(entry(vec![draft(6)])).await.unwrap());
+    journal.follow(entry(vec![draft(7)])).await.unwrap();
+    // Not closed, only dropped: what was handed in is written all the same.
+    drop(journal);
+    assert_eq!(open(folder.path()).head().records, 6);
+    assert!(verify(&config(folder.path()).path, None).unwrap().ok);
+}
+
+#[tokio::test]
+async fn one_home_has_one_gateway() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let linked = folder.path().join("link.sqlite");
+    std::os::unix::fs::symlink(config(folder.path()).path, &linked).unwrap();
+    for path in [config(folder.path()).path, linked] {
+        let Err(error) = Journal::open(bulkhead_journal::Config { path }, Clock::at(NOON)) else {
+            panic!("a second gateway opened the journal")
+        };
+        assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+        assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+    }
+    journal.close().await.unwrap();
+    drop(open(folder.path()));
+}
+
+#[tokio::test]
+async fn only_the_owner_can_open_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+    let journal = open(folder.path());
+    fill(&journal, 1).await;
+    let names = ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite.lock"];
+    for name in names {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+    journal.close().await.unwrap();
+    let wide = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(folder.path().join("journal.sqlite"), wide).unwrap();
+    let journal = open(folder.path());
+    assert_eq!(mode("journal.sqlite"), 0o600);
+    drop(journal);
+}
+
+#[tokio::test]
+async fn what_somebody_else_wrote_in_between_stops_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    fill(&journal, 2).await;
+    let intruder = rusqlite::Connection::open(config(folder.path()).path).unwrap();
+    intruder.execute("INSERT INTO record (seq, hash, body) VALUES (3, x'00', '{}')", []).unwrap();
+    assert!(matches!(journal.append(entry(vec![draft(3)])).await, Err(AppendError::Write(_))));
+    let again = journal.append(entry(vec![draft(3)])).await;
+    assert!(
+        matches!(again, Err(AppendError::Astray { expected: 2, found: 3 } | AppendError::Write(_))),
+        "{again:?}"
+    );
+    assert!(journal.healthy().is_err());
+    intruder.execute("DELETE FROM record WHERE seq = 3", []).unwrap();
+    drop(journal.append(entry(vec![draft(3)])).await.unwrap());
+    assert!(journal.healthy().is_ok());
+    assert!(verify(&config(folder.path()).path, Some(journal.head())).unwrap().ok);
+}

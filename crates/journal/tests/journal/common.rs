@@ -1,0 +1,82 @@
+//! What the journal's tests share: a clock that they set, entries, copies of a real database.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use bulkhead_journal::{Change, Config, Draft, Entry, Journal, Kind};
+use serde_json::{Value, json};
+use vocab::{AgentName, Ambient, Digest, SessionId, Timestamp};
+
+/// A clock that stands where it is put, and random bytes that count.
+pub(crate) struct Clock {
+    /// Seconds since 1970.
+    pub(crate) second: AtomicI64,
+    random: AtomicU64,
+}
+
+impl Clock {
+    pub(crate) fn at(second: i64) -> Arc<Self> {
+        Arc::new(Self { second: AtomicI64::new(second), random: AtomicU64::new(1) })
+    }
+}
+
+impl Ambient for Clock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.second.load(Ordering::Relaxed)).unwrap()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        u128::from(self.random.fetch_add(1, Ordering::Relaxed)).to_le_bytes()
+    }
+}
+
+pub(crate) const NOON: i64 = 1_790_000_000;
+
+pub(crate) fn config(folder: &Path) -> Config {
+    Config { path: folder.join("journal.sqlite") }
+}
+
+pub(crate) fn open(folder: &Path) -> Journal {
+    Journal::open(config(folder), Clock::at(NOON)).unwrap()
+}
+
+/// A message of `echo` in session `s-NUMBER % 5`, with content.
+pub(crate) fn draft(number: u64) -> Draft {
+    let mut draft = Draft::new(Kind::Message);
+    draft.agent = Some(AgentName::new("echo").unwrap());
+    draft.session = Some(SessionId::new(&format!("s-{}", number % 5)).unwrap());
+    draft.payload = json!({ "number": number, "text": format!("the words of message {number}") });
+    draft
+}
+
+pub(crate) fn entry(records: Vec<Draft>) -> Entry {
+    Entry { subject: Digest::of(b"subject"), records, state: vec![] }
+}
+
+pub(crate) fn put(key: &str, value: Value) -> Change {
+    Change::Put { kind: "test".into(), key: key.into(), value }
+}
+
+/// Appends `count` messages, one entry each.
+pub(crate) async fn fill(journal: &Journal, count: u64) {
+    for number in 1..=count {
+        drop(journal.append(entry(vec![draft(number)])).await.unwrap());
+    }
+}
+
+/// Copies a database with what stands beside it.
+pub(crate) fn copy(from: &Path, folder: &Path) -> PathBuf {
+    let to = folder.join("copy.sqlite");
+    for suffix in ["", "-wal", "-shm"] {
+        let name = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+        match std::fs::remove_file(name(&to)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
+            _ => {}
+        }
+        if suffix != "-shm" && name(from).exists() {
+            std::fs::copy(name(from), name(&to)).unwrap();
+        }
+    }
+    to
+}

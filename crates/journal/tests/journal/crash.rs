@@ -1,0 +1,203 @@
+//! Killed at any moment: it opens, it verifies, nothing acknowledged is missing, and state agrees with records.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bulkhead_journal::read::{Query, Reader};
+use bulkhead_journal::verify::verify;
+use bulkhead_journal::{Config, Head, Journal};
+use serde_json::json;
+use vocab::Digest;
+
+use crate::common::{Clock, NOON, config, draft, entry, put};
+
+/// How often the child is killed.
+const LIVES: u64 = 200;
+
+/// How many tasks append at once, so that commits are groups.
+const TASKS: u64 = 4;
+
+/// A child lives for fewer acknowledged entries than this, so that what it does is the same on a slow disk and a fast
+/// one, and the database stays small enough to be verified each time.
+const MAX_TOLD: u64 = 12;
+
+/// And then for less than this, in microseconds, so that it is killed at any point of a commit.
+const MAX_REST: u64 = 3_000;
+
+/// How many entries a task appends before the journal is closed and opened again, in a child that does so.
+const SESSION: u64 = 3;
+
+/// Where the child finds the database.
+const DATABASE: &str = "BULKHEAD_CRASH_TEST_DATABASE";
+
+/// Set for a child that closes and opens the journal again and again.
+const RESTLESS: &str = "BULKHEAD_CRASH_TEST_RESTLESS";
+
+/// Appends until it is killed, and says on standard output what was acknowledged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the crash test's child; it lives until it is killed"]
+async fn child() {
+    let path = PathBuf::from(std::env::var_os(DATABASE).expect("the crash test starts this"));
+    let session = if std::env::var_os(RESTLESS).is_some() { SESSION } else { u64::MAX };
+    let next = Arc::new(AtomicU64::new(0));
+    loop {
+        let journal = Journal::open(Config { path: path.clone() }, Clock::at(NOON)).unwrap();
+        next.fetch_max(journal.head().records * 10, Ordering::Relaxed);
+        println!("\nopen");
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|task| tokio::spawn(append(journal.clone(), task, next.clone(), session)))
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        journal.close().await.unwrap();
+    }
+}
+
+async fn append(journal: Journal, task: u64, next: Arc<AtomicU64>, entries: u64) {
+    for _ in 0..entries {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let mut wanted = entry(vec![draft(number), draft(number)]);
+        for (part, record) in wanted.records.iter_mut().enumerate() {
+            record.payload = json!({ "task": task, "number": number, "part": part, "x": "x".repeat(300) });
+        }
+        wanted.state = vec![put(&format!("task-{task}"), json!(number))];
+        if number.is_multiple_of(3) {
+            journal.follow(wanted).await.unwrap();
+            continue;
+        }
+        let receipt = journal.append(wanted).await.unwrap();
+        // One write, so that a line is whole or not there.
+        let line = format!("ack {task} {number} {} {}\n", receipt.seq(), receipt.hash());
+        std::io::stdout().write_all(line.as_bytes()).unwrap();
+    }
+}
+
+/// What a child was told: which number of which task stands where.
+struct Acknowledged {
+    task: u64,
+    number: u64,
+    head: Head,
+}
+
+fn acknowledged(line: &str) -> Option<Acknowledged> {
+    let mut words = line.strip_prefix("ack ")?.split(' ');
+    let mut number = || words.next()?.parse::<u64>().ok();
+    let (task, number, records) = (number()?, number()?, number()?);
+    let hash: Digest = words.next()?.parse().ok()?;
+    Some(Acknowledged { task, number, head: Head { records, hash } })
+}
+
+fn start(path: &Path, restless: bool) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    if restless {
+        command.env(RESTLESS, "1");
+    }
+    command
+        .args(["--exact", "crash::child", "--ignored", "--nocapture"])
+        .env(DATABASE, path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// How a child lives.
+struct Life {
+    /// Killed after so many acknowledged entries, or before it has opened the journal.
+    told: Option<u64>,
+    /// And so much later.
+    rest: Duration,
+    /// Closes and opens the journal again and again.
+    restless: bool,
+}
+
+/// One life; what it had been told.
+fn live(path: &Path, life: &Life) -> Vec<Acknowledged> {
+    let mut child = start(path, life.restless);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut told = Vec::new();
+    let mut open = false;
+    while life.told.is_some_and(|count| !open || (told.len() as u64) < count) {
+        let Some(line) = lines.next() else { panic!("the child ended by itself") };
+        let line = line.unwrap();
+        open |= line == "open";
+        told.extend(acknowledged(&line));
+    }
+    std::thread::sleep(life.rest);
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success());
+    told.extend(lines.filter_map(|line| acknowledged(&line.unwrap())));
+    told
+}
+
+/// What the log said up to the record that was looked at last.
+#[derive(Default)]
+struct Seen {
+    records: u64,
+    newest: BTreeMap<u64, u64>,
+}
+
+impl Seen {
+    /// Reads what is new; every acknowledged record has to be among it.
+    fn read_on(&mut self, reader: &Reader, told: &[Acknowledged]) {
+        let mut fresh = BTreeMap::new();
+        let query = Query { after: Some(self.records), ..Query::default() };
+        for record in reader.query(&query).unwrap() {
+            let field = |name: &str| record.content[name].as_u64().unwrap();
+            assert_eq!(field("part"), (record.seq + 1) % 2, "half an entry was written");
+            self.records = record.seq;
+            self.newest.insert(field("task"), field("number"));
+            fresh.insert(record.seq, (field("task"), field("number"), record.hash));
+        }
+        for told in told {
+            let expected = (told.task, told.number, told.head.hash);
+            assert_eq!(fresh.get(&told.head.records), Some(&expected), "an acknowledged record is missing");
+        }
+    }
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_whenever_it_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(folder.path()).path;
+    let mut seen = Seen::default();
+    let (mut random, mut told_in_all) = (1_u64, 0);
+    let mut below = |bound: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % bound
+    };
+    for life in 0..LIVES {
+        // Every eighth is killed around its first opening.
+        let told = (life % 8 != 7).then(|| below(MAX_TOLD));
+        let rest = Duration::from_micros(below(if told.is_some() { MAX_REST } else { 10 * MAX_REST }));
+        let told = live(&path, &Life { told, rest, restless: life % 4 == 1 });
+        told_in_all += told.len();
+        if !path.exists() {
+            continue;
+        }
+        let reader = Reader::open(&path).unwrap();
+        seen.read_on(&reader, &told);
+        drop(reader);
+        let last = told.last().map(|told| told.head);
+        // By turns only looked at, so that the next child finds the log as it was left, and opened for writing.
+        if life % 2 == 0 {
+            let report = verify(&path, last).unwrap();
+            assert!(report.ok && report.records == seen.records, "{report:?}");
+        } else {
+            let journal = Journal::open(config(folder.path()), Clock::at(NOON)).unwrap();
+            assert_eq!(journal.head().records, seen.records);
+            for (task, number) in &seen.newest {
+                assert_eq!(journal.state("test", &format!("task-{task}")).unwrap(), Some(json!(number)));
+            }
+            assert_eq!(journal.states("test", "").unwrap().len(), seen.newest.len());
+        }
+    }
+    assert!(told_in_all > 200, "only {told_in_all} were acknowledged in all");
+    eprintln!("{LIVES} lives, {told_in_all} acknowledged, {} records", seen.records);
+}

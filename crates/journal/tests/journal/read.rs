@@ -1,0 +1,184 @@
+//! Looking into a record that a gateway is writing.
+
+use bulkhead_journal::read::{MAX_PAGE_BYTES, Query, Reader, Record};
+use bulkhead_journal::{Draft, Ground, Journal, Kind};
+use serde_json::{Value, json};
+use vocab::{
+    AgentName, Decision, Digest, Labels, Layer, PersonId, ProposalId, Resource, SessionId, Status, Timestamp,
+    TurnId, Verb,
+};
+
+use crate::common::{Clock, NOON, config, draft, entry, open};
+
+/// Two agents, two persons, two sessions, verdicts of every kind, an hour apart.
+async fn busy_day(journal: &Journal, clock: &Clock) {
+    let verdicts = [Decision::Permit, Decision::Deny, Decision::Ask, Decision::Kill];
+    for (number, decision) in (0_u32..).zip(verdicts) {
+        clock.second.store(NOON + 3600 * i64::from(number), std::sync::atomic::Ordering::Relaxed);
+        let name = |what: &str| format!("{what}-{}", number % 2);
+        let mut message = Draft::new(Kind::Message);
+        message.session = Some(SessionId::new(&name("s")).unwrap());
+        message.agent = Some(AgentName::new(&name("agent")).unwrap());
+        message.person = Some(PersonId::new(&name("person")).unwrap());
+        message.payload = json!({ "text": "please read it" });
+        let mut verdict = Draft { kind: Kind::Verdict, payload: Value::Null, ..message.clone() };
+        verdict.decision = Some(decision);
+        let mut login = Draft::new(Kind::Auth);
+        login.person = message.person.clone();
+        drop(journal.append(entry(vec![message, verdict, login])).await.unwrap());
+    }
+}
+
+fn seqs(records: &[Record]) -> Vec<u64> {
+    records.iter().map(|record| record.seq).collect()
+}
+
+#[tokio::test]
+async fn queries_find_what_they_ask_for_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::at(NOON);
+    let journal = Journal::open(config(folder.path()), clock.clone()).unwrap();
+    busy_day(&journal, &clock).await;
+    let reader = Reader::open(&config(folder.path()).path).unwrap();
+    let ask = |query: Query| seqs(&reader.query(&query).unwrap());
+    let hour = |hour: i64| Some(Timestamp::from_second(NOON + 3600 * hour).unwrap());
+
+    assert_eq!(ask(Query::default()), (1..=12).collect::<Vec<_>>());
+    assert_eq!(ask(Query { agent: AgentName::new("agent-1").ok(), ..Query::default() }), [4, 5, 10, 11]);
+    assert_eq!(ask(Query { person: PersonId::new("person-0").ok(), ..Query::default() }), [1, 2, 3, 7, 8, 9]);
+    assert_eq!(ask(Query { session: SessionId::new("s-1").ok(), ..Query::default() }), [4, 5, 10, 11]);
+    assert_eq!(ask(Query { kind: Some(Kind::Auth), ..Query::default() }), [3, 6, 9, 12]);
+    assert_eq!(ask(Query { kind: Some(Kind::Message), ..Query::default() }), [1, 4, 7, 10]);
+    assert_eq!(ask(Query { decision: Some(Decision::Permit), ..Query::default() }), [2]);
+    assert_eq!(ask(Query { decision: Some(Decision::Kill), ..Query::default() }), [11]);
+    assert_eq!(ask(Query { since: hour(1), until: hour(2), ..Query::default() }), [4, 5, 6]);
+    assert_eq!(ask(Query { after: Some(10), ..Query::default() }), [11, 12]);
+    assert_eq!(ask(Query { limit: 2, ..Query::default() }), [1, 2]);
+    let all_at_once = Query {
+        agent: AgentName::new("agent-1").ok(),
+        person: PersonId::new("person-1").ok(),
+        session: SessionId::new("s-1").ok(),
+        kind: Some(Kind::Verdict),
+        decision: Some(Decision::Kill),
+        since: hour(2),
+        until: hour(4),
+        after: Some(5),
+        limit: 9,
+    };
+    assert_eq!(ask(all_at_once), [11]);
+    assert_eq!(ask(Query { agent: AgentName::new("nobody").ok(), ..Query::default() }), [0; 0]);
+    assert_eq!(seqs(&reader.tail(3).unwrap()), [10, 11, 12]);
+    assert!(reader.show(13).unwrap().is_none() && reader.show(u64::MAX).unwrap().is_none());
+
+    // A reader that is open sees what is written meanwhile.
+    drop(journal.append(entry(vec![draft(1)])).await.unwrap());
+    assert_eq!(seqs(&reader.tail(1).unwrap()), [13]);
+}
+
+#[tokio::test]
+async fn a_record_has_the_shape_that_others_rely_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let first = journal.append(entry(vec![draft(7)])).await.unwrap();
+    let full = Draft {
+        kind: Kind::Verdict,
+        session: SessionId::new("s-1").ok(),
+        turn: TurnId::new("t-1").ok(),
+        proposal: ProposalId::new("p-1").ok(),
+        agent: AgentName::new("echo").ok(),
+        person: PersonId::new("ann").ok(),
+        verb: Some(Verb::FileRead),
+        resource: Some(Resource::Path("/srv/docs/a".into())),
+        decision: Some(Decision::Deny),
+        status: Some(Status::Denied),
+        reasons: vec![Ground { layer: Layer::Rights, policy: "rights:staff:read:/srv".into() }],
+        labels: Labels::from_names(["confidential", "x"]).ok(),
+        policy_version: Some(Digest::of(b"policies")),
+        payload: json!({ "args": { "path": "/srv/docs/a" }, "reasons": ["not yours"] }),
+    };
+    let receipt = journal.append(entry(vec![full])).await.unwrap();
+    let reader = Reader::open(&config(folder.path()).path).unwrap();
+    let record = reader.show(2).unwrap().unwrap();
+    let expected = json!({
+        "seq": 2,
+        "time": "2026-09-21T14:13:20Z",
+        "kind": "verdict",
+        "session": "s-1",
+        "agent": "echo",
+        "person": "ann",
+        "action": {
+            "verb": "file.read",
+            "resource": { "kind": "path", "name": "/srv/docs/a" },
+            "args": { "path": "/srv/docs/a" },
+        },
+        "decision": "deny",
+        "reasons": [{ "layer": "rights", "policy": "rights:staff:read:/srv" }],
+        "labels": ["confidential", "x"],
+        "prev": first.hash().to_string(),
+        "hash": receipt.hash().to_string(),
+        "turn": "t-1",
+        "proposal": "p-1",
+        "status": "denied",
+        "policy_version": Digest::of(b"policies").to_string(),
+        "content": { "reasons": ["not yours"] },
+    });
+    assert_eq!(serde_json::to_value(&record).unwrap(), expected);
+    assert_eq!(serde_json::from_value::<Record>(expected).unwrap(), record);
+
+    let plain = serde_json::to_value(reader.show(1).unwrap().unwrap()).unwrap();
+    assert_eq!(plain["action"], Value::Null);
+    assert_eq!(plain["decision"], Value::Null);
+    assert_eq!(plain["content"]["number"], 7);
+}
+
+#[tokio::test]
+async fn large_records_come_in_pages_that_join_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let size = MAX_PAGE_BYTES / 3;
+    for _ in 0..7 {
+        let mut large = draft(1);
+        large.payload = json!({ "text": "x".repeat(size) });
+        drop(journal.append(entry(vec![large])).await.unwrap());
+    }
+    let reader = Reader::open(&config(folder.path()).path).unwrap();
+    let (mut seen, mut pages) = (Vec::new(), 0);
+    loop {
+        let page = reader.query(&Query { after: seen.last().copied(), ..Query::default() }).unwrap();
+        if page.is_empty() {
+            break;
+        }
+        pages += 1;
+        seen.extend(seqs(&page));
+    }
+    assert_eq!(seen, (1..=7).collect::<Vec<_>>());
+    assert!(pages >= 2, "{pages}");
+    assert_eq!(seqs(&reader.tail(7).unwrap()).last(), Some(&7));
+}
+
+#[tokio::test]
+async fn content_that_was_erased_is_said_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(folder.path()).path;
+    let journal = open(folder.path());
+    drop(journal.append(entry(vec![draft(1)])).await.unwrap());
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.execute("DELETE FROM payload", []).unwrap();
+    let record = Reader::open(&path).unwrap().show(1).unwrap().unwrap();
+    assert!(record.erased && record.content.is_null());
+    assert_eq!(serde_json::to_value(record).unwrap()["erased"], true);
+}
+
+#[tokio::test]
+async fn a_journal_on_a_medium_that_cannot_be_written_is_read_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    drop(journal.append(entry(vec![draft(1)])).await.unwrap());
+    journal.close().await.unwrap();
+    let Some(_mount) = crate::full::mount(folder.path(), "bind,ro") else { return };
+    let path = config(folder.path()).path;
+    assert_eq!(Reader::open(&path).unwrap().tail(9).unwrap().len(), 1);
+    assert!(bulkhead_journal::verify::verify(&path, None).unwrap().ok);
+    let Err(error) = Journal::open(config(folder.path()), Clock::at(NOON)) else { panic!("opened") };
+    assert!(matches!(error, bulkhead_journal::OpenError::Unwritable { .. }), "{error}");
+}
