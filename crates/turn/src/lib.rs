@@ -1,1 +1,33 @@
-//! Drives one turn: sessions, approvals, recovery, kill.
+//! Drives one turn: from a person's message to the reply, through the monitor and the record.
+//!
+//! [`Gateway::accept`] takes a message of a verified person; `run.rs` is the walk: the jailed agent
+//! proposes, the monitor judges, the journal records, the effect happens, the outcome goes back. Sessions,
+//! turns and approvals are rows in the journal's database, so that a turn that waits costs no process.
+//!
+//! This room knows no HTTP, parses no model's wire format and opens no jail itself.
+
+mod accept;
+mod agents;
+mod approvals;
+mod deliver;
+mod event;
+mod gateway;
+mod hearts;
+mod kill;
+mod process;
+mod records;
+mod recovery;
+mod refusal;
+mod run;
+mod session;
+mod slot;
+mod state;
+mod view;
+
+pub use accept::{Accepted, Message};
+pub use approvals::{Choice, MAX_REASON_CHARS};
+pub use event::{ApprovalState, Event, Events, MAX_EVENTS_BEHIND, Missed, What};
+pub use gateway::{Config, Gateway, MAX_RUNNING_TURNS, Parts, Policies, StartError};
+pub use kill::Pending;
+pub use refusal::{Refusal, RefusalKind};
+pub use view::{AgentView, ApprovalView, Conversation, KillReport, KilledAgent, Said};

@@ -1,0 +1,256 @@
+//! The way in for a person's message, and the way out of a turn.
+
+use std::sync::Arc;
+
+use journal::{Change, Kind};
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+use vocab::limits::MAX_MESSAGE_BYTES;
+use vocab::{AgentName, Decision, Entry, Labels, Layer, Person, SessionId, Status, TurnId};
+
+use crate::event::Events;
+use crate::gateway::Gateway;
+use crate::run::{Rest, run};
+use crate::session::{self, SessionRow, TurnRow};
+use crate::slot::{Running, Slot, Standing};
+use crate::state::{Held, Made, Turn};
+use crate::{Refusal, RefusalKind, What, records};
+
+/// What a verified person says to an agent.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Who says it. That it is they has been verified.
+    pub person: Person,
+    /// To which agent.
+    pub agent: AgentName,
+    /// In which conversation; a new one when none is named.
+    pub session: Option<SessionId>,
+    /// The words.
+    pub text: String,
+}
+
+/// A message that was taken.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The conversation.
+    pub session: SessionId,
+    /// The turn that it began.
+    pub turn: TurnId,
+    /// What happens, as it happens, until the turn is over.
+    pub events: Events,
+}
+
+impl Gateway {
+    /// Takes a message: who may ask whom is judged and recorded, then the turn runs on its own.
+    ///
+    /// # Errors
+    /// When this person may not ask this agent, the agent is stopped or does not compile, the conversation
+    /// is someone else's or busy, or the record cannot be written.
+    pub async fn accept(self: &Arc<Self>, message: Message) -> Result<Accepted, Refusal> {
+        let monitor = self.monitor()?;
+        if !monitor.may_ask(&message.person, &message.agent) {
+            return Err(self.turned_away(&message).await?);
+        }
+        if message.text.len() > MAX_MESSAGE_BYTES || message.text.trim().is_empty() {
+            let why = format!("a message has 1 to {MAX_MESSAGE_BYTES} bytes of text");
+            return Err(Refusal::new(RefusalKind::Invalid, why));
+        }
+        let slot = self.slot(&message.agent)?;
+        admits(&slot)?;
+        let compartment = slot.compartment(&monitor)?;
+        let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+            Refusal::new(RefusalKind::Busy, "too many turns are running; try again when one has ended")
+        })?;
+
+        let (session, mut row) = self.session_for(&message)?;
+        let turn = TurnId::from_random(self.ambient.random());
+        let place = Place::take(self, &session, &turn)?;
+        let mut transcript = session::transcript(&self.journal, &session)?;
+        let entry = Entry::Person { text: message.text };
+        let grown = session::grow(&session, &mut row, &entry)?;
+        transcript.push(entry.clone());
+        let turn_row = TurnRow {
+            session: session.clone(),
+            agent: message.agent,
+            person: message.person.id.clone(),
+            proposals: 0,
+            elapsed_ms: 0,
+            waiting: None,
+            open: None,
+        };
+        self.record_message(&turn, &turn_row, &row, &entry, grown).await?;
+
+        let events = Events::of_turn(self.bus.follow(), turn.clone());
+        let made = Made { id: turn.clone(), row: turn_row, session: row, asker: message.person, slot, compartment, transcript };
+        let made = Turn::new(made, self.ambient.now());
+        self.hearts.received(&made, &entry);
+        place.keep();
+        self.drive(made, None, Some(room));
+        Ok(Accepted { session, turn, events })
+    }
+
+    /// Runs a turn to its rest, on a task of its own. Without a place to run it waits for one.
+    pub(crate) fn drive(self: &Arc<Self>, mut turn: Turn, held: Option<Held>, room: Option<OwnedSemaphorePermit>) {
+        let gateway = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let room = match room {
+                Some(room) => Ok(room),
+                None => Arc::clone(&gateway.room).acquire_owned().await,
+            };
+            let running = Running::new(Arc::clone(&turn.slot));
+            let rest = Box::pin(run(&gateway, &mut turn, held)).await;
+            drop((running, room));
+            gateway.rest(turn, rest).await;
+        });
+    }
+
+    /// Puts a turn to rest. One that waits keeps its row; of any other only the record remains.
+    async fn rest(&self, mut turn: Turn, rest: Result<Rest, Refusal>) {
+        let why = match rest {
+            Ok(Rest::Waiting) => return,
+            Ok(Rest::Answered) => None,
+            Ok(Rest::Ended(why)) => Some(why),
+            Err(_) if turn.stopped.is_cancelled() => Some("the agent was stopped".to_owned()),
+            Err(refusal) => Some(refusal.message),
+        };
+        if let Some(why) = &why {
+            self.hearts.failed(&turn, why);
+            self.tell(&turn, What::Error { message: why.clone() });
+        } else {
+            self.hearts.completed(&turn);
+        }
+        if let Err(refusal) = self.close(&mut turn, why.as_deref()).await {
+            // The row stays, and the next start closes it.
+            tracing::error!(turn = %turn.id, "a turn's end could not be recorded: {refusal}");
+            self.tell(&turn, What::Error { message: refusal.message });
+        }
+        self.open.lock().remove(&turn.row.session);
+        self.tell(&turn, What::End);
+    }
+
+    /// Records a turn's end; when it returns, all that the turn did is durable.
+    async fn close(&self, turn: &mut Turn, why: Option<&str>) -> Result<(), Refusal> {
+        let state = session::end(&turn.id, &turn.row, &mut turn.session, &turn.transcript)?;
+        let mut draft = records::of_turn(Kind::Message, &turn.id, &turn.row);
+        draft.payload = json!({ "what": "turn over", "error": why });
+        self.journal.append(records::entry(draft, state)?).await?;
+        Ok(())
+    }
+
+    /// Ends a turn that does not run: its row goes, with whatever else changes.
+    pub(crate) async fn end_row(&self, id: &TurnId, why: &str, mut state: Vec<Change>) -> Result<(), Refusal> {
+        let Some(row) = session::turn(&self.journal, id)? else { return Ok(()) };
+        let mut drafts = Vec::new();
+        if let Some(mut session) = session::session(&self.journal, &row.session)? {
+            let mut transcript = session::transcript(&self.journal, &row.session)?;
+            if let Some(open) = &row.open {
+                drafts.push(records::unknown(id, &row, open, why));
+                if let Some(call) = &open.call {
+                    let entry = session::result(call, Status::Unknown, format!("UNKNOWN: {why}; it may or may not have happened"));
+                    state.push(session::grow(&row.session, &mut session, &entry)?);
+                    transcript.push(entry);
+                }
+            }
+            state.extend(session::end(id, &row, &mut session, &transcript)?);
+        }
+        let mut draft = records::of_turn(Kind::Message, id, &row);
+        draft.payload = json!({ "what": "turn over", "error": why });
+        drafts.push(draft);
+        let subject = records::subject_of(&drafts)?;
+        self.journal.append(journal::Entry { subject, records: drafts, state }).await?;
+        self.open.lock().remove(&row.session);
+        let tell = |what| self.bus.tell(&row.session, id, &row.agent, what);
+        tell(What::Error { message: why.to_owned() });
+        tell(What::End);
+        Ok(())
+    }
+
+    async fn record_message(
+        &self,
+        turn: &TurnId,
+        row: &TurnRow,
+        session: &SessionRow,
+        entry: &Entry,
+        grown: Change,
+    ) -> Result<(), Refusal> {
+        let mut draft = records::of_turn(Kind::Message, turn, row);
+        draft.labels = Some(Labels::default());
+        draft.payload = json!({ "what": "message", "entry": entry });
+        let state = vec![grown, session::put_session(&row.session, session)?, session::put_turn(turn, row)?];
+        self.journal.append(records::entry(draft, state)?).await?;
+        Ok(())
+    }
+
+    /// The conversation that a message belongs to: its sender's, with its agent.
+    fn session_for(&self, message: &Message) -> Result<(SessionId, SessionRow), Refusal> {
+        let Some(id) = &message.session else {
+            let row = SessionRow {
+                agent: message.agent.clone(),
+                person: message.person.id.clone(),
+                labels: Labels::default(),
+                entries: 0,
+                bytes: 0,
+            };
+            return Ok((SessionId::from_random(self.ambient.random()), row));
+        };
+        let row = session::session(&self.journal, id)?;
+        match row.filter(|row| row.person == message.person.id && row.agent == message.agent) {
+            Some(row) => Ok((id.clone(), row)),
+            // Somebody else's conversation is not told apart from none.
+            None => Err(Refusal::new(RefusalKind::NotFound, format!("`{}` has no conversation `{id}` with `{}`", message.person.id, message.agent))),
+        }
+    }
+
+    /// Records that somebody asked an agent that they have no right to.
+    async fn turned_away(&self, message: &Message) -> Result<Refusal, Refusal> {
+        let (person, agent) = (&message.person, &message.agent);
+        let why = format!("`{}` has no right to ask `{agent}`; an administrator grants it in `[[group]]` of bulkhead.toml", person.id);
+        let mut draft = records::of_agent(Kind::Auth, Some(person), agent, "asked", json!({ "why": why }));
+        draft.decision = Some(Decision::Deny);
+        draft.reasons = vec![journal::Ground { layer: Layer::Rights, policy: "rights:agents".into() }];
+        self.journal.append(records::entry(draft, Vec::new())?).await?;
+        Ok(Refusal::new(RefusalKind::Forbidden, why))
+    }
+}
+
+/// Whether an agent takes messages.
+pub(crate) fn admits(slot: &Slot) -> Result<(), Refusal> {
+    let name = &slot.name;
+    let state = match slot.standing() {
+        Standing::Open => return Ok(()),
+        Standing::Paused => "is paused",
+        Standing::Killed => "was stopped",
+    };
+    Err(Refusal::new(RefusalKind::Conflict, format!("the agent `{name}` {state}; `bulkhead agents resume {name}` lets it work again")))
+}
+
+/// A session's place for one turn; given back when the turn does not begin.
+struct Place<'a> {
+    gateway: &'a Gateway,
+    session: &'a SessionId,
+    kept: bool,
+}
+
+impl<'a> Place<'a> {
+    fn take(gateway: &'a Gateway, session: &'a SessionId, turn: &TurnId) -> Result<Self, Refusal> {
+        let mut open = gateway.open.lock();
+        if let Some(other) = open.get(session) {
+            let message = format!("the conversation `{session}` is still busy with the turn `{other}`; wait for it, or decide what it waits for");
+            return Err(Refusal::new(RefusalKind::Conflict, message));
+        }
+        open.insert(session.clone(), turn.clone());
+        Ok(Self { gateway, session, kept: false })
+    }
+
+    fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.gateway.open.lock().remove(self.session);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What people are shown: agents, and their own conversations.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use journal::Kind;
+use journal::read::{Query, Reader};
+use vocab::{AgentName, Person, SessionId, Status, TurnId, Verb};
+
+use crate::event::Events;
+use crate::gateway::Gateway;
+use crate::slot::{Slot, Standing};
+use crate::view::{AgentView, Conversation, Said};
+use crate::{Refusal, RefusalKind, session};
+
+/// The most things said that a conversation is shown with; the newest.
+pub const MAX_SAID: u32 = 1_000;
+
+impl Gateway {
+    /// Every agent that this person may ask or manage.
+    ///
+    /// # Errors
+    /// When the agents' folder or the settings cannot be read.
+    pub fn agents(&self, by: &Person) -> Result<Vec<AgentView>, Refusal> {
+        let monitor = self.monitor()?;
+        let slots = self.all_slots()?;
+        let shown = slots.iter().filter(|slot| by.administrator || monitor.may_ask(by, &slot.name));
+        Ok(shown.map(|slot| self.agent_view(slot)).collect())
+    }
+
+    /// One agent.
+    ///
+    /// # Errors
+    /// When there is none that this person may ask or manage.
+    pub fn agent(&self, by: &Person, name: &AgentName) -> Result<AgentView, Refusal> {
+        let slot = self.slot(name)?;
+        if by.administrator || self.monitor()?.may_ask(by, name) {
+            return Ok(self.agent_view(&slot));
+        }
+        Err(Refusal::new(RefusalKind::NotFound, format!("there is no agent `{name}`; `bulkhead agents list` shows those that there are")))
+    }
+
+    fn agent_view(&self, slot: &Arc<Slot>) -> AgentView {
+        let compiled = self.monitor().and_then(|monitor| slot.compartment(&monitor));
+        let sessions = slot.running.load(Ordering::Relaxed);
+        let state = match slot.standing() {
+            Standing::Killed => "killed",
+            Standing::Paused => "paused",
+            Standing::Open if sessions > 0 => "running",
+            Standing::Open => "idle",
+        };
+        let pulse = self.hearts.pulse(&slot.name);
+        let charter = compiled.as_ref().ok().map(|compartment| compartment.charter());
+        AgentView {
+            name: slot.name.clone(),
+            role: charter.map(|charter| charter.role.clone()).unwrap_or_default(),
+            state: state.to_owned(),
+            version: charter.map(|charter| charter.digest),
+            sessions,
+            skills: charter.map(|c| c.skills.iter().map(|skill| skill.skill.clone()).collect()).unwrap_or_default(),
+            last_active: pulse.last_active,
+            errors_today: pulse.errors_today,
+            anomalies: pulse.anomalies,
+            problem: compiled.as_ref().err().map(|refusal| refusal.message.clone()),
+        }
+    }
+
+    /// What happens in a turn of this person, from now on.
+    ///
+    /// # Errors
+    /// When the turn is over or somebody else's.
+    pub fn follow_turn(&self, by: &Person, turn: &TurnId) -> Result<Events, Refusal> {
+        let events = Events::of_turn(self.bus.follow(), turn.clone());
+        let row = session::turn(&self.journal, turn)?;
+        if row.is_some_and(|row| row.person == by.id) {
+            return Ok(events);
+        }
+        Err(Refusal::new(RefusalKind::NotFound, format!("`{}` has no turn `{turn}` that is still going on", by.id)))
+    }
+
+    /// What was said in a conversation of this person: nothing that was held back is shown.
+    ///
+    /// # Errors
+    /// When there is none, or the record cannot be read.
+    pub fn conversation(&self, by: &Person, id: &SessionId) -> Result<Conversation, Refusal> {
+        let none = || Refusal::new(RefusalKind::NotFound, format!("`{}` has no conversation `{id}`", by.id));
+        let row = session::session(&self.journal, id)?.filter(|row| row.person == by.id).ok_or_else(none)?;
+        let waiting = match self.open.lock().get(id).cloned() {
+            Some(turn) => session::turn(&self.journal, &turn)?.and_then(|row| row.waiting),
+            None => None,
+        };
+        let reader = Reader::open(&self.config.database)?;
+        let query = Query { session: Some(id.clone()), limit: MAX_SAID, ..Query::default() };
+        let said = reader.query(&query)?.iter().filter_map(said).collect();
+        Ok(Conversation { session: id.clone(), agent: row.agent, labels: row.labels, waiting, said })
+    }
+}
+
+/// What a record says that was heard: a person's message, or a reply that was delivered.
+fn said(record: &journal::read::Record) -> Option<Said> {
+    let content = record.content.as_ref();
+    let (by, text) = match record.kind {
+        Kind::Message => ("person", content?.pointer("/entry/text")?),
+        Kind::Outcome if record.verb() == Some(Verb::Reply) && record.status == Some(Status::Done) => {
+            ("agent", content?.pointer("/body/text")?)
+        }
+        _ => return None,
+    };
+    Some(Said { time: record.time, by: by.to_owned(), text: text.as_str().map(str::to_owned) })
+}

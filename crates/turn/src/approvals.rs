@@ -1,0 +1,306 @@
+//! Approvals: actions that wait for a person, durable, bound to exactly what was shown.
+//!
+//! An approval is a row from the moment that its verdict is durable. Approving records the decision and takes
+//! the turn up again: the proposal is judged anew with the binding that was approved, and only if nothing has
+//! changed does it become a permit, once. Silence is a no.
+
+use std::sync::Arc;
+
+use journal::{Change, Journal, Kind};
+use monitor::Judgement;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use vocab::{AgentName, ApprovalId, Digest, Person, Proposal, Timestamp};
+
+use crate::accept::admits;
+use crate::event::{ApprovalState, What};
+use crate::gateway::Gateway;
+use crate::session;
+use crate::slot::{Slot, Standing};
+use crate::state::{Answer, Held, Made, Turn};
+use crate::view::ApprovalView;
+use crate::{Refusal, RefusalKind, records};
+
+/// Approvals that wait, or are approved and not used yet.
+const OPEN: &str = "approval";
+
+/// Approvals that are over.
+const OVER: &str = "decided";
+
+/// The most characters of a reason for a denial.
+pub const MAX_REASON_CHARS: usize = 1_000;
+
+/// What a person decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "choice", rename_all = "lowercase")]
+pub enum Choice {
+    /// It may happen.
+    Approve,
+    /// It may not.
+    Deny {
+        /// Why, for the record and the agent.
+        reason: String,
+    },
+}
+
+/// An approval as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ApprovalRow {
+    pub(crate) view: ApprovalView,
+    pub(crate) proposal: Proposal,
+    /// Why it was denied, once it was.
+    pub(crate) why: Option<String>,
+}
+
+/// The row of a judgement that asks, written together with its verdict.
+pub(crate) fn hold(gateway: &Gateway, turn: &Turn, judgement: &Judgement) -> Result<(ApprovalId, Change), Refusal> {
+    let id = ApprovalId::from_random(gateway.ambient.random());
+    let lifetime = gateway.config.approval_lifetime;
+    let expires = gateway
+        .ambient
+        .now()
+        .checked_add(lifetime)
+        .map_err(|_| Refusal::new(RefusalKind::Invalid, "the settings' approval lifetime is beyond the calendar"))?;
+    let verdict = judgement.verdict();
+    let view = ApprovalView {
+        id: id.clone(),
+        agent: turn.row.agent.clone(),
+        asked_by: turn.row.person.clone(),
+        action: judgement.action().clone(),
+        digest: judgement.binding(),
+        reasons: verdict.reasons.clone(),
+        labels: verdict.labels.clone(),
+        expires,
+        state: ApprovalState::Waiting,
+        session: turn.row.session.clone(),
+        turn: turn.id.clone(),
+    };
+    let row = ApprovalRow { view, proposal: judgement.proposal().clone(), why: None };
+    Ok((id.clone(), records::put(OPEN, id.as_str(), &row)?))
+}
+
+impl ApprovalRow {
+    /// The changes that keep this row where its state belongs.
+    pub(crate) fn changes(&self) -> Result<Vec<Change>, Refusal> {
+        let key = self.view.id.as_str();
+        match self.view.state {
+            ApprovalState::Waiting | ApprovalState::Approved => Ok(vec![records::put(OPEN, key, self)?]),
+            ApprovalState::Denied
+            | ApprovalState::Expired
+            | ApprovalState::Cancelled
+            | ApprovalState::Used
+            | ApprovalState::Void => {
+                Ok(vec![Change::Delete { kind: OPEN.into(), key: key.into() }, records::put(OVER, key, self)?])
+            }
+        }
+    }
+}
+
+pub(crate) fn load(journal: &Journal, id: &ApprovalId) -> Result<Option<ApprovalRow>, Refusal> {
+    match records::get(journal, OPEN, id.as_str())? {
+        Some(row) => Ok(Some(row)),
+        None => records::get(journal, OVER, id.as_str()),
+    }
+}
+
+fn rows(journal: &Journal, kind: &str) -> Result<Vec<ApprovalRow>, Refusal> {
+    let rows = journal.states(kind, "")?;
+    rows.into_iter().map(|(key, value)| serde_json::from_value(value).map_err(|error| records::misfit("approval", &key, &error))).collect()
+}
+
+/// Every approval that is not over.
+pub(crate) fn open(journal: &Journal) -> Result<Vec<ApprovalRow>, Refusal> {
+    rows(journal, OPEN)
+}
+
+/// The changes that take an approval into another state.
+pub(crate) fn change_state(journal: &Journal, id: &ApprovalId, state: ApprovalState) -> Result<Vec<Change>, Refusal> {
+    let Some(mut row) = load(journal, id)? else { return Ok(Vec::new()) };
+    row.view.state = state;
+    row.changes()
+}
+
+impl Gateway {
+    /// Approvals that this person made, or may decide; only those that wait, unless `all`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn approvals(&self, by: &Person, all_states: bool) -> Result<Vec<ApprovalView>, Refusal> {
+        let monitor = self.monitor()?;
+        let mut rows = open(&self.journal)?;
+        if all_states {
+            rows.extend(self::rows(&self.journal, OVER)?);
+        }
+        let mut views: Vec<ApprovalView> = rows.into_iter().map(|row| row.view).collect();
+        views.retain(|view| view.asked_by == by.id || monitor.may_approve(by, &view.agent));
+        views.sort_by(|a, b| a.expires.cmp(&b.expires));
+        Ok(views)
+    }
+
+    /// One approval.
+    ///
+    /// # Errors
+    /// When there is none that concerns this person.
+    pub fn approval(&self, by: &Person, id: &ApprovalId) -> Result<ApprovalView, Refusal> {
+        let none = || Refusal::new(RefusalKind::NotFound, format!("there is no approval `{id}`; `bulkhead approvals list` shows those that wait"));
+        let row = load(&self.journal, id)?.ok_or_else(none)?;
+        let concerns = row.view.asked_by == by.id || self.monitor()?.may_approve(by, &row.view.agent);
+        if concerns { Ok(row.view) } else { Err(none()) }
+    }
+
+    /// Approves or denies, and takes the turn up again.
+    ///
+    /// # Errors
+    /// When this person may not decide it, it no longer waits, or `digest` is not what waits.
+    pub async fn decide(
+        self: &Arc<Self>,
+        by: &Person,
+        id: &ApprovalId,
+        choice: Choice,
+        digest: Option<Digest>,
+    ) -> Result<ApprovalView, Refusal> {
+        let _deciding = self.deciding.lock().await;
+        self.approval(by, id)?;
+        let Some(row) = load(&self.journal, id)? else {
+            return Err(Refusal::new(RefusalKind::NotFound, format!("there is no approval `{id}`")));
+        };
+        let self_approved = self.may_decide(by, &row, &choice)?;
+        if digest.is_some_and(|seen| seen != row.view.digest) {
+            let message = format!("the approval `{id}` is for {} and not for the digest that was given; look again with `bulkhead approvals show {id}`", row.view.digest);
+            return Err(Refusal::new(RefusalKind::Conflict, message));
+        }
+        let (state, why) = match choice {
+            Choice::Approve => (ApprovalState::Approved, None),
+            Choice::Deny { reason } => {
+                let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
+                (ApprovalState::Denied, Some(format!("{} said no: {reason}", by.id)))
+            }
+        };
+        let details = json!({ "approval": id, "digest": row.view.digest, "self_approved": self_approved });
+        self.conclude_approval(row, Some(by), state, why, details).await
+    }
+
+    /// Whether `by` may decide; true when they decide on their own request, as the only person of the home.
+    fn may_decide(&self, by: &Person, row: &ApprovalRow, choice: &Choice) -> Result<bool, Refusal> {
+        let view = &row.view;
+        if view.state != ApprovalState::Waiting {
+            let state = format!("{:?}", view.state).to_lowercase();
+            return Err(Refusal::new(RefusalKind::Conflict, format!("the approval `{}` does not wait any more: it is {state}", view.id)));
+        }
+        if view.expires <= self.ambient.now() {
+            return Err(Refusal::new(RefusalKind::Conflict, format!("the approval `{}` has expired, which is a no", view.id)));
+        }
+        let own = view.asked_by == by.id;
+        if own && matches!(choice, Choice::Deny { .. }) {
+            return Ok(false);
+        }
+        if own && self.config.solo.as_ref() != Some(&by.id) {
+            return Err(Refusal::new(RefusalKind::Forbidden, "nobody approves their own request; ask another person who may approve for this agent"));
+        }
+        if !self.monitor()?.may_approve(by, &view.agent) {
+            let message = format!("`{}` may not decide for the agent `{}`; a group's `approve` in bulkhead.toml grants it", by.id, view.agent);
+            return Err(Refusal::new(RefusalKind::Forbidden, message));
+        }
+        Ok(own)
+    }
+
+    /// Records what became of a wait, and takes the turn up with it. The caller holds `deciding`.
+    async fn conclude_approval(
+        self: &Arc<Self>,
+        mut row: ApprovalRow,
+        by: Option<&Person>,
+        state: ApprovalState,
+        why: Option<String>,
+        details: serde_json::Value,
+    ) -> Result<ApprovalView, Refusal> {
+        row.view.state = state;
+        row.why = why;
+        let view = row.view.clone();
+        let mut draft = records::of_agent(Kind::Approval, by, &view.agent, &format!("{state:?}").to_lowercase(), details);
+        draft.session = Some(view.session.clone());
+        draft.turn = Some(view.turn.clone());
+        draft.proposal = Some(row.proposal.id.clone());
+        draft.verb = Some(view.action.verb);
+        draft.resource = Some(view.action.resource.clone());
+        self.journal.append(records::entry(draft, row.changes()?)?).await?;
+        self.tell_approval(&view);
+        self.resume_turn(row).await?;
+        Ok(view)
+    }
+
+    /// Carries on the turn that waited for `row`, or ends it when it can no longer be carried on.
+    pub(crate) async fn resume_turn(self: &Arc<Self>, row: ApprovalRow) -> Result<(), Refusal> {
+        let view = row.view.clone();
+        let Err(refusal) = self.take_up(row) else { return Ok(()) };
+        let why = format!("the turn cannot be carried on: {}", refusal.message);
+        let state = change_state(&self.journal, &view.id, ApprovalState::Void)?;
+        self.end_row(&view.turn, &why, state).await?;
+        Err(Refusal::new(refusal.kind, why))
+    }
+
+    fn take_up(self: &Arc<Self>, row: ApprovalRow) -> Result<(), Refusal> {
+        let ApprovalRow { view, proposal, why } = row;
+        let Some(turn_row) = session::turn(&self.journal, &view.turn)? else { return Ok(()) };
+        let Some(session_row) = session::session(&self.journal, &view.session)? else { return Ok(()) };
+        let answer = match view.state {
+            ApprovalState::Approved => Answer::Approved(view.digest),
+            _ => Answer::Denied(why.unwrap_or_else(|| "nobody answered in time, which is a no".to_owned())),
+        };
+        let monitor = self.monitor()?;
+        let slot = self.slot(&view.agent)?;
+        let made = Made {
+            id: view.turn,
+            asker: self.person(&view.asked_by)?,
+            compartment: slot.compartment(&monitor)?,
+            transcript: session::transcript(&self.journal, &view.session)?,
+            row: turn_row,
+            session: session_row,
+            slot,
+        };
+        admits_held(&made.slot)?;
+        self.drive(Turn::new(made, self.ambient.now()), Some(Held { proposal, answer }), None);
+        Ok(())
+    }
+
+    /// Denies what nobody answered in time.
+    pub(crate) async fn expire(self: &Arc<Self>, now: Timestamp) -> Result<(), Refusal> {
+        let _deciding = self.deciding.lock().await;
+        let due = |row: &ApprovalRow| row.view.state == ApprovalState::Waiting && row.view.expires <= now;
+        for row in open(&self.journal)?.into_iter().filter(due) {
+            let details = json!({ "approval": row.view.id, "digest": row.view.digest });
+            self.conclude_approval(row, None, ApprovalState::Expired, None, details).await?;
+        }
+        Ok(())
+    }
+
+    /// The approvals of an agent, or of all, that are not over.
+    pub(crate) fn pending(&self, agent: Option<&AgentName>) -> Result<Vec<ApprovalRow>, Refusal> {
+        let mut rows = open(&self.journal)?;
+        rows.retain(|row| agent.is_none_or(|agent| row.view.agent == *agent));
+        Ok(rows)
+    }
+
+    /// Tells followers that a turn has begun to wait.
+    pub(crate) fn announce_waiting(&self, turn: &Turn) -> Result<(), Refusal> {
+        let Some(id) = &turn.row.waiting else { return Ok(()) };
+        if let Some(row) = load(&self.journal, id)? {
+            self.tell_approval(&row.view);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn tell_approval(&self, view: &ApprovalView) {
+        let what = What::Approval {
+            approval: view.id.clone(),
+            state: view.state,
+            binding: view.digest,
+            action: format!("{} {}", view.action.verb, view.action.resource),
+        };
+        self.bus.tell(&view.session, &view.turn, &view.agent, what);
+    }
+}
+
+/// A paused agent may still finish what it began; a stopped one may not.
+fn admits_held(slot: &Slot) -> Result<(), Refusal> {
+    if slot.standing() == Standing::Killed { admits(slot) } else { Ok(()) }
+}

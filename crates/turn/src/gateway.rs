@@ -1,0 +1,287 @@
+//! The gateway: what every turn shares.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use journal::{Change, Journal};
+use models::Models;
+use monitor::Monitor;
+use parking_lot::Mutex;
+use sandbox::{Program, Roster};
+use skills::{Bench, Skills};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use vocab::{AgentName, Ambient, Digest, Labels, Person, PersonId, SessionId, TurnId};
+
+use crate::event::Bus;
+use crate::hearts::Hearts;
+use crate::slot::{Slot, Standing};
+use crate::state::Turn;
+use crate::{Events, Refusal, RefusalKind, What, records};
+
+/// The most turns that run at once; one more is refused as busy.
+pub const MAX_RUNNING_TURNS: usize = 64;
+
+/// The most files whose labels are kept because an agent wrote them.
+pub const MAX_MARKS: usize = 100_000;
+
+/// The row that keeps the labels of a file that an agent wrote.
+pub(crate) const MARK: &str = "mark";
+
+/// The row that keeps an agent's standing.
+pub(crate) const AGENT: &str = "agent";
+
+/// The row that keeps the tokens that an agent used on a day.
+pub(crate) const TOKENS: &str = "tokens";
+
+/// What the gateway is told by the settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The folder with one folder for each agent.
+    pub agents_dir: PathBuf,
+    /// The program that is jailed as an agent's process.
+    pub program: Program,
+    /// The journal's database, for reading conversations back.
+    pub database: PathBuf,
+    /// How long an action waits for a person before silence becomes a no.
+    pub approval_lifetime: Duration,
+    /// The person of a home of one, who may approve their own requests; the record calls it self-approved.
+    pub solo: Option<PersonId>,
+    /// Whether a missing layer of containment is accepted.
+    pub reduced: bool,
+}
+
+/// The settings that judgements depend on: people, groups, labels, guardrails. Read again when they change.
+pub trait Policies: Send + Sync {
+    /// A digest that changes when anything that [`Policies::load`] reads has changed.
+    ///
+    /// # Errors
+    /// One sentence, when the settings cannot be read.
+    fn fingerprint(&self) -> Result<Digest, String>;
+
+    /// The monitor's configuration.
+    ///
+    /// # Errors
+    /// One sentence, when the settings cannot be read or do not fit their form.
+    fn load(&self) -> Result<monitor::Config, String>;
+}
+
+/// The parts that a gateway drives.
+pub struct Parts {
+    /// The record.
+    pub journal: Journal,
+    /// The model servers.
+    pub models: Models,
+    /// What agents can do.
+    pub skills: Skills,
+    /// The jailed processes.
+    pub roster: Roster,
+    /// Time and randomness.
+    pub ambient: Arc<dyn Ambient>,
+    /// The settings.
+    pub policies: Box<dyn Policies>,
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings do not hold.
+    #[error("{0}")]
+    Settings(String),
+    /// What was left open cannot be taken up.
+    #[error("what the last run left open cannot be taken up: {0}")]
+    Recovery(#[from] Refusal),
+}
+
+/// Everything that runs, and the only way in.
+pub struct Gateway {
+    pub(crate) config: Config,
+    pub(crate) journal: Journal,
+    pub(crate) models: Models,
+    pub(crate) skills: Skills,
+    pub(crate) roster: Roster,
+    pub(crate) ambient: Arc<dyn Ambient>,
+    pub(crate) hearts: Hearts,
+    pub(crate) bus: Bus,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) room: Arc<Semaphore>,
+    /// Sessions with a turn that runs or waits.
+    pub(crate) open: Mutex<BTreeMap<SessionId, TurnId>>,
+    /// Held while an approval is decided, expires or is cancelled.
+    pub(crate) deciding: tokio::sync::Mutex<()>,
+    policies: Box<dyn Policies>,
+    monitor: Mutex<(Digest, Arc<Monitor>)>,
+    slots: Mutex<BTreeMap<AgentName, Arc<Slot>>>,
+    marks: Mutex<Arc<BTreeMap<String, Labels>>>,
+}
+
+impl Gateway {
+    /// Starts: reads the settings, takes up what the last run left open.
+    ///
+    /// # Errors
+    /// When the settings do not hold, or the database cannot be read.
+    pub async fn start(config: Config, parts: Parts) -> Result<Arc<Self>, StartError> {
+        let Parts { journal, models, skills, roster, ambient, policies } = parts;
+        let fingerprint = policies.fingerprint().map_err(StartError::Settings)?;
+        let monitor = load(policies.as_ref()).map_err(StartError::Settings)?;
+        let gateway = Arc::new(Self {
+            hearts: Hearts::new(config.agents_dir.clone(), Arc::clone(&ambient)),
+            config,
+            journal,
+            models,
+            skills,
+            roster,
+            ambient,
+            bus: Bus::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            room: Arc::new(Semaphore::new(MAX_RUNNING_TURNS)),
+            open: Mutex::default(),
+            deciding: tokio::sync::Mutex::new(()),
+            policies,
+            monitor: Mutex::new((fingerprint, monitor)),
+            slots: Mutex::default(),
+            marks: Mutex::default(),
+        });
+        gateway.recover().await?;
+        gateway.keep_house();
+        Ok(gateway)
+    }
+
+    /// The monitor by the settings as they are now.
+    ///
+    /// # Errors
+    /// When they have changed and do not hold.
+    pub(crate) fn monitor(&self) -> Result<Arc<Monitor>, Refusal> {
+        let invalid = |message: String| Refusal::new(RefusalKind::Invalid, message);
+        let fingerprint = self.policies.fingerprint().map_err(invalid)?;
+        let mut held = self.monitor.lock();
+        if held.0 != fingerprint {
+            *held = (fingerprint, load(self.policies.as_ref()).map_err(invalid)?);
+        }
+        Ok(Arc::clone(&held.1))
+    }
+
+    /// The person who is this operating-system user.
+    ///
+    /// # Errors
+    /// When the settings name nobody by that user.
+    pub fn person_of_os_user(&self, user: &str) -> Result<Person, Refusal> {
+        let nobody = || {
+            let message = format!(
+                "the user `{user}` is nobody here; an administrator names them with `os-user = \"{user}\"` in bulkhead.toml"
+            );
+            Refusal::new(RefusalKind::Forbidden, message)
+        };
+        self.monitor()?.person_of_os_user(user).cloned().ok_or_else(nobody)
+    }
+
+    /// The person as the settings know them now.
+    pub(crate) fn person(&self, id: &PersonId) -> Result<Person, Refusal> {
+        let gone = || Refusal::new(RefusalKind::Forbidden, format!("`{id}` is no longer in the settings"));
+        self.monitor()?.person(id).cloned().ok_or_else(gone)
+    }
+
+    /// An agent that has a folder with a SOUL.md.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn slot(&self, name: &AgentName) -> Result<Arc<Slot>, Refusal> {
+        let mut slots = self.slots.lock();
+        if let Some(slot) = slots.get(name) {
+            return Ok(Arc::clone(slot));
+        }
+        let folder = self.config.agents_dir.join(name.as_str());
+        if !folder.join("SOUL.md").is_file() {
+            let message = format!("there is no agent `{name}`; `bulkhead agents list` shows those that there are");
+            return Err(Refusal::new(RefusalKind::NotFound, message));
+        }
+        let slot = Arc::new(Slot::new(name.clone(), folder, &self.stop));
+        if let Some(standing) = records::get::<Standing>(&self.journal, AGENT, name.as_str())? {
+            slot.stand(standing);
+            if standing == Standing::Killed {
+                self.roster.close(name.as_str());
+            }
+        }
+        if let Some(tokens) = records::get(&self.journal, TOKENS, name.as_str())? {
+            slot.restore_tokens(tokens);
+        }
+        slots.insert(name.clone(), Arc::clone(&slot));
+        Ok(slot)
+    }
+
+    /// The skills' bench for one turn.
+    pub(crate) fn bench(&self, turn: &Turn) -> Bench {
+        self.skills.bench(&self.roster, turn.compartment.charter(), self.config.reduced)
+    }
+
+    pub(crate) fn tell(&self, turn: &Turn, what: What) {
+        self.bus.tell(&turn.row.session, &turn.id, &turn.row.agent, what);
+    }
+
+    /// The labels of files that agents have written.
+    pub(crate) fn marks(&self) -> Arc<BTreeMap<String, Labels>> {
+        Arc::clone(&self.marks.lock())
+    }
+
+    /// Remembers that data with `labels` is about to be written to `path`; the row that keeps it.
+    ///
+    /// # Errors
+    /// When no more files can be marked.
+    pub(crate) fn mark(&self, path: &str, labels: &Labels) -> Result<Option<Change>, Refusal> {
+        let mut marks = self.marks.lock();
+        let known = marks.get(path);
+        let joined = known.map_or_else(|| labels.clone(), |known| known.join(labels));
+        if known == Some(&joined) || joined == Labels::default() {
+            return Ok(None);
+        }
+        if marks.len() >= MAX_MARKS {
+            let message = format!("more than {MAX_MARKS} files carry labels; label their folders in bulkhead.toml instead");
+            return Err(Refusal::new(RefusalKind::Unavailable, message));
+        }
+        let change = records::put(MARK, path, &joined)?;
+        Arc::make_mut(&mut marks).insert(path.to_owned(), joined);
+        Ok(Some(change))
+    }
+
+    pub(crate) fn restore_marks(&self, kept: BTreeMap<String, Labels>) {
+        *self.marks.lock() = Arc::new(kept);
+    }
+
+    /// Every event of the gateway, for an administrator.
+    ///
+    /// # Errors
+    /// When `by` is none.
+    pub fn follow_all(&self, by: &Person) -> Result<Events, Refusal> {
+        self.administrator(by, "follow everyone's turns")?;
+        Ok(Events::all(self.bus.follow()))
+    }
+
+    /// Whether messages can be taken: the record can be written.
+    ///
+    /// # Errors
+    /// One sentence that says what is missing.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.stop.is_cancelled() {
+            return Err("the gateway is stopping".into());
+        }
+        self.journal.healthy()
+    }
+
+    pub(crate) fn administrator(&self, by: &Person, what: &str) -> Result<(), Refusal> {
+        if by.administrator {
+            return Ok(());
+        }
+        let message = format!("`{}` may not {what}; an administrator may", by.id);
+        Err(Refusal::new(RefusalKind::Forbidden, message))
+    }
+}
+
+fn load(policies: &dyn Policies) -> Result<Arc<Monitor>, String> {
+    let config = policies.load()?;
+    Monitor::new(config).map(Arc::new).map_err(|error| error.to_string())
+}

@@ -1,0 +1,176 @@
+//! Stopping agents. Admission closes first, then the processes die, then what the agent holds is revoked,
+//! then the record says so: nothing that the agent, its model or the network does can hold it up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use journal::{Change, Kind};
+use sandbox::Killed;
+use serde_json::json;
+use vocab::{AgentName, Person};
+
+use crate::approvals::ApprovalRow;
+use crate::event::ApprovalState;
+use crate::gateway::{AGENT, Gateway};
+use crate::slot::{Slot, Standing};
+use crate::view::{KillReport, KilledAgent};
+use crate::{Refusal, RefusalKind, records};
+
+/// How long a stopping gateway waits for turns to record their end.
+const MAX_FAREWELL: Duration = Duration::from_secs(5);
+
+/// What becomes of actions that wait for a person when the gateway stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pending {
+    /// They are cancelled: a stop is a stop.
+    Cancel,
+    /// They wait on, for the gateway that starts next.
+    Keep,
+}
+
+impl Gateway {
+    /// Stops one agent, or all, and refuses what they had in flight.
+    ///
+    /// # Errors
+    /// When `by` is no administrator or there is no such agent. The agent is stopped even when the record
+    /// cannot be written; the error then says so.
+    pub async fn kill(&self, by: &Person, which: Option<&AgentName>) -> Result<KillReport, Refusal> {
+        self.administrator(by, "stop agents")?;
+        let slots = match which {
+            Some(name) => vec![self.slot(name)?],
+            None => self.all_slots()?,
+        };
+        // Every gate closes before the first process is waited for.
+        for slot in &slots {
+            slot.stand(Standing::Killed);
+        }
+        let mut killed = Vec::new();
+        for slot in &slots {
+            killed.push(self.stop_agent(slot, Some(by), "stopped by a person").await?);
+        }
+        Ok(KillReport { killed })
+    }
+
+    /// Stops an agent; `by` is nobody when the monitor decided it.
+    pub(crate) async fn stop_agent(&self, slot: &Arc<Slot>, by: Option<&Person>, why: &str) -> Result<KilledAgent, Refusal> {
+        slot.stand(Standing::Killed);
+        let Killed { processes, elapsed } = self.roster.kill(slot.name.as_str());
+        self.hearts.killed(&slot.name, why);
+        let ms = elapsed.as_secs_f64() * 1_000.0;
+        let recorded = self.revoke(slot, by, why, processes, ms).await;
+        recorded.map_err(|refusal| {
+            let message = format!("`{}` is stopped ({processes} processes ended), but: {}", slot.name, refusal.message);
+            Refusal::new(refusal.kind, message)
+        })?;
+        Ok(KilledAgent { agent: slot.name.clone(), processes, ms })
+    }
+
+    async fn revoke(&self, slot: &Slot, by: Option<&Person>, why: &str, processes: u32, ms: f64) -> Result<(), Refusal> {
+        let details = json!({ "why": why, "processes": processes, "ms": ms });
+        let draft = records::of_agent(Kind::Admin, by, &slot.name, "kill", details);
+        let standing = records::put(AGENT, slot.name.as_str(), &Standing::Killed)?;
+        self.journal.append(records::entry(draft, vec![standing])?).await?;
+        self.cancel_pending(Some(&slot.name), "the agent was stopped").await
+    }
+
+    /// Cancels what waits for a person.
+    async fn cancel_pending(&self, agent: Option<&AgentName>, why: &str) -> Result<(), Refusal> {
+        let _deciding = self.deciding.lock().await;
+        for mut row in self.pending(agent)? {
+            row.view.state = ApprovalState::Cancelled;
+            let state: Vec<Change> = row.changes()?;
+            let ApprovalRow { view, .. } = &row;
+            let details = json!({ "approval": view.id, "digest": view.digest, "why": why });
+            let mut draft = records::of_agent(Kind::Approval, None, &view.agent, "cancelled", details);
+            draft.session = Some(view.session.clone());
+            draft.turn = Some(view.turn.clone());
+            self.journal.append(records::entry(draft, state)?).await?;
+            self.tell_approval(view);
+            self.end_row(&view.turn, why, Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes no new messages for an agent; what runs goes on.
+    ///
+    /// # Errors
+    /// When `by` is no administrator, there is no such agent, or it was stopped.
+    pub async fn pause(&self, by: &Person, agent: &AgentName) -> Result<(), Refusal> {
+        self.administrator(by, "pause agents")?;
+        let slot = self.slot(agent)?;
+        if slot.standing() == Standing::Killed {
+            return Err(Refusal::new(RefusalKind::Conflict, format!("the agent `{agent}` was stopped, which is more than paused")));
+        }
+        self.restand(&slot, by, Standing::Paused, "pause").await
+    }
+
+    /// Lets a paused or stopped agent take messages again. What it had in flight stays refused.
+    ///
+    /// # Errors
+    /// When `by` is no administrator, or there is no such agent.
+    pub async fn resume(&self, by: &Person, agent: &AgentName) -> Result<(), Refusal> {
+        self.administrator(by, "resume agents")?;
+        let slot = self.slot(agent)?;
+        self.restand(&slot, by, Standing::Open, "resume").await
+    }
+
+    /// Records a standing, then takes it: an agent is never let loose without a record.
+    async fn restand(&self, slot: &Slot, by: &Person, standing: Standing, what: &str) -> Result<(), Refusal> {
+        let draft = records::of_agent(Kind::Admin, Some(by), &slot.name, what, json!({}));
+        let row = records::put(AGENT, slot.name.as_str(), &standing)?;
+        self.journal.append(records::entry(draft, vec![row])?).await?;
+        self.roster.open(slot.name.as_str());
+        slot.stand(standing);
+        Ok(())
+    }
+
+    /// Stops everything that runs, then the gateway. The journal stays open until its last handle is dropped.
+    ///
+    /// # Errors
+    /// When the record of it cannot be written; everything is stopped all the same.
+    pub async fn shutdown(&self, by: Option<&Person>, pending: Pending) -> Result<KillReport, Refusal> {
+        self.stop.cancel();
+        let ended = self.roster.stop();
+        self.tasks.close();
+        if tokio::time::timeout(MAX_FAREWELL, self.tasks.wait()).await.is_err() {
+            tracing::error!("turns did not record their end in time; the next start records them as unknown");
+        }
+        let killed = ended
+            .into_iter()
+            .filter_map(|(owner, killed)| {
+                let agent = AgentName::new(&owner).ok()?;
+                Some(KilledAgent { agent, processes: killed.processes, ms: killed.elapsed.as_secs_f64() * 1_000.0 })
+            })
+            .collect();
+        let report = KillReport { killed };
+        if pending == Pending::Cancel {
+            self.cancel_pending(None, "the gateway was stopped").await?;
+        }
+        let mut draft = journal::Draft::new(Kind::Admin);
+        draft.person = by.map(|person| person.id.clone());
+        draft.payload = json!({ "what": "gateway stop", "details": { "killed": report.killed } });
+        self.journal.append(records::entry(draft, Vec::new())?).await?;
+        self.hearts.flush_all();
+        Ok(report)
+    }
+
+    /// Every agent that has a folder with a SOUL.md.
+    pub(crate) fn all_slots(&self) -> Result<Vec<Arc<Slot>>, Refusal> {
+        let dir = &self.config.agents_dir;
+        let unreadable = |error: std::io::Error| {
+            Refusal::new(RefusalKind::Unavailable, format!("`{}` cannot be read: {error}", dir.display()))
+        };
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(dir).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            // A folder whose name is no agent's name is none of ours.
+            if let Some(name) = entry.file_name().to_str().and_then(|name| AgentName::new(name).ok()) {
+                if entry.path().join("SOUL.md").is_file() {
+                    names.push(name);
+                }
+            }
+        }
+        names.sort();
+        names.iter().map(|name| self.slot(name)).collect()
+    }
+}

@@ -1,0 +1,66 @@
+//! The jailed agent process of one turn.
+
+use std::time::Duration;
+
+use sandbox::{Child, Jail};
+use vocab::frame::{FromAgent, ToAgent};
+use vocab::{Entry, Intent};
+
+use crate::gateway::Gateway;
+use crate::state::Turn;
+use crate::{Refusal, RefusalKind};
+
+/// How long an agent process may think between two frames. It only builds a prompt or reads an answer.
+const MAX_THINKING: Duration = Duration::from_secs(20);
+
+/// Descriptors that an agent process may hold: its socket and what the allocator needs.
+const AGENT_OPEN_FILES: u64 = 16;
+
+pub(crate) struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts a jailed process and hands it the turn where its transcript stands.
+    pub(crate) async fn begin(gateway: &Gateway, turn: &Turn) -> Result<Self, Refusal> {
+        let jail = Jail {
+            read: Vec::new(),
+            write: Vec::new(),
+            memory_bytes: turn.compartment.charter().limits.memory,
+            open_files: AGENT_OPEN_FILES,
+            reduced: gateway.config.reduced,
+        };
+        let agent = &turn.row.agent;
+        let child = gateway.roster.spawn(agent.as_str(), &gateway.config.program, &jail).await.map_err(|error| {
+            Refusal::new(RefusalKind::Unavailable, format!("the agent `{agent}` was not started: {error}"))
+        })?;
+        let mut process = Self { child };
+        let context_tokens = gateway.models.context_tokens(turn.compartment.model()).await;
+        process.send(&ToAgent::Begin { transcript: turn.transcript.clone(), context_tokens }).await?;
+        Ok(process)
+    }
+
+    /// The next thing that the agent wants.
+    pub(crate) async fn propose(&mut self) -> Result<Intent, Refusal> {
+        let silent = |_| Refusal::new(RefusalKind::Unavailable, "the agent process proposed nothing in time and was ended");
+        let frame = tokio::time::timeout(MAX_THINKING, self.child.recv::<FromAgent>()).await.map_err(silent)?;
+        match frame {
+            Ok(Some(FromAgent::Propose { intent })) => Ok(intent),
+            Ok(None) => Err(Refusal::new(RefusalKind::Unavailable, "the agent process ended without an answer")),
+            Err(error) => Err(Refusal::new(RefusalKind::Unavailable, format!("the agent process misspoke and was ended: {error}"))),
+        }
+    }
+
+    /// Tells the agent what became of its proposal.
+    pub(crate) async fn tell(&mut self, entry: Entry) -> Result<(), Refusal> {
+        self.send(&ToAgent::Entry { entry }).await
+    }
+
+    async fn send(&mut self, frame: &ToAgent) -> Result<(), Refusal> {
+        let deaf = |_| Refusal::new(RefusalKind::Unavailable, "the agent process stopped reading and was ended");
+        tokio::time::timeout(MAX_THINKING, self.child.send(frame))
+            .await
+            .map_err(deaf)?
+            .map_err(|error| Refusal::new(RefusalKind::Unavailable, format!("the agent process cannot be reached: {error}")))
+    }
+}

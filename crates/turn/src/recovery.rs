@@ -1,0 +1,83 @@
+//! What a gateway takes up when it starts, and what it keeps doing while it runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use journal::Kind;
+use serde_json::json;
+use vocab::Labels;
+
+use crate::event::ApprovalState;
+use crate::gateway::{Gateway, MARK};
+use crate::{Refusal, approvals, records, session};
+
+/// How often expired approvals are denied and heartbeats are written.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// What happened to a turn that was running when the gateway ended.
+const INTERRUPTED: &str = "the gateway ended while this turn was running";
+
+impl Gateway {
+    /// Takes up what the last run left: labels of files, turns that wait. A turn that was running is
+    /// over; an effect of it without an outcome is recorded as unknown and never tried again.
+    pub(crate) async fn recover(self: &Arc<Self>) -> Result<(), Refusal> {
+        let draft = {
+            let mut draft = journal::Draft::new(Kind::Admin);
+            draft.policy_version = Some(self.monitor()?.version());
+            draft.payload = json!({ "what": "gateway start", "details": { "version": env!("CARGO_PKG_VERSION") } });
+            draft
+        };
+        self.journal.append(records::entry(draft, Vec::new())?).await?;
+        self.restore_labels()?;
+        for (id, row) in session::open_turns(&self.journal)? {
+            let Some(waiting) = &row.waiting else {
+                self.end_row(&id, INTERRUPTED, Vec::new()).await?;
+                continue;
+            };
+            match approvals::load(&self.journal, waiting)? {
+                Some(held) if held.view.state == ApprovalState::Waiting => {
+                    self.open.lock().insert(row.session, id);
+                }
+                // Decided, and the gateway ended before the turn was taken up.
+                Some(held) if matches!(held.view.state, ApprovalState::Approved | ApprovalState::Denied | ApprovalState::Expired) => {
+                    self.open.lock().insert(row.session, id);
+                    if let Err(refusal) = self.resume_turn(held).await {
+                        tracing::warn!("{refusal}");
+                    }
+                }
+                Some(_) | None => self.end_row(&id, INTERRUPTED, Vec::new()).await?,
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_labels(&self) -> Result<(), Refusal> {
+        let mut marks = BTreeMap::new();
+        for (path, value) in self.journal.states(MARK, "")? {
+            let labels: Labels = serde_json::from_value(value).map_err(|error| records::misfit(MARK, &path, &error))?;
+            marks.insert(path, labels);
+        }
+        self.restore_marks(marks);
+        Ok(())
+    }
+
+    /// Starts what goes on for as long as the gateway runs.
+    pub(crate) fn keep_house(self: &Arc<Self>) {
+        let gateway = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let mut tick = tokio::time::interval(HOUSEKEEPING);
+            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            loop {
+                tokio::select! {
+                    () = gateway.stop.cancelled() => return,
+                    _ = tick.tick() => {}
+                }
+                if let Err(refusal) = gateway.expire(gateway.ambient.now()).await {
+                    tracing::error!("expired approvals could not be denied: {refusal}");
+                }
+                gateway.hearts.flush_due();
+            }
+        });
+    }
+}

@@ -1,0 +1,185 @@
+//! The walk: one message, from the agent's first proposal to the reply.
+//!
+//! The jailed agent proposes; the monitor judges; the journal makes proposal and verdict durable; only then
+//! does a permit exist, and the effect consumes it; the outcome is recorded behind it and goes back to the
+//! agent. Model calls and replies take the same road as everything else.
+
+use std::time::Instant;
+
+use monitor::{Denied, Permit, Ruling};
+use skills::Bench;
+use vocab::{Body, Digest, Entry, Outcome, Proposal, Status, Verb};
+
+use crate::deliver::deliver;
+use crate::gateway::Gateway;
+use crate::process::Process;
+use crate::state::{Answer, Held, Turn};
+use crate::{Refusal, RefusalKind, What};
+
+/// Where a turn comes to rest.
+#[derive(Debug)]
+pub(crate) enum Rest {
+    /// The reply was delivered.
+    Answered,
+    /// It waits for a person; its process is gone and its row stays.
+    Waiting,
+    /// It ended without an answer, for this reason.
+    Ended(String),
+}
+
+/// What follows a mediated proposal.
+enum Next {
+    Tell(Entry),
+    Rest(Rest),
+}
+
+/// Runs a turn until it rests. A turn that waited for a person begins with what they decided on.
+pub(crate) async fn run(gateway: &Gateway, turn: &mut Turn, held: Option<Held>) -> Result<Rest, Refusal> {
+    let mut bench = gateway.bench(turn);
+    if let Some(held) = held {
+        turn.take_up(&held.proposal);
+        let next = match held.answer {
+            Answer::Approved(binding) => mediate(gateway, turn, &mut bench, held.proposal, Some(&binding)).await?,
+            Answer::Denied(why) => deny(gateway, turn, why).await?,
+        };
+        if let Next::Rest(rest) = next {
+            return Ok(rest);
+        }
+    }
+    let mut agent = Process::begin(gateway, turn).await?;
+    loop {
+        let intent = agent.propose().await?;
+        let proposal = turn.number(intent, gateway.ambient.as_ref());
+        match mediate(gateway, turn, &mut bench, proposal, None).await? {
+            Next::Tell(entry) => agent.tell(entry).await?,
+            Next::Rest(rest) => return Ok(rest),
+        }
+    }
+}
+
+/// One proposal, from wish to outcome.
+async fn mediate(
+    gateway: &Gateway,
+    turn: &mut Turn,
+    bench: &mut Bench,
+    proposal: Proposal,
+    approved: Option<&Digest>,
+) -> Result<Next, Refusal> {
+    let proposed = Instant::now();
+    let marks = gateway.marks();
+    let standing = turn.standing(gateway, &marks, approved);
+    let judgement = monitor::judge(&turn.compartment, proposal, &standing);
+    let id = judgement.proposal().id.clone();
+    gateway.tell(turn, What::Proposal { proposal: id.clone(), action: Turn::shown(judgement.action()) });
+
+    let mut entry = judgement.entry();
+    entry.state.extend(turn.before(gateway, &judgement, approved.is_some())?);
+    let receipt = gateway.journal.append(entry).await?;
+    let verdict = judgement.verdict().clone();
+    let micros = u64::try_from(proposed.elapsed().as_micros()).unwrap_or(u64::MAX);
+    gateway.tell(turn, What::Verdict { proposal: id, decision: verdict.decision, reasons: verdict.reasons, micros });
+    gateway.hearts.judged(turn, judgement.action(), judgement.verdict());
+
+    let ruling = judgement
+        .settle(receipt)
+        .map_err(|error| Refusal::new(RefusalKind::Unavailable, format!("the record does not match the verdict: {error}")))?;
+    match ruling {
+        Ruling::Permit(permit) => {
+            let verb = permit.action().verb;
+            let outcome = perform(gateway, turn, bench, permit).await;
+            conclude(gateway, turn, verb, outcome).await
+        }
+        Ruling::Ask(_) => {
+            gateway.announce_waiting(turn)?;
+            Ok(Next::Rest(Rest::Waiting))
+        }
+        Ruling::Deny(denied) => {
+            if let Some(text) = turn.refusal_text(&denied) {
+                gateway.tell(turn, What::Notice { message: text });
+            }
+            deny(gateway, turn, sentence(&denied)).await
+        }
+        Ruling::Kill(denied) => {
+            gateway.stop_agent(&turn.slot, None, &sentence(&denied)).await?;
+            Ok(Next::Rest(Rest::Ended(sentence(&denied))))
+        }
+    }
+}
+
+/// Does what was permitted, until it is done, the turn's time is up or the agent is stopped.
+async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, permit: Permit) -> Outcome {
+    let proposal = permit.proposal().clone();
+    let now = gateway.ambient.now();
+    let verb = permit.action().verb;
+    let effect = async {
+        match verb {
+            Verb::ModelCall => gateway.models.perform(permit, now).await,
+            Verb::Reply => deliver(gateway, turn, permit, now),
+            Verb::FileRead | Verb::FileWrite | Verb::WebGet | Verb::MessagePost | Verb::SkillCall => {
+                gateway.skills.perform(permit, bench, now).await
+            }
+        }
+    };
+    let ended = |status, text: &str| Outcome {
+        proposal: proposal.clone(),
+        status,
+        labels: turn.session.labels.clone(),
+        body: Body::Text { text: text.to_owned() },
+    };
+    if turn.stopped.is_cancelled() {
+        return ended(Status::Denied, "the agent was stopped before this began");
+    }
+    tokio::select! {
+        biased;
+        () = turn.stopped.cancelled() => ended(Status::Unknown, "the agent was stopped while this was under way"),
+        result = tokio::time::timeout(turn.time_left(now), effect) => match result {
+            Ok(Ok(outcome)) if turn.stopped.is_cancelled() => Outcome { status: Status::Late, ..outcome },
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(refused)) => ended(Status::Denied, &refused.to_string()),
+            Err(_) => ended(Status::Unknown, "the turn's time was up while this was under way"),
+        },
+    }
+}
+
+/// Screens and records an outcome, and says what follows from it.
+async fn conclude(gateway: &Gateway, turn: &mut Turn, verb: Verb, outcome: Outcome) -> Result<Next, Refusal> {
+    let (outcome, reasons) = turn.admit(outcome);
+    gateway.tell(turn, turn.told(&outcome));
+    gateway.hearts.ended(turn, verb, &outcome);
+    let entry = turn.entry_of(&outcome);
+    let (record, full) = turn.after(gateway, &outcome, &reasons, entry.as_ref())?;
+    gateway.journal.follow(record).await?;
+    if let Some(full) = full {
+        return Ok(Next::Rest(Rest::Ended(full)));
+    }
+    match entry {
+        Some(entry) if !matches!(outcome.status, Status::Unknown | Status::Late) => {
+            turn.transcript.push(entry.clone());
+            Ok(Next::Tell(entry))
+        }
+        None if verb == Verb::Reply && outcome.status == Status::Done => Ok(Next::Rest(Rest::Answered)),
+        _ => Ok(Next::Rest(Rest::Ended(text_of(&outcome)))),
+    }
+}
+
+/// Tells the agent that a skill call was denied; a denied model call or reply ends the turn.
+async fn deny(gateway: &Gateway, turn: &mut Turn, why: String) -> Result<Next, Refusal> {
+    let Some(entry) = turn.denial(&why) else { return Ok(Next::Rest(Rest::Ended(why))) };
+    gateway.journal.follow(turn.grown(&entry)?).await?;
+    turn.transcript.push(entry.clone());
+    Ok(Next::Tell(entry))
+}
+
+/// What an outcome says, for the person.
+fn text_of(outcome: &Outcome) -> String {
+    match &outcome.body {
+        Body::Text { text } => text.clone(),
+        Body::Nothing | Body::Answer { .. } => format!("it ended as `{}`", outcome.status.as_str()),
+    }
+}
+
+/// The reasons of a denial, in one line.
+fn sentence(denied: &Denied) -> String {
+    let reasons: Vec<String> = denied.reasons.iter().map(|r| format!("{} ({}: {})", r.message, r.layer, r.policy)).collect();
+    reasons.join("; ")
+}

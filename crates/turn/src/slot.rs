@@ -1,0 +1,206 @@
+//! One agent as the gateway holds it: its compartment, its gate, and what it has used up.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use monitor::{Compartment, Gate, Monitor};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use vocab::limits::MAX_SOUL_BYTES;
+use vocab::{AgentName, Digest, Timestamp};
+
+use crate::{Refusal, RefusalKind};
+
+/// How far back the rate of actions looks.
+pub(crate) const RATE_WINDOW_SECONDS: i64 = 60;
+
+/// The most proposals that the rate window keeps: above any limit a SOUL.md may set.
+pub(crate) const MAX_RATE_WINDOW: usize = 100_000;
+
+/// What an administrator has made of an agent. Kept as a row, so that a restart does not resume it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Standing {
+    /// It takes messages.
+    Open,
+    /// It takes no new messages.
+    Paused,
+    /// It was stopped, and takes none until somebody resumes it.
+    Killed,
+}
+
+/// Model tokens of one UTC day.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Tokens {
+    pub(crate) day: String,
+    pub(crate) used: u64,
+}
+
+/// An agent.
+pub(crate) struct Slot {
+    pub(crate) name: AgentName,
+    pub(crate) gate: Gate,
+    pub(crate) running: AtomicU32,
+    folder: PathBuf,
+    standing: Mutex<Standing>,
+    stop: Mutex<CancellationToken>,
+    gateway: CancellationToken,
+    loaded: Mutex<Option<Loaded>>,
+    window: Mutex<VecDeque<Timestamp>>,
+    tokens: Mutex<Tokens>,
+}
+
+struct Loaded {
+    soul: Digest,
+    monitor: Digest,
+    compartment: Arc<Compartment>,
+}
+
+impl Slot {
+    pub(crate) fn new(name: AgentName, folder: PathBuf, gateway: &CancellationToken) -> Self {
+        Self {
+            name,
+            gate: Gate::new(),
+            running: AtomicU32::new(0),
+            folder,
+            standing: Mutex::new(Standing::Open),
+            stop: Mutex::new(gateway.child_token()),
+            gateway: gateway.clone(),
+            loaded: Mutex::new(None),
+            window: Mutex::new(VecDeque::new()),
+            tokens: Mutex::new(Tokens::default()),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        *self.standing.lock()
+    }
+
+    /// Takes a standing over. Stopping closes the gate and ends what runs before it returns.
+    pub(crate) fn stand(&self, standing: Standing) {
+        let mut held = self.standing.lock();
+        match standing {
+            Standing::Killed => {
+                self.gate.close();
+                self.stop.lock().cancel();
+            }
+            Standing::Open | Standing::Paused if *held == Standing::Killed => {
+                *self.stop.lock() = self.gateway.child_token();
+                self.gate.open();
+            }
+            Standing::Open | Standing::Paused => {}
+        }
+        *held = standing;
+    }
+
+    /// Cancelled when the agent or the whole gateway is stopped.
+    pub(crate) fn stopped(&self) -> CancellationToken {
+        self.stop.lock().clone()
+    }
+
+    /// The agent's compartment, compiled anew when SOUL.md or the settings have changed.
+    ///
+    /// # Errors
+    /// When SOUL.md cannot be read or compiled, or its policies do not hold against the schema.
+    pub(crate) fn compartment(&self, monitor: &Monitor) -> Result<Arc<Compartment>, Refusal> {
+        let path = self.folder.join("SOUL.md");
+        let source = read_soul(&path)?;
+        let soul = Digest::of(source.as_bytes());
+        let mut loaded = self.loaded.lock();
+        if let Some(known) = loaded.as_ref().filter(|known| known.soul == soul && known.monitor == monitor.version()) {
+            return Ok(Arc::clone(&known.compartment));
+        }
+        let invalid = |message: String| Refusal::new(RefusalKind::Invalid, message);
+        let place = soul::Place { workspace: self.folder.join("workspace"), labelled: monitor.labelled() };
+        let charter = soul::compile(&source, &place).map_err(|errors| {
+            let first = errors.first().map_or_else(String::new, |e| format!(" line {}: {}", e.line, e.message));
+            let name = &self.name;
+            invalid(format!("the SOUL.md of `{name}` does not compile:{first}; `bulkhead check {name}` says how to mend it"))
+        })?;
+        if charter.name != self.name {
+            let (folder, name) = (&self.name, &charter.name);
+            return Err(invalid(format!("the SOUL.md in `agents/{folder}` names the agent `{name}`; rename one of them")));
+        }
+        let compartment = monitor
+            .compartment(Arc::new(charter), self.gate.clone())
+            .map_err(|error| invalid(format!("the agent `{}` cannot be loaded: {error}", self.name)))?;
+        self.gate.advance();
+        let compartment = Arc::new(compartment);
+        *loaded = Some(Loaded { soul, monitor: monitor.version(), compartment: Arc::clone(&compartment) });
+        Ok(compartment)
+    }
+
+    /// Counts a proposal, and says how many came before it within the window.
+    pub(crate) fn count(&self, now: Timestamp) -> u32 {
+        let mut window = self.window.lock();
+        let old = |then: &Timestamp| now.as_second().saturating_sub(then.as_second()) >= RATE_WINDOW_SECONDS;
+        while window.front().is_some_and(old) || window.len() >= MAX_RATE_WINDOW {
+            window.pop_front();
+        }
+        let within = u32::try_from(window.len()).unwrap_or(u32::MAX);
+        window.push_back(now);
+        within
+    }
+
+    /// The tokens used on the day of `now`.
+    pub(crate) fn tokens(&self, now: Timestamp) -> u64 {
+        let tokens = self.tokens.lock();
+        if tokens.day == day(now) { tokens.used } else { 0 }
+    }
+
+    /// Adds to the tokens of the day of `now`; the row to keep.
+    pub(crate) fn use_tokens(&self, now: Timestamp, count: u64) -> Tokens {
+        let mut tokens = self.tokens.lock();
+        if tokens.day != day(now) {
+            *tokens = Tokens { day: day(now), used: 0 };
+        }
+        tokens.used = tokens.used.saturating_add(count);
+        tokens.clone()
+    }
+
+    pub(crate) fn restore_tokens(&self, kept: Tokens) {
+        *self.tokens.lock() = kept;
+    }
+}
+
+fn day(now: Timestamp) -> String {
+    now.strftime("%F").to_string()
+}
+
+fn read_soul(path: &Path) -> Result<String, Refusal> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        let message = format!("`{}` cannot be read: {error}; put the agent's SOUL.md there", path.display());
+        Refusal::new(RefusalKind::Invalid, message)
+    };
+    let file = std::fs::File::open(path).map_err(|error| unreadable(&error))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_SOUL_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    if bytes.len() > MAX_SOUL_BYTES {
+        return Err(unreadable(&format!("it is larger than {MAX_SOUL_BYTES} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8"))
+}
+
+/// Counts a running turn for as long as it lives.
+pub(crate) struct Running(Arc<Slot>);
+
+impl Running {
+    pub(crate) fn new(slot: Arc<Slot>) -> Self {
+        slot.running.fetch_add(1, Ordering::Relaxed);
+        Self(slot)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,272 @@
+//! A turn in memory while it runs, and the rows that each step changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use journal::{Change, Ground, Kind};
+use monitor::{Compartment, Denied, Judgement, Rates, Standing};
+use tokio_util::sync::CancellationToken;
+use vocab::{
+    Action, Ambient, Body, Decision, Digest, Entry, Intent, Labels, Layer, Level, Outcome, Person,
+    Proposal, ProposalId, Reason, Status, Timestamp, TurnId, Verb,
+};
+
+use crate::gateway::{Gateway, TOKENS};
+use crate::session::{self, Call, Open, SessionRow, TurnRow};
+use crate::slot::Slot;
+use crate::{ApprovalState, Refusal, What, approvals, records};
+
+/// The most characters of an outcome that an event shows.
+const MAX_SUMMARY_CHARS: usize = 240;
+
+/// A turn that runs.
+pub(crate) struct Turn {
+    pub(crate) id: TurnId,
+    pub(crate) row: TurnRow,
+    pub(crate) session: SessionRow,
+    pub(crate) asker: Person,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) compartment: Arc<Compartment>,
+    pub(crate) transcript: Vec<Entry>,
+    /// Cancelled when the agent is stopped; a turn from before a stop stays stopped when the agent is resumed.
+    pub(crate) stopped: CancellationToken,
+    /// When it last began to run; `row.elapsed_ms` has what came before.
+    began: Timestamp,
+    /// Proposals of the agent in the rate window before the present one.
+    recent: u32,
+    /// The tool call that the present proposal came from.
+    call: Option<Call>,
+    /// The present proposal and its canonical action.
+    present: Option<(ProposalId, Action)>,
+}
+
+/// A proposal that waited for a person, with the answer.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) proposal: Proposal,
+    pub(crate) answer: Answer,
+}
+
+/// What became of the wait.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// A person approved exactly this.
+    Approved(Digest),
+    /// A person said no, or nobody answered; why, in one sentence.
+    Denied(String),
+}
+
+/// What a turn is made of.
+pub(crate) struct Made {
+    pub(crate) id: TurnId,
+    pub(crate) row: TurnRow,
+    pub(crate) session: SessionRow,
+    pub(crate) asker: Person,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) compartment: Arc<Compartment>,
+    pub(crate) transcript: Vec<Entry>,
+}
+
+impl Turn {
+    pub(crate) fn new(made: Made, now: Timestamp) -> Self {
+        let Made { id, row, session, asker, slot, compartment, transcript } = made;
+        let stopped = slot.stopped();
+        Self { id, row, session, asker, slot, compartment, transcript, stopped, began: now, recent: 0, call: None, present: None }
+    }
+
+    /// Gives an intent its place in the turn.
+    pub(crate) fn number(&mut self, intent: Intent, ambient: &dyn Ambient) -> Proposal {
+        self.recent = self.slot.count(ambient.now());
+        self.row.proposals = self.row.proposals.saturating_add(1);
+        let proposal = Proposal {
+            id: ProposalId::from_random(ambient.random()),
+            agent: self.row.agent.clone(),
+            session: self.row.session.clone(),
+            turn: self.id.clone(),
+            ordinal: self.row.proposals,
+            intent,
+        };
+        self.take_up(&proposal);
+        proposal
+    }
+
+    /// Makes `proposal` the present one.
+    pub(crate) fn take_up(&mut self, proposal: &Proposal) {
+        self.call = match &proposal.intent {
+            Intent::SkillCall { call_id, skill, .. } => Some(Call { id: call_id.clone(), skill: skill.clone() }),
+            Intent::ModelCall { .. } | Intent::Reply { .. } => None,
+        };
+    }
+
+    fn elapsed(&self, now: Timestamp) -> Duration {
+        let running = now.duration_since(self.began).unsigned_abs();
+        Duration::from_millis(self.row.elapsed_ms).saturating_add(running)
+    }
+
+    /// How long the turn may still run.
+    pub(crate) fn time_left(&self, now: Timestamp) -> Duration {
+        self.compartment.charter().limits.turn_time.saturating_sub(self.elapsed(now))
+    }
+
+    /// What the present proposal is judged by.
+    pub(crate) fn standing<'a>(
+        &'a self,
+        gateway: &Gateway,
+        marks: &'a BTreeMap<String, Labels>,
+        approved: Option<&'a Digest>,
+    ) -> Standing<'a> {
+        let now = gateway.ambient.now();
+        let rates = Rates {
+            last_minute: self.recent,
+            in_turn: self.row.proposals.saturating_sub(1),
+            tokens_today: self.slot.tokens(now),
+            turn_elapsed: self.elapsed(now),
+        };
+        Standing { asker: &self.asker, labels: &self.session.labels, marks, rates, approved, now }
+    }
+
+    /// The action as events show it: a model call's words are the conversation over again, and stay in the record.
+    pub(crate) fn shown(action: &Action) -> Action {
+        let mut shown = action.clone();
+        if shown.verb == Verb::ModelCall {
+            let count = |name: &str| action.args.get(name).and_then(|v| v.as_array()).map_or(0, Vec::len);
+            shown.args = [("messages", count("messages")), ("tools", count("tools"))]
+                .into_iter()
+                .map(|(name, count)| (name.to_owned(), count.into()))
+                .collect();
+        }
+        shown
+    }
+
+    /// The rows that change together with the verdict, before any effect.
+    pub(crate) fn before(
+        &mut self,
+        gateway: &Gateway,
+        judgement: &Judgement,
+        approved: bool,
+    ) -> Result<Vec<Change>, Refusal> {
+        let (proposal, action) = (judgement.proposal(), judgement.action());
+        let mut changes = Vec::new();
+        let decision = judgement.verdict().decision;
+        if let Some(waited) = self.row.waiting.take() {
+            let state = if approved && decision == Decision::Permit { ApprovalState::Used } else { ApprovalState::Void };
+            changes.extend(approvals::change_state(&gateway.journal, &waited, state)?);
+        }
+        match decision {
+            Decision::Permit => {
+                let open = Open { proposal: proposal.id.clone(), verb: action.verb, call: self.call.clone() };
+                self.row.open = Some(open);
+                if action.verb == Verb::FileWrite {
+                    changes.extend(gateway.mark(action.resource.name(), &self.session.labels)?);
+                }
+            }
+            Decision::Ask => {
+                let now = gateway.ambient.now();
+                self.row.elapsed_ms = u64::try_from(self.elapsed(now).as_millis()).unwrap_or(u64::MAX);
+                let (id, change) = approvals::hold(gateway, self, judgement)?;
+                self.row.waiting = Some(id);
+                changes.push(change);
+            }
+            Decision::Deny | Decision::Kill => {}
+        }
+        self.present = Some((proposal.id.clone(), action.clone()));
+        changes.push(session::put_turn(&self.id, &self.row)?);
+        Ok(changes)
+    }
+
+    /// Screens what came back.
+    pub(crate) fn admit(&self, outcome: Outcome) -> (Outcome, Vec<Reason>) {
+        match &self.present {
+            Some((_, action)) => monitor::admit(&self.compartment, &self.asker, action, outcome),
+            None => (outcome, Vec::new()),
+        }
+    }
+
+    /// The record of an outcome with the rows that change, and why the conversation has no room for it, if so.
+    pub(crate) fn after(
+        &mut self,
+        gateway: &Gateway,
+        outcome: &Outcome,
+        reasons: &[Reason],
+        entry: Option<&Entry>,
+    ) -> Result<(journal::Entry, Option<String>), Refusal> {
+        self.row.open = None;
+        if outcome.status == Status::Done {
+            self.session.labels = self.session.labels.join(&outcome.labels);
+        }
+        let mut state = Vec::new();
+        let mut full = None;
+        match entry.map(|entry| session::grow(&self.row.session, &mut self.session, entry)) {
+            Some(Ok(change)) => state.push(change),
+            Some(Err(refusal)) => full = Some(refusal.message),
+            None => {}
+        }
+        if let Body::Answer { answer } = &outcome.body {
+            let used = answer.prompt_tokens.saturating_add(answer.completion_tokens);
+            state.push(records::put(TOKENS, self.row.agent.as_str(), &self.slot.use_tokens(gateway.ambient.now(), used))?);
+        }
+        state.push(session::put_session(&self.row.session, &self.session)?);
+        state.push(session::put_turn(&self.id, &self.row)?);
+        let mut draft = records::of_turn(Kind::Outcome, &self.id, &self.row);
+        draft.proposal = Some(outcome.proposal.clone());
+        if let Some((_, action)) = &self.present {
+            draft.verb = Some(action.verb);
+            draft.resource = Some(action.resource.clone());
+        }
+        draft.status = Some(outcome.status);
+        draft.labels = Some(outcome.labels.clone());
+        draft.reasons = reasons.iter().map(|r| Ground { layer: r.layer, policy: r.policy.clone() }).collect();
+        draft.payload = serde_json::json!({ "body": outcome.body, "reasons": reasons });
+        let subject = records::subject(&draft)?;
+        Ok((journal::Entry { subject, records: vec![draft], state }, full))
+    }
+
+    /// The rows of a transcript that grew by `entry` without an effect.
+    pub(crate) fn grown(&mut self, entry: &Entry) -> Result<journal::Entry, Refusal> {
+        let grown = session::grow(&self.row.session, &mut self.session, entry)?;
+        let state = vec![grown, session::put_session(&self.row.session, &self.session)?, session::put_turn(&self.id, &self.row)?];
+        Ok(journal::Entry { subject: Digest::of(self.id.as_str().as_bytes()), records: Vec::new(), state })
+    }
+
+    /// What an outcome adds to the transcript; nothing for a reply, or a model call without an answer.
+    pub(crate) fn entry_of(&self, outcome: &Outcome) -> Option<Entry> {
+        match (&self.call, &outcome.body) {
+            (None, Body::Answer { answer }) if outcome.status == Status::Done => Some(Entry::Answer { answer: answer.clone() }),
+            (Some(call), body) => {
+                let text = match body {
+                    Body::Text { text } => text.clone(),
+                    Body::Nothing | Body::Answer { .. } => outcome.status.as_str().to_owned(),
+                };
+                Some(session::result(call, outcome.status, text))
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// What a denied skill call adds to the transcript.
+    pub(crate) fn denial(&self, why: &str) -> Option<Entry> {
+        self.call.as_ref().map(|call| session::result(call, Status::Denied, format!("DENIED: {why}")))
+    }
+
+    /// The event that tells of an outcome, without content above `internal`.
+    pub(crate) fn told(&self, outcome: &Outcome) -> What {
+        let summary = match &outcome.body {
+            _ if outcome.labels.level() > Level::Internal || outcome.labels.categories().next().is_some() => String::new(),
+            Body::Text { text } => text.chars().take(MAX_SUMMARY_CHARS).collect(),
+            Body::Answer { answer } if answer.tool_calls.is_empty() => format!("{} characters", answer.text.chars().count()),
+            Body::Answer { answer } => {
+                let names: Vec<&str> = answer.tool_calls.iter().map(|call| call.name.as_str()).take(8).collect();
+                format!("wants {}", names.join(", ")).chars().take(MAX_SUMMARY_CHARS).collect()
+            }
+            Body::Nothing => String::new(),
+        };
+        What::Outcome { proposal: outcome.proposal.clone(), status: outcome.status, labels: outcome.labels.clone(), summary }
+    }
+
+    /// The text that SOUL.md has people see when something is outside the agent's scope.
+    pub(crate) fn refusal_text(&self, denied: &Denied) -> Option<String> {
+        let scope = denied.reasons.iter().any(|reason| reason.layer == Layer::Policy);
+        self.compartment.charter().refusal.clone().filter(|_| scope)
+    }
+}

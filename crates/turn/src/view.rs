@@ -1,0 +1,102 @@
+//! What people are shown of agents, approvals and conversations. The field names are those of the commands' JSON.
+
+use serde::{Deserialize, Serialize};
+use vocab::{Action, AgentName, ApprovalId, Digest, Labels, PersonId, Reason, SessionId, Timestamp, TurnId};
+
+use crate::ApprovalState;
+
+/// An agent, as `agents list` shows it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AgentView {
+    /// Its name.
+    pub name: AgentName,
+    /// Its role, from SOUL.md; empty when SOUL.md does not compile.
+    pub role: String,
+    /// `running`, `paused`, `killed` or `idle`.
+    pub state: String,
+    /// The version of its SOUL.md.
+    pub version: Option<Digest>,
+    /// How many turns it is running.
+    pub sessions: u32,
+    /// Its skills.
+    pub skills: Vec<String>,
+    /// When it last did something.
+    pub last_active: Option<Timestamp>,
+    /// Errors since midnight UTC.
+    pub errors_today: u32,
+    /// Anomalies, in words.
+    pub anomalies: String,
+    /// Why it cannot run, when it cannot.
+    pub problem: Option<String>,
+}
+
+/// An action that waits, or waited, for a person.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ApprovalView {
+    /// Which.
+    pub id: ApprovalId,
+    /// The agent that wants to act.
+    pub agent: AgentName,
+    /// The person on whose behalf.
+    pub asked_by: PersonId,
+    /// The whole action.
+    pub action: Action,
+    /// What an approval binds to: the action, the policy version and the labels.
+    pub digest: Digest,
+    /// Why it waits.
+    pub reasons: Vec<Reason>,
+    /// The labels of the data that would move.
+    pub labels: Labels,
+    /// When silence becomes a no.
+    pub expires: Timestamp,
+    /// Where it stands.
+    pub state: ApprovalState,
+    /// The conversation.
+    pub session: SessionId,
+    /// The turn.
+    pub turn: TurnId,
+}
+
+/// What a kill ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KillReport {
+    /// Every agent that was stopped.
+    pub killed: Vec<KilledAgent>,
+}
+
+/// One agent that was stopped.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KilledAgent {
+    /// Which.
+    pub agent: AgentName,
+    /// How many processes it had.
+    pub processes: u32,
+    /// From the order until the last was dead, in milliseconds.
+    pub ms: f64,
+}
+
+/// What was said in a conversation: the person's messages and the replies that were delivered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Conversation {
+    /// Which.
+    pub session: SessionId,
+    /// With which agent.
+    pub agent: AgentName,
+    /// The labels of all data that it has seen.
+    pub labels: Labels,
+    /// The turn that waits for a person, if one does.
+    pub waiting: Option<ApprovalId>,
+    /// What was said, oldest first.
+    pub said: Vec<Said>,
+}
+
+/// One thing said.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Said {
+    /// When.
+    pub time: Timestamp,
+    /// `person` or `agent`.
+    pub by: String,
+    /// The words; `None` when they have been erased.
+    pub text: Option<String>,
+}
