@@ -1,1 +1,46 @@
-//! Judges every proposal before it happens; the only maker of permits.
+//! The reference monitor: it judges everything that an agent wants to do, before it happens, and is the only
+//! maker of permits.
+//!
+//! Comes in: SOUL.md as a [`soul::Charter`], the organisation's [`Config`], and at each judgement a proposal with
+//! its [`Standing`]. Goes out: a [`Judgement`], which the journal makes durable and which then settles into a
+//! [`Ruling`]. Nothing here does any I/O, keeps the time, or counts; `judge` is a pure function.
+//!
+//! Five things are asked of every proposal, whatever the answers before, so that the record has every reason:
+//!
+//! 1. `resolve`: which action is that exactly?
+//! 2. `policy`: do the agent's grants and rules, the asker's rights and the guardrails allow it? (Cedar)
+//! 3. `flow`: is everyone who would see the data cleared for its labels?
+//! 4. `rates`: is it within the agent's limits?
+//! 5. `advice`: does its text say what a rule says it must not?
+//!
+//! The strictest answer wins: kill, deny, ask, permit. Anything that fails on the way is a deny.
+
+mod advice;
+mod compartment;
+mod config;
+mod explain;
+mod flow;
+mod gate;
+mod judge;
+mod judgement;
+mod monitor;
+mod permit;
+mod policy;
+mod rates;
+mod resolve;
+
+pub use compartment::Compartment;
+pub use config::{Config, ConfigError, PolicyText, Sink, Source};
+pub use explain::{Explained, explain, explained};
+pub use gate::Gate;
+pub use judge::{Standing, admit, judge};
+pub use judgement::{Denied, Held, Judgement, Ruling, WrongReceipt};
+pub use monitor::Monitor;
+pub use permit::{Bounds, Granted, Permit, Refused};
+pub use policy::words::SCHEMA;
+pub use rates::{KILL_FACTOR, Rates};
+pub use resolve::MAX_RECORDED_ARGUMENT_BYTES;
+
+/// The guardrails that ship, by file name: what a new home begins with.
+pub const SHIPPED_GUARDRAILS: &[(&str, &str)] =
+    &[("base.cedar", include_str!("../../../guardrails/base.cedar"))];

@@ -1,0 +1,122 @@
+//! Personal data: addresses, accounts, cards, national identities, and pay with a name beside it.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::numbers;
+
+/// What was found. The text itself is never kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Finding {
+    Account,
+    Card,
+    NationalIdentity,
+    Pay,
+    Email,
+    Phone,
+}
+
+impl Finding {
+    pub(crate) const fn named(self) -> &'static str {
+        match self {
+            Self::Account => "a bank account number",
+            Self::Card => "a payment card number",
+            Self::NationalIdentity => "a national identity or social security number",
+            Self::Pay => "a person's pay",
+            Self::Email => "an e-mail address",
+            Self::Phone => "a phone number",
+        }
+    }
+
+    /// Whether one of them is enough to call a text personal data. A contact line on a page is not.
+    pub(crate) const fn weighty(self) -> bool {
+        !matches!(self, Self::Email | Self::Phone)
+    }
+}
+
+/// How many findings of one kind are looked for; more change nothing.
+const MAX_FINDINGS: usize = 16;
+
+/// Digits of a phone number, at least and at most (ITU-T E.164).
+const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
+
+type Check = fn(&str) -> bool;
+
+/// A pattern, and what its match must prove.
+struct Detector {
+    finding: Finding,
+    pattern: Regex,
+    check: Check,
+}
+
+/// Patterns, and checks for what a pattern cannot say. Compiled once; a test compiles them all, so a
+/// pattern that is not one cannot ship, and `None` here denies.
+static DETECTORS: LazyLock<Option<Vec<Detector>>> = LazyLock::new(|| {
+    let detectors = PATTERNS.iter().map(|(finding, pattern, check)| {
+        Regex::new(pattern).map(|pattern| Detector { finding: *finding, pattern, check: *check })
+    });
+    detectors.collect::<Result<_, _>>().ok()
+});
+
+const NAME: &str = r"[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ'’]{1,30}(?:[ -][A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ'’]{1,30}){1,3}";
+const PAY: &str = r"(?i:salary|salaries|wages?|base pay|annual pay|compensation|bonus|earns|earned|gehalt|lohn|verdient|salaire|sueldo|stipendio)";
+const AMOUNT: &str = r"(?:(?:[$€£]|\b(?:USD|EUR|CHF|GBP)) ?\d[\d.,' ]{0,14}|\b\d[\d.,']{2,14} ?(?:[kK]\b|USD|EUR|CHF|GBP|euros?|dollars?|[$€£]))";
+
+static PATTERNS: LazyLock<Vec<(Finding, String, Check)>> = LazyLock::new(|| {
+    let gap = r"[^.\n]{0,60}";
+    vec![
+        (Finding::Account, r"(?i)\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,34}".to_owned(), numbers::iban as Check),
+        (Finding::Card, r"\b\d(?:[ -]?\d){12,18}\b".to_owned(), numbers::card),
+        (Finding::NationalIdentity, r"\b\d{3}-\d{2}-\d{4}\b".to_owned(), numbers::social_security),
+        (Finding::NationalIdentity, r"(?i)\b(?:ssn|social security)[^\n\d]{0,20}\d{3}[- ]?\d{2}[- ]?\d{4}\b".to_owned(), any),
+        (Finding::NationalIdentity, r"\b756[. ]?\d{4}[. ]?\d{4}[. ]?\d{2}\b".to_owned(), numbers::swiss),
+        (Finding::NationalIdentity, r"(?i)\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b".to_owned(), any),
+        (Finding::NationalIdentity, r"(?i)\b(?:[XYZ]-?\d{7}|\d{8})-?[A-HJ-NP-TV-Z]\b".to_owned(), numbers::spanish),
+        (Finding::NationalIdentity, r"\b[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d{2} ?\d{3} ?\d{3} ?\d{2}\b".to_owned(), numbers::french),
+        (Finding::NationalIdentity, r"(?i)\b[A-Z]{6}\d{2}[A-EHLMPR-T]\d{2}[A-Z]\d{3}[A-Z]\b".to_owned(), any),
+        (Finding::NationalIdentity, r"(?i)(?:steuer|tax)[^\n\d]{0,40}\d{2} ?\d{3} ?\d{3} ?\d{3}\b".to_owned(), numbers::german_tax),
+        (Finding::Pay, format!(r"{NAME}{gap}\b{PAY}\b{gap}{AMOUNT}"), any),
+        (Finding::Pay, format!(r"\b{PAY}\b{gap}{NAME}{gap}{AMOUNT}"), any),
+        (Finding::Email, r"(?i)\b[a-z0-9][a-z0-9._%+-]{0,63}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}\b".to_owned(), email),
+        (Finding::Phone, r"(?:\+|\b00)[1-9](?:[ ./()-]{0,3}\d){6,14}\b".to_owned(), phone),
+        (Finding::Phone, r"(?:\(\d{3}\) ?|\b\d{3}[-. ])\d{3}[-. ]\d{4}\b".to_owned(), any),
+        (Finding::Phone, r"(?i)\b(?:tel|telefon|phone|mobile|mobil|cell|handy|fax)[a-z ]{0,10}[.:]{0,2} ?\(?\d(?:[ ./()-]{0,3}\d){5,13}\b".to_owned(), phone),
+    ]
+});
+
+/// What is in `text`, weightiest first, at most [`MAX_FINDINGS`] of a pattern.
+pub(crate) fn find(text: &str) -> Vec<Finding> {
+    let Some(detectors) = DETECTORS.as_ref() else { return vec![Finding::NationalIdentity] };
+    let mut found = Vec::new();
+    for detector in detectors {
+        let matches = detector.pattern.find_iter(text).filter(|hit| (detector.check)(hit.as_str()));
+        found.extend(matches.take(MAX_FINDINGS).map(|_| detector.finding));
+    }
+    found.sort_unstable();
+    found
+}
+
+const fn any(_: &str) -> bool {
+    true
+}
+
+/// Not the address of a repository (`git@host`).
+fn email(text: &str) -> bool {
+    !text.to_ascii_lowercase().starts_with("git@")
+}
+
+fn phone(text: &str) -> bool {
+    PHONE_DIGITS.contains(&numbers::digits(text).len())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_pattern_compiles() {
+        for (_, pattern, _) in super::PATTERNS.iter() {
+            assert!(regex::Regex::new(pattern).is_ok(), "{pattern}");
+        }
+        assert!(super::DETECTORS.is_some());
+    }
+}

@@ -1,0 +1,124 @@
+//! One agent, ready to be judged: its charter, its policies in slices, its tools, its gate.
+
+use std::sync::Arc;
+
+use jsonschema::Validator;
+use serde_json::{Map, Value, json};
+use soul::{Charter, SkillGrant};
+use vocab::{AgentName, Digest, SkillSpec};
+
+use crate::config::ConfigError;
+use crate::gate::Gate;
+use crate::monitor::House;
+use crate::policy::slices::Slices;
+use crate::policy::words::Lineage;
+
+/// An agent under the monitor. Everything is parsed; a judgement only looks things up.
+#[derive(Debug)]
+pub struct Compartment {
+    pub(crate) house: Arc<House>,
+    pub(crate) charter: Arc<Charter>,
+    pub(crate) gate: Gate,
+    pub(crate) policies: Slices,
+    pub(crate) agent: Lineage,
+    pub(crate) tools: Vec<Tool>,
+    /// What a model is told of the tools.
+    pub(crate) offered: Value,
+    pub(crate) system: String,
+    pub(crate) model: String,
+    pub(crate) workspace: String,
+    pub(crate) version: Digest,
+}
+
+/// A skill that the agent has and the gateway too.
+#[derive(Debug)]
+pub(crate) struct Tool {
+    pub(crate) spec: SkillSpec,
+    pub(crate) grant: SkillGrant,
+    pub(crate) validator: Arc<Validator>,
+}
+
+impl Tool {
+    /// The arguments, when they fit the schema; else why not, without repeating them.
+    pub(crate) fn fit(&self, args: Map<String, Value>) -> Result<Map<String, Value>, String> {
+        let args = Value::Object(args);
+        if let Err(error) = self.validator.validate(&args) {
+            let place = error.instance_path().to_string();
+            let place = if place.is_empty() { String::new() } else { format!(" (at `{place}`)") };
+            return Err(format!("{}{place}", error.masked()));
+        }
+        match args {
+            Value::Object(args) => Ok(args),
+            _ => Err("not an object".to_owned()),
+        }
+    }
+}
+
+impl Compartment {
+    pub(crate) fn new(house: Arc<House>, charter: Arc<Charter>, gate: Gate) -> Result<Self, ConfigError> {
+        let file = soul_file(&charter.name);
+        let policies = Slices::new(&file, house.read_charter(&charter)?)?;
+        let tools: Vec<Tool> = charter
+            .skills
+            .iter()
+            .filter(|grant| grant.available)
+            .filter_map(|grant| house.skill(&grant.skill).map(|skill| (grant, skill)))
+            .map(|(grant, (spec, validator))| Tool {
+                spec: spec.clone(),
+                grant: grant.clone(),
+                validator: Arc::clone(validator),
+            })
+            .collect();
+        let offered = tools.iter().map(|tool| {
+            let SkillSpec { name, description, schema, .. } = &tool.spec;
+            json!({ "name": name, "description": description, "schema": schema })
+        });
+        let version = Digest::of_parts(&[
+            house.version.as_bytes(),
+            charter.digest.as_bytes(),
+            charter.policies.as_bytes(),
+        ]);
+        Ok(Self {
+            offered: Value::Array(offered.collect()),
+            agent: house.words.agent(&charter.name),
+            system: charter.prompt(),
+            model: charter.model.clone().unwrap_or_else(|| house.default_model.clone()),
+            workspace: house.words.workspace(charter.name.as_str()),
+            house,
+            charter,
+            gate,
+            policies,
+            tools,
+            version,
+        })
+    }
+
+    /// The agent's SOUL.md, compiled.
+    #[must_use]
+    pub const fn charter(&self) -> &Arc<Charter> {
+        &self.charter
+    }
+
+    /// The agent's gate.
+    #[must_use]
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The version of everything that this agent is judged by.
+    #[must_use]
+    pub const fn version(&self) -> Digest {
+        self.version
+    }
+
+    /// The model that the agent's calls go to.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+}
+
+/// How errors and `explain` name where an agent's policies are from.
+pub(crate) fn soul_file(agent: &AgentName) -> String {
+    format!("agents/{agent}/SOUL.md")
+}

@@ -1,0 +1,174 @@
+//! Labels: what data carries, who is cleared for it, and where it may go.
+//!
+//! Comes in: an action, the session's labels, the labels of sources and marks, clearances. Goes out: the
+//! labels that would move, the labels of what comes back, and every clearance that is missing.
+//!
+//! - **A read** carries the labels of its source: of every entry of `sources` that covers it, joined; of
+//!   none, `internal`; and the mark on the file, or on any file beneath it, that an agent left when it wrote. Agent
+//!   and asker must both be cleared for it.
+//! - **Anything else** carries the session's labels, because what an agent says may hold all it has seen. The
+//!   destination must be cleared for them.
+//! - **Destinations** are cleared for `internal` until a sink in the settings says otherwise, models too, local
+//!   ones included: a model server keeps caches and logs that nobody here controls, so who wants a local model to
+//!   see `confidential` data says so once. A reply's destination is the asker. A file takes any labels, unless
+//!   a sink covers its path, because the labels stay with it: the turn keeps the mark that the judgement names.
+//! - **A fetched page** has no label, so what comes back is `internal` joined with what was sent.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::ops::Bound;
+
+use vocab::{Action, AgentName, Labels, Layer, Person, Reason, Resource, Verb};
+
+use crate::config::Config;
+use crate::policy::words::{folders_above, names_above};
+
+/// The labels of sources and the clearances of destinations, by name.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    sources: HashMap<String, Labels>,
+    sinks: HashMap<Resource, Labels>,
+}
+
+/// Who an action is between.
+pub(crate) struct Parties<'a> {
+    pub(crate) agent: &'a AgentName,
+    pub(crate) agent_clearance: &'a Labels,
+    pub(crate) asker: &'a Person,
+}
+
+/// How data would move.
+#[derive(Debug)]
+pub(crate) struct Movement {
+    /// The labels of the data that would move.
+    pub(crate) labels: Labels,
+    /// The labels of what comes back.
+    pub(crate) returns: Labels,
+    /// The labels of a file once it is written: the session's, and when text is added also its old mark.
+    pub(crate) mark: Option<Labels>,
+    /// Who or what is not cleared.
+    pub(crate) denies: Vec<Reason>,
+}
+
+impl Flow {
+    pub(crate) fn new(config: &Config) -> Self {
+        let mut sources: HashMap<String, Labels> = HashMap::new();
+        for source in &config.sources {
+            let labels = sources.get(&source.path).map_or(source.labels.clone(), |l| l.join(&source.labels));
+            sources.insert(source.path.clone(), labels);
+        }
+        let sinks = config.sinks.iter().map(|sink| (sink.resource.clone(), sink.clearance.clone())).collect();
+        Self { sources, sinks }
+    }
+
+    /// The labels of what lies at an absolute path.
+    pub(crate) fn source(&self, path: &str, marks: &BTreeMap<String, Labels>) -> Labels {
+        let above = folders_above(path);
+        let covering = std::iter::once(path)
+            .chain(above.iter().map(String::as_str))
+            .filter_map(|name| self.sources.get(name));
+        let settled = covering.fold(None, |joined: Option<Labels>, labels| {
+            Some(joined.map_or_else(|| labels.clone(), |joined| joined.join(labels)))
+        });
+        let mut labels = settled.unwrap_or_default();
+        if marks.is_empty() {
+            return labels;
+        }
+        if let Some(mark) = marks.get(path) {
+            labels = labels.join(mark);
+        }
+        // A folder's listing tells the names of what is in it.
+        let beneath = if path == "/" { "/".to_owned() } else { format!("{path}/") };
+        let range = marks.range::<str, _>((Bound::Included(beneath.as_str()), Bound::Unbounded));
+        for (_, mark) in range.take_while(|(name, _)| name.starts_with(&beneath)) {
+            labels = labels.join(mark);
+        }
+        labels
+    }
+
+    /// What a destination may receive; none when it may receive anything.
+    pub(crate) fn sink(&self, resource: &Resource) -> Option<Labels> {
+        let same_kind = |name: String| match resource {
+            Resource::Path(_) => Resource::Path(name),
+            Resource::Host(_) => Resource::Host(name),
+            Resource::Channel(_) => Resource::Channel(name),
+            Resource::Model(_) => Resource::Model(name),
+            Resource::Person(_) => Resource::Person(name),
+            Resource::Skill(_) => Resource::Skill(name),
+        };
+        let named = || {
+            let mut above = names_above(resource).into_iter().map(same_kind);
+            above.find_map(|resource| self.sinks.get(&resource))
+        };
+        match (self.sinks.get(resource).or_else(named), resource) {
+            (Some(clearance), _) => Some(clearance.clone()),
+            (None, Resource::Path(_)) => None,
+            (None, _) => Some(Labels::default()),
+        }
+    }
+
+    pub(crate) fn judge(
+        &self,
+        action: &Action,
+        session: &Labels,
+        marks: &BTreeMap<String, Labels>,
+        parties: &Parties<'_>,
+    ) -> Movement {
+        let mut denies = Vec::new();
+        let agent = parties.agent;
+        if action.verb == Verb::FileRead {
+            let labels = self.source(action.resource.name(), marks);
+            let carries = format!("`{}` carries", action.resource.name());
+            missing(&mut denies, "clearance:agent", &carries, &labels, agent, parties.agent_clearance);
+            missing(
+                &mut denies,
+                "clearance:asker",
+                &carries,
+                &labels,
+                &parties.asker.id,
+                &parties.asker.clearance,
+            );
+            return Movement { returns: labels.clone(), labels, mark: None, denies };
+        }
+        let carries = "this conversation carries";
+        if action.verb == Verb::ModelCall {
+            // What the model says goes to the agent, who may have been cleared for more when it was read.
+            missing(&mut denies, "clearance:agent", carries, session, agent, parties.agent_clearance);
+        }
+        let sink = match action.verb {
+            Verb::Reply => Some(parties.asker.clearance.clone()),
+            _ => self.sink(&action.resource),
+        };
+        if let Some(clearance) = sink {
+            missing(&mut denies, "clearance:sink", carries, session, action.resource.name(), &clearance);
+        }
+        let returns = match action.verb {
+            Verb::WebGet => session.join(&Labels::default()),
+            _ => session.clone(),
+        };
+        let mark = (action.verb == Verb::FileWrite).then(|| written(action, session, marks));
+        Movement { labels: session.clone(), returns, mark, denies }
+    }
+}
+
+fn written(action: &Action, session: &Labels, marks: &BTreeMap<String, Labels>) -> Labels {
+    let adds = action.args.get("append").and_then(serde_json::Value::as_bool) == Some(true);
+    match marks.get(action.resource.name()).filter(|_| adds) {
+        Some(old) => session.join(old),
+        None => session.clone(),
+    }
+}
+
+fn missing(
+    denies: &mut Vec<Reason>,
+    policy: &str,
+    carries: &str,
+    labels: &Labels,
+    who: impl std::fmt::Display,
+    clearance: &Labels,
+) {
+    if !labels.within(clearance) {
+        let message = format!("{carries} `{labels}`, and `{who}` is cleared for `{clearance}`");
+        denies.push(Reason { layer: Layer::Flow, policy: policy.to_owned(), message });
+    }
+}

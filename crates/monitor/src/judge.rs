@@ -1,0 +1,334 @@
+//! The judgement: every layer is asked, and the strictest answer wins.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use vocab::{
+    Action, Decision, Digest, Effect, Labels, Layer, Outcome, Person, Proposal, Reason, Resource, Timestamp,
+    Verb, Verdict,
+};
+
+use crate::advice;
+use crate::compartment::{Compartment, Tool};
+use crate::flow::{Movement, Parties};
+use crate::judgement::{Judgement, bind};
+use crate::monitor::Known;
+use crate::permit::Bounds;
+use crate::policy::words::Circumstances;
+use crate::policy::{self, Opinion};
+use crate::rates::{self, Pace, Rates};
+use crate::resolve::path::is_within;
+use crate::resolve::{Resolved, Setting, printable, shown};
+
+/// What stands when a proposal is judged.
+#[derive(Debug, Clone)]
+pub struct Standing<'a> {
+    /// Who asked. Judged as the settings have this person, whatever else stands in it.
+    pub asker: &'a Person,
+    /// The labels of all that the session has seen.
+    pub labels: &'a Labels,
+    /// The labels of files that agents wrote, by absolute path.
+    pub marks: &'a BTreeMap<String, Labels>,
+    /// What has been counted so far.
+    pub rates: Rates,
+    /// What a person approved: the binding of an earlier judgement of this proposal.
+    pub approved: Option<&'a Digest>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// The answers so far, by strictness.
+#[derive(Debug, Default)]
+struct Answers {
+    kills: Vec<Reason>,
+    denies: Vec<Reason>,
+    asks: Vec<Reason>,
+    /// What permits it, and notices.
+    grants: Vec<Reason>,
+}
+
+impl Answers {
+    fn deny(&mut self, layer: Layer, policy: &str, message: String) {
+        self.denies.push(Reason { layer, policy: policy.to_owned(), message });
+    }
+
+    /// The strictest answer with its reasons first. What was granted matters only when nothing refuses.
+    fn decide(self) -> (Decision, Vec<Reason>) {
+        let Self { mut kills, mut denies, mut asks, mut grants } = self;
+        let decision = match (kills.is_empty(), denies.is_empty(), asks.is_empty()) {
+            (false, _, _) => Decision::Kill,
+            (true, false, _) => Decision::Deny,
+            (true, true, false) => Decision::Ask,
+            (true, true, true) => Decision::Permit,
+        };
+        kills.append(&mut denies);
+        kills.append(&mut asks);
+        if matches!(decision, Decision::Ask | Decision::Permit) {
+            kills.append(&mut grants);
+        }
+        (decision, kills)
+    }
+}
+
+/// Judges one proposal. Pure: the same compartment, proposal, standing and gate give the same judgement.
+#[must_use = "a judgement does nothing until it is recorded and settled"]
+pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<'_>) -> Judgement {
+    let generation = compartment.gate.generation();
+    let Resolved { action, tool, refusal } = setting(compartment).resolve(&proposal.intent, standing.asker);
+    let mut answers = Answers::default();
+    answers.denies.extend(refusal);
+    if proposal.agent != compartment.charter.name {
+        let message =
+            format!("this proposal is of `{}`, not of `{}`", proposal.agent, compartment.charter.name);
+        answers.deny(Layer::Policy, "proposal:agent", message);
+    }
+    if !generation.is_open() {
+        let message = format!("`{}` has been stopped", compartment.charter.name);
+        answers.deny(Layer::Policy, "agent:stopped", message);
+    }
+    match rates::judge(&standing.rates, &compartment.charter.limits, action.verb) {
+        Pace::Within => {}
+        Pace::Over(reasons) => answers.denies.extend(reasons),
+        Pace::Runaway(reason) => answers.kills.push(reason),
+    }
+    let known = compartment.house.known(&standing.asker.id);
+    if known.is_none() {
+        let message = format!("`{}` is not among the people of the settings", standing.asker.id);
+        answers.deny(Layer::Rights, "person:unknown", message);
+    }
+    let asker = known.map_or(standing.asker, |known| &known.person);
+    let parties =
+        Parties { agent: &compartment.charter.name, agent_clearance: &compartment.charter.clearance, asker };
+    let Movement { labels, returns, mark, denies } =
+        compartment.house.flow.judge(&action, standing.labels, standing.marks, &parties);
+    answers.denies.extend(denies);
+
+    let binding = OnceLock::new();
+    let approved = approval(compartment, &action, &labels, standing.approved, &binding, &mut answers);
+    let mut bounds = Bounds::None;
+    if let Some(known) = known {
+        let case = Case { compartment, known, action: &action, labels: &labels, tool, approved };
+        bounds = case.policies(&mut answers);
+    }
+    let screened = advice::screen(&compartment.charter.screens, &action);
+    answers.denies.extend(screened.denies);
+    answers.asks.extend(screened.asks.into_iter().filter(|_| !approved));
+    answers.grants.extend(screened.notices);
+
+    let (decision, reasons) = answers.decide();
+    Judgement {
+        verdict: Verdict { decision, reasons, policy_version: compartment.version, labels },
+        asker: standing.asker.id.clone(),
+        at: standing.now,
+        gate: compartment.gate.clone(),
+        proposal,
+        action,
+        bounds,
+        returns,
+        mark,
+        generation,
+        binding,
+    }
+}
+
+fn setting(compartment: &Compartment) -> Setting<'_> {
+    Setting {
+        charter: &compartment.charter,
+        model: &compartment.model,
+        system: &compartment.system,
+        tools: &compartment.tools,
+        offered: &compartment.offered,
+        house: &compartment.house,
+        workspace: &compartment.workspace,
+    }
+}
+
+/// Whether exactly this was approved. An approval of anything else denies: something has changed since.
+fn approval(
+    compartment: &Compartment,
+    action: &Action,
+    labels: &Labels,
+    approved: Option<&Digest>,
+    binding: &OnceLock<Digest>,
+    answers: &mut Answers,
+) -> bool {
+    let Some(approved) = approved else { return false };
+    let current = binding.get_or_init(|| bind(action, &compartment.version, labels));
+    if current == approved {
+        let message = "a person approved exactly this".to_owned();
+        answers.grants.push(Reason { layer: Layer::Approval, policy: "approval".to_owned(), message });
+        return true;
+    }
+    let message = "the action, the policies or the labels have changed since it was approved".to_owned();
+    answers.deny(Layer::Approval, "approval:changed", message);
+    false
+}
+
+/// An action before the policies.
+struct Case<'a> {
+    compartment: &'a Compartment,
+    known: &'a Known,
+    action: &'a Action,
+    labels: &'a Labels,
+    tool: Option<&'a Tool>,
+    approved: bool,
+}
+
+impl Case<'_> {
+    /// Asks the three layers and gives the bounds of what they permit.
+    fn policies(&self, answers: &mut Answers) -> Bounds {
+        let Self { compartment, known, action, .. } = self;
+        let house = &compartment.house;
+        let resource = match &action.resource {
+            Resource::Person(person) if *person == known.person.id.as_str() => known.lineage.clone(),
+            other => house.words.resource(other),
+        };
+        let question = house.words.question(
+            action.verb,
+            &compartment.agent,
+            &known.lineage,
+            &resource,
+            self.circumstances(),
+        );
+        let question = match question {
+            Ok(question) => question,
+            Err(error) => {
+                answers.deny(Layer::Policy, "policy:question", error.to_string());
+                return Bounds::None;
+            }
+        };
+        let consult = |layer, slices, request| {
+            policy::consult(layer, slices, action.verb, &resource, request, &question.entities)
+        };
+        let own = consult(Layer::Policy, &compartment.policies, &question.by_agent);
+        let rights = consult(Layer::Rights, &house.rights, &question.by_asker);
+        let guardrails = consult(Layer::Guardrail, &house.guardrails, &question.by_agent);
+        let bounds = self.bounds(&own, &rights, answers);
+        self.take(Layer::Policy, own, answers);
+        self.take(Layer::Rights, rights, answers);
+        self.take(Layer::Guardrail, guardrails, answers);
+        bounds
+    }
+
+    fn take(&self, layer: Layer, opinion: Opinion, answers: &mut Answers) {
+        // What cannot be resolved has its reason already, and is permitted by nobody.
+        if opinion.granted.is_empty() && layer != Layer::Guardrail && self.action.verb != Verb::SkillCall {
+            let (policy, message) = self.missing(layer);
+            answers.deny(layer, &policy, message);
+        }
+        answers.grants.extend(opinion.granted);
+        answers.denies.extend(opinion.denies);
+        if self.approved {
+            // A forbid that asks and does not step aside once a person has approved would ask for ever.
+            let stuck = opinion.asks.into_iter().map(|reason| Reason {
+                message: format!("{} (an approval does not lift it)", reason.message),
+                ..reason
+            });
+            answers.denies.extend(stuck);
+        } else {
+            answers.asks.extend(opinion.asks);
+        }
+    }
+
+    fn circumstances(&self) -> Circumstances<'_> {
+        let audience_wider = self.action.verb == Verb::MessagePost;
+        let external = match self.action.verb {
+            Verb::MessagePost | Verb::WebGet => true,
+            Verb::ModelCall => self.compartment.house.is_remote(&self.action.resource),
+            Verb::FileRead | Verb::FileWrite | Verb::Reply | Verb::SkillCall => false,
+        };
+        let effect = match (self.action.verb, self.tool.map(|tool| tool.spec.effect)) {
+            (Verb::ModelCall, _) => "model",
+            (Verb::Reply, _) => "reply",
+            (_, Some(Effect::Read)) => "read",
+            (_, Some(Effect::Write)) => "write",
+            (_, Some(Effect::Egress) | None) => "egress",
+        };
+        Circumstances { approved: self.approved, audience_wider, external, effect, labels: self.labels }
+    }
+
+    /// Nobody granted it: says so in the words of SOUL.md and the settings.
+    fn missing(&self, layer: Layer) -> (String, String) {
+        let agent = &self.compartment.charter.name;
+        let what = printable(self.action.resource.name());
+        let skill = self.tool.map_or("", |tool| tool.spec.name.as_str());
+        if layer == Layer::Rights {
+            let asker = &self.known.person.id;
+            let (right, doing) = match self.action.verb {
+                Verb::ModelCall => ("models", format!("use the model `{what}`")),
+                Verb::FileRead => ("read", format!("read `{what}`")),
+                Verb::FileWrite => ("write", format!("write `{what}`")),
+                Verb::WebGet => ("hosts", format!("fetch from `{what}`")),
+                Verb::MessagePost => ("channels", format!("post to `{what}`")),
+                Verb::Reply => ("agents", format!("ask `{agent}`")),
+                Verb::SkillCall => ("skill", format!("call `{what}`")),
+            };
+            return (format!("rights:{right}"), format!("`{asker}` has no right to {doing}"));
+        }
+        match self.action.verb {
+            Verb::ModelCall => (
+                "identity:model".to_owned(),
+                format!("the SOUL.md of `{agent}` does not have the model `{what}`"),
+            ),
+            Verb::Reply => {
+                ("identity:reply".to_owned(), format!("`{agent}` is not permitted to answer `{what}`"))
+            }
+            Verb::MessagePost => {
+                (format!("skill:{skill}"), format!("`{what}` is in no channel of `{agent}`"))
+            }
+            _ => (format!("skill:{skill}"), format!("`{what}` is in no `{skill}` grant of `{agent}`")),
+        }
+    }
+
+    /// How far the permitted action may reach. A file that no grant contains is denied, whatever a policy
+    /// says, because there is nothing to hold it to.
+    fn bounds(&self, own: &Opinion, rights: &Opinion, answers: &mut Answers) -> Bounds {
+        let Some(tool) = self.tool else { return Bounds::None };
+        let max_bytes = tool.grant.max_bytes;
+        match self.action.verb {
+            Verb::WebGet => Bounds::Web { max_bytes },
+            Verb::FileRead | Verb::FileWrite => {
+                let path = self.action.resource.name();
+                let granted = tool.grant.paths.iter().filter_map(|root| root.to_str());
+                let scopes = own.scopes.iter().chain(&rights.scopes).map(String::as_str);
+                let deepest = granted.clone().chain(scopes).filter(|root| is_within(path, root));
+                match deepest.max_by_key(|root| root.len()) {
+                    Some(root) if granted.clone().any(|root| is_within(path, root)) => {
+                        Bounds::File { root: PathBuf::from(root), max_bytes }
+                    }
+                    _ => {
+                        if !own.granted.is_empty() {
+                            let message =
+                                format!("no folder of `{}` contains `{}`", tool.spec.name, shown(path));
+                            let policy = format!("skill:{}", tool.spec.name);
+                            answers.deny(Layer::Policy, &policy, message);
+                        }
+                        Bounds::None
+                    }
+                }
+            }
+            Verb::ModelCall | Verb::MessagePost | Verb::Reply | Verb::SkillCall => Bounds::None,
+        }
+    }
+}
+
+/// Looks at what an effect brought back, before the agent sees it. What agent or asker may not see comes out
+/// as [`vocab::Status::Withheld`], with one sentence in place of its content and without its labels, so that
+/// the session is not marked by what it never saw. The reasons are for the record.
+#[must_use]
+pub fn admit(
+    compartment: &Compartment,
+    asker: &Person,
+    action: &Action,
+    outcome: Outcome,
+) -> (Outcome, Vec<Reason>) {
+    let asker = compartment.house.known(&asker.id).map_or(asker, |known| &known.person);
+    let readers = advice::Readers {
+        agent: &compartment.charter.name,
+        agent_clearance: &compartment.charter.clearance,
+        asker,
+        screens: &compartment.charter.screens,
+    };
+    advice::admit(&readers, action, outcome)
+}

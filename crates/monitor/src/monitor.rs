@@ -1,0 +1,259 @@
+//! What holds for all agents: people, groups and their rights, guardrails, labels, skills.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use cedar_policy::Schema;
+use jsonschema::Validator;
+use soul::Charter;
+use vocab::{AgentName, Digest, Group, Person, PersonId, Resource, SkillSpec};
+
+use crate::compartment::{Compartment, soul_file};
+use crate::config::{Config, ConfigError};
+use crate::flow::Flow;
+use crate::gate::Gate;
+use crate::policy::rights::{self, ALL};
+use crate::policy::slices::Slices;
+use crate::policy::text::{Clause, Origin, Reader};
+use crate::policy::words::{self, Lineage, Words};
+use crate::resolve::path::is_canonical;
+
+/// Where the text of rights is from, in errors.
+const RIGHTS_FILE: &str = "the groups of the settings";
+/// Where guardrails are from, in errors, when two files clash.
+const GUARDRAILS: &str = "guardrails";
+
+/// The monitor of one home. Clones are the same monitor.
+#[derive(Debug, Clone)]
+pub struct Monitor {
+    house: Arc<House>,
+}
+
+/// Everything that is the same for all agents.
+#[derive(Debug)]
+pub(crate) struct House {
+    schema: Schema,
+    pub(crate) words: Words,
+    pub(crate) rights: Slices,
+    pub(crate) guardrails: Slices,
+    pub(crate) flow: Flow,
+    people: HashMap<PersonId, Known>,
+    groups: HashMap<String, Group>,
+    skills: HashMap<String, (SkillSpec, Arc<Validator>)>,
+    pub(crate) default_model: String,
+    remote_models: HashSet<String>,
+    pub(crate) version: Digest,
+}
+
+/// A person of the settings.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) person: Person,
+    pub(crate) lineage: Lineage,
+}
+
+impl Monitor {
+    /// Reads, validates and files everything in `config`.
+    ///
+    /// # Errors
+    /// When a policy text is not Cedar, lacks an id or a message, does not fit the schema or would do nothing;
+    /// when a name is there twice or missing, a path is not absolute, or a skill's schema is not one.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        check(&config)?;
+        let version = Digest::of_canonical(&(env!("CARGO_PKG_VERSION"), words::SCHEMA, &config))
+            .map_err(|error| ConfigError::Version(error.to_string()))?;
+        let agents_dir = config.agents_dir.to_str().unwrap_or_default();
+        let schema = words::schema()?;
+        let words = Words::new(agents_dir)?;
+        let reader = Reader { schema: &schema, words: &words };
+        let rights = reader.read(RIGHTS_FILE, &rights::compile(&config.groups, &words), Origin::Rights)?;
+        let mut forbids = Vec::new();
+        for text in &config.guardrails {
+            forbids.extend(reader.read(&text.name, &text.text, Origin::Guardrail)?);
+        }
+        let people = config.people.iter().map(|person| {
+            let known = Known { lineage: words.person(person), person: person.clone() };
+            (person.id.clone(), known)
+        });
+        let house = House {
+            rights: Slices::new(RIGHTS_FILE, rights)?,
+            guardrails: Slices::new(GUARDRAILS, forbids)?,
+            flow: Flow::new(&config),
+            people: people.collect(),
+            groups: config.groups.iter().map(|group| (group.name.clone(), group.clone())).collect(),
+            skills: skills(&config.skills)?,
+            default_model: config.default_model.clone(),
+            remote_models: config.remote_models.iter().cloned().collect(),
+            schema,
+            words,
+            version,
+        };
+        Ok(Self { house: Arc::new(house) })
+    }
+
+    /// The version of everything here: guardrails, people, rights, labels, skills.
+    #[must_use]
+    pub fn version(&self) -> Digest {
+        self.house.version
+    }
+
+    /// A person of the settings.
+    #[must_use]
+    pub fn person(&self, id: &PersonId) -> Option<&Person> {
+        self.house.known(id).map(|known| &known.person)
+    }
+
+    /// The person who is this operating-system user.
+    #[must_use]
+    pub fn person_of_os_user(&self, user: &str) -> Option<&Person> {
+        let mut people = self.house.people.values().map(|known| &known.person);
+        people.find(|person| person.os_user.as_deref() == Some(user))
+    }
+
+    /// Whether a person may ask this agent for anything. A person who is not in the settings may not.
+    #[must_use]
+    pub fn may_ask(&self, person: &Person, agent: &AgentName) -> bool {
+        self.has(person, agent, |group| &group.rights.agents)
+    }
+
+    /// Whether a person may approve or deny what this agent wants to do.
+    #[must_use]
+    pub fn may_approve(&self, person: &Person, agent: &AgentName) -> bool {
+        self.has(person, agent, |group| &group.rights.approve)
+    }
+
+    fn has(&self, person: &Person, agent: &AgentName, names: fn(&Group) -> &Vec<String>) -> bool {
+        let Some(known) = self.house.known(&person.id) else { return false };
+        let groups = known.person.groups.iter().filter_map(|name| self.house.groups.get(name));
+        groups.flat_map(names).any(|name| name == ALL || name == agent.as_str())
+    }
+
+    /// Whether an agent's policies can be judged by.
+    ///
+    /// # Errors
+    /// As [`Monitor::compartment`].
+    pub fn check(&self, charter: &Charter) -> Result<(), ConfigError> {
+        Slices::new(&soul_file(&charter.name), self.house.read_charter(charter)?).map(|_| ())
+    }
+
+    /// Puts an agent under this monitor: its policies are parsed, validated strictly and filed.
+    ///
+    /// # Errors
+    /// When a policy of the charter is not Cedar, has no id or does not fit the schema.
+    pub fn compartment(&self, charter: Arc<Charter>, gate: Gate) -> Result<Compartment, ConfigError> {
+        Compartment::new(Arc::clone(&self.house), charter, gate)
+    }
+}
+
+impl House {
+    pub(crate) fn known(&self, id: &PersonId) -> Option<&Known> {
+        self.people.get(id)
+    }
+
+    pub(crate) fn skill(&self, name: &str) -> Option<&(SkillSpec, Arc<Validator>)> {
+        self.skills.get(name)
+    }
+
+    pub(crate) fn read_charter(&self, charter: &Charter) -> Result<Vec<Clause>, ConfigError> {
+        let reader = Reader { schema: &self.schema, words: &self.words };
+        reader.read(&soul_file(&charter.name), &charter.policies, Origin::Agent)
+    }
+
+    /// Whether a model runs on another machine, by its own name or by its server's.
+    pub(crate) fn is_remote(&self, model: &Resource) -> bool {
+        self.remote_models.contains(model.name())
+            || words::names_above(model).iter().any(|server| self.remote_models.contains(server))
+    }
+}
+
+fn skills(specs: &[SkillSpec]) -> Result<HashMap<String, (SkillSpec, Arc<Validator>)>, ConfigError> {
+    let mut skills = HashMap::new();
+    for spec in specs {
+        let wrong = |why: String| ConfigError::Skill { skill: spec.name.clone(), why };
+        let validator =
+            jsonschema::draft202012::new(&spec.schema).map_err(|error| wrong(error.to_string()))?;
+        let declared = spec.schema.get("properties").and_then(|properties| properties.get(&spec.target));
+        if declared.is_none() {
+            return Err(wrong(format!("its target `{}` is not among its properties", spec.target)));
+        }
+        skills.insert(spec.name.clone(), (spec.clone(), Arc::new(validator)));
+    }
+    Ok(skills)
+}
+
+/// Everything about the settings that is not Cedar.
+fn check(config: &Config) -> Result<(), ConfigError> {
+    unique("person", config.people.iter().map(|person| person.id.as_str()))?;
+    unique("operating-system user", config.people.iter().filter_map(|person| person.os_user.as_deref()))?;
+    unique("group", config.groups.iter().map(|group| group.name.as_str()))?;
+    unique("skill", config.skills.iter().map(|spec| spec.name.as_str()))?;
+    unique("guardrail file", config.guardrails.iter().map(|text| text.name.as_str()))?;
+    let groups: HashSet<&str> = config.groups.iter().map(|group| group.name.as_str()).collect();
+    for person in &config.people {
+        if let Some(group) = person.groups.iter().find(|group| !groups.contains(group.as_str())) {
+            let person = person.id.to_string();
+            return Err(ConfigError::UnknownGroup { person, group: group.clone() });
+        }
+    }
+    for group in &config.groups {
+        check_rights(group)?;
+    }
+    for source in &config.sources {
+        path(&source.path, "a source of labels")?;
+    }
+    for sink in &config.sinks {
+        if let Resource::Path(sink) = &sink.resource {
+            path(sink, "a destination with a clearance")?;
+        }
+    }
+    match config.agents_dir.to_str() {
+        Some(dir) => path(dir, "the folder of the agents"),
+        None => path("?", "the folder of the agents, which is not UTF-8"),
+    }
+}
+
+fn check_rights(group: &Group) -> Result<(), ConfigError> {
+    let rights = &group.rights;
+    let kinds = [
+        ("agents", &rights.agents),
+        ("read", &rights.read),
+        ("write", &rights.write),
+        ("hosts", &rights.hosts),
+        ("channels", &rights.channels),
+        ("models", &rights.models),
+        ("approve", &rights.approve),
+    ];
+    for (kind, names) in kinds {
+        let place = format!("`{kind}` of the group `{}`", group.name);
+        unique("right", names.iter().map(String::as_str))?;
+        for name in names {
+            match kind {
+                _ if name.is_empty() || group.name.is_empty() => return Err(ConfigError::Empty { place }),
+                _ if name == ALL => {}
+                "read" | "write" => path(name, &place)?,
+                "channels" if !name.contains(':') => {
+                    return Err(ConfigError::Channel { channel: name.clone(), place });
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unique<'a>(kind: &'static str, names: impl Iterator<Item = &'a str>) -> Result<(), ConfigError> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(ConfigError::Twice { kind, name: name.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+fn path(path: &str, place: &str) -> Result<(), ConfigError> {
+    if is_canonical(path) {
+        return Ok(());
+    }
+    Err(ConfigError::Path { path: path.to_owned(), place: place.to_owned() })
+}

@@ -1,0 +1,117 @@
+//! The permit: permission as a value, good once, for a while, under the policies that it was judged by.
+//!
+//! It has private fields and no way to copy, store or send it, and it is made only when a judgement meets
+//! the journal's receipt. An effect takes it by value and redeems it, or does nothing.
+
+use std::path::PathBuf;
+
+use vocab::limits::PERMIT_LIFETIME;
+use vocab::{Action, Labels, ProposalId, Timestamp};
+
+use crate::gate::{Gate, Generation};
+
+/// Permission for one action, once. Only the monitor makes one.
+#[must_use = "a permit that is not redeemed permits nothing"]
+pub struct Permit {
+    granted: Granted,
+    issued: Timestamp,
+    gate: Gate,
+    generation: Generation,
+}
+
+/// What a redeemed permit allows, exactly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// The proposal.
+    pub proposal: ProposalId,
+    /// What may be done, with every argument.
+    pub action: Action,
+    /// How far it may reach.
+    pub bounds: Bounds,
+    /// The labels of what comes back.
+    pub labels: Labels,
+    /// For a file that is written: the labels that it carries from then on.
+    pub mark: Option<Labels>,
+}
+
+/// How far an effect may reach, beside what its action says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bounds {
+    /// Nothing beyond the action itself.
+    None,
+    /// A file or folder.
+    File {
+        /// The narrowest granted folder, or the granted file itself: the agent's grant or the asker's right,
+        /// whichever lies deeper. No link may lead out of it, nor to a file with other labels.
+        root: PathBuf,
+        /// The most bytes to read or write.
+        max_bytes: u64,
+    },
+    /// A page.
+    Web {
+        /// The most bytes to fetch.
+        max_bytes: u64,
+    },
+}
+
+/// Why a permit no longer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It was not used in time.
+    #[error("the permit has expired: it was good for {} s; propose the action again", PERMIT_LIFETIME.as_secs())]
+    Expired,
+    /// The agent was stopped after the judgement.
+    #[error("the agent has been stopped since this was permitted")]
+    Stopped,
+    /// The policies were replaced after the judgement, or the agent was stopped and let go on.
+    #[error("the policies have changed since this was permitted; propose the action again")]
+    Replaced,
+}
+
+impl Permit {
+    /// Only a settled judgement may call this.
+    pub(crate) const fn new(granted: Granted, issued: Timestamp, gate: Gate, generation: Generation) -> Self {
+        Self { granted, issued, gate, generation }
+    }
+
+    /// What it permits.
+    #[must_use]
+    pub const fn action(&self) -> &Action {
+        &self.granted.action
+    }
+
+    /// Which proposal it is for.
+    #[must_use]
+    pub const fn proposal(&self) -> &ProposalId {
+        &self.granted.proposal
+    }
+
+    /// Uses the permit up. Whoever calls this does the action now, once, within its bounds.
+    ///
+    /// # Errors
+    /// When the agent has been stopped or its policies replaced since the judgement, or when the judgement is
+    /// longer ago than [`PERMIT_LIFETIME`] (or, on a clock that was set back, as long ahead).
+    pub fn redeem(self, now: Timestamp) -> Result<Granted, Refused> {
+        let gate = self.gate.generation();
+        if !gate.is_open() {
+            return Err(Refused::Stopped);
+        }
+        if gate != self.generation {
+            return Err(Refused::Replaced);
+        }
+        if now.duration_since(self.issued).unsigned_abs() > PERMIT_LIFETIME {
+            return Err(Refused::Expired);
+        }
+        Ok(self.granted)
+    }
+}
+
+/// Names the action's kind and no content.
+impl std::fmt::Debug for Permit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Permit")
+            .field("proposal", &self.granted.proposal)
+            .field("verb", &self.granted.action.verb)
+            .finish_non_exhaustive()
+    }
+}

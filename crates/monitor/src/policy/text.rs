@@ -1,0 +1,210 @@
+//! From a Cedar text to clauses: parsed, named, and validated strictly against the schema, once, when an
+//! agent or the monitor is loaded.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use cedar_policy::{
+    ActionConstraint, Effect, EntityUid, Policy, PolicyId, PolicySet, ResourceConstraint, Schema,
+    ValidationMode, ValidationWarning, Validator,
+};
+use vocab::Verb;
+
+use super::words::Words;
+use crate::config::ConfigError;
+
+/// Which layer a text belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// An agent's, made from its SOUL.md.
+    Agent,
+    /// The rights of groups, made from the settings.
+    Rights,
+    /// A guardrail file.
+    Guardrail,
+}
+
+/// One policy, ready to be sliced and evaluated.
+#[derive(Debug, Clone)]
+pub(crate) struct Clause {
+    /// Its name in reasons and records.
+    pub(crate) id: String,
+    /// Why it forbids; empty for a permit.
+    pub(crate) message: String,
+    /// Whether it forbids.
+    pub(crate) forbids: bool,
+    /// Whether a person may lift it.
+    pub(crate) asks: bool,
+    /// The verbs that it can apply to.
+    pub(crate) verbs: Vec<Verb>,
+    /// The entity that a resource must be, or be in, for it to apply; none when any will do.
+    pub(crate) scope: Option<EntityUid>,
+    /// The policy, its Cedar id being `id`.
+    pub(crate) policy: Policy,
+}
+
+/// Everything that a text is loaded with.
+pub(crate) struct Reader<'a> {
+    pub(crate) schema: &'a Schema,
+    pub(crate) words: &'a Words,
+}
+
+impl Reader<'_> {
+    /// The clauses of `text`, in its order. Guardrails are named `guardrail:FILE:ID`.
+    ///
+    /// # Errors
+    /// When the text is not Cedar, a policy has no name or no reason, or one does not fit the schema.
+    pub(crate) fn read(&self, file: &str, text: &str, origin: Origin) -> Result<Vec<Clause>, ConfigError> {
+        let parsed: PolicySet = text.parse().map_err(|error: cedar_policy::ParseErrors| {
+            ConfigError::Syntax { file: file.to_owned(), why: with_line(&error, text) }
+        })?;
+        if let Some(template) = parsed.templates().next() {
+            let policy = template.annotation("id").unwrap_or("without id").to_owned();
+            return Err(ConfigError::Template { file: file.to_owned(), policy });
+        }
+        let mut policies: Vec<&Policy> = parsed.policies().collect();
+        policies.sort_by_key(|policy| place(policy.id()));
+        let mut clauses = Vec::with_capacity(policies.len());
+        let mut seen = HashSet::new();
+        for (number, policy) in policies.into_iter().enumerate() {
+            let clause = self.clause(file, number.saturating_add(1), policy, origin)?;
+            if !seen.insert(clause.id.clone()) {
+                return Err(ConfigError::TwiceId { file: file.to_owned(), policy: clause.id });
+            }
+            clauses.push(clause);
+        }
+        self.validate(file, &clauses, origin)?;
+        Ok(clauses)
+    }
+
+    fn clause(
+        &self,
+        file: &str,
+        number: usize,
+        policy: &Policy,
+        origin: Origin,
+    ) -> Result<Clause, ConfigError> {
+        let file_name = || file.to_owned();
+        let short = policy
+            .annotation("id")
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| ConfigError::NoId { file: file_name(), number })?;
+        let id = match origin {
+            Origin::Guardrail => format!("guardrail:{}:{short}", file.trim_end_matches(".cedar")),
+            Origin::Agent | Origin::Rights => short.to_owned(),
+        };
+        let forbids = policy.effect() == Effect::Forbid;
+        if origin == Origin::Guardrail && !forbids {
+            return Err(ConfigError::GuardrailPermit { file: file_name(), policy: id });
+        }
+        let message = policy.annotation("message").unwrap_or_default().trim().to_owned();
+        if forbids && message.is_empty() {
+            return Err(ConfigError::NoMessage { file: file_name(), policy: id });
+        }
+        let asks = match policy.annotation("decision") {
+            None => false,
+            Some("ask") if forbids => true,
+            Some(value) => {
+                let value = value.to_owned();
+                return Err(ConfigError::BadDecision { file: file_name(), policy: id, value });
+            }
+        };
+        Ok(Clause {
+            verbs: self.verbs(policy),
+            scope: scope(policy),
+            policy: policy.new_id(PolicyId::new(&id)),
+            id,
+            message,
+            forbids,
+            asks,
+        })
+    }
+
+    fn verbs(&self, policy: &Policy) -> Vec<Verb> {
+        match policy.action_constraint() {
+            ActionConstraint::Any => Verb::ALL.to_vec(),
+            ActionConstraint::Eq(action) => self.words.verb_of(&action).into_iter().collect(),
+            ActionConstraint::In(actions) => {
+                actions.iter().filter_map(|action| self.words.verb_of(action)).collect()
+            }
+        }
+    }
+
+    fn validate(&self, file: &str, clauses: &[Clause], origin: Origin) -> Result<(), ConfigError> {
+        let set = PolicySet::from_policies(clauses.iter().map(|clause| clause.policy.clone()))
+            .map_err(|error| ConfigError::Syntax { file: file.to_owned(), why: error.to_string() })?;
+        let result = Validator::new(self.schema.clone()).validate(&set, ValidationMode::Strict);
+        if let Some(error) = result.validation_errors().min_by_key(|error| error.policy_id().to_string()) {
+            return Err(ConfigError::Invalid {
+                file: file.to_owned(),
+                policy: error.policy_id().to_string(),
+                why: one_line(error),
+            });
+        }
+        let idle = result
+            .validation_warnings()
+            .find(|warning| matches!(warning, ValidationWarning::ImpossiblePolicy(_)))
+            .filter(|_| origin == Origin::Guardrail);
+        match idle {
+            None => Ok(()),
+            Some(warning) => Err(ConfigError::Idle {
+                file: file.to_owned(),
+                policy: warning.policy_id().to_string(),
+                why: one_line(warning),
+            }),
+        }
+    }
+}
+
+/// The entity of a resource scope. `==` and `in` alike need the resource to be it or beneath it.
+fn scope(policy: &Policy) -> Option<EntityUid> {
+    match policy.resource_constraint() {
+        ResourceConstraint::Any | ResourceConstraint::Is(_) => None,
+        ResourceConstraint::In(uid) | ResourceConstraint::Eq(uid) | ResourceConstraint::IsIn(_, uid) => {
+            Some(uid)
+        }
+    }
+}
+
+/// The parser names policies `policy0`, `policy1`, ... in their order; its set keeps none.
+fn place(id: &PolicyId) -> usize {
+    let digits = id.as_ref() as &str;
+    digits.trim_start_matches("policy").parse().unwrap_or(usize::MAX)
+}
+
+fn with_line(errors: &cedar_policy::ParseErrors, text: &str) -> String {
+    use miette::Diagnostic as _;
+    let first = errors.iter().next();
+    let offset = first
+        .and_then(|error| error.labels())
+        .and_then(|mut labels| labels.next())
+        .map(|label| label.offset());
+    let mut why = first.map_or_else(|| errors.to_string(), ToString::to_string);
+    if let Some(before) = offset.and_then(|offset| text.get(..offset)) {
+        let line = before.matches('\n').count().saturating_add(1);
+        // Writing to a String cannot fail.
+        if write!(why, " at line {line}").is_err() {
+            why.push_str(" (line unknown)");
+        }
+    }
+    why
+}
+
+fn one_line(error: &impl ToString) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `text` as a Cedar string literal, quotes included.
+pub(crate) fn literal(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len().saturating_add(2));
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted.extend(c.escape_unicode()),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
