@@ -81,11 +81,12 @@ pub(crate) async fn bind(home: &Home, settings: &Settings) -> Result<Bound, Fail
 }
 
 /// What the API serves.
-pub(crate) fn api(gateway: Arc<Gateway>, bound: &Bound, stop: CancellationToken) -> Api {
+pub(crate) fn api(gateway: Arc<Gateway>, settings: &Settings, bound: &Bound, stop: CancellationToken) -> Api {
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         address: bound.address,
+        containment: settings.containment.as_str().to_owned(),
     };
     Api { gateway, about, stop }
 }

@@ -1,5 +1,6 @@
 //! `check` and `explain`, on good, bad and hostile SOUL.md files.
 
+#[cfg(test)]
 #[expect(dead_code, reason = "each test binary uses its part of it")]
 mod common;
 

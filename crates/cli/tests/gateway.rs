@@ -1,50 +1,25 @@
 //! The gateway as a process: start, stop, one on one home, health.
 
+#[cfg(test)]
 #[expect(dead_code, reason = "each test binary uses its part of it")]
 mod common;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use common::Home;
+use common::wire::{ask, over_socket, post};
 
 const IDLE: &str = "turns: [{say: hello, repeat: true}]";
-
-/// Asks for `path` as a client would that was told this name.
-fn ask(address: &str, host: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-fn over_socket(home: &Home, request: &str) -> String {
-    let mut stream = UnixStream::connect(home.path().join("gateway.sock")).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-fn post(home: &Home, path: &str, kind: &str, body: &str) -> String {
-    let length = body.len();
-    over_socket(
-        home,
-        &format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
-        ),
-    )
-}
 
 #[test]
 fn it_starts_once_answers_and_stops() {
     let home = Home::running(IDLE);
     home.run(&["gateway", "start"]).fails(4, "already running");
     let status = home.json(&["gateway", "status"]);
-    assert_eq!(status["ready"], true);
+    assert_eq!((&status["ready"], &status["containment"]), (&true.into(), &"full".into()));
     let agents = home.json(&["agents", "list"]);
     assert_eq!((&agents[0]["name"], &agents[0]["state"]), (&"echo".into(), &"idle".into()));
     for field in ["role", "version", "sessions", "skills", "last_active", "errors_today", "anomalies"] {

@@ -1,5 +1,6 @@
 //! Making a home, and everything that can be wrong with one.
 
+#[cfg(test)]
 #[expect(dead_code, reason = "each test binary uses its part of it")]
 mod common;
 
@@ -102,8 +103,11 @@ fn mistyped_commands_are_usage() {
     let hostile = home.run(&["\u{1b}[2J\u{202e}x"]).fails(2, "<U+202E>x");
     assert!(!hostile.err.contains('\u{1b}'), "{:?}", hostile.err);
     home.run(&["completion", "bash", "--json"]).fails(2, "no JSON");
-    let bare = home.run(&[]).with(2);
-    assert!(bare.err.contains("Usage:"), "{}", bare.err);
+    home.run(&[]).fails(2, "requires a subcommand");
+    let mut bare = home.command(&["agents"]);
+    let output = bare.env_remove("BULKHEAD_HOME").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("bulkhead agents kill --all"));
 }
 
 #[test]

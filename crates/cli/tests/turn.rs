@@ -1,13 +1,13 @@
 //! Contained turns from the terminal: permitted, denied, held, stopped, and what the record says of them.
 
+#[cfg(test)]
 #[expect(dead_code, reason = "each test binary uses its part of it")]
 mod common;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::Child;
 
-use common::{Home, Said};
+use common::{Home, ended, types};
 use serde_json::Value;
 
 const READS: &str = "
@@ -38,24 +38,9 @@ turns:
 
 const SLOW: &str = "turns: [{say: too late, delay_ms: 10000}]";
 
-fn home(scene: &str) -> Home {
-    let home = Home::new();
-    home.scene(&scene.replace("HOME", home.path().to_str().unwrap()));
-    home.run(&["gateway", "start"]).done();
-    home
-}
-
-fn ended(child: Child) -> Said {
-    child.wait_with_output().unwrap().into()
-}
-
-fn types(events: &[Value]) -> Vec<String> {
-    events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
-}
-
 #[test]
 fn a_permitted_turn_is_told_step_by_step_and_recorded() {
-    let home = home(READS);
+    let home = Home::playing(READS);
     let said = home.run(&["chat", "helper", "When are receipts due?"]).done();
     said.has("proposed   model.call").has("permitted  file.read").has("done       file.read");
     said.has("skill:file-reader:paths:").has("Hand receipts in by the fifth.");
@@ -83,7 +68,7 @@ fn a_permitted_turn_is_told_step_by_step_and_recorded() {
 
 #[test]
 fn a_conversation_goes_on_in_its_session() {
-    let home = home("turns: [{say: one}, {say: two}]");
+    let home = Home::playing("turns: [{say: one}, {say: two}]");
     let first = home.run(&["chat", "helper", "1", "--json"]).done().lines();
     let session = first[0]["session"].as_str().unwrap();
     home.run(&["chat", "helper", "--session", session, "2"]).done().has("two");
@@ -96,7 +81,7 @@ fn a_conversation_goes_on_in_its_session() {
 
 #[test]
 fn what_is_outside_the_grant_is_denied_with_its_reason() {
-    let home = home(READS_OUTSIDE);
+    let home = Home::playing(READS_OUTSIDE);
     let said = home.run(&["chat", "helper", "Who has an account?"]).done();
     said.has("denied     file.read path:/etc/passwd")
         .has("(policy: ")
@@ -112,7 +97,7 @@ fn what_is_outside_the_grant_is_denied_with_its_reason() {
 
 #[test]
 fn a_held_action_waits_shows_itself_whole_and_happens_once_approved() {
-    let home = home(POSTS);
+    let home = Home::playing(POSTS);
     let chat = home.start(&["chat", "echo", "Announce it"]);
     let id = home.waiting();
     let shown = home.run(&["approvals", "show", &id]).done();
@@ -145,7 +130,7 @@ fn a_held_action_waits_shows_itself_whole_and_happens_once_approved() {
 
 #[test]
 fn a_held_action_that_is_denied_does_not_happen() {
-    let home = home(POSTS);
+    let home = Home::playing(POSTS);
     let chat = home.start(&["chat", "echo", "Announce it"]);
     let id = home.waiting();
     home.run(&["approvals", "deny", &id, "--reason", "not today"]).done().has("denied");
@@ -155,7 +140,7 @@ fn a_held_action_that_is_denied_does_not_happen() {
 
 #[test]
 fn leaving_with_ctrl_c_leaves_the_request_and_a_restart_keeps_it() {
-    let home = home(POSTS);
+    let home = Home::playing(POSTS);
     let chat = home.start(&["chat", "echo", "Announce it"]);
     let id = home.waiting();
     // The line that says so has been printed once the approval can be listed and the pipe has it.
@@ -173,7 +158,7 @@ fn leaving_with_ctrl_c_leaves_the_request_and_a_restart_keeps_it() {
 
 #[test]
 fn stopping_the_gateway_cancels_what_waits() {
-    let home = home(POSTS);
+    let home = Home::playing(POSTS);
     let chat = home.start(&["chat", "echo", "Announce it"]);
     let id = home.waiting();
     home.run(&["gateway", "stop"]).done();
@@ -186,7 +171,7 @@ fn stopping_the_gateway_cancels_what_waits() {
 
 #[test]
 fn a_kill_in_mid_turn_ends_it_and_the_agent_refuses_until_it_is_resumed() {
-    let home = home(SLOW);
+    let home = Home::playing(SLOW);
     let chat = home.start(&["chat", "helper", "Take your time"]);
     home.until("helper", "running");
     let report = home.json(&["agents", "kill", "helper"]);
@@ -208,7 +193,7 @@ fn a_kill_in_mid_turn_ends_it_and_the_agent_refuses_until_it_is_resumed() {
 #[test]
 fn hostile_words_of_a_model_are_harmless_on_the_terminal() {
     let hostile = r#"turns: [{say: "all \e[2J\e]0;pwned\a well\u202e evil\u200b \u009b31m", repeat: true}]"#;
-    let home = home(hostile);
+    let home = Home::playing(hostile);
     let said = home.run(&["chat", "helper", "hi"]).done();
     let bad = ['\u{1b}', '\u{7}', '\u{202e}', '\u{200b}', '\u{9b}'];
     assert!(!said.out.contains(bad), "{:?}", said.out);
@@ -235,7 +220,7 @@ fn a_model_server_that_is_not_there_is_said_with_the_way_out() {
 
 #[test]
 fn an_agent_that_does_not_compile_answers_with_the_way_out() {
-    let home = home(READS);
+    let home = Home::playing(READS);
     fs::write(home.path().join("agents/helper/SOUL.md"), "# nothing").unwrap();
     home.run(&["chat", "helper", "hi"]).fails(2, "bulkhead check helper");
     home.run(&["chat", "nobody", "hi"]).fails(2, "there is no agent `nobody`");
@@ -244,7 +229,7 @@ fn an_agent_that_does_not_compile_answers_with_the_way_out() {
 
 #[test]
 fn a_record_that_was_changed_or_cut_is_found() {
-    let home = home("turns: [{say: hello, repeat: true}]");
+    let home = Home::playing("turns: [{say: hello, repeat: true}]");
     home.run(&["chat", "helper", "hi"]).done();
     home.run(&["gateway", "stop"]).done();
     let report = home.json(&["audit", "verify"]);
@@ -257,8 +242,10 @@ fn a_record_that_was_changed_or_cut_is_found() {
 
     let copy = home.path().join("copy.sqlite");
     let mut bytes = fs::read(home.path().join("data/journal.sqlite")).unwrap();
-    let at = bytes.windows(7).position(|window| window == b"helper\"").unwrap();
-    bytes[at] = b'H';
+    let body = b"{\"agent\":\"helper\",\"commit\"";
+    // The last one: SQLite leaves copies of rows that it has moved, and those belong to no record.
+    let at = bytes.windows(body.len()).rposition(|window| window == body).unwrap();
+    bytes[at + 10] = b'H';
     fs::write(&copy, bytes).unwrap();
     let broken = home.run(&["audit", "verify", "--file", copy.to_str().unwrap()]).with(1);
     broken.has("the record is broken at");
@@ -267,7 +254,7 @@ fn a_record_that_was_changed_or_cut_is_found() {
 
 #[test]
 fn events_come_one_by_one_and_a_client_that_leaves_stops_nothing() {
-    let home = home(
+    let home = Home::playing(
         "turns: [{say: \"\", delay_ms: 1500, calls: [{skill: file-reader, arguments: {path: nowhere}}]}, {say: done}]",
     );
     let mut chat = home.start(&["chat", "helper", "hi", "--json"]);

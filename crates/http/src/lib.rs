@@ -37,6 +37,8 @@ pub struct About {
     pub pid: u32,
     /// Where health is served.
     pub address: SocketAddr,
+    /// `full`, or `reduced` when an agent may run where this machine lacks a layer.
+    pub containment: String,
 }
 
 /// What the API's verbs work on.

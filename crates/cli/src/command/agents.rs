@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use turn::{AgentView, KillReport};
+use turn::{AgentView, KillReport, KilledAgent};
 use vocab::{AgentName, Ambient as _};
 
 use super::Place;
@@ -169,20 +169,28 @@ async fn kill(screen: Screen, client: &Client, name: Option<AgentName>) -> Resul
     Ok(Exit::Done)
 }
 
-pub(super) fn killed(screen: Screen, report: &KillReport) -> Result<(), Failure> {
+fn killed(screen: Screen, report: &KillReport) -> Result<(), Failure> {
     if screen.json() {
         return screen.value(report);
     }
     for agent in &report.killed {
         screen.line(&format!(
-            "killed {}: {} processes, {:.1} ms; `bulkhead agents resume {0}` lets it work again",
-            agent.agent, agent.processes, agent.ms
+            "{}; `bulkhead agents resume {}` lets it work again",
+            ended(agent),
+            agent.agent
         ))?;
     }
     if report.killed.is_empty() {
         screen.line("there was no agent to kill")?;
     }
     Ok(())
+}
+
+/// What a kill did to one agent, in words.
+pub(super) fn ended(agent: &KilledAgent) -> String {
+    let processes =
+        if agent.processes == 1 { "1 process".to_owned() } else { format!("{} processes", agent.processes) };
+    format!("killed {}: {processes}, {:.1} ms", agent.agent, agent.ms)
 }
 
 fn add(place: &Place, name: &AgentName, template: Template, from: Option<PathBuf>) -> Result<Exit, Failure> {

@@ -256,7 +256,7 @@ fn show(screen: Screen, reader: &Reader, seq: u64) -> Result<Exit, Failure> {
             other => {
                 let text = serde_json::to_string_pretty(other)
                     .map_err(|error| Failure::internal(format!("record {seq} has no JSON form: {error}")))?;
-                screen.line(&field(name, &visible(&text, Keep::Prose).replace('\n', "\n            ")))?;
+                screen.line(&field(name, &visible(&text, Keep::Prose).replace('\n', "\n             ")))?;
             }
         }
     }

@@ -84,8 +84,8 @@ fn end(place: &Place) -> Result<Exit, Failure> {
         }
         None if screen.json() => screen.value(&json!({ "stopped": false, "killed": [] }))?,
         Some(report) => {
-            if !report.killed.is_empty() {
-                agents::killed(screen, &report)?;
+            for agent in report.killed.iter().filter(|agent| agent.processes > 0) {
+                screen.line(&agents::ended(agent))?;
             }
             screen.line("the gateway has stopped")?;
         }
@@ -110,11 +110,16 @@ async fn status(screen: Screen, client: &Client) -> Result<Exit, Failure> {
     };
     let state =
         if ready { screen.paint(Paint::Good, "ready") } else { screen.paint(Paint::Bad, "not ready") };
+    let contained = match text("containment").as_str() {
+        "reduced" => screen.paint(Paint::Bad, "reduced: an agent runs even where this machine lacks a layer"),
+        full => full.to_owned(),
+    };
     let mut lines = vec![
         field("state", &state),
         field("version", &text("version")),
         field("process", &text("pid")),
         field("health", &format!("http://{}", text("address"))),
+        field("containment", &contained),
         field("you are", &text("person")),
     ];
     if !ready {

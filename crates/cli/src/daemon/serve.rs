@@ -78,7 +78,7 @@ async fn until_stopped(
     let gateway = wiring::gateway(home, settings).await?;
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let address = bound.address;
-    let api = wiring::api(gateway.clone(), &bound, stop.clone());
+    let api = wiring::api(gateway.clone(), settings, &bound, stop.clone());
     let serving = tokio::spawn(serve(bound, api, drain.clone()));
     if settings.containment == Containment::Reduced {
         tracing::warn!("containment is `reduced`: an agent runs even where this machine lacks a layer");

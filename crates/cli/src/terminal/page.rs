@@ -51,7 +51,7 @@ impl Table {
 
 /// A named value, names being of one width.
 pub(crate) fn field(name: &str, value: &str) -> String {
-    format!("{name:<12}{value}")
+    format!("{name:<13}{value}")
 }
 
 /// How far `then` is from `now`, in words.

@@ -1,5 +1,7 @@
 //! A home in a temporary folder, and the real binary at work in it.
 
+pub(crate) mod wire;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,25 +15,25 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A home that is gone, with its gateway, when it is dropped.
-pub struct Home {
+pub(crate) struct Home {
     folder: TempDir,
 }
 
 /// What a command said.
-pub struct Said {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Home {
     /// A folder in which no home has been made.
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// A home as `init` makes it, with a free port and a rehearsal for a model.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = Self::none();
         home.run(&["init"]).done();
         home.edit("127.0.0.1:7400", "127.0.0.1:0");
@@ -40,43 +42,51 @@ impl Home {
     }
 
     /// The same, with its gateway running and this scenario for a model.
-    pub fn running(scene: &str) -> Self {
+    pub(crate) fn running(scene: &str) -> Self {
         let home = Self::new();
         home.scene(scene);
         home.run(&["gateway", "start"]).done();
         home
     }
 
-    pub fn path(&self) -> PathBuf {
+    /// The same, where `HOME` in the scenario is this home.
+    pub(crate) fn playing(scene: &str) -> Self {
+        let home = Self::new();
+        home.scene(&scene.replace("HOME", home.path().to_str().unwrap()));
+        home.run(&["gateway", "start"]).done();
+        home
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("home")
     }
 
-    pub fn settings(&self) -> PathBuf {
+    pub(crate) fn settings(&self) -> PathBuf {
         self.path().join("bulkhead.toml")
     }
 
-    pub fn edit(&self, from: &str, to: &str) {
+    pub(crate) fn edit(&self, from: &str, to: &str) {
         let text = fs::read_to_string(self.settings()).unwrap();
         assert!(text.contains(from), "{from}");
         fs::write(self.settings(), text.replace(from, to)).unwrap();
     }
 
-    pub fn scene(&self, scene: &str) {
+    pub(crate) fn scene(&self, scene: &str) {
         fs::write(self.path().join("rehearsal/scene.yaml"), scene).unwrap();
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bulkhead"));
         command.args(args).env("BULKHEAD_HOME", self.path()).env_remove("NO_COLOR").stdin(Stdio::null());
         command
     }
 
-    pub fn run(&self, args: &[&str]) -> Said {
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
         self.command(args).output().unwrap().into()
     }
 
     /// Runs it with `input` on standard input.
-    pub fn pipe(&self, args: &[&str], input: &[u8]) -> Said {
+    pub(crate) fn pipe(&self, args: &[&str], input: &[u8]) -> Said {
         let mut child = self.start(args);
         // A command may refuse before it has read everything.
         match child.stdin.take().unwrap().write_all(input) {
@@ -87,7 +97,7 @@ impl Home {
     }
 
     /// Begins it, all its streams piped.
-    pub fn start(&self, args: &[&str]) -> Child {
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
         self.command(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -97,13 +107,13 @@ impl Home {
     }
 
     /// What the command prints as JSON.
-    pub fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let said = self.run(&[args, &["--json"]].concat());
         said.done().json()
     }
 
     /// Waits until something waits for a person, and says which.
-    pub fn waiting(&self) -> String {
+    pub(crate) fn waiting(&self) -> String {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
             let list = self.json(&["approvals", "list"]);
@@ -116,7 +126,7 @@ impl Home {
     }
 
     /// Waits until the gateway's agent is `state`.
-    pub fn until(&self, agent: &str, state: &str) {
+    pub(crate) fn until(&self, agent: &str, state: &str) {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
             if self.json(&["agents", "show", agent])["state"] == state {
@@ -152,19 +162,19 @@ impl From<Output> for Said {
 impl Said {
     /// It did what it was asked.
     #[track_caller]
-    pub fn done(self) -> Self {
+    pub(crate) fn done(self) -> Self {
         self.with(0)
     }
 
     #[track_caller]
-    pub fn with(self, code: i32) -> Self {
+    pub(crate) fn with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "out: {}\nerr: {}", self.out, self.err);
         self
     }
 
     /// It failed with this code, one line on standard error, and these words in it.
     #[track_caller]
-    pub fn fails(self, code: i32, words: &str) -> Self {
+    pub(crate) fn fails(self, code: i32, words: &str) -> Self {
         let said = self.with(code);
         assert_eq!(said.err.trim_end().lines().count(), 1, "one sentence: {}", said.err);
         assert!(said.err.starts_with("error: ") && said.err.contains(words), "{}", said.err);
@@ -173,31 +183,41 @@ impl Said {
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
     }
 
     /// The lines of a stream.
     #[track_caller]
-    pub fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     #[track_caller]
-    pub fn has(&self, words: &str) -> &Self {
+    pub(crate) fn has(&self, words: &str) -> &Self {
         assert!(self.out.contains(words), "`{words}` is not in: {}", self.out);
         self
     }
 
     #[track_caller]
-    pub fn lacks(&self, words: &str) -> &Self {
+    pub(crate) fn lacks(&self, words: &str) -> &Self {
         assert!(!self.out.contains(words), "`{words}` is in: {}", self.out);
         self
     }
 }
 
+/// What a command said that was begun earlier.
+pub(crate) fn ended(child: Child) -> Said {
+    child.wait_with_output().unwrap().into()
+}
+
+/// What kind each event is.
+pub(crate) fn types(events: &[Value]) -> Vec<String> {
+    events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect()
+}
+
 /// What lies in a folder, with each file's text.
-pub fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

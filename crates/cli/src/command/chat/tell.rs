@@ -77,7 +77,8 @@ impl Course {
                     Status::Denied | Status::Withheld | Status::Unknown | Status::Late => Last::Refused,
                 };
                 let paint = if *status == Status::Done { Paint::Good } else { Paint::Bad };
-                let summary = shown(summary);
+                // A reply has been printed whole.
+                let summary = if verb == Some(Verb::Reply) { String::new() } else { shown(summary) };
                 let told = if summary.is_empty() { String::new() } else { format!(": {summary}") };
                 Some(self.line(status.as_str(), paint, &format!("{short} [{labels}]{told}")))
             }
