@@ -81,7 +81,15 @@ impl Gateway {
         self.record_message(&turn, &turn_row, &row, &entry, grown).await?;
 
         let events = Events::of_turn(self.bus.follow(), turn.clone());
-        let made = Made { id: turn.clone(), row: turn_row, session: row, asker: message.person, slot, compartment, transcript };
+        let made = Made {
+            id: turn.clone(),
+            row: turn_row,
+            session: row,
+            asker: message.person,
+            slot,
+            compartment,
+            transcript,
+        };
         let made = Turn::new(made, self.ambient.now());
         self.hearts.received(&made, &entry);
         place.keep();
@@ -90,7 +98,12 @@ impl Gateway {
     }
 
     /// Runs a turn to its rest, on a task of its own. Without a place to run it waits for one.
-    pub(crate) fn drive(self: &Arc<Self>, mut turn: Turn, held: Option<Held>, room: Option<OwnedSemaphorePermit>) {
+    pub(crate) fn drive(
+        self: &Arc<Self>,
+        mut turn: Turn,
+        held: Option<Held>,
+        room: Option<OwnedSemaphorePermit>,
+    ) {
         let gateway = Arc::clone(self);
         self.tasks.spawn(async move {
             let room = match room {
@@ -133,12 +146,17 @@ impl Gateway {
         let state = session::end(&turn.id, &turn.row, &mut turn.session, &turn.transcript)?;
         let mut draft = records::of_turn(Kind::Message, &turn.id, &turn.row);
         draft.payload = json!({ "what": "turn over", "error": why });
-        self.journal.append(records::entry(draft, state)?).await?;
+        self.record(draft, state).await?;
         Ok(())
     }
 
     /// Ends a turn that does not run: its row goes, with whatever else changes.
-    pub(crate) async fn end_row(&self, id: &TurnId, why: &str, mut state: Vec<Change>) -> Result<(), Refusal> {
+    pub(crate) async fn end_row(
+        &self,
+        id: &TurnId,
+        why: &str,
+        mut state: Vec<Change>,
+    ) -> Result<(), Refusal> {
         let Some(row) = session::turn(&self.journal, id)? else { return Ok(()) };
         let mut drafts = Vec::new();
         if let Some(mut session) = session::session(&self.journal, &row.session)? {
@@ -146,7 +164,11 @@ impl Gateway {
             if let Some(open) = &row.open {
                 drafts.push(records::unknown(id, &row, open, why));
                 if let Some(call) = &open.call {
-                    let entry = session::result(call, Status::Unknown, format!("UNKNOWN: {why}; it may or may not have happened"));
+                    let entry = session::result(
+                        call,
+                        Status::Unknown,
+                        format!("UNKNOWN: {why}; it may or may not have happened"),
+                    );
                     state.push(session::grow(&row.session, &mut session, &entry)?);
                     transcript.push(entry);
                 }
@@ -157,7 +179,7 @@ impl Gateway {
         draft.payload = json!({ "what": "turn over", "error": why });
         drafts.push(draft);
         let subject = records::subject_of(&drafts)?;
-        self.journal.append(journal::Entry { subject, records: drafts, state }).await?;
+        drop(self.journal.append(journal::Entry { subject, records: drafts, state }).await?);
         self.open.lock().remove(&row.session);
         let tell = |what| self.bus.tell(&row.session, id, &row.agent, what);
         tell(What::Error { message: why.to_owned() });
@@ -177,7 +199,7 @@ impl Gateway {
         draft.labels = Some(Labels::default());
         draft.payload = json!({ "what": "message", "entry": entry });
         let state = vec![grown, session::put_session(&row.session, session)?, session::put_turn(turn, row)?];
-        self.journal.append(records::entry(draft, state)?).await?;
+        self.record(draft, state).await?;
         Ok(())
     }
 
@@ -197,18 +219,24 @@ impl Gateway {
         match row.filter(|row| row.person == message.person.id && row.agent == message.agent) {
             Some(row) => Ok((id.clone(), row)),
             // Somebody else's conversation is not told apart from none.
-            None => Err(Refusal::new(RefusalKind::NotFound, format!("`{}` has no conversation `{id}` with `{}`", message.person.id, message.agent))),
+            None => Err(Refusal::new(
+                RefusalKind::NotFound,
+                format!("`{}` has no conversation `{id}` with `{}`", message.person.id, message.agent),
+            )),
         }
     }
 
     /// Records that somebody asked an agent that they have no right to.
     async fn turned_away(&self, message: &Message) -> Result<Refusal, Refusal> {
         let (person, agent) = (&message.person, &message.agent);
-        let why = format!("`{}` has no right to ask `{agent}`; an administrator grants it in `[[group]]` of bulkhead.toml", person.id);
+        let why = format!(
+            "`{}` has no right to ask `{agent}`; an administrator grants it in `[[group]]` of bulkhead.toml",
+            person.id
+        );
         let mut draft = records::of_agent(Kind::Auth, Some(person), agent, "asked", json!({ "why": why }));
         draft.decision = Some(Decision::Deny);
         draft.reasons = vec![journal::Ground { layer: Layer::Rights, policy: "rights:agents".into() }];
-        self.journal.append(records::entry(draft, Vec::new())?).await?;
+        self.record(draft, Vec::new()).await?;
         Ok(Refusal::new(RefusalKind::Forbidden, why))
     }
 }
@@ -221,7 +249,10 @@ pub(crate) fn admits(slot: &Slot) -> Result<(), Refusal> {
         Standing::Paused => "is paused",
         Standing::Killed => "was stopped",
     };
-    Err(Refusal::new(RefusalKind::Conflict, format!("the agent `{name}` {state}; `bulkhead agents resume {name}` lets it work again")))
+    Err(Refusal::new(
+        RefusalKind::Conflict,
+        format!("the agent `{name}` {state}; `bulkhead agents resume {name}` lets it work again"),
+    ))
 }
 
 /// A session's place for one turn; given back when the turn does not begin.
@@ -235,7 +266,9 @@ impl<'a> Place<'a> {
     fn take(gateway: &'a Gateway, session: &'a SessionId, turn: &TurnId) -> Result<Self, Refusal> {
         let mut open = gateway.open.lock();
         if let Some(other) = open.get(session) {
-            let message = format!("the conversation `{session}` is still busy with the turn `{other}`; wait for it, or decide what it waits for");
+            let message = format!(
+                "the conversation `{session}` is still busy with the turn `{other}`; wait for it, or decide what it waits for"
+            );
             return Err(Refusal::new(RefusalKind::Conflict, message));
         }
         open.insert(session.clone(), turn.clone());

@@ -14,7 +14,7 @@ use crate::view::{AgentView, Conversation, Said};
 use crate::{Refusal, RefusalKind, session};
 
 /// The most things said that a conversation is shown with; the newest.
-pub const MAX_SAID: u32 = 1_000;
+const MAX_SAID: u32 = 1_000;
 
 impl Gateway {
     /// Every agent that this person may ask or manage.
@@ -37,7 +37,10 @@ impl Gateway {
         if by.administrator || self.monitor()?.may_ask(by, name) {
             return Ok(self.agent_view(&slot));
         }
-        Err(Refusal::new(RefusalKind::NotFound, format!("there is no agent `{name}`; `bulkhead agents list` shows those that there are")))
+        Err(Refusal::new(
+            RefusalKind::NotFound,
+            format!("there is no agent `{name}`; `bulkhead agents list` shows those that there are"),
+        ))
     }
 
     fn agent_view(&self, slot: &Arc<Slot>) -> AgentView {
@@ -57,7 +60,9 @@ impl Gateway {
             state: state.to_owned(),
             version: charter.map(|charter| charter.digest),
             sessions,
-            skills: charter.map(|c| c.skills.iter().map(|skill| skill.skill.clone()).collect()).unwrap_or_default(),
+            skills: charter
+                .map(|c| c.skills.iter().map(|skill| skill.skill.clone()).collect())
+                .unwrap_or_default(),
             last_active: pulse.last_active,
             errors_today: pulse.errors_today,
             anomalies: pulse.anomalies,
@@ -75,7 +80,10 @@ impl Gateway {
         if row.is_some_and(|row| row.person == by.id) {
             return Ok(events);
         }
-        Err(Refusal::new(RefusalKind::NotFound, format!("`{}` has no turn `{turn}` that is still going on", by.id)))
+        Err(Refusal::new(
+            RefusalKind::NotFound,
+            format!("`{}` has no turn `{turn}` that is still going on", by.id),
+        ))
     }
 
     /// What was said in a conversation of this person: nothing that was held back is shown.
@@ -98,11 +106,13 @@ impl Gateway {
 
 /// What a record says that was heard: a person's message, or a reply that was delivered.
 fn said(record: &journal::read::Record) -> Option<Said> {
-    let content = record.content.as_ref();
     let (by, text) = match record.kind {
-        Kind::Message => ("person", content?.pointer("/entry/text")?),
-        Kind::Outcome if record.verb() == Some(Verb::Reply) && record.status == Some(Status::Done) => {
-            ("agent", content?.pointer("/body/text")?)
+        Kind::Message => ("person", record.content.pointer("/entry/text")?),
+        Kind::Outcome
+            if record.status == Some(Status::Done)
+                && record.action.as_ref().and_then(|action| action.verb) == Some(Verb::Reply) =>
+        {
+            ("agent", record.content.pointer("/body/text")?)
         }
         _ => return None,
     };

@@ -53,14 +53,16 @@ pub(crate) struct ApprovalRow {
 }
 
 /// The row of a judgement that asks, written together with its verdict.
-pub(crate) fn hold(gateway: &Gateway, turn: &Turn, judgement: &Judgement) -> Result<(ApprovalId, Change), Refusal> {
+pub(crate) fn hold(
+    gateway: &Gateway,
+    turn: &Turn,
+    judgement: &Judgement,
+) -> Result<(ApprovalId, Change), Refusal> {
     let id = ApprovalId::from_random(gateway.ambient.random());
     let lifetime = gateway.config.approval_lifetime;
-    let expires = gateway
-        .ambient
-        .now()
-        .checked_add(lifetime)
-        .map_err(|_| Refusal::new(RefusalKind::Invalid, "the settings' approval lifetime is beyond the calendar"))?;
+    let expires = gateway.ambient.now().checked_add(lifetime).map_err(|_| {
+        Refusal::new(RefusalKind::Invalid, "the settings' approval lifetime is beyond the calendar")
+    })?;
     let verdict = judgement.verdict();
     let view = ApprovalView {
         id: id.clone(),
@@ -89,9 +91,10 @@ impl ApprovalRow {
             | ApprovalState::Expired
             | ApprovalState::Cancelled
             | ApprovalState::Used
-            | ApprovalState::Void => {
-                Ok(vec![Change::Delete { kind: OPEN.into(), key: key.into() }, records::put(OVER, key, self)?])
-            }
+            | ApprovalState::Void => Ok(vec![
+                Change::Delete { kind: OPEN.into(), key: key.into() },
+                records::put(OVER, key, self)?,
+            ]),
         }
     }
 }
@@ -105,7 +108,11 @@ pub(crate) fn load(journal: &Journal, id: &ApprovalId) -> Result<Option<Approval
 
 fn rows(journal: &Journal, kind: &str) -> Result<Vec<ApprovalRow>, Refusal> {
     let rows = journal.states(kind, "")?;
-    rows.into_iter().map(|(key, value)| serde_json::from_value(value).map_err(|error| records::misfit("approval", &key, &error))).collect()
+    rows.into_iter()
+        .map(|(key, value)| {
+            serde_json::from_value(value).map_err(|error| records::misfit("approval", &key, &error))
+        })
+        .collect()
 }
 
 /// Every approval that is not over.
@@ -114,7 +121,11 @@ pub(crate) fn open(journal: &Journal) -> Result<Vec<ApprovalRow>, Refusal> {
 }
 
 /// The changes that take an approval into another state.
-pub(crate) fn change_state(journal: &Journal, id: &ApprovalId, state: ApprovalState) -> Result<Vec<Change>, Refusal> {
+pub(crate) fn change_state(
+    journal: &Journal,
+    id: &ApprovalId,
+    state: ApprovalState,
+) -> Result<Vec<Change>, Refusal> {
     let Some(mut row) = load(journal, id)? else { return Ok(Vec::new()) };
     row.view.state = state;
     row.changes()
@@ -133,7 +144,7 @@ impl Gateway {
         }
         let mut views: Vec<ApprovalView> = rows.into_iter().map(|row| row.view).collect();
         views.retain(|view| view.asked_by == by.id || monitor.may_approve(by, &view.agent));
-        views.sort_by(|a, b| a.expires.cmp(&b.expires));
+        views.sort_by_key(|view| view.expires);
         Ok(views)
     }
 
@@ -142,7 +153,12 @@ impl Gateway {
     /// # Errors
     /// When there is none that concerns this person.
     pub fn approval(&self, by: &Person, id: &ApprovalId) -> Result<ApprovalView, Refusal> {
-        let none = || Refusal::new(RefusalKind::NotFound, format!("there is no approval `{id}`; `bulkhead approvals list` shows those that wait"));
+        let none = || {
+            Refusal::new(
+                RefusalKind::NotFound,
+                format!("there is no approval `{id}`; `bulkhead approvals list` shows those that wait"),
+            )
+        };
         let row = load(&self.journal, id)?.ok_or_else(none)?;
         let concerns = row.view.asked_by == by.id || self.monitor()?.may_approve(by, &row.view.agent);
         if concerns { Ok(row.view) } else { Err(none()) }
@@ -166,7 +182,10 @@ impl Gateway {
         };
         let self_approved = self.may_decide(by, &row, &choice)?;
         if digest.is_some_and(|seen| seen != row.view.digest) {
-            let message = format!("the approval `{id}` is for {} and not for the digest that was given; look again with `bulkhead approvals show {id}`", row.view.digest);
+            let message = format!(
+                "the approval `{id}` is for {} and not for the digest that was given; look again with `bulkhead approvals show {id}`",
+                row.view.digest
+            );
             return Err(Refusal::new(RefusalKind::Conflict, message));
         }
         let (state, why) = match choice {
@@ -185,20 +204,32 @@ impl Gateway {
         let view = &row.view;
         if view.state != ApprovalState::Waiting {
             let state = format!("{:?}", view.state).to_lowercase();
-            return Err(Refusal::new(RefusalKind::Conflict, format!("the approval `{}` does not wait any more: it is {state}", view.id)));
+            return Err(Refusal::new(
+                RefusalKind::Conflict,
+                format!("the approval `{}` does not wait any more: it is {state}", view.id),
+            ));
         }
         if view.expires <= self.ambient.now() {
-            return Err(Refusal::new(RefusalKind::Conflict, format!("the approval `{}` has expired, which is a no", view.id)));
+            return Err(Refusal::new(
+                RefusalKind::Conflict,
+                format!("the approval `{}` has expired, which is a no", view.id),
+            ));
         }
         let own = view.asked_by == by.id;
         if own && matches!(choice, Choice::Deny { .. }) {
             return Ok(false);
         }
         if own && self.config.solo.as_ref() != Some(&by.id) {
-            return Err(Refusal::new(RefusalKind::Forbidden, "nobody approves their own request; ask another person who may approve for this agent"));
+            return Err(Refusal::new(
+                RefusalKind::Forbidden,
+                "nobody approves their own request; ask another person who may approve for this agent",
+            ));
         }
         if !self.monitor()?.may_approve(by, &view.agent) {
-            let message = format!("`{}` may not decide for the agent `{}`; a group's `approve` in bulkhead.toml grants it", by.id, view.agent);
+            let message = format!(
+                "`{}` may not decide for the agent `{}`; a group's `approve` in bulkhead.toml grants it",
+                by.id, view.agent
+            );
             return Err(Refusal::new(RefusalKind::Forbidden, message));
         }
         Ok(own)
@@ -216,13 +247,14 @@ impl Gateway {
         row.view.state = state;
         row.why = why;
         let view = row.view.clone();
-        let mut draft = records::of_agent(Kind::Approval, by, &view.agent, &format!("{state:?}").to_lowercase(), details);
+        let mut draft =
+            records::of_agent(Kind::Approval, by, &view.agent, &format!("{state:?}").to_lowercase(), details);
         draft.session = Some(view.session.clone());
         draft.turn = Some(view.turn.clone());
         draft.proposal = Some(row.proposal.id.clone());
         draft.verb = Some(view.action.verb);
         draft.resource = Some(view.action.resource.clone());
-        self.journal.append(records::entry(draft, row.changes()?)?).await?;
+        self.record(draft, row.changes()?).await?;
         self.tell_approval(&view);
         self.resume_turn(row).await?;
         Ok(view)

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
-use vocab::{Action, AgentName, ApprovalId, Decision, Digest, Labels, ProposalId, Reason, SessionId, Status, TurnId};
+use vocab::{
+    Action, AgentName, ApprovalId, Decision, Digest, Labels, ProposalId, Reason, SessionId, Status, TurnId,
+};
 
 /// The most events that one follower may be behind before it is told that it missed some.
 pub const MAX_EVENTS_BEHIND: usize = 1024;

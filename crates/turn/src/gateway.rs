@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::{Change, Journal};
+use journal::{Change, Draft, Journal};
 use models::Models;
-use monitor::Monitor;
+use monitor::{Compartment, Monitor};
 use parking_lot::Mutex;
 use sandbox::{Program, Roster};
 use skills::{Bench, Skills};
@@ -26,7 +26,7 @@ use crate::{Events, Refusal, RefusalKind, What, records};
 pub const MAX_RUNNING_TURNS: usize = 64;
 
 /// The most files whose labels are kept because an agent wrote them.
-pub const MAX_MARKS: usize = 100_000;
+const MAX_MARKS: usize = 100_000;
 
 /// The row that keeps the labels of a file that an agent wrote.
 pub(crate) const MARK: &str = "mark";
@@ -197,7 +197,8 @@ impl Gateway {
         }
         let folder = self.config.agents_dir.join(name.as_str());
         if !folder.join("SOUL.md").is_file() {
-            let message = format!("there is no agent `{name}`; `bulkhead agents list` shows those that there are");
+            let message =
+                format!("there is no agent `{name}`; `bulkhead agents list` shows those that there are");
             return Err(Refusal::new(RefusalKind::NotFound, message));
         }
         let slot = Arc::new(Slot::new(name.clone(), folder, &self.stop));
@@ -216,7 +217,26 @@ impl Gateway {
 
     /// The skills' bench for one turn.
     pub(crate) fn bench(&self, turn: &Turn) -> Bench {
-        self.skills.bench(&self.roster, turn.compartment.charter(), self.config.reduced)
+        self.skills.bench(&self.roster, &turn.compartment, &turn.asker.id, self.config.reduced)
+    }
+
+    /// How many tokens of conversation fit into one call of the compartment's model. A server that does not
+    /// answer here will not answer the call either, and the call's outcome says so.
+    pub(crate) async fn context_tokens(&self, compartment: &Compartment) -> u32 {
+        let bytes = compartment.prompt_bytes();
+        match self.models.find(compartment.model()).await {
+            Ok(found) => found.conversation_tokens(bytes),
+            Err(error) => {
+                tracing::debug!("the model's context window is not known: {error}");
+                models::DEFAULT_CONTEXT_TOKENS
+            }
+        }
+    }
+
+    /// Makes a record durable that no effect waits for, with the rows that change with it.
+    pub(crate) async fn record(&self, draft: Draft, state: Vec<Change>) -> Result<(), Refusal> {
+        drop(self.journal.append(records::entry(draft, state)?).await?);
+        Ok(())
     }
 
     pub(crate) fn tell(&self, turn: &Turn, what: What) {
@@ -240,7 +260,9 @@ impl Gateway {
             return Ok(None);
         }
         if marks.len() >= MAX_MARKS {
-            let message = format!("more than {MAX_MARKS} files carry labels; label their folders in bulkhead.toml instead");
+            let message = format!(
+                "more than {MAX_MARKS} files carry labels; label their folders in bulkhead.toml instead"
+            );
             return Err(Refusal::new(RefusalKind::Unavailable, message));
         }
         let change = records::put(MARK, path, &joined)?;

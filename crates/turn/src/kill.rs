@@ -52,24 +52,40 @@ impl Gateway {
     }
 
     /// Stops an agent; `by` is nobody when the monitor decided it.
-    pub(crate) async fn stop_agent(&self, slot: &Arc<Slot>, by: Option<&Person>, why: &str) -> Result<KilledAgent, Refusal> {
+    pub(crate) async fn stop_agent(
+        &self,
+        slot: &Arc<Slot>,
+        by: Option<&Person>,
+        why: &str,
+    ) -> Result<KilledAgent, Refusal> {
         slot.stand(Standing::Killed);
-        let Killed { processes, elapsed } = self.roster.kill(slot.name.as_str());
+        let Killed { processes, left, elapsed } = self.roster.kill(slot.name.as_str());
+        if left > 0 {
+            tracing::error!(agent = %slot.name, left, "processes were not seen to end");
+        }
         self.hearts.killed(&slot.name, why);
         let ms = elapsed.as_secs_f64() * 1_000.0;
         let recorded = self.revoke(slot, by, why, processes, ms).await;
         recorded.map_err(|refusal| {
-            let message = format!("`{}` is stopped ({processes} processes ended), but: {}", slot.name, refusal.message);
+            let message =
+                format!("`{}` is stopped ({processes} processes ended), but: {}", slot.name, refusal.message);
             Refusal::new(refusal.kind, message)
         })?;
-        Ok(KilledAgent { agent: slot.name.clone(), processes, ms })
+        Ok(KilledAgent { agent: slot.name.clone(), processes, left, ms })
     }
 
-    async fn revoke(&self, slot: &Slot, by: Option<&Person>, why: &str, processes: u32, ms: f64) -> Result<(), Refusal> {
+    async fn revoke(
+        &self,
+        slot: &Slot,
+        by: Option<&Person>,
+        why: &str,
+        processes: u32,
+        ms: f64,
+    ) -> Result<(), Refusal> {
         let details = json!({ "why": why, "processes": processes, "ms": ms });
         let draft = records::of_agent(Kind::Admin, by, &slot.name, "kill", details);
         let standing = records::put(AGENT, slot.name.as_str(), &Standing::Killed)?;
-        self.journal.append(records::entry(draft, vec![standing])?).await?;
+        self.record(draft, vec![standing]).await?;
         self.cancel_pending(Some(&slot.name), "the agent was stopped").await
     }
 
@@ -84,7 +100,7 @@ impl Gateway {
             let mut draft = records::of_agent(Kind::Approval, None, &view.agent, "cancelled", details);
             draft.session = Some(view.session.clone());
             draft.turn = Some(view.turn.clone());
-            self.journal.append(records::entry(draft, state)?).await?;
+            self.record(draft, state).await?;
             self.tell_approval(view);
             self.end_row(&view.turn, why, Vec::new()).await?;
         }
@@ -99,7 +115,10 @@ impl Gateway {
         self.administrator(by, "pause agents")?;
         let slot = self.slot(agent)?;
         if slot.standing() == Standing::Killed {
-            return Err(Refusal::new(RefusalKind::Conflict, format!("the agent `{agent}` was stopped, which is more than paused")));
+            return Err(Refusal::new(
+                RefusalKind::Conflict,
+                format!("the agent `{agent}` was stopped, which is more than paused"),
+            ));
         }
         self.restand(&slot, by, Standing::Paused, "pause").await
     }
@@ -118,7 +137,7 @@ impl Gateway {
     async fn restand(&self, slot: &Slot, by: &Person, standing: Standing, what: &str) -> Result<(), Refusal> {
         let draft = records::of_agent(Kind::Admin, Some(by), &slot.name, what, json!({}));
         let row = records::put(AGENT, slot.name.as_str(), &standing)?;
-        self.journal.append(records::entry(draft, vec![row])?).await?;
+        self.record(draft, vec![row]).await?;
         self.roster.open(slot.name.as_str());
         slot.stand(standing);
         Ok(())
@@ -139,7 +158,12 @@ impl Gateway {
             .into_iter()
             .filter_map(|(owner, killed)| {
                 let agent = AgentName::new(&owner).ok()?;
-                Some(KilledAgent { agent, processes: killed.processes, ms: killed.elapsed.as_secs_f64() * 1_000.0 })
+                Some(KilledAgent {
+                    agent,
+                    processes: killed.processes,
+                    left: killed.left,
+                    ms: killed.elapsed.as_secs_f64() * 1_000.0,
+                })
             })
             .collect();
         let report = KillReport { killed };
@@ -149,7 +173,7 @@ impl Gateway {
         let mut draft = journal::Draft::new(Kind::Admin);
         draft.person = by.map(|person| person.id.clone());
         draft.payload = json!({ "what": "gateway stop", "details": { "killed": report.killed } });
-        self.journal.append(records::entry(draft, Vec::new())?).await?;
+        self.record(draft, Vec::new()).await?;
         self.hearts.flush_all();
         Ok(report)
     }
@@ -164,11 +188,8 @@ impl Gateway {
         for entry in std::fs::read_dir(dir).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             // A folder whose name is no agent's name is none of ours.
-            if let Some(name) = entry.file_name().to_str().and_then(|name| AgentName::new(name).ok()) {
-                if entry.path().join("SOUL.md").is_file() {
-                    names.push(name);
-                }
-            }
+            let name = entry.file_name().to_str().and_then(|name| AgentName::new(name).ok());
+            names.extend(name.filter(|_| entry.path().join("SOUL.md").is_file()));
         }
         names.sort();
         names.iter().map(|name| self.slot(name)).collect()

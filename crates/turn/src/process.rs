@@ -28,26 +28,39 @@ impl Process {
             write: Vec::new(),
             memory_bytes: turn.compartment.charter().limits.memory,
             open_files: AGENT_OPEN_FILES,
+            file_bytes: 0,
             reduced: gateway.config.reduced,
         };
         let agent = &turn.row.agent;
-        let child = gateway.roster.spawn(agent.as_str(), &gateway.config.program, &jail).await.map_err(|error| {
-            Refusal::new(RefusalKind::Unavailable, format!("the agent `{agent}` was not started: {error}"))
-        })?;
+        let child =
+            gateway.roster.spawn(agent.as_str(), &gateway.config.program, &jail).await.map_err(|error| {
+                Refusal::new(
+                    RefusalKind::Unavailable,
+                    format!("the agent `{agent}` was not started: {error}"),
+                )
+            })?;
         let mut process = Self { child };
-        let context_tokens = gateway.models.context_tokens(turn.compartment.model()).await;
+        let context_tokens = gateway.context_tokens(&turn.compartment).await;
         process.send(&ToAgent::Begin { transcript: turn.transcript.clone(), context_tokens }).await?;
         Ok(process)
     }
 
     /// The next thing that the agent wants.
     pub(crate) async fn propose(&mut self) -> Result<Intent, Refusal> {
-        let silent = |_| Refusal::new(RefusalKind::Unavailable, "the agent process proposed nothing in time and was ended");
-        let frame = tokio::time::timeout(MAX_THINKING, self.child.recv::<FromAgent>()).await.map_err(silent)?;
+        let silent = |_| {
+            Refusal::new(RefusalKind::Unavailable, "the agent process proposed nothing in time and was ended")
+        };
+        let frame =
+            tokio::time::timeout(MAX_THINKING, self.child.recv::<FromAgent>()).await.map_err(silent)?;
         match frame {
             Ok(Some(FromAgent::Propose { intent })) => Ok(intent),
-            Ok(None) => Err(Refusal::new(RefusalKind::Unavailable, "the agent process ended without an answer")),
-            Err(error) => Err(Refusal::new(RefusalKind::Unavailable, format!("the agent process misspoke and was ended: {error}"))),
+            Ok(None) => {
+                Err(Refusal::new(RefusalKind::Unavailable, "the agent process ended without an answer"))
+            }
+            Err(error) => Err(Refusal::new(
+                RefusalKind::Unavailable,
+                format!("the agent process misspoke and was ended: {error}"),
+            )),
         }
     }
 
@@ -57,10 +70,10 @@ impl Process {
     }
 
     async fn send(&mut self, frame: &ToAgent) -> Result<(), Refusal> {
-        let deaf = |_| Refusal::new(RefusalKind::Unavailable, "the agent process stopped reading and was ended");
-        tokio::time::timeout(MAX_THINKING, self.child.send(frame))
-            .await
-            .map_err(deaf)?
-            .map_err(|error| Refusal::new(RefusalKind::Unavailable, format!("the agent process cannot be reached: {error}")))
+        let deaf =
+            |_| Refusal::new(RefusalKind::Unavailable, "the agent process stopped reading and was ended");
+        tokio::time::timeout(MAX_THINKING, self.child.send(frame)).await.map_err(deaf)?.map_err(|error| {
+            Refusal::new(RefusalKind::Unavailable, format!("the agent process cannot be reached: {error}"))
+        })
     }
 }

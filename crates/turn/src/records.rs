@@ -20,7 +20,13 @@ pub(crate) fn of_turn(kind: Kind, turn: &TurnId, row: &TurnRow) -> Draft {
 }
 
 /// A draft of something that a person, or the gateway itself, did to an agent.
-pub(crate) fn of_agent(kind: Kind, by: Option<&Person>, agent: &AgentName, what: &str, details: Value) -> Draft {
+pub(crate) fn of_agent(
+    kind: Kind,
+    by: Option<&Person>,
+    agent: &AgentName,
+    what: &str,
+    details: Value,
+) -> Draft {
     let mut draft = Draft::new(kind);
     draft.agent = Some(agent.clone());
     draft.person = by.map(|person| person.id.clone());
@@ -40,8 +46,9 @@ pub(crate) fn unknown(turn: &TurnId, row: &TurnRow, open: &Open, why: &str) -> D
 
 /// What a draft is about, for its receipt.
 pub(crate) fn subject(draft: &Draft) -> Result<Digest, Refusal> {
-    Digest::of_canonical(&draft.payload)
-        .map_err(|error| Refusal::new(RefusalKind::Unavailable, format!("a record has no canonical form: {error}")))
+    Digest::of_canonical(&draft.payload).map_err(|error| {
+        Refusal::new(RefusalKind::Unavailable, format!("a record has no canonical form: {error}"))
+    })
 }
 
 /// What several drafts are about.
@@ -58,19 +65,26 @@ pub(crate) fn entry(draft: Draft, state: Vec<Change>) -> Result<Entry, Refusal> 
 
 /// A row.
 pub(crate) fn put<T: Serialize>(kind: &str, key: &str, value: &T) -> Result<Change, Refusal> {
-    let value = serde_json::to_value(value)
-        .map_err(|error| Refusal::new(RefusalKind::Unavailable, format!("a {kind} cannot be stored: {error}")))?;
+    let value = serde_json::to_value(value).map_err(|error| {
+        Refusal::new(RefusalKind::Unavailable, format!("a {kind} cannot be stored: {error}"))
+    })?;
     Ok(Change::Put { kind: kind.into(), key: key.into(), value })
 }
 
 /// A row, read back.
-pub(crate) fn get<T: DeserializeOwned>(journal: &Journal, kind: &str, key: &str) -> Result<Option<T>, Refusal> {
+pub(crate) fn get<T: DeserializeOwned>(
+    journal: &Journal,
+    kind: &str,
+    key: &str,
+) -> Result<Option<T>, Refusal> {
     let Some(value) = journal.state(kind, key)? else { return Ok(None) };
     serde_json::from_value(value).map(Some).map_err(|error| misfit(kind, key, &error))
 }
 
 /// A row that does not fit its form.
 pub(crate) fn misfit(kind: &str, key: &str, error: &serde_json::Error) -> Refusal {
-    let message = format!("the {kind} `{key}` in the database does not fit its form ({error}); run `bulkhead audit verify`");
+    let message = format!(
+        "the {kind} `{key}` in the database does not fit its form ({error}); run `bulkhead audit verify`"
+    );
     Refusal::new(RefusalKind::Unavailable, message)
 }

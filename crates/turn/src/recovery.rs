@@ -25,10 +25,11 @@ impl Gateway {
         let draft = {
             let mut draft = journal::Draft::new(Kind::Admin);
             draft.policy_version = Some(self.monitor()?.version());
-            draft.payload = json!({ "what": "gateway start", "details": { "version": env!("CARGO_PKG_VERSION") } });
+            draft.payload =
+                json!({ "what": "gateway start", "details": { "version": env!("CARGO_PKG_VERSION") } });
             draft
         };
-        self.journal.append(records::entry(draft, Vec::new())?).await?;
+        self.record(draft, Vec::new()).await?;
         self.restore_labels()?;
         for (id, row) in session::open_turns(&self.journal)? {
             let Some(waiting) = &row.waiting else {
@@ -40,7 +41,12 @@ impl Gateway {
                     self.open.lock().insert(row.session, id);
                 }
                 // Decided, and the gateway ended before the turn was taken up.
-                Some(held) if matches!(held.view.state, ApprovalState::Approved | ApprovalState::Denied | ApprovalState::Expired) => {
+                Some(held)
+                    if matches!(
+                        held.view.state,
+                        ApprovalState::Approved | ApprovalState::Denied | ApprovalState::Expired
+                    ) =>
+                {
                     self.open.lock().insert(row.session, id);
                     if let Err(refusal) = self.resume_turn(held).await {
                         tracing::warn!("{refusal}");
@@ -55,7 +61,8 @@ impl Gateway {
     fn restore_labels(&self) -> Result<(), Refusal> {
         let mut marks = BTreeMap::new();
         for (path, value) in self.journal.states(MARK, "")? {
-            let labels: Labels = serde_json::from_value(value).map_err(|error| records::misfit(MARK, &path, &error))?;
+            let labels: Labels =
+                serde_json::from_value(value).map_err(|error| records::misfit(MARK, &path, &error))?;
             marks.insert(path, labels);
         }
         self.restore_marks(marks);

@@ -37,7 +37,10 @@ impl Refusal {
 
 impl From<AppendError> for Refusal {
     fn from(error: AppendError) -> Self {
-        Self::new(RefusalKind::Unavailable, format!("the record cannot be written, so nothing was done: {error}"))
+        Self::new(
+            RefusalKind::Unavailable,
+            format!("the record cannot be written, so nothing was done: {error}"),
+        )
     }
 }
 

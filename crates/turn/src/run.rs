@@ -39,7 +39,9 @@ pub(crate) async fn run(gateway: &Gateway, turn: &mut Turn, held: Option<Held>) 
     if let Some(held) = held {
         turn.take_up(&held.proposal);
         let next = match held.answer {
-            Answer::Approved(binding) => mediate(gateway, turn, &mut bench, held.proposal, Some(&binding)).await?,
+            Answer::Approved(binding) => {
+                mediate(gateway, turn, &mut bench, held.proposal, Some(&binding)).await?
+            }
             Answer::Denied(why) => deny(gateway, turn, why).await?,
         };
         if let Next::Rest(rest) = next {
@@ -77,12 +79,15 @@ async fn mediate(
     let receipt = gateway.journal.append(entry).await?;
     let verdict = judgement.verdict().clone();
     let micros = u64::try_from(proposed.elapsed().as_micros()).unwrap_or(u64::MAX);
-    gateway.tell(turn, What::Verdict { proposal: id, decision: verdict.decision, reasons: verdict.reasons, micros });
+    gateway.tell(
+        turn,
+        What::Verdict { proposal: id, decision: verdict.decision, reasons: verdict.reasons, micros },
+    );
     gateway.hearts.judged(turn, judgement.action(), judgement.verdict());
 
-    let ruling = judgement
-        .settle(receipt)
-        .map_err(|error| Refusal::new(RefusalKind::Unavailable, format!("the record does not match the verdict: {error}")))?;
+    let ruling = judgement.settle(receipt).map_err(|error| {
+        Refusal::new(RefusalKind::Unavailable, format!("the record does not match the verdict: {error}"))
+    })?;
     match ruling {
         Ruling::Permit(permit) => {
             let verb = permit.action().verb;
@@ -145,7 +150,7 @@ async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, permit: Perm
 async fn conclude(gateway: &Gateway, turn: &mut Turn, verb: Verb, outcome: Outcome) -> Result<Next, Refusal> {
     let (outcome, reasons) = turn.admit(outcome);
     gateway.tell(turn, turn.told(&outcome));
-    gateway.hearts.ended(turn, verb, &outcome);
+    gateway.hearts.ended(turn, turn.present(), &outcome);
     let entry = turn.entry_of(&outcome);
     let (record, full) = turn.after(gateway, &outcome, &reasons, entry.as_ref())?;
     gateway.journal.follow(record).await?;
@@ -180,6 +185,7 @@ fn text_of(outcome: &Outcome) -> String {
 
 /// The reasons of a denial, in one line.
 fn sentence(denied: &Denied) -> String {
-    let reasons: Vec<String> = denied.reasons.iter().map(|r| format!("{} ({}: {})", r.message, r.layer, r.policy)).collect();
+    let reasons: Vec<String> =
+        denied.reasons.iter().map(|r| format!("{} ({}: {})", r.message, r.layer, r.policy)).collect();
     reasons.join("; ")
 }

@@ -3,7 +3,9 @@
 use journal::{Change, Journal};
 use serde::{Deserialize, Serialize};
 use vocab::limits::{MAX_TRANSCRIPT_BYTES, MAX_TRANSCRIPT_ENTRIES};
-use vocab::{AgentName, ApprovalId, Entry, Labels, PersonId, ProposalId, SessionId, Status, ToolCall, TurnId, Verb};
+use vocab::{
+    AgentName, ApprovalId, Entry, Labels, PersonId, ProposalId, SessionId, Status, ToolCall, TurnId, Verb,
+};
 
 use crate::records::{get, misfit, put};
 use crate::{Refusal, RefusalKind};
@@ -82,7 +84,8 @@ pub(crate) fn open_turns(journal: &Journal) -> Result<Vec<(TurnId, TurnRow)>, Re
     let rows = journal.states(TURN, "")?;
     rows.into_iter()
         .map(|(key, value)| {
-            let id = TurnId::new(&key).map_err(|error| Refusal::new(RefusalKind::Unavailable, error.to_string()))?;
+            let id = TurnId::new(&key)
+                .map_err(|error| Refusal::new(RefusalKind::Unavailable, error.to_string()))?;
             let row = serde_json::from_value(value).map_err(|error| misfit(TURN, &key, &error))?;
             Ok((id, row))
         })
@@ -111,11 +114,21 @@ pub(crate) fn unanswered(transcript: &[Entry]) -> Vec<Entry> {
     let answered = transcript.len().saturating_sub(at).saturating_sub(1);
     let text = "the turn ended before this call was reached";
     let call = |call: &ToolCall| Call { id: call.id.clone(), skill: call.name.clone() };
-    answer.tool_calls.iter().skip(answered).map(|c| result(&call(c), Status::Denied, text.to_owned())).collect()
+    answer
+        .tool_calls
+        .iter()
+        .skip(answered)
+        .map(|c| result(&call(c), Status::Denied, text.to_owned()))
+        .collect()
 }
 
 /// The changes that end a turn: its row goes, and its conversation is fit for the next message.
-pub(crate) fn end(id: &TurnId, row: &TurnRow, session: &mut SessionRow, transcript: &[Entry]) -> Result<Vec<Change>, Refusal> {
+pub(crate) fn end(
+    id: &TurnId,
+    row: &TurnRow,
+    session: &mut SessionRow,
+    transcript: &[Entry],
+) -> Result<Vec<Change>, Refusal> {
     let mut changes = Vec::new();
     for entry in unanswered(transcript) {
         changes.push(grow(&row.session, session, &entry)?);

@@ -76,10 +76,6 @@ impl Slot {
         }
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     pub(crate) fn standing(&self) -> Standing {
         *self.standing.lock()
     }
@@ -115,7 +111,9 @@ impl Slot {
         let source = read_soul(&path)?;
         let soul = Digest::of(source.as_bytes());
         let mut loaded = self.loaded.lock();
-        if let Some(known) = loaded.as_ref().filter(|known| known.soul == soul && known.monitor == monitor.version()) {
+        if let Some(known) =
+            loaded.as_ref().filter(|known| known.soul == soul && known.monitor == monitor.version())
+        {
             return Ok(Arc::clone(&known.compartment));
         }
         let invalid = |message: String| Refusal::new(RefusalKind::Invalid, message);
@@ -127,7 +125,9 @@ impl Slot {
         })?;
         if charter.name != self.name {
             let (folder, name) = (&self.name, &charter.name);
-            return Err(invalid(format!("the SOUL.md in `agents/{folder}` names the agent `{name}`; rename one of them")));
+            return Err(invalid(format!(
+                "the SOUL.md in `agents/{folder}` names the agent `{name}`; rename one of them"
+            )));
         }
         let compartment = monitor
             .compartment(Arc::new(charter), self.gate.clone())

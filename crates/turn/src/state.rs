@@ -8,8 +8,8 @@ use journal::{Change, Ground, Kind};
 use monitor::{Compartment, Denied, Judgement, Rates, Standing};
 use tokio_util::sync::CancellationToken;
 use vocab::{
-    Action, Ambient, Body, Decision, Digest, Entry, Intent, Labels, Layer, Level, Outcome, Person,
-    Proposal, ProposalId, Reason, Status, Timestamp, TurnId, Verb,
+    Action, Ambient, Body, Decision, Digest, Entry, Intent, Labels, Layer, Level, Outcome, Person, Proposal,
+    ProposalId, Reason, Status, Timestamp, TurnId, Verb,
 };
 
 use crate::gateway::{Gateway, TOKENS};
@@ -72,7 +72,20 @@ impl Turn {
     pub(crate) fn new(made: Made, now: Timestamp) -> Self {
         let Made { id, row, session, asker, slot, compartment, transcript } = made;
         let stopped = slot.stopped();
-        Self { id, row, session, asker, slot, compartment, transcript, stopped, began: now, recent: 0, call: None, present: None }
+        Self {
+            id,
+            row,
+            session,
+            asker,
+            slot,
+            compartment,
+            transcript,
+            stopped,
+            began: now,
+            recent: 0,
+            call: None,
+            present: None,
+        }
     }
 
     /// Gives an intent its place in the turn.
@@ -94,7 +107,9 @@ impl Turn {
     /// Makes `proposal` the present one.
     pub(crate) fn take_up(&mut self, proposal: &Proposal) {
         self.call = match &proposal.intent {
-            Intent::SkillCall { call_id, skill, .. } => Some(Call { id: call_id.clone(), skill: skill.clone() }),
+            Intent::SkillCall { call_id, skill, .. } => {
+                Some(Call { id: call_id.clone(), skill: skill.clone() })
+            }
             Intent::ModelCall { .. } | Intent::Reply { .. } => None,
         };
     }
@@ -150,15 +165,19 @@ impl Turn {
         let mut changes = Vec::new();
         let decision = judgement.verdict().decision;
         if let Some(waited) = self.row.waiting.take() {
-            let state = if approved && decision == Decision::Permit { ApprovalState::Used } else { ApprovalState::Void };
+            let state = if approved && decision == Decision::Permit {
+                ApprovalState::Used
+            } else {
+                ApprovalState::Void
+            };
             changes.extend(approvals::change_state(&gateway.journal, &waited, state)?);
         }
         match decision {
             Decision::Permit => {
                 let open = Open { proposal: proposal.id.clone(), verb: action.verb, call: self.call.clone() };
                 self.row.open = Some(open);
-                if action.verb == Verb::FileWrite {
-                    changes.extend(gateway.mark(action.resource.name(), &self.session.labels)?);
+                if let Some(labels) = judgement.mark() {
+                    changes.extend(gateway.mark(action.resource.name(), labels)?);
                 }
             }
             Decision::Ask => {
@@ -173,6 +192,11 @@ impl Turn {
         self.present = Some((proposal.id.clone(), action.clone()));
         changes.push(session::put_turn(&self.id, &self.row)?);
         Ok(changes)
+    }
+
+    /// The action that was judged last.
+    pub(crate) fn present(&self) -> Option<&Action> {
+        self.present.as_ref().map(|(_, action)| action)
     }
 
     /// Screens what came back.
@@ -204,7 +228,11 @@ impl Turn {
         }
         if let Body::Answer { answer } = &outcome.body {
             let used = answer.prompt_tokens.saturating_add(answer.completion_tokens);
-            state.push(records::put(TOKENS, self.row.agent.as_str(), &self.slot.use_tokens(gateway.ambient.now(), used))?);
+            state.push(records::put(
+                TOKENS,
+                self.row.agent.as_str(),
+                &self.slot.use_tokens(gateway.ambient.now(), used),
+            )?);
         }
         state.push(session::put_session(&self.row.session, &self.session)?);
         state.push(session::put_turn(&self.id, &self.row)?);
@@ -225,14 +253,20 @@ impl Turn {
     /// The rows of a transcript that grew by `entry` without an effect.
     pub(crate) fn grown(&mut self, entry: &Entry) -> Result<journal::Entry, Refusal> {
         let grown = session::grow(&self.row.session, &mut self.session, entry)?;
-        let state = vec![grown, session::put_session(&self.row.session, &self.session)?, session::put_turn(&self.id, &self.row)?];
+        let state = vec![
+            grown,
+            session::put_session(&self.row.session, &self.session)?,
+            session::put_turn(&self.id, &self.row)?,
+        ];
         Ok(journal::Entry { subject: Digest::of(self.id.as_str().as_bytes()), records: Vec::new(), state })
     }
 
     /// What an outcome adds to the transcript; nothing for a reply, or a model call without an answer.
     pub(crate) fn entry_of(&self, outcome: &Outcome) -> Option<Entry> {
         match (&self.call, &outcome.body) {
-            (None, Body::Answer { answer }) if outcome.status == Status::Done => Some(Entry::Answer { answer: answer.clone() }),
+            (None, Body::Answer { answer }) if outcome.status == Status::Done => {
+                Some(Entry::Answer { answer: answer.clone() })
+            }
             (Some(call), body) => {
                 let text = match body {
                     Body::Text { text } => text.clone(),
@@ -252,16 +286,26 @@ impl Turn {
     /// The event that tells of an outcome, without content above `internal`.
     pub(crate) fn told(&self, outcome: &Outcome) -> What {
         let summary = match &outcome.body {
-            _ if outcome.labels.level() > Level::Internal || outcome.labels.categories().next().is_some() => String::new(),
+            _ if outcome.labels.level() > Level::Internal || outcome.labels.categories().next().is_some() => {
+                String::new()
+            }
             Body::Text { text } => text.chars().take(MAX_SUMMARY_CHARS).collect(),
-            Body::Answer { answer } if answer.tool_calls.is_empty() => format!("{} characters", answer.text.chars().count()),
+            Body::Answer { answer } if answer.tool_calls.is_empty() => {
+                format!("{} characters", answer.text.chars().count())
+            }
             Body::Answer { answer } => {
-                let names: Vec<&str> = answer.tool_calls.iter().map(|call| call.name.as_str()).take(8).collect();
+                let names: Vec<&str> =
+                    answer.tool_calls.iter().map(|call| call.name.as_str()).take(8).collect();
                 format!("wants {}", names.join(", ")).chars().take(MAX_SUMMARY_CHARS).collect()
             }
             Body::Nothing => String::new(),
         };
-        What::Outcome { proposal: outcome.proposal.clone(), status: outcome.status, labels: outcome.labels.clone(), summary }
+        What::Outcome {
+            proposal: outcome.proposal.clone(),
+            status: outcome.status,
+            labels: outcome.labels.clone(),
+            summary,
+        }
     }
 
     /// The text that SOUL.md has people see when something is outside the agent's scope.

@@ -24,8 +24,8 @@ pub struct AgentView {
     pub last_active: Option<Timestamp>,
     /// Errors since midnight UTC.
     pub errors_today: u32,
-    /// Anomalies, in words.
-    pub anomalies: String,
+    /// Anomalies since midnight UTC.
+    pub anomalies: u32,
     /// Why it cannot run, when it cannot.
     pub problem: Option<String>,
 }
@@ -71,6 +71,8 @@ pub struct KilledAgent {
     pub agent: AgentName,
     /// How many processes it had.
     pub processes: u32,
+    /// How many of them were not seen to end in time; anything but 0 needs a look at the machine.
+    pub left: u32,
     /// From the order until the last was dead, in milliseconds.
     pub ms: f64,
 }

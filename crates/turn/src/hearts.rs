@@ -1,0 +1,205 @@
+//! HEARTBEAT.md of every agent: a view for people and scripts. The journal is the record.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+use soul::heartbeat::{Heartbeat, MAX_HEARTBEAT_BYTES, What, write_atomically};
+use vocab::{
+    Action, AgentName, Ambient, Body, Decision, Entry, Labels, Level, Outcome, Status, Timestamp, Verb,
+    Verdict,
+};
+
+use crate::state::Turn;
+
+/// What a list of agents says of one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pulse {
+    pub(crate) last_active: Option<Timestamp>,
+    pub(crate) errors_today: u32,
+    pub(crate) anomalies: u32,
+}
+
+/// The heartbeats of all agents.
+pub(crate) struct Hearts {
+    agents_dir: PathBuf,
+    ambient: Arc<dyn Ambient>,
+    beats: Mutex<BTreeMap<AgentName, Heartbeat>>,
+}
+
+impl Hearts {
+    pub(crate) fn new(agents_dir: PathBuf, ambient: Arc<dyn Ambient>) -> Self {
+        Self { agents_dir, ambient, beats: Mutex::default() }
+    }
+
+    /// A person asked for something.
+    pub(crate) fn received(&self, turn: &Turn, entry: &Entry) {
+        if let Entry::Person { text } = entry {
+            self.add(turn, What::Received { task: text.clone() });
+        }
+    }
+
+    /// The monitor has judged an action.
+    pub(crate) fn judged(&self, turn: &Turn, action: &Action, verdict: &Verdict) {
+        let why = || verdict.reasons.first().map(|reason| reason.message.clone());
+        let subject = || format!("{} {}", action.verb, action.resource);
+        match verdict.decision {
+            Decision::Permit => {}
+            Decision::Ask => self.add(turn, What::Note(format!("Waits for approval: {}", subject()))),
+            Decision::Deny => self.add(turn, What::Denied { subject: subject(), detail: why() }),
+            Decision::Kill => {
+                self.add(turn, What::Denied { subject: subject(), detail: why() });
+                self.with(&turn.slot.name, None, |beat, now| beat.add_anomaly(now));
+            }
+        }
+    }
+
+    /// An effect has ended.
+    pub(crate) fn ended(&self, turn: &Turn, action: Option<&Action>, outcome: &Outcome) {
+        let Some(action) = action else { return };
+        let skill = match action.verb {
+            Verb::FileRead => "file-reader",
+            Verb::FileWrite => "file-writer",
+            Verb::WebGet => "browser",
+            Verb::MessagePost => "message",
+            Verb::ModelCall | Verb::Reply | Verb::SkillCall => "",
+        };
+        let subject = format!("{} {}", action.verb, action.resource);
+        match outcome.status {
+            Status::Done if skill.is_empty() => {}
+            Status::Done => {
+                let detail = Some(if ordinary(&outcome.labels) {
+                    subject
+                } else {
+                    format!("{}, above internal", action.verb)
+                });
+                self.add(turn, What::Used { skill: skill.to_owned(), detail });
+            }
+            Status::Withheld | Status::Denied => {
+                self.add(turn, What::Denied { subject, detail: Some(outcome.status.as_str().to_owned()) });
+            }
+            Status::Failed | Status::Unknown | Status::Late => {
+                let detail = match &outcome.body {
+                    Body::Text { text } if ordinary(&outcome.labels) => text.clone(),
+                    _ => outcome.status.as_str().to_owned(),
+                };
+                self.add(turn, What::Error { subject, detail: Some(detail) });
+            }
+        }
+    }
+
+    /// A turn has ended with an answer.
+    pub(crate) fn completed(&self, turn: &Turn) {
+        self.add(turn, What::Completed { destination: Some(turn.row.person.to_string()) });
+    }
+
+    /// A turn has ended without an answer.
+    pub(crate) fn failed(&self, turn: &Turn, why: &str) {
+        self.add(turn, What::Error { subject: "turn".to_owned(), detail: Some(why.to_owned()) });
+    }
+
+    /// An agent was stopped.
+    pub(crate) fn killed(&self, agent: &AgentName, why: &str) {
+        self.with(agent, None, |beat, now| {
+            beat.add(now, What::Killed { detail: Some(why.to_owned()) });
+            beat.set_active_tasks(0);
+        });
+    }
+
+    /// What a list of agents says of one.
+    pub(crate) fn pulse(&self, agent: &AgentName) -> Pulse {
+        let mut beats = self.beats.lock();
+        let beat = beats.entry(agent.clone()).or_insert_with(|| self.load(agent, None));
+        beat.begin_day(self.ambient.now());
+        let status = beat.status();
+        Pulse { last_active: beat.last_active(), errors_today: status.errors, anomalies: status.anomalies }
+    }
+
+    /// Writes what is due: at most once a second for each agent.
+    pub(crate) fn flush_due(&self) {
+        let now = self.ambient.now();
+        for (agent, beat) in self.beats.lock().iter_mut() {
+            if beat.due(now) {
+                self.write(agent, beat, now);
+            }
+        }
+    }
+
+    /// Writes all that has changed; for a gateway that stops.
+    pub(crate) fn flush_all(&self) {
+        let now = self.ambient.now();
+        for (agent, beat) in self.beats.lock().iter_mut() {
+            if beat.due_at().is_some() {
+                self.write(agent, beat, now);
+            }
+        }
+    }
+
+    fn add(&self, turn: &Turn, what: What) {
+        let charter = turn.compartment.charter();
+        let names = Some((charter.display_name.as_str(), charter.title.as_str()));
+        let running = turn.slot.running.load(Ordering::Relaxed);
+        self.with(&turn.slot.name, names, |beat, now| {
+            beat.add(now, what);
+            beat.set_active_tasks(running);
+        });
+    }
+
+    /// Changes an agent's heartbeat, and writes it at once when that cannot wait.
+    fn with(
+        &self,
+        agent: &AgentName,
+        names: Option<(&str, &str)>,
+        change: impl FnOnce(&mut Heartbeat, Timestamp),
+    ) {
+        let now = self.ambient.now();
+        let mut beats = self.beats.lock();
+        let beat = beats.entry(agent.clone()).or_insert_with(|| self.load(agent, names));
+        change(beat, now);
+        if beat.due(now) {
+            self.write(agent, beat, now);
+        }
+    }
+
+    /// The heartbeat that is there, or a new one when there is none that can be read.
+    fn load(&self, agent: &AgentName, names: Option<(&str, &str)>) -> Heartbeat {
+        let (name, role) = names.unwrap_or((agent.as_str(), ""));
+        let kept = read(&self.path(agent))
+            .and_then(|text| Heartbeat::parse(&text).map_err(|error| error.to_string()));
+        match kept {
+            Ok(beat) if names.is_none() || beat.name() == name => beat,
+            Ok(_) => Heartbeat::new(name, role),
+            Err(why) => {
+                tracing::debug!("the heartbeat of `{agent}` begins anew: {why}");
+                Heartbeat::new(name, role)
+            }
+        }
+    }
+
+    fn path(&self, agent: &AgentName) -> PathBuf {
+        self.agents_dir.join(agent.as_str()).join("HEARTBEAT.md")
+    }
+
+    /// A heartbeat that cannot be written stops nothing: it is a view, and the log says so.
+    fn write(&self, agent: &AgentName, beat: &mut Heartbeat, now: Timestamp) {
+        match write_atomically(&self.path(agent), &beat.render()) {
+            Ok(()) => beat.written(now),
+            Err(error) => tracing::warn!("the heartbeat of `{agent}` cannot be written: {error}"),
+        }
+    }
+}
+
+/// Whether data may be named in a heartbeat.
+fn ordinary(labels: &Labels) -> bool {
+    labels.level() <= Level::Internal && labels.categories().next().is_none()
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    file.take(MAX_HEARTBEAT_BYTES as u64 + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    Ok(text)
+}
