@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 
-use common::{Home, ended, types};
+use common::{Home, ended, eventually, types};
 use serde_json::Value;
 
 const READS: &str = "
@@ -62,8 +62,10 @@ fn a_permitted_turn_is_told_step_by_step_and_recorded() {
     home.run(&["audit", "show", "999999"]).fails(2, "there is no record");
     home.run(&["audit", "tail", "-n", "3"]).done().has("helper");
 
-    let heart = fs::read_to_string(home.path().join("agents/helper/HEARTBEAT.md")).unwrap();
-    assert!(heart.contains("Used skill: file-reader"), "{heart}");
+    let heart = home.path().join("agents/helper/HEARTBEAT.md");
+    eventually("the heartbeat names the skill", || {
+        fs::read_to_string(&heart).is_ok_and(|text| text.contains("Used skill: file-reader"))
+    });
 }
 
 #[test]

@@ -116,6 +116,12 @@ impl Compartment {
     pub fn model(&self) -> &str {
         &self.model
     }
+
+    /// How many bytes the system message and the tools of a model call have.
+    #[must_use]
+    pub fn prompt_bytes(&self) -> usize {
+        self.system.len().saturating_add(self.offered.to_string().len())
+    }
 }
 
 /// How errors and `explain` name where an agent's policies are from.

@@ -1,6 +1,6 @@
 //! What holds for all agents: people, groups and their rights, guardrails, labels, skills.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use cedar_policy::Schema;
@@ -42,6 +42,7 @@ pub(crate) struct House {
     skills: HashMap<String, (SkillSpec, Arc<Validator>)>,
     pub(crate) default_model: String,
     remote_models: HashSet<String>,
+    labelled: BTreeSet<String>,
     pub(crate) version: Digest,
 }
 
@@ -84,6 +85,7 @@ impl Monitor {
             skills: skills(&config.skills)?,
             default_model: config.default_model.clone(),
             remote_models: config.remote_models.iter().cloned().collect(),
+            labelled: config.sources.iter().flat_map(|source| source.labels.categories()).map(str::to_owned).collect(),
             schema,
             words,
             version,
@@ -95,6 +97,12 @@ impl Monitor {
     #[must_use]
     pub fn version(&self) -> Digest {
         self.house.version
+    }
+
+    /// The categories that some source in the settings carries.
+    #[must_use]
+    pub fn labelled(&self) -> BTreeSet<String> {
+        self.house.labelled.clone()
     }
 
     /// A person of the settings.

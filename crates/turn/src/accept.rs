@@ -12,7 +12,7 @@ use crate::event::Events;
 use crate::gateway::Gateway;
 use crate::run::{Rest, run};
 use crate::session::{self, SessionRow, TurnRow};
-use crate::slot::{Running, Slot, Standing};
+use crate::slot::{Slot, Standing};
 use crate::state::{Held, Made, Turn};
 use crate::{Refusal, RefusalKind, What, records};
 
@@ -110,15 +110,15 @@ impl Gateway {
                 Some(room) => Ok(room),
                 None => Arc::clone(&gateway.room).acquire_owned().await,
             };
-            let running = Running::new(Arc::clone(&turn.slot));
             let rest = Box::pin(run(&gateway, &mut turn, held)).await;
-            drop((running, room));
+            drop(room);
             gateway.rest(turn, rest).await;
         });
     }
 
     /// Puts a turn to rest. One that waits keeps its row; of any other only the record remains.
     async fn rest(&self, mut turn: Turn, rest: Result<Rest, Refusal>) {
+        turn.running = None;
         let why = match rest {
             Ok(Rest::Waiting) => return,
             Ok(Rest::Answered) => None,

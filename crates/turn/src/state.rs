@@ -14,7 +14,7 @@ use vocab::{
 
 use crate::gateway::{Gateway, TOKENS};
 use crate::session::{self, Call, Open, SessionRow, TurnRow};
-use crate::slot::Slot;
+use crate::slot::{Running, Slot};
 use crate::{ApprovalState, Refusal, What, approvals, records};
 
 /// The most characters of an outcome that an event shows.
@@ -31,6 +31,8 @@ pub(crate) struct Turn {
     pub(crate) transcript: Vec<Entry>,
     /// Cancelled when the agent is stopped; a turn from before a stop stays stopped when the agent is resumed.
     pub(crate) stopped: CancellationToken,
+    /// Counts the turn as running; given up when it rests.
+    pub(crate) running: Option<Running>,
     /// When it last began to run; `row.elapsed_ms` has what came before.
     began: Timestamp,
     /// Proposals of the agent in the rate window before the present one.
@@ -71,7 +73,7 @@ pub(crate) struct Made {
 impl Turn {
     pub(crate) fn new(made: Made, now: Timestamp) -> Self {
         let Made { id, row, session, asker, slot, compartment, transcript } = made;
-        let stopped = slot.stopped();
+        let (stopped, running) = (slot.stopped(), Some(Running::new(Arc::clone(&slot))));
         Self {
             id,
             row,
@@ -81,6 +83,7 @@ impl Turn {
             compartment,
             transcript,
             stopped,
+            running,
             began: now,
             recent: 0,
             call: None,

@@ -141,7 +141,7 @@ async fn show(screen: Screen, client: &Client, name: &AgentName) -> Result<Exit,
         field("skills", &visible(&agent.skills.join(", "), Keep::Nothing)),
         field("last active", &agent.last_active.map_or_else(|| "never".to_owned(), |then| age(now, then))),
         field("errors", &format!("{} today", agent.errors_today)),
-        field("anomalies", &visible(&agent.anomalies, Keep::Nothing)),
+        field("anomalies", &agent.anomalies.to_string()),
     ];
     lines.extend(agent.version.map(|version| field("SOUL.md", &version.to_string())));
     lines.extend(

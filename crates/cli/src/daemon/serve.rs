@@ -91,9 +91,9 @@ async fn until_stopped(
         _ = terminate.recv() => false,
         _ = interrupt.recv() => false,
     };
-    // Asked over the API, everything has been stopped already. A signal is the machine going down or a
-    // restart: what waits for a person waits on.
-    let stopped = if asked { Ok(()) } else { gateway.shutdown(None, Pending::Keep).await.map(drop) };
+    // Asked over the API, everything has been stopped already. A signal is a stop like any other:
+    // what waits for a person is cancelled.
+    let stopped = if asked { Ok(()) } else { gateway.shutdown(None, Pending::Cancel).await.map(drop) };
     drain.cancel();
     if let Err(error) = serving.await {
         tracing::error!("serving did not end well: {error}");
