@@ -127,14 +127,9 @@ impl Home {
 
     /// Waits until the gateway's agent is `state`.
     pub(crate) fn until(&self, agent: &str, state: &str) {
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            if self.json(&["agents", "show", agent])["state"] == state {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("`{agent}` never was {state}");
+        eventually(&format!("`{agent}` is {state}"), || {
+            self.json(&["agents", "show", agent])["state"] == state
+        });
     }
 }
 
@@ -234,13 +229,11 @@ pub(crate) fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// Waits, within a bound that only a broken build reaches, until `holds`.
-pub fn eventually(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..200 {
-        if holds() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+/// Waits until `holds`.
+pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < until, "it never came to be that {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("it never came to be that {what}");
 }
