@@ -159,3 +159,6 @@ pub(crate) fn grow(id: &SessionId, row: &mut SessionRow, entry: &Entry) -> Resul
     row.bytes = total;
     Ok(change)
 }
+
+#[cfg(test)]
+mod tests;
