@@ -30,6 +30,11 @@ const ROUNDS: usize = 20_000;
 const RAW_ROUNDS: usize = 400;
 const SIZES: [usize; 3] = [10, 100, 1_000];
 
+/// Policies that are there at any size: the guardrails that ship, the agent's reply and model, the right to both.
+const FIXED: usize = 9;
+/// The most paths that one grant takes.
+const MAX_GRANTED: usize = 256;
+
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
@@ -40,6 +45,7 @@ fn main() -> Result<(), Failure> {
         let compartment = compartment(size)?;
         let (p50, p99) = judged(&compartment, size)?;
         let raw = unsliced(&compartment)?;
+        let size = explained(&compartment).len();
         println!("{size:>9} {:>9.1} µs {:>9.1} µs {:>13.1} µs", micros(p50), micros(p99), micros(raw));
         sliced.push(micros(p50));
         whole.push(micros(raw));
@@ -58,11 +64,13 @@ fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// An agent under about `size` policies, five of them the guardrails that ship and two its own reply and model.
+/// An agent under about `size` policies.
 fn compartment(size: usize) -> Result<Compartment, Failure> {
-    let each = size.saturating_sub(8).div_ceil(3).max(1);
-    let folders: Vec<String> = (0..each).map(|n| format!("/srv/docs/team-{n}/shared")).collect();
-    let secrets = (0..each).map(|n| {
+    let granted = teams(size);
+    let folders: Vec<String> = (0..granted).map(|n| format!("/srv/docs/team-{n}/shared")).collect();
+    // What a SOUL.md cannot take is made up by guardrails.
+    let guarded = size.saturating_sub(FIXED).saturating_sub(granted.saturating_mul(2));
+    let secrets = (0..guarded).map(|n| {
         format!("@id(\"s{n}\") @message(\"secret\") forbid (principal, action, resource in Path::\"/srv/docs/team-{n}/shared/secret\");\n")
     });
     let shipped = SHIPPED_GUARDRAILS
@@ -89,6 +97,11 @@ fn compartment(size: usize) -> Result<Compartment, Failure> {
     let place = Place { workspace: "/home/agents/echo/workspace".into(), labelled: Default::default() };
     let charter = soul::compile(&source, &place).map_err(|errors| format!("{errors:?}"))?;
     Ok(monitor.compartment(Arc::new(charter), Gate::new())?)
+}
+
+/// Folders that are granted to the agent and to the asker.
+fn teams(size: usize) -> usize {
+    size.saturating_sub(FIXED).div_euclid(3).clamp(1, MAX_GRANTED)
 }
 
 fn mia() -> Result<Person, Failure> {
@@ -129,10 +142,9 @@ fn judged(compartment: &Compartment, size: usize) -> Result<(Duration, Duration)
         approved: None,
         now: Timestamp::UNIX_EPOCH,
     };
-    let each = size.saturating_sub(8).div_ceil(3).max(1);
     let mut times = Vec::with_capacity(ROUNDS);
     for round in 0..ROUNDS.saturating_mul(2) {
-        let proposal = proposal(round % each)?;
+        let proposal = proposal(round % teams(size))?;
         let start = Instant::now();
         let judgement = judge(compartment, black_box(proposal), &standing);
         let time = start.elapsed();
@@ -165,7 +177,7 @@ fn proposal(team: usize) -> Result<Proposal, Failure> {
 
 /// The median of Cedar alone on all policies of the three layers, entities and context made ahead.
 fn unsliced(compartment: &Compartment) -> Result<Duration, Failure> {
-    let uid = |text: &str| text.parse::<EntityUid>();
+    let uid = |text: &str| text.parse::<EntityUid>().map_err(Failure::from);
     let policies = explained(compartment);
     let set = |layer: Layer| -> Result<PolicySet, Failure> {
         let text: Vec<String> = policies
@@ -185,7 +197,7 @@ fn unsliced(compartment: &Compartment) -> Result<Duration, Failure> {
         "/srv/docs/team-0/shared",
         "/srv/docs/team-0/shared/notes",
     ];
-    let above: Result<_, _> = above.iter().map(|path| uid(&format!("Path::\"{path}\""))).collect();
+    let above: Result<_, Failure> = above.iter().map(|path| uid(&format!("Path::\"{path}\""))).collect();
     let entities = Entities::from_entities(
         [
             Entity::new_no_attrs(person.clone(), [uid("Group::\"staff\"")?].into()),

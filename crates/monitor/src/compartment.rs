@@ -11,7 +11,7 @@ use crate::config::ConfigError;
 use crate::gate::Gate;
 use crate::monitor::House;
 use crate::policy::slices::Slices;
-use crate::policy::words::Lineage;
+use crate::policy::words::{Lineage, Named};
 
 /// An agent under the monitor. Everything is parsed; a judgement only looks things up.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Compartment {
     pub(crate) charter: Arc<Charter>,
     pub(crate) gate: Gate,
     pub(crate) policies: Slices,
+    /// What the agent's own policies name.
+    pub(crate) named: Named,
     pub(crate) agent: Lineage,
     pub(crate) tools: Vec<Tool>,
     /// What a model is told of the tools.
@@ -84,6 +86,7 @@ impl Compartment {
             system: charter.prompt(),
             model: charter.model.clone().unwrap_or_else(|| house.default_model.clone()),
             workspace: house.words.workspace(charter.name.as_str()),
+            named: Slices::named([&policies]),
             house,
             charter,
             gate,

@@ -31,7 +31,7 @@ pub fn explained(compartment: &Compartment) -> Vec<Explained> {
         (Layer::Guardrail, &compartment.house.guardrails),
     ];
     let all = |(layer, slices): (Layer, &Slices)| -> Vec<Explained> {
-        slices.clauses().into_iter().map(|clause| one(layer, clause)).collect()
+        slices.clauses().map(|clause| one(layer, clause)).collect()
     };
     layers.into_iter().flat_map(all).collect()
 }

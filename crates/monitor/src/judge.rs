@@ -182,7 +182,7 @@ impl Case<'_> {
         let house = &compartment.house;
         let resource = match &action.resource {
             Resource::Person(person) if *person == known.person.id.as_str() => known.lineage.clone(),
-            other => house.words.resource(other),
+            other => house.words.resource(other, [&compartment.named, &house.named]),
         };
         let question = house.words.question(
             action.verb,
@@ -198,12 +198,12 @@ impl Case<'_> {
                 return Bounds::None;
             }
         };
-        let consult = |layer, slices, request| {
-            policy::consult(layer, slices, action.verb, &resource, request, &question.entities)
-        };
-        let own = consult(Layer::Policy, &compartment.policies, &question.by_agent);
-        let rights = consult(Layer::Rights, &house.rights, &question.by_asker);
-        let guardrails = consult(Layer::Guardrail, &house.guardrails, &question.by_agent);
+        let consult =
+            |layer, slices, evaluator: &_| policy::consult(layer, slices, action.verb, &resource, evaluator);
+        let of_agent = question.of_agent();
+        let own = consult(Layer::Policy, &compartment.policies, &of_agent);
+        let rights = consult(Layer::Rights, &house.rights, &question.of_asker());
+        let guardrails = consult(Layer::Guardrail, &house.guardrails, &of_agent);
         let bounds = self.bounds(&own, &rights, answers);
         self.take(Layer::Policy, own, answers);
         self.take(Layer::Rights, rights, answers);

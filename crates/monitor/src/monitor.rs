@@ -15,7 +15,7 @@ use crate::gate::Gate;
 use crate::policy::rights::{self, ALL};
 use crate::policy::slices::Slices;
 use crate::policy::text::{Clause, Origin, Reader};
-use crate::policy::words::{self, Lineage, Words};
+use crate::policy::words::{self, Lineage, Named, Words};
 use crate::resolve::path::is_canonical;
 
 /// Where the text of rights is from, in errors.
@@ -36,6 +36,8 @@ pub(crate) struct House {
     pub(crate) words: Words,
     pub(crate) rights: Slices,
     pub(crate) guardrails: Slices,
+    /// What rights and guardrails name.
+    pub(crate) named: Named,
     pub(crate) flow: Flow,
     people: HashMap<PersonId, Known>,
     groups: HashMap<String, Group>,
@@ -72,20 +74,28 @@ impl Monitor {
         for text in &config.guardrails {
             forbids.extend(reader.read(&text.name, &text.text, Origin::Guardrail)?);
         }
+        let rights = Slices::new(RIGHTS_FILE, rights)?;
+        let guardrails = Slices::new(GUARDRAILS, forbids)?;
         let people = config.people.iter().map(|person| {
             let known = Known { lineage: words.person(person), person: person.clone() };
             (person.id.clone(), known)
         });
         let house = House {
-            rights: Slices::new(RIGHTS_FILE, rights)?,
-            guardrails: Slices::new(GUARDRAILS, forbids)?,
+            named: Slices::named([&rights, &guardrails]),
+            rights,
+            guardrails,
             flow: Flow::new(&config),
             people: people.collect(),
             groups: config.groups.iter().map(|group| (group.name.clone(), group.clone())).collect(),
             skills: skills(&config.skills)?,
             default_model: config.default_model.clone(),
             remote_models: config.remote_models.iter().cloned().collect(),
-            labelled: config.sources.iter().flat_map(|source| source.labels.categories()).map(str::to_owned).collect(),
+            labelled: config
+                .sources
+                .iter()
+                .flat_map(|source| source.labels.categories())
+                .map(str::to_owned)
+                .collect(),
             schema,
             words,
             version,
@@ -170,7 +180,7 @@ impl House {
     /// Whether a model runs on another machine, by its own name or by its server's.
     pub(crate) fn is_remote(&self, model: &Resource) -> bool {
         self.remote_models.contains(model.name())
-            || words::names_above(model).iter().any(|server| self.remote_models.contains(server))
+            || words::names_above(model).iter().any(|server| self.remote_models.contains(server.as_ref()))
     }
 }
 

@@ -27,7 +27,8 @@ use crate::policy::words::{folders_above, names_above};
 #[derive(Debug)]
 pub(crate) struct Flow {
     sources: HashMap<String, Labels>,
-    sinks: HashMap<Resource, Labels>,
+    /// By kind, then by name.
+    sinks: HashMap<&'static str, HashMap<String, Labels>>,
 }
 
 /// Who an action is between.
@@ -57,16 +58,18 @@ impl Flow {
             let labels = sources.get(&source.path).map_or(source.labels.clone(), |l| l.join(&source.labels));
             sources.insert(source.path.clone(), labels);
         }
-        let sinks = config.sinks.iter().map(|sink| (sink.resource.clone(), sink.clearance.clone())).collect();
+        let mut sinks: HashMap<&'static str, HashMap<String, Labels>> = HashMap::new();
+        for sink in &config.sinks {
+            let of_kind = sinks.entry(sink.resource.kind()).or_default();
+            of_kind.insert(sink.resource.name().to_owned(), sink.clearance.clone());
+        }
         Self { sources, sinks }
     }
 
     /// The labels of what lies at an absolute path.
     pub(crate) fn source(&self, path: &str, marks: &BTreeMap<String, Labels>) -> Labels {
-        let above = folders_above(path);
-        let covering = std::iter::once(path)
-            .chain(above.iter().map(String::as_str))
-            .filter_map(|name| self.sources.get(name));
+        let names = std::iter::once(path).chain(folders_above(path));
+        let covering = names.filter_map(|name| self.sources.get(name));
         let settled = covering.fold(None, |joined: Option<Labels>, labels| {
             Some(joined.map_or_else(|| labels.clone(), |joined| joined.join(labels)))
         });
@@ -88,19 +91,11 @@ impl Flow {
 
     /// What a destination may receive; none when it may receive anything.
     pub(crate) fn sink(&self, resource: &Resource) -> Option<Labels> {
-        let same_kind = |name: String| match resource {
-            Resource::Path(_) => Resource::Path(name),
-            Resource::Host(_) => Resource::Host(name),
-            Resource::Channel(_) => Resource::Channel(name),
-            Resource::Model(_) => Resource::Model(name),
-            Resource::Person(_) => Resource::Person(name),
-            Resource::Skill(_) => Resource::Skill(name),
-        };
-        let named = || {
-            let mut above = names_above(resource).into_iter().map(same_kind);
-            above.find_map(|resource| self.sinks.get(&resource))
-        };
-        match (self.sinks.get(resource).or_else(named), resource) {
+        let named = self.sinks.get(resource.kind()).and_then(|of_kind| {
+            let closest = of_kind.get(resource.name());
+            closest.or_else(|| names_above(resource).iter().find_map(|name| of_kind.get(name.as_ref())))
+        });
+        match (named, resource) {
             (Some(clearance), _) => Some(clearance.clone()),
             (None, Resource::Path(_)) => None,
             (None, _) => Some(Labels::default()),

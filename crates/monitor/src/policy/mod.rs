@@ -10,7 +10,8 @@
 //! - **rights**: at least one permit, or deny;
 //! - **guardrail**: a forbid denies or asks. A guardrail never permits.
 
-use cedar_policy::{Entities, Request};
+use cedar_policy_core::ast::Eid;
+use cedar_policy_core::evaluator::Evaluator;
 use vocab::{Layer, Reason, Verb};
 
 pub(crate) mod rights;
@@ -41,10 +42,9 @@ pub(crate) fn consult(
     slices: &Slices,
     verb: Verb,
     resource: &Lineage,
-    request: &Request,
-    entities: &Entities,
+    evaluator: &Evaluator<'_>,
 ) -> Opinion {
-    let Findings { permits, forbids, errors } = slices.evaluate(verb, resource, request, entities);
+    let Findings { permits, forbids, errors } = slices.evaluate(verb, resource, evaluator);
     let reason = |clause: &Clause, message: &str| Reason {
         layer,
         policy: clause.id.clone(),
@@ -54,7 +54,8 @@ pub(crate) fn consult(
     for clause in permits {
         opinion.granted.push(reason(clause, "granted"));
         if let Some(scope) = &clause.scope {
-            opinion.scopes.push(scope.id().unescaped().to_owned());
+            let Eid::Eid(name) = scope.eid();
+            opinion.scopes.push(name.to_string());
         }
     }
     for clause in forbids {
@@ -63,7 +64,7 @@ pub(crate) fn consult(
     }
     for (policy, error) in errors {
         let message = format!("the policy `{policy}` failed to evaluate, which counts as a denial: {error}");
-        opinion.denies.push(Reason { layer, policy, message });
+        opinion.denies.push(Reason { layer, policy: policy.to_owned(), message });
     }
     opinion
 }

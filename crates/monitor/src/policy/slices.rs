@@ -7,46 +7,41 @@
 //! out unsatisfied and without an error. That is the whole argument, and `tests/slicing.rs` holds it
 //! against Cedar's own answer for the whole set.
 //!
-//! Each file is a policy set made when the agent is loaded, so that a judgement copies and parses nothing.
+//! The conditions are made when the agent is loaded, and each is evaluated by itself: Cedar's authorizer adds to
+//! that only its decision, which is not used here, because it passes over a forbid that fails.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use cedar_policy::{AuthorizationError, Authorizer, Entities, EntityUid, PolicySet, Request};
+use cedar_policy_core::ast::EntityUID;
+use cedar_policy_core::evaluator::Evaluator;
 use vocab::Verb;
 
 use super::text::Clause;
-use super::words::Lineage;
+use super::words::{Lineage, Named};
 use crate::config::ConfigError;
 
 /// The policies of one layer.
 #[derive(Debug, Default)]
 pub(crate) struct Slices {
-    clauses: HashMap<String, Clause>,
+    clauses: Vec<Arc<Clause>>,
     by_verb: HashMap<Verb, Drawer>,
 }
 
 #[derive(Debug, Default)]
 struct Drawer {
-    any: PolicySet,
-    scoped: HashMap<EntityUid, PolicySet>,
+    any: Vec<Arc<Clause>>,
+    scoped: HashMap<EntityUID, Vec<Arc<Clause>>>,
 }
 
 /// The policies of one layer that came out true, in the order of their names, and those that failed.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Findings<'a> {
     pub(crate) permits: Vec<&'a Clause>,
     pub(crate) forbids: Vec<&'a Clause>,
     /// The policy's name and what went wrong in it.
-    pub(crate) errors: Vec<(String, String)>,
+    pub(crate) errors: Vec<(&'a str, String)>,
 }
-
-impl PartialEq for Clause {
-    fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
-    }
-}
-
-impl Eq for Clause {}
 
 impl Slices {
     /// Files `clauses`; `file` is named in errors.
@@ -55,55 +50,49 @@ impl Slices {
     /// When two have the same name.
     pub(crate) fn new(file: &str, clauses: Vec<Clause>) -> Result<Self, ConfigError> {
         let mut slices = Self::default();
+        let mut seen = HashSet::new();
         for clause in clauses {
-            let twice = || ConfigError::TwiceId { file: file.to_owned(), policy: clause.id.clone() };
+            if !seen.insert(clause.id.clone()) {
+                return Err(ConfigError::TwiceId { file: file.to_owned(), policy: clause.id });
+            }
+            let clause = Arc::new(clause);
             for verb in &clause.verbs {
                 let drawer = slices.by_verb.entry(*verb).or_default();
-                let set = match &clause.scope {
+                let file = match &clause.scope {
                     None => &mut drawer.any,
                     Some(scope) => drawer.scoped.entry(scope.clone()).or_default(),
                 };
-                set.add(clause.policy.clone()).map_err(|_| twice())?;
+                file.push(Arc::clone(&clause));
             }
-            if slices.clauses.contains_key(&clause.id) {
-                return Err(twice());
-            }
-            slices.clauses.insert(clause.id.clone(), clause);
+            slices.clauses.push(clause);
         }
+        slices.clauses.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(slices)
     }
 
     /// All clauses, by name.
-    pub(crate) fn clauses(&self) -> Vec<&Clause> {
-        let mut all: Vec<&Clause> = self.clauses.values().collect();
-        all.sort_by(|a, b| a.id.cmp(&b.id));
-        all
+    pub(crate) fn clauses(&self) -> impl Iterator<Item = &Clause> {
+        self.clauses.iter().map(Arc::as_ref)
+    }
+
+    /// Every entity that a policy here names.
+    pub(crate) fn named<'a>(layers: impl IntoIterator<Item = &'a Self>) -> Named {
+        let clauses = layers.into_iter().flat_map(Self::clauses);
+        let mentioned: Vec<EntityUID> = clauses.flat_map(Clause::mentioned).collect();
+        Named::new(mentioned.iter())
     }
 
     /// Evaluates what can apply. A policy that fails to evaluate is an error here, whatever Cedar decides.
-    pub(crate) fn evaluate(
-        &self,
-        verb: Verb,
-        resource: &Lineage,
-        request: &Request,
-        entities: &Entities,
-    ) -> Findings<'_> {
+    pub(crate) fn evaluate(&self, verb: Verb, resource: &Lineage, evaluator: &Evaluator<'_>) -> Findings<'_> {
         let mut findings = Findings::default();
         let Some(drawer) = self.by_verb.get(&verb) else { return findings };
-        let authorizer = Authorizer::new();
-        let scoped = resource.all().filter_map(|uid| drawer.scoped.get(uid));
-        for set in std::iter::once(&drawer.any).filter(|set| !set.is_empty()).chain(scoped) {
-            let response = authorizer.is_authorized(request, set, entities);
-            for error in response.diagnostics().errors() {
-                let AuthorizationError::PolicyEvaluationError(failed) = error;
-                findings.errors.push((failed.policy_id().to_string(), error.to_string()));
-            }
-            for id in response.diagnostics().reason() {
-                match self.clauses.get::<str>(id.as_ref()) {
-                    Some(clause) if clause.forbids => findings.forbids.push(clause),
-                    Some(clause) => findings.permits.push(clause),
-                    None => findings.errors.push((id.to_string(), "a policy without a record".to_owned())),
-                }
+        let scoped = resource.all().filter_map(|uid| drawer.scoped.get(uid)).flatten();
+        for clause in drawer.any.iter().chain(scoped) {
+            match clause.applies(evaluator) {
+                Ok(false) => {}
+                Ok(true) if clause.forbids => findings.forbids.push(clause),
+                Ok(true) => findings.permits.push(clause),
+                Err(error) => findings.errors.push((&clause.id, error)),
             }
         }
         findings.permits.sort_by(|a, b| a.id.cmp(&b.id));

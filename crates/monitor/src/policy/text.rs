@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use cedar_policy::{
-    ActionConstraint, Effect, EntityUid, Policy, PolicyId, PolicySet, ResourceConstraint, Schema,
-    ValidationMode, ValidationWarning, Validator,
+    ActionConstraint, Effect, Policy, PolicyId, PolicySet, ResourceConstraint, Schema, ValidationMode,
+    ValidationWarning, Validator,
 };
+use cedar_policy_core::ast::{EntityUID, Expr, Literal, ValueKind};
+use cedar_policy_core::evaluator::Evaluator;
 use vocab::Verb;
 
 use super::words::Words;
@@ -38,9 +40,29 @@ pub(crate) struct Clause {
     /// The verbs that it can apply to.
     pub(crate) verbs: Vec<Verb>,
     /// The entity that a resource must be, or be in, for it to apply; none when any will do.
-    pub(crate) scope: Option<EntityUid>,
+    pub(crate) scope: Option<EntityUID>,
     /// The policy, its Cedar id being `id`.
     pub(crate) policy: Policy,
+    /// Its scope and conditions as one expression.
+    condition: Expr,
+}
+
+impl Clause {
+    /// Whether it applies to the evaluator's request; else what went wrong in it.
+    pub(crate) fn applies(&self, evaluator: &Evaluator<'_>) -> Result<bool, String> {
+        let value = evaluator
+            .interpret(&self.condition, ast(&self.policy).env())
+            .map_err(|error| error.to_string())?;
+        match value.value_kind() {
+            ValueKind::Lit(Literal::Bool(applies)) => Ok(*applies),
+            _ => Err("its condition is neither true nor false".to_owned()),
+        }
+    }
+
+    /// Every entity that it names.
+    pub(crate) fn mentioned(&self) -> impl Iterator<Item = EntityUID> {
+        self.policy.entity_literals().into_iter().map(EntityUID::from)
+    }
 }
 
 /// Everything that a text is loaded with.
@@ -112,6 +134,7 @@ impl Reader<'_> {
         Ok(Clause {
             verbs: self.verbs(policy),
             scope: scope(policy),
+            condition: ast(policy).condition(),
             policy: policy.new_id(PolicyId::new(&id)),
             id,
             message,
@@ -123,9 +146,9 @@ impl Reader<'_> {
     fn verbs(&self, policy: &Policy) -> Vec<Verb> {
         match policy.action_constraint() {
             ActionConstraint::Any => Verb::ALL.to_vec(),
-            ActionConstraint::Eq(action) => self.words.verb_of(&action).into_iter().collect(),
+            ActionConstraint::Eq(action) => self.words.verb_of(&action.into()).into_iter().collect(),
             ActionConstraint::In(actions) => {
-                actions.iter().filter_map(|action| self.words.verb_of(action)).collect()
+                actions.into_iter().filter_map(|action| self.words.verb_of(&action.into())).collect()
             }
         }
     }
@@ -156,12 +179,16 @@ impl Reader<'_> {
     }
 }
 
+fn ast(policy: &Policy) -> &cedar_policy_core::ast::Policy {
+    policy.as_ref()
+}
+
 /// The entity of a resource scope. `==` and `in` alike need the resource to be it or beneath it.
-fn scope(policy: &Policy) -> Option<EntityUid> {
+fn scope(policy: &Policy) -> Option<EntityUID> {
     match policy.resource_constraint() {
         ResourceConstraint::Any | ResourceConstraint::Is(_) => None,
         ResourceConstraint::In(uid) | ResourceConstraint::Eq(uid) | ResourceConstraint::IsIn(_, uid) => {
-            Some(uid)
+            Some(uid.into())
         }
     }
 }

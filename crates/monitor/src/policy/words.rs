@@ -3,12 +3,17 @@
 //! Everything is built from values, never from text or JSON, because it happens at every judgement.
 //! The forms are those of `guardrails/schema.cedarschema`; a test holds every request against it.
 
-use std::collections::{HashMap, HashSet};
-use std::str::FromStr;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
-use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
+use cedar_policy::Schema;
+use cedar_policy_core::ast::{
+    Context, Eid, Entity, EntityType, EntityUID, EntityUIDEntry, Literal, Request, Value, ValueKind,
 };
+use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
+use cedar_policy_core::evaluator::Evaluator;
+use cedar_policy_core::extensions::Extensions;
 use vocab::{AgentName, Labels, Person, Resource, Verb};
 
 use crate::config::ConfigError;
@@ -24,36 +29,31 @@ pub(crate) const WORKSPACE: &str = "workspace";
 /// Cedar's names for our kinds and verbs, made once.
 #[derive(Debug)]
 pub(crate) struct Words {
-    agent: EntityTypeName,
-    person: EntityTypeName,
-    group: EntityTypeName,
-    path: EntityTypeName,
-    host: EntityTypeName,
-    channel: EntityTypeName,
-    model: EntityTypeName,
-    skill: EntityTypeName,
-    actions: HashMap<Verb, EntityUid>,
+    agent: EntityType,
+    person: EntityType,
+    group: EntityType,
+    path: EntityType,
+    host: EntityType,
+    channel: EntityType,
+    model: EntityType,
+    skill: EntityType,
+    actions: HashMap<Verb, Arc<EntityUID>>,
     /// The agents' folder with a `/` at its end, for the lineage of workspaces.
     agents_dir: String,
 }
 
-/// An entity and all that it is in.
+/// An entity and all that it is in, as far as some policy names it.
 #[derive(Debug, Clone)]
 pub(crate) struct Lineage {
-    pub(crate) uid: EntityUid,
-    pub(crate) above: Vec<EntityUid>,
+    pub(crate) uid: Arc<EntityUID>,
+    pub(crate) above: Vec<EntityUID>,
 }
 
-impl Lineage {
-    /// The entity, then everything above it.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &EntityUid> {
-        std::iter::once(&self.uid).chain(&self.above)
-    }
-
-    fn entity(&self) -> Entity {
-        Entity::new_no_attrs(self.uid.clone(), self.above.iter().cloned().collect::<HashSet<_>>())
-    }
-}
+/// The entities that policies name, by kind and name. A policy can ask whether something is in an entity only
+/// by naming that entity (`context` and the principal hold agents and people), so no other needs to be
+/// in a lineage.
+#[derive(Debug, Default)]
+pub(crate) struct Named(HashMap<&'static str, HashMap<String, EntityUID>>);
 
 /// What a request says beside who, what and to what.
 #[derive(Debug, Clone, Copy)]
@@ -67,9 +67,9 @@ pub(crate) struct Circumstances<'a> {
 
 /// The two requests of a judgement: the agent's, and the asker's for the same action.
 pub(crate) struct Question {
-    pub(crate) by_agent: Request,
-    pub(crate) by_asker: Request,
-    pub(crate) entities: Entities,
+    by_agent: Request,
+    by_asker: Request,
+    entities: Entities,
 }
 
 /// A question that Cedar would not take. It means deny.
@@ -77,10 +77,53 @@ pub(crate) struct Question {
 #[error("the request cannot be put to Cedar: {0}")]
 pub(crate) struct QuestionError(String);
 
+impl Lineage {
+    /// The entity, then everything above it.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &EntityUID> {
+        std::iter::once(self.uid.as_ref()).chain(&self.above)
+    }
+
+    fn entity(&self) -> Entity {
+        let above: HashSet<EntityUID> = self.above.iter().cloned().collect();
+        Entity::new_with_attr_partial_value(self.uid.as_ref().clone(), [], HashSet::new(), above, [])
+    }
+
+    fn entry(&self) -> EntityUIDEntry {
+        EntityUIDEntry::Known { euid: Arc::clone(&self.uid), loc: None }
+    }
+
+    fn value(&self) -> Value {
+        Value::new(Literal::EntityUID(Arc::clone(&self.uid)), None)
+    }
+}
+
+impl Named {
+    pub(crate) fn new<'a>(mentioned: impl Iterator<Item = &'a EntityUID>) -> Self {
+        let mut named = Self::default();
+        for uid in mentioned {
+            let kind = match uid.entity_type().to_string().as_str() {
+                "Path" => "path",
+                "Host" => "host",
+                "Channel" => "channel",
+                "Model" => "model",
+                _ => continue,
+            };
+            let Eid::Eid(name) = uid.eid();
+            named.0.entry(kind).or_default().insert(name.to_string(), uid.clone());
+        }
+        named
+    }
+
+    fn get(&self, kind: &str, name: &str) -> Option<&EntityUID> {
+        self.0.get(kind)?.get(name)
+    }
+}
+
 impl Words {
     pub(crate) fn new(agents_dir: &str) -> Result<Self, ConfigError> {
-        let named =
-            |name| EntityTypeName::from_str(name).map_err(|error| ConfigError::Schema(error.to_string()));
+        let named = |name| {
+            EntityType::from_normalized_str(name).map_err(|error| ConfigError::Schema(error.to_string()))
+        };
         let action = named("Action")?;
         Ok(Self {
             agent: named("Agent")?,
@@ -91,54 +134,54 @@ impl Words {
             channel: named("Channel")?,
             model: named("Model")?,
             skill: named("Skill")?,
-            actions: Verb::ALL.into_iter().map(|verb| (verb, uid(&action, verb.as_str()))).collect(),
+            actions: Verb::ALL
+                .into_iter()
+                .map(|verb| (verb, Arc::new(uid(&action, verb.as_str()))))
+                .collect(),
             agents_dir: format!("{}/", agents_dir.trim_end_matches('/')),
         })
     }
 
     pub(crate) fn agent(&self, name: &AgentName) -> Lineage {
-        Lineage { uid: uid(&self.agent, name.as_str()), above: Vec::new() }
+        Lineage { uid: Arc::new(uid(&self.agent, name.as_str())), above: Vec::new() }
     }
 
     pub(crate) fn person(&self, person: &Person) -> Lineage {
         Lineage {
-            uid: uid(&self.person, person.id.as_str()),
+            uid: Arc::new(uid(&self.person, person.id.as_str())),
             above: person.groups.iter().map(|group| uid(&self.group, group)).collect(),
         }
     }
 
-    pub(crate) fn verb_of(&self, action: &EntityUid) -> Option<Verb> {
-        self.actions.iter().find(|(_, uid)| *uid == action).map(|(verb, _)| *verb)
+    pub(crate) fn verb_of(&self, action: &EntityUID) -> Option<Verb> {
+        self.actions.iter().find(|(_, uid)| uid.as_ref() == action).map(|(verb, _)| *verb)
     }
 
-    /// The entity of a resource and everything that it is in. A person is in no group here: who that
-    /// person is, and in which groups, is the asker's lineage.
-    pub(crate) fn resource(&self, resource: &Resource) -> Lineage {
-        let (kind, name, above) = match resource {
-            Resource::Path(path) => (&self.path, path, self.above_path(path)),
-            Resource::Host(host) => (&self.host, host, above_host(host)),
-            Resource::Channel(channel) => (&self.channel, channel, above_channel(channel)),
-            Resource::Model(model) => (&self.model, model, above_model(model)),
-            Resource::Person(person) => (&self.person, person, Vec::new()),
-            Resource::Skill(skill) => (&self.skill, skill, Vec::new()),
+    /// The entity of a resource and everything that it is in and that `named` names. A person is in no group
+    /// here: who that person is, and in which groups, is the asker's lineage.
+    pub(crate) fn resource(&self, resource: &Resource, named: [&Named; 2]) -> Lineage {
+        let kind = match resource {
+            Resource::Path(_) => &self.path,
+            Resource::Host(_) => &self.host,
+            Resource::Channel(_) => &self.channel,
+            Resource::Model(_) => &self.model,
+            Resource::Person(_) => &self.person,
+            Resource::Skill(_) => &self.skill,
         };
-        Lineage { uid: uid(kind, name), above: above.iter().map(|name| uid(kind, name)).collect() }
-    }
-
-    fn above_path(&self, path: &str) -> Vec<String> {
-        let mut above = folders_above(path);
-        let in_agents = path.strip_prefix(&self.agents_dir).and_then(|rest| rest.split_once('/'));
-        if let Some((_, rest)) = in_agents
-            && (rest == WORKSPACE || rest.starts_with("workspace/"))
+        let mut names = names_above(resource);
+        if let Resource::Path(path) = resource
+            && self.in_some_workspace(path)
         {
-            above.push(self.any_workspace());
+            names.push(Cow::Owned(self.workspace(ANY_AGENT)));
         }
-        above
+        let known = |name: &Cow<'_, str>| named.iter().find_map(|named| named.get(resource.kind(), name));
+        let above = names.iter().filter_map(known).cloned().collect();
+        Lineage { uid: Arc::new(uid(kind, resource.name())), above }
     }
 
-    /// The name that every agent's workspace is in.
-    pub(crate) fn any_workspace(&self) -> String {
-        self.workspace(ANY_AGENT)
+    fn in_some_workspace(&self, path: &str) -> bool {
+        let beneath = path.strip_prefix(&self.agents_dir).and_then(|rest| rest.split_once('/'));
+        beneath.is_some_and(|(_, rest)| rest.split('/').next() == Some(WORKSPACE))
     }
 
     /// The workspace of one agent.
@@ -156,99 +199,94 @@ impl Words {
         circumstances: Circumstances<'_>,
     ) -> Result<Question, QuestionError> {
         let action = self.actions.get(&verb).ok_or_else(|| QuestionError(format!("no action for {verb}")))?;
-        let context = context(circumstances, agent, asker)?;
+        let context = context(circumstances, agent, asker);
         let request = |principal: &Lineage, context| {
-            Request::new(principal.uid.clone(), action.clone(), resource.uid.clone(), context, None)
-                .map_err(|error| QuestionError(error.to_string()))
+            let action = EntityUIDEntry::Known { euid: Arc::clone(action), loc: None };
+            Request::new_unchecked(principal.entry(), action, resource.entry(), Some(context))
         };
-        let mut known = vec![asker.entity()];
-        if !resource.above.is_empty() && resource.uid != asker.uid {
-            known.push(resource.entity());
-        }
-        let entities =
-            Entities::from_entities(known, None).map_err(|error| QuestionError(error.to_string()))?;
+        let apart = (resource.uid != asker.uid && !resource.above.is_empty()).then(|| resource.entity());
+        // A lineage is closed already: everything above is in it.
+        let entities = Entities::from_entities(
+            std::iter::once(asker.entity()).chain(apart),
+            None::<&NoEntitiesSchema>,
+            TCComputation::AssumeAlreadyComputed,
+            Extensions::all_available(),
+        )
+        .map_err(|error| QuestionError(error.to_string()))?;
         Ok(Question {
-            by_agent: request(agent, context.clone())?,
-            by_asker: request(asker, context)?,
+            by_agent: request(agent, context.clone()),
+            by_asker: request(asker, context),
             entities,
         })
     }
 }
 
-fn context(
-    circumstances: Circumstances<'_>,
-    agent: &Lineage,
-    asker: &Lineage,
-) -> Result<Context, QuestionError> {
-    let Circumstances { approved, audience_wider, external, effect, labels } = circumstances;
-    let names = std::iter::once(labels.level().as_str()).chain(labels.categories());
-    let pairs = [
-        ("approved", RestrictedExpression::new_bool(approved)),
-        ("audience_wider", RestrictedExpression::new_bool(audience_wider)),
-        ("external", RestrictedExpression::new_bool(external)),
-        ("effect", RestrictedExpression::new_string(effect.to_owned())),
-        (
-            "labels",
-            RestrictedExpression::new_set(
-                names.map(|name| RestrictedExpression::new_string(name.to_owned())),
-            ),
-        ),
-        ("asker", RestrictedExpression::new_entity_uid(asker.uid.clone())),
-        ("agent", RestrictedExpression::new_entity_uid(agent.uid.clone())),
-    ];
-    Context::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value)))
-        .map_err(|error| QuestionError(error.to_string()))
+impl Question {
+    /// Evaluates policies about the agent.
+    pub(crate) fn of_agent(&self) -> Evaluator<'_> {
+        Evaluator::new(self.by_agent.clone(), &self.entities, Extensions::all_available())
+    }
+
+    /// Evaluates policies about the asker.
+    pub(crate) fn of_asker(&self) -> Evaluator<'_> {
+        Evaluator::new(self.by_asker.clone(), &self.entities, Extensions::all_available())
+    }
 }
 
-fn uid(kind: &EntityTypeName, name: &str) -> EntityUid {
-    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(name))
+fn context(circumstances: Circumstances<'_>, agent: &Lineage, asker: &Lineage) -> Context {
+    let Circumstances { approved, audience_wider, external, effect, labels } = circumstances;
+    let names = std::iter::once(labels.level().as_str()).chain(labels.categories());
+    let labels = ValueKind::set_of_lits(names.map(|name| Literal::String(name.into())));
+    let pairs = [
+        ("agent", agent.value()),
+        ("approved", approved.into()),
+        ("asker", asker.value()),
+        ("audience_wider", audience_wider.into()),
+        ("effect", effect.into()),
+        ("external", external.into()),
+        ("labels", Value::new(labels, None)),
+    ];
+    Context::Value(Arc::new(BTreeMap::from(pairs.map(|(name, value)| (name.into(), value)))))
+}
+
+fn uid(kind: &EntityType, name: &str) -> EntityUID {
+    EntityUID::from_components(kind.clone(), Eid::new(name), None)
 }
 
 /// Every folder above an absolute path, the closest first, up to `/`.
-pub(crate) fn folders_above(path: &str) -> Vec<String> {
-    let mut above = Vec::new();
-    let mut rest = path;
-    while let Some((parent, _)) = rest.rsplit_once('/') {
-        if parent.is_empty() {
-            if rest.len() > 1 {
-                above.push("/".to_owned());
-            }
-            break;
-        }
-        above.push(parent.to_owned());
-        rest = parent;
+pub(crate) fn folders_above(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(folder_of(path), |path| folder_of(path))
+}
+
+fn folder_of(path: &str) -> Option<&str> {
+    match path.rsplit_once('/')? {
+        ("", "") => None,
+        ("", _) => Some("/"),
+        (parent, _) => Some(parent),
     }
-    above
 }
 
-/// Every wildcard above a host, the closest first. An address has no domain above it.
-pub(crate) fn above_host(host: &str) -> Vec<String> {
-    let mut above = Vec::new();
-    let address = host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok();
-    let mut rest = host;
-    while let Some((_, parent)) = rest.split_once('.').filter(|_| !address) {
-        above.push(format!("*.{parent}"));
-        rest = parent;
-    }
-    above.push("*".to_owned());
-    above
+fn domain_of(host: &str) -> Option<&str> {
+    host.split_once('.').map(|(_, domain)| domain)
 }
 
-fn above_channel(channel: &str) -> Vec<String> {
-    channel.split_once(':').map(|(kind, _)| vec![format!("{kind}:*")]).unwrap_or_default()
-}
-
-fn above_model(model: &str) -> Vec<String> {
-    model.split_once('/').map(|(server, _)| vec![server.to_owned()]).unwrap_or_default()
-}
-
-/// Every name above a resource's, the closest first.
-pub(crate) fn names_above(resource: &Resource) -> Vec<String> {
+/// Every name above a resource's, the closest first: folders; wildcards (an address has no domain above
+/// it); all channels of the kind; the model's server.
+pub(crate) fn names_above(resource: &Resource) -> Vec<Cow<'_, str>> {
     match resource {
-        Resource::Path(path) => folders_above(path),
-        Resource::Host(host) => above_host(host),
-        Resource::Channel(channel) => above_channel(channel),
-        Resource::Model(model) => above_model(model),
+        Resource::Path(path) => folders_above(path).map(Cow::Borrowed).collect(),
+        Resource::Host(host) => {
+            let address = host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok();
+            let first = domain_of(host).filter(|_| !address);
+            let domains = std::iter::successors(first, |host| domain_of(host));
+            domains.map(|domain| format!("*.{domain}")).chain(["*".to_owned()]).map(Cow::Owned).collect()
+        }
+        Resource::Channel(channel) => {
+            channel.split_once(':').map(|(kind, _)| Cow::Owned(format!("{kind}:*"))).into_iter().collect()
+        }
+        Resource::Model(model) => {
+            model.split_once('/').map(|(server, _)| Cow::Borrowed(server)).into_iter().collect()
+        }
         Resource::Person(_) | Resource::Skill(_) => Vec::new(),
     }
 }
