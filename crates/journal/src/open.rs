@@ -1,8 +1,7 @@
 //! Opening a journal: every way in which it can be unfit, each with its sentence. A file that is unfit is
 //! left exactly as it was found.
 
-use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::fs::OpenOptions;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,8 +13,9 @@ use vocab::{Ambient, Digest};
 use crate::body::genesis;
 use crate::entry::Head;
 use crate::lock::LockFile;
-use crate::schema::{self, APPLICATION_ID, CreateError, SCHEMA_VERSION};
-use crate::{verify, wal};
+use crate::readonly::LookError;
+use crate::schema::{self, CreateError, SCHEMA_VERSION};
+use crate::{readonly, verify, wal};
 
 /// How many of the last records are checked at open.
 pub(crate) const TAIL_RECORDS: u32 = 64;
@@ -25,15 +25,6 @@ const BUSY: Duration = Duration::from_secs(2);
 
 /// The page cache of each connection, in KiB.
 const CACHE_KIB: i64 = 1024;
-
-/// The first bytes of every SQLite database.
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-
-/// The bytes of a database's header.
-const HEADER_BYTES: usize = 100;
-
-/// Where in the header the application's id stands.
-const APPLICATION_ID_AT: std::ops::Range<usize> = 68..72;
 
 /// Why a journal does not open.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +101,17 @@ impl OpenError {
         }
     }
 
+    fn from_look(path: &Path, error: LookError) -> Self {
+        let path = path.to_owned();
+        match error {
+            LookError::Unreadable { why, .. } => Self::Unwritable { path, why },
+            LookError::NotAJournal(_) => Self::NotAJournal(path),
+            LookError::Busy(_) => Self::Busy(path),
+            LookError::Future { found, .. } => Self::Future { path, found },
+            LookError::Damaged { why, .. } => Self::Damaged { path, why },
+        }
+    }
+
     fn from_database(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_owned();
         let why = error.to_string();
@@ -158,7 +160,8 @@ pub(crate) fn open(path: &Path, ambient: &dyn Ambient) -> Result<Opened, OpenErr
     let path = &real(path)?;
     let lock = LockFile::take(path)?;
     if path.try_exists().map_err(|error| OpenError::unwritable(path, &error))? {
-        check_header(path)?;
+        // An empty file would be a fresh database to SQLite, and another program's would be brought in order.
+        drop(readonly::open(path).map_err(|error| OpenError::from_look(path, error))?);
     } else {
         if beside(path, "-wal").exists() {
             let why = "the database is gone and its write-ahead log is still there";
@@ -170,8 +173,6 @@ pub(crate) fn open(path: &Path, ambient: &dyn Ambient) -> Result<Opened, OpenErr
     let in_database = |error: rusqlite::Error| OpenError::from_database(path, &error);
     make_private(path).map_err(|error| OpenError::unwritable(path, &error))?;
     let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(in_database)?;
-    // What turns out to be damaged must not be written to, not even by a checkpoint on the way out.
-    writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(in_database)?;
     let head = examine(path, &writer)?;
     writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(in_database)?;
     make_private(path).map_err(|error| OpenError::unwritable(path, &error))?;
@@ -197,25 +198,6 @@ fn real(path: &Path) -> Result<PathBuf, OpenError> {
     }
 }
 
-/// What the first bytes tell before SQLite gets to see the file. An empty file would be a fresh database to
-/// SQLite; here it is a journal that somebody cut off, since a new one appears whole.
-fn check_header(path: &Path) -> Result<(), OpenError> {
-    let mut header = Vec::with_capacity(HEADER_BYTES);
-    let file = File::open(path).map_err(|error| OpenError::unwritable(path, &error))?;
-    file.take(HEADER_BYTES as u64)
-        .read_to_end(&mut header)
-        .map_err(|error| OpenError::unwritable(path, &error))?;
-    let known = header.len().min(MAGIC.len());
-    if header.get(..known) != MAGIC.get(..known) {
-        return Err(OpenError::NotAJournal(path.to_owned()));
-    }
-    match header.get(APPLICATION_ID_AT) {
-        Some(id) if id == APPLICATION_ID.to_be_bytes() => Ok(()),
-        Some(_) => Err(OpenError::NotAJournal(path.to_owned())),
-        None => Err(OpenError::damaged(path, "it was cut off")),
-    }
-}
-
 fn make_private(path: &Path) -> std::io::Result<()> {
     for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
         match std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)) {
@@ -228,6 +210,8 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 
 fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    // What turns out to be damaged must not be written to, not even by a checkpoint on the way out.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     conn.busy_timeout(BUSY)?;
     conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     conn.pragma_update(None, "cell_size_check", true)?;
@@ -238,12 +222,6 @@ fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
 /// Looks whether the database is whole as far as can be told cheaply, sets it up for writing and gives its head.
 fn examine(path: &Path, conn: &Connection) -> Result<Head, OpenError> {
     let in_database = |error: rusqlite::Error| OpenError::from_database(path, &error);
-    let found: u32 = conn.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(in_database)?;
-    match found {
-        SCHEMA_VERSION => {}
-        0 => return Err(OpenError::damaged(path, "its form has no version")),
-        found => return Err(OpenError::Future { path: path.to_owned(), found }),
-    }
     let mode: String =
         conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(in_database)?;
     if mode != "wal" {

@@ -1,6 +1,9 @@
 //! Opening a journal that somebody else may be writing, to look and never to touch.
+//!
+//! Only SQLite opens the file. When a process closes a file, the kernel releases every POSIX lock that the process
+//! has on it, whoever took it; SQLite knows that and takes care, and a plain `File` would take the writer's lock
+//! away in a gateway that looks at its own journal (sqlite.org/howtocorrupt.html, section 2.2).
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +17,9 @@ const NEWEST_FORM: u32 = 1;
 
 /// How long to wait for a writer that is just opening or closing the database.
 const BUSY: Duration = Duration::from_secs(2);
+
+/// The bytes of a database's header; no database is shorter.
+const HEADER_BYTES: u64 = 100;
 
 /// The page cache, in KiB.
 const CACHE_KIB: i64 = 1024;
@@ -29,6 +35,9 @@ pub enum LookError {
         /// What the system said.
         why: String,
     },
+    /// Some other program holds the whole database.
+    #[error("the journal `{path}` is locked by another program: end it, then try again", path = .0.display())]
+    Busy(PathBuf),
     /// Not a database, or another program's.
     #[error("`{path}` is not a journal: name a journal's database, as in `data/journal.sqlite`", path = .0.display())]
     NotAJournal(PathBuf),
@@ -56,21 +65,17 @@ pub enum LookError {
 pub(crate) fn open(path: &Path) -> Result<Connection, LookError> {
     let unreadable = |why: String| LookError::Unreadable { path: path.to_owned(), why };
     let path = &path.canonicalize().map_err(|error| unreadable(error.to_string()))?;
-    let mut magic = [0; 16];
-    let mut file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    match file.read_exact(&mut magic) {
-        Ok(()) if &magic == b"SQLite format 3\0" => {}
-        Ok(()) => return Err(LookError::NotAJournal(path.clone())),
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            return Err(LookError::Damaged { path: path.clone(), why: "it was cut off".to_owned() });
-        }
-        Err(error) => return Err(unreadable(error.to_string())),
+    let length = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+    if length < HEADER_BYTES {
+        let why = format!("it was cut off: {length} bytes are left");
+        return Err(LookError::Damaged { path: path.clone(), why });
     }
     let (conn, id) = connect(path).map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => LookError::NotAJournal(path.clone()),
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             unreadable(error.to_string())
         }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LookError::Busy(path.clone()),
         _ => LookError::Damaged { path: path.clone(), why: error.to_string() },
     })?;
     if id != APPLICATION_ID {

@@ -62,7 +62,8 @@ CREATE TABLE state (
 /// Makes an empty journal at `path`, whole or not at all: it is built under another name first.
 pub(crate) fn create(path: &Path, log_id: &str) -> Result<(), CreateError> {
     let draft = beside(path, ".new");
-    for left in [draft.clone(), beside(&draft, "-wal"), beside(&draft, "-shm")] {
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        let left = beside(&draft, suffix);
         match std::fs::remove_file(&left) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -71,14 +72,18 @@ pub(crate) fn create(path: &Path, log_id: &str) -> Result<(), CreateError> {
     drop(private().create_new(true).open(&draft)?);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(&draft, flags)?;
+    // Nothing of a draft has to last until it is whole, and then the file is synced once.
+    conn.pragma_update(None, "synchronous", "OFF")?;
     conn.pragma_update(None, "page_size", PAGE_BYTES)?;
-    conn.pragma_update(None, "application_id", APPLICATION_ID)?;
-    conn.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    let making = conn.unchecked_transaction()?;
+    making.pragma_update(None, "application_id", APPLICATION_ID)?;
+    making.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    making.execute_batch(TABLES)?;
+    making.execute("INSERT INTO meta (name, value) VALUES ('log', ?1)", [log_id])?;
+    making.commit()?;
     conn.pragma_update(None, "journal_mode", "WAL")?;
-    conn.pragma_update(None, "synchronous", "FULL")?;
-    conn.execute_batch(TABLES)?;
-    conn.execute("INSERT INTO meta (name, value) VALUES ('log', ?1)", [log_id])?;
     conn.close().map_err(|(_, error)| error)?;
+    std::fs::File::open(&draft)?.sync_all()?;
     std::fs::rename(&draft, path)?;
     if let Some(folder) = path.parent() {
         std::fs::File::open(folder)?.sync_all()?;

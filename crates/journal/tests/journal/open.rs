@@ -154,3 +154,33 @@ fn looking_at_what_is_not_there_makes_nothing() {
     assert!(verify(&path, None).is_err());
     assert!(!path.exists());
 }
+
+/// The locks that this process has on a file, as the kernel lists them.
+fn locks(path: &Path) -> Vec<String> {
+    use std::os::unix::fs::MetadataExt;
+    let inode = format!(":{}", std::fs::metadata(path).unwrap().ino());
+    let process = std::process::id().to_string();
+    let all = std::fs::read_to_string("/proc/locks").unwrap();
+    let ours =
+        |words: &[&str]| words.contains(&process.as_str()) && words.iter().any(|word| word.ends_with(&inode));
+    all.lines()
+        .map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>())
+        .filter(|words| ours(words))
+        .map(|words| words.join(" "))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_look_from_within_the_gateway_leaves_the_writers_lock_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(folder.path()).path;
+    let journal = open(folder.path());
+    fill(&journal, 3).await;
+    let before = locks(&path);
+    assert!(!before.is_empty(), "the writer holds no lock that could be lost");
+    drop(Reader::open(&path).unwrap().tail(1).unwrap());
+    assert!(verify(&path, None).unwrap().ok);
+    assert!(Journal::open(config(folder.path()), Clock::at(NOON)).is_err());
+    assert_eq!(locks(&path), before);
+    journal.close().await.unwrap();
+}
