@@ -10,7 +10,7 @@ use journal::{Change, Journal, Kind};
 use monitor::Judgement;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use vocab::{AgentName, ApprovalId, Digest, Person, Proposal, Timestamp};
+use vocab::{AgentName, ApprovalId, Digest, Person, Proposal, Timestamp, Verb};
 
 use crate::accept::admits;
 use crate::event::{ApprovalState, What};
@@ -144,6 +144,9 @@ impl Gateway {
         }
         let mut views: Vec<ApprovalView> = rows.into_iter().map(|row| row.view).collect();
         views.retain(|view| view.asked_by == by.id || monitor.may_approve(by, &view.agent));
+        for view in views.iter_mut().filter(|view| !monitor.may_approve(by, &view.agent)) {
+            hide_reply(view);
+        }
         views.sort_by_key(|view| view.expires);
         Ok(views)
     }
@@ -160,8 +163,15 @@ impl Gateway {
             )
         };
         let row = load(&self.journal, id)?.ok_or_else(none)?;
-        let concerns = row.view.asked_by == by.id || self.monitor()?.may_approve(by, &row.view.agent);
-        if concerns { Ok(row.view) } else { Err(none()) }
+        let approver = self.monitor()?.may_approve(by, &row.view.agent);
+        let mut view = row.view;
+        if !approver {
+            if view.asked_by != by.id {
+                return Err(none());
+            }
+            hide_reply(&mut view);
+        }
+        Ok(view)
     }
 
     /// Approves or denies, and takes the turn up again.
@@ -329,6 +339,13 @@ impl Gateway {
             action: format!("{} {}", view.action.verb, view.action.resource),
         };
         self.bus.tell(&view.session, &view.turn, &view.agent, what);
+    }
+}
+
+/// A held reply is not read by the person that it is held from.
+fn hide_reply(view: &mut ApprovalView) {
+    if view.action.verb == Verb::Reply {
+        view.action = Turn::shown(&view.action);
     }
 }
 

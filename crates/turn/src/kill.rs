@@ -44,45 +44,66 @@ impl Gateway {
         for slot in &slots {
             slot.stand(Standing::Killed);
         }
-        let mut killed = Vec::new();
-        for slot in &slots {
-            killed.push(self.stop_agent(slot, Some(by), "stopped by a person").await?);
+        let ended: Vec<Killed> = slots.iter().map(|slot| self.end_processes(slot)).collect();
+        // Every process is dead before the first record is waited for, and one that cannot be written does
+        // not keep the others from being.
+        let mut report = KillReport { killed: Vec::new() };
+        let mut failed = None;
+        for (slot, ended) in slots.iter().zip(ended) {
+            match self.revoke(slot, Some(by), "stopped by a person", &ended).await {
+                Ok(killed) => report.killed.push(killed),
+                Err(refusal) => failed = failed.or(Some(refusal)),
+            }
         }
-        Ok(KillReport { killed })
+        failed.map_or(Ok(report), Err)
     }
 
-    /// Stops an agent; `by` is nobody when the monitor decided it.
-    pub(crate) async fn stop_agent(
-        &self,
-        slot: &Arc<Slot>,
-        by: Option<&Person>,
-        why: &str,
-    ) -> Result<KilledAgent, Refusal> {
+    /// Stops an agent because the monitor decided it.
+    pub(crate) async fn stop_agent(&self, slot: &Slot, why: &str) -> Result<KilledAgent, Refusal> {
+        let ended = self.end_processes(slot);
+        self.revoke(slot, None, why, &ended).await
+    }
+
+    /// Closes an agent's gate, then ends every process that it has.
+    fn end_processes(&self, slot: &Slot) -> Killed {
         slot.stand(Standing::Killed);
-        let Killed { processes, left, elapsed } = self.roster.kill(slot.name.as_str());
-        if left > 0 {
-            tracing::error!(agent = %slot.name, left, "processes were not seen to end");
+        let ended = self.roster.kill(slot.name.as_str());
+        if ended.left > 0 {
+            tracing::error!(agent = %slot.name, left = ended.left, "processes were not seen to end");
         }
-        self.hearts.killed(&slot.name, why);
-        let ms = elapsed.as_secs_f64() * 1_000.0;
-        let recorded = self.revoke(slot, by, why, processes, ms).await;
-        recorded.map_err(|refusal| {
-            let message =
-                format!("`{}` is stopped ({processes} processes ended), but: {}", slot.name, refusal.message);
-            Refusal::new(refusal.kind, message)
-        })?;
-        Ok(KilledAgent { agent: slot.name.clone(), processes, left, ms })
+        ended
     }
 
+    /// Takes from a stopped agent what it holds, and says so.
     async fn revoke(
         &self,
         slot: &Slot,
         by: Option<&Person>,
         why: &str,
-        processes: u32,
-        ms: f64,
+        ended: &Killed,
+    ) -> Result<KilledAgent, Refusal> {
+        self.hearts.killed(&slot.name, why);
+        let killed = killed_agent(slot.name.clone(), ended);
+        let recorded = self.record_kill(slot, by, why, &killed).await;
+        recorded.map_err(|refusal| {
+            let message = format!(
+                "`{}` is stopped ({} processes ended), but: {}",
+                slot.name, ended.processes, refusal.message
+            );
+            Refusal::new(refusal.kind, message)
+        })?;
+        Ok(killed)
+    }
+
+    async fn record_kill(
+        &self,
+        slot: &Slot,
+        by: Option<&Person>,
+        why: &str,
+        killed: &KilledAgent,
     ) -> Result<(), Refusal> {
-        let details = json!({ "why": why, "processes": processes, "ms": ms });
+        let details =
+            json!({ "why": why, "processes": killed.processes, "left": killed.left, "ms": killed.ms });
         let draft = records::of_agent(Kind::Admin, by, &slot.name, "kill", details);
         let standing = records::put(AGENT, slot.name.as_str(), &Standing::Killed)?;
         self.record(draft, vec![standing]).await?;
@@ -156,15 +177,7 @@ impl Gateway {
         }
         let killed = ended
             .into_iter()
-            .filter_map(|(owner, killed)| {
-                let agent = AgentName::new(&owner).ok()?;
-                Some(KilledAgent {
-                    agent,
-                    processes: killed.processes,
-                    left: killed.left,
-                    ms: killed.elapsed.as_secs_f64() * 1_000.0,
-                })
-            })
+            .filter_map(|(owner, killed)| Some(killed_agent(AgentName::new(&owner).ok()?, &killed)))
             .collect();
         let report = KillReport { killed };
         if pending == Pending::Cancel {
@@ -194,4 +207,9 @@ impl Gateway {
         names.sort();
         names.iter().map(|name| self.slot(name)).collect()
     }
+}
+
+fn killed_agent(agent: AgentName, ended: &Killed) -> KilledAgent {
+    let ms = ended.elapsed.as_secs_f64() * 1_000.0;
+    KilledAgent { agent, processes: ended.processes, left: ended.left, ms }
 }

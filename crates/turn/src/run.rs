@@ -42,7 +42,10 @@ pub(crate) async fn run(gateway: &Gateway, turn: &mut Turn, held: Option<Held>) 
             Answer::Approved(binding) => {
                 mediate(gateway, turn, &mut bench, held.proposal, Some(&binding)).await?
             }
-            Answer::Denied(why) => deny(gateway, turn, why).await?,
+            Answer::Denied(why) => {
+                turn.row.waiting = None;
+                deny(gateway, turn, why).await?
+            }
         };
         if let Next::Rest(rest) = next {
             return Ok(rest);
@@ -105,7 +108,7 @@ async fn mediate(
             deny(gateway, turn, sentence(&denied)).await
         }
         Ruling::Kill(denied) => {
-            gateway.stop_agent(&turn.slot, None, &sentence(&denied)).await?;
+            gateway.stop_agent(&turn.slot, &sentence(&denied)).await?;
             Ok(Next::Rest(Rest::Ended(sentence(&denied))))
         }
     }

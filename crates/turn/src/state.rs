@@ -144,7 +144,8 @@ impl Turn {
         Standing { asker: &self.asker, labels: &self.session.labels, marks, rates, approved, now }
     }
 
-    /// The action as events show it: a model call's words are the conversation over again, and stay in the record.
+    /// The action as events show it, before it is judged. A reply's words are not shown until it is delivered;
+    /// a model call's are the conversation over again, and stay in the record.
     pub(crate) fn shown(action: &Action) -> Action {
         let mut shown = action.clone();
         if shown.verb == Verb::ModelCall {
@@ -153,6 +154,10 @@ impl Turn {
                 .into_iter()
                 .map(|(name, count)| (name.to_owned(), count.into()))
                 .collect();
+        }
+        if shown.verb == Verb::Reply {
+            let characters = action.text("text").map_or(0, |text| text.chars().count());
+            shown.args = [("characters".to_owned(), characters.into())].into_iter().collect();
         }
         shown
     }
