@@ -89,7 +89,7 @@ fn a_journal_that_is_none_is_one_sentence() {
     let home = Home::new();
     fs::write(home.path().join("data/journal.sqlite"), "not a database, whatever it is called").unwrap();
     home.run(&["gateway", "start"]).fails(4, "journal.sqlite");
-    home.run(&["audit", "verify"]).fails(4, "journal.sqlite");
+    home.run(&["audit", "verify"]).fails(1, "is damaged");
 }
 
 #[test]
