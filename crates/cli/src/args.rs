@@ -6,10 +6,12 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{agents, approvals, audit, chat, check, completion, explain, gateway, init, version};
+use crate::demo;
 use crate::failure::{Exit, Failure};
 use crate::terminal::{Keep, visible};
 
 const EXAMPLES: &str = "Examples:
+  bulkhead demo                              see an incident contained, in seconds
   bulkhead init                              make a home in ~/.bulkhead
   bulkhead check                             what each agent's SOUL.md comes to
   bulkhead gateway start                     start; returns when it answers
@@ -45,6 +47,7 @@ pub(crate) struct Common {
 /// The nouns.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Demo(demo::Args),
     Init(init::Args),
     Check(check::Args),
     Explain(explain::Args),

@@ -9,6 +9,7 @@ mod args;
 mod client;
 mod command;
 mod daemon;
+mod demo;
 mod failure;
 mod home;
 mod init;

@@ -15,6 +15,7 @@ use std::future::Future;
 
 use crate::args::{Cli, Command, Common};
 use crate::client::Client;
+use crate::demo;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::terminal::Screen;
@@ -48,6 +49,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     let Common { home, json } = cli.common;
     let place = Place { home: Home::choose(home.as_deref())?, screen: Screen::new(json) };
     match cli.command {
+        Command::Demo(args) => demo::run(&place, &args),
         Command::Init(args) => init::run(&place, args),
         Command::Check(args) => check::run(&place, &args),
         Command::Explain(args) => explain::run(&place, &args),
