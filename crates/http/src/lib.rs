@@ -53,7 +53,7 @@ pub struct Api {
 }
 
 /// Serves until `drain` is cancelled, then lets what is under way end, for at most
-/// [`bounds::DRAIN_TIME`].
+/// `DRAIN_TIME`.
 pub async fn serve(bound: Bound, api: Api, drain: CancellationToken) {
     let local = listen::unix(bound.socket, router::router(api.clone()), drain.clone());
     let health = listen::tcp(bound.health, health::router(api.gateway), drain);
