@@ -5,11 +5,11 @@
 //! finds nothing. A worker that dies, is late or breaks the form is ended, and the next call gets a
 //! fresh one, a bounded number of times.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use monitor::Compartment;
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use sandbox::{Child, Jail, Program, Roster, SpawnError};
 use vocab::frame::FrameError;
 use vocab::{AgentName, PersonId};
@@ -210,9 +210,11 @@ async fn exchange(child: &mut Child, request: &ToWorker) -> Result<Option<FromWo
 /// A folder or regular file that is there. What is not there cannot be named to the kernel; the worker
 /// says that it is missing. What is reached through a link is left out as well: the worker would not open it.
 fn present(path: &Path) -> Option<Granted> {
-    let real = std::fs::canonicalize(path).ok()?;
-    let seen = std::fs::symlink_metadata(path).ok().filter(|_| real == path)?;
-    (seen.is_dir() || seen.is_file()).then(|| (path.to_owned(), seen.dev(), seen.ino()))
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let found = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).ok()?;
+    let seen = fstat(&found).ok()?;
+    let plain = matches!(FileType::from_raw_mode(seen.st_mode), FileType::Directory | FileType::RegularFile);
+    plain.then(|| (path.to_owned(), seen.st_dev, seen.st_ino))
 }
 
 /// What a worker needs to write at `path`: the folder, or the folder of a file, since a file is replaced by

@@ -125,11 +125,11 @@ pub fn write<T: Serialize>(stream: &mut impl Write, value: &T) -> Result<(), Fra
 /// As [`length`] and [`decode`], and when the stream breaks inside a frame.
 pub fn read<T: DeserializeOwned>(stream: &mut impl Read) -> Result<Option<T>, FrameError> {
     let mut prefix = [0; 4];
-    let (first, rest) = prefix.split_at_mut(1);
-    if stream.read(first)? == 0 {
+    let begun = stream.read(&mut prefix)?;
+    if begun == 0 {
         return Ok(None);
     }
-    stream.read_exact(rest)?;
+    stream.read_exact(prefix.get_mut(begun..).unwrap_or_default())?;
     let mut body = vec![0; length(prefix)?];
     stream.read_exact(&mut body)?;
     decode(&body).map(Some)

@@ -43,8 +43,10 @@ fn content(spot: &Spot, max_bytes: u64, offset: u64, limit: u64) -> Result<FromW
         return Err(Trouble::BehindEnd(spot.shown.clone(), offset, size));
     }
     let want = usize::try_from(limit).unwrap_or(usize::MAX).clamp(MAX_CHAR_BYTES, MAX_RESULT_BYTES);
-    let bytes =
-        window(&File::from(open), offset, want).map_err(|error| Trouble::from_io(&spot.shown, error))?;
+    // One byte more than there seems to be, so that the first read finds the end as well.
+    let seen = usize::try_from(size.saturating_sub(offset).saturating_add(1)).unwrap_or(usize::MAX);
+    let bytes = window(&File::from(open), offset, want, seen)
+        .map_err(|error| Trouble::from_io(&spot.shown, error))?;
     let end = offset.saturating_add(bytes.len() as u64);
     if end > max_bytes {
         return Err(Trouble::TooLarge(spot.shown.clone(), max_bytes));
@@ -55,11 +57,17 @@ fn content(spot: &Spot, max_bytes: u64, offset: u64, limit: u64) -> Result<FromW
     Ok(FromWorker::Content { text, size: size.max(end), end })
 }
 
-/// At most `want` bytes of `file` from `offset`, fewer only at its end.
-fn window(file: &File, offset: u64, want: usize) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; want];
+/// At most `want` bytes of `file` from `offset`, fewer only at its end. Room is made for `seen` first: clearing all
+/// that may be wanted takes longer than reading a small file.
+fn window(file: &File, offset: u64, want: usize, seen: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; want.min(seen)];
     let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+    loop {
+        if filled == bytes.len() {
+            // It has grown since it was looked at, or as much as is wanted has been read.
+            bytes.resize(want, 0);
+        }
+        let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) else { break };
         match file.read_at(rest, offset.saturating_add(filled as u64)) {
             Ok(0) => break,
             Ok(read) => filled = filled.saturating_add(read),
