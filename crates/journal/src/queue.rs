@@ -47,6 +47,8 @@ struct Waiting {
     items: VecDeque<Item>,
     /// How many of the items have somebody waiting for them.
     urgent: usize,
+    /// The writer looks again by itself within [`Queue::hold`], so that what can wait need not wake it.
+    dozing: bool,
     closed: bool,
 }
 
@@ -85,11 +87,38 @@ impl Queue {
         if waiting.closed {
             return Err(AppendError::Closed);
         }
+        let wakes = reply.is_some() || !waiting.dozing;
         waiting.urgent += usize::from(reply.is_some());
         waiting.items.push_back(Item { entry, reply, _room: room });
         drop(waiting);
-        self.arrival.notify_one();
+        if wakes {
+            self.arrival.notify_one();
+        }
         Ok(())
+    }
+
+    /// Waits for anything, at most `patience`.
+    fn idle<'a>(
+        &'a self,
+        waiting: MutexGuard<'a, Waiting>,
+        patience: Option<Duration>,
+    ) -> MutexGuard<'a, Waiting> {
+        let nothing = |waiting: &mut Waiting| waiting.items.is_empty() && !waiting.closed;
+        let Some(patience) = patience else {
+            return self.arrival.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
+        };
+        let woken = self.arrival.wait_timeout_while(waiting, patience, nothing);
+        woken.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Waits for something urgent, at most [`Queue::hold`]. What can wait then shares its commit.
+    fn doze<'a>(&'a self, mut waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
+        waiting.dozing = true;
+        let calm = |waiting: &mut Waiting| waiting.urgent == 0 && !waiting.closed;
+        let woken = self.arrival.wait_timeout_while(waiting, self.hold, calm);
+        let mut waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
+        waiting.dozing = false;
+        waiting
     }
 
     /// Lets nobody in any more.
@@ -101,26 +130,13 @@ impl Queue {
 
     /// Waits for work, at most `patience`, and appends one group's worth of it to `group`.
     pub(crate) fn take(&self, group: &mut Vec<Item>, patience: Option<Duration>) -> Wake {
-        let mut waiting = self.lock();
-        let nothing = |waiting: &mut Waiting| waiting.items.is_empty() && !waiting.closed;
-        waiting = match patience {
-            None => self.arrival.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner),
-            Some(patience) => {
-                self.arrival
-                    .wait_timeout_while(waiting, patience, nothing)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
-            }
-        };
+        let mut waiting = self.doze(self.lock());
         if waiting.items.is_empty() {
-            return if waiting.closed { Wake::Closed } else { Wake::Idle };
-        }
-        if waiting.urgent == 0 {
-            waiting = self
-                .arrival
-                .wait_timeout_while(waiting, self.hold, |waiting| waiting.urgent == 0 && !waiting.closed)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            waiting = self.idle(waiting, patience);
+            if waiting.items.is_empty() {
+                return if waiting.closed { Wake::Closed } else { Wake::Idle };
+            }
+            waiting = self.doze(waiting);
         }
         let mut bytes = 0_usize;
         for _ in 0..MAX_GROUP_ENTRIES {
