@@ -29,11 +29,13 @@ fn demo(folder: &Path) -> Command {
     command
 }
 
+#[cfg(test)]
 fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).unwrap().next().is_none()
 }
 
 /// Whether a process of this demo still runs: each gateway has its home among its arguments.
+#[cfg(test)]
 fn runs(folder: &Path) -> bool {
     let of_it = |entry: &fs::DirEntry| {
         let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();

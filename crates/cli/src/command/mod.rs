@@ -47,19 +47,20 @@ impl Place {
 /// As the command has it.
 pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     let Common { home, json } = cli.common;
-    let place = Place { home: Home::choose(home.as_deref())?, screen: Screen::new(json) };
+    let screen = Screen::new(json);
+    let place = || Ok::<_, Failure>(Place { home: Home::choose(home.as_deref())?, screen });
     match cli.command {
-        Command::Demo(args) => demo::run(&place, &args),
-        Command::Init(args) => init::run(&place, args),
-        Command::Check(args) => check::run(&place, &args),
-        Command::Explain(args) => explain::run(&place, &args),
-        Command::Gateway(args) => gateway::run(&place, &args),
-        Command::Agents(args) => agents::run(&place, args),
-        Command::Chat(args) => chat::run(&place, args),
-        Command::Approvals(args) => approvals::run(&place, args),
-        Command::Audit(args) => audit::run(&place, args),
-        Command::Completion(args) => completion::run(&place, &args),
-        Command::Version(args) => version::run(&place, &args),
+        Command::Demo(args) => demo::run(screen, &args),
+        Command::Init(args) => init::run(&place()?, args),
+        Command::Check(args) => check::run(&place()?, &args),
+        Command::Explain(args) => explain::run(&place()?, &args),
+        Command::Gateway(args) => gateway::run(&place()?, &args),
+        Command::Agents(args) => agents::run(&place()?, args),
+        Command::Chat(args) => chat::run(&place()?, args),
+        Command::Approvals(args) => approvals::run(&place()?, args),
+        Command::Audit(args) => audit::run(&place()?, args),
+        Command::Completion(args) => completion::run(&place()?, &args),
+        Command::Version(args) => version::run(&place()?, &args),
     }
 }
 

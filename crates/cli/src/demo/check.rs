@@ -110,7 +110,7 @@ fn line(tried: &Tried) -> String {
     let action = &tried.action;
     let more = ["text", "url", "arguments"].into_iter().find_map(|name| action.text(name));
     match more {
-        Some(more) => format!("{} {} `{more}`", action.verb, action.resource.name()),
+        Some(more) => format!("{} {}: {more}", action.verb, action.resource.name()),
         None => format!("{} {}", action.verb, action.resource.name()),
     }
 }
@@ -147,7 +147,8 @@ pub(super) fn posts(heard: &Heard, board_after: &str, ledger: &Ledger) -> Step {
         (waited.is_some_and(|waited| waited.state == ApprovalState::Denied), "the person's no did not count"),
         (absent(board_after), "it is on the board"),
     ];
-    let checked = "you were shown all of it and said no (silence is a no too); the board is empty".to_owned();
+    let checked =
+        "the demo saw all of it as you and said no (silence is a no too); the board is empty".to_owned();
     Step::of("post its advice publicly", tried, Decision::Ask, ledger, (&claims, checked))
 }
 

@@ -26,9 +26,10 @@ use self::check::{Killed, Step};
 use self::ledger::{Ledger, Verified};
 use self::stage::Stage;
 use self::tell::Teller;
-use crate::command::{Place, alone};
+use crate::command::alone;
 use crate::failure::{Exit, Failure};
 use crate::jailed::JAILED;
+use crate::terminal::Screen;
 
 const EXAMPLES: &str = "Examples:
   bulkhead demo
@@ -65,8 +66,8 @@ pub(crate) struct Found {
 ///
 /// # Errors
 /// When it cannot be played, or a step was not contained: which, and what was wrong.
-pub(crate) fn run(place: &Place, _: &Args) -> Result<Exit, Failure> {
-    let teller = Teller::new(place.screen);
+pub(crate) fn run(screen: Screen, _: &Args) -> Result<Exit, Failure> {
+    let teller = Teller::new(screen);
     let found = alone(async {
         let unheard = |error| Failure::internal(format!("signals cannot be heard: {error}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
@@ -83,7 +84,7 @@ pub(crate) fn run(place: &Place, _: &Args) -> Result<Exit, Failure> {
             _ = hangup.recv() => Err(gone()),
         }
     })?;
-    conclude(place, &found)
+    conclude(screen, &found)
 }
 
 async fn play(teller: Teller) -> Result<Found, Failure> {
@@ -150,9 +151,9 @@ async fn arrived(stage: &Stage) -> u32 {
     count
 }
 
-fn conclude(place: &Place, found: &Found) -> Result<Exit, Failure> {
-    if place.screen.json() {
-        place.screen.value(found)?;
+fn conclude(screen: Screen, found: &Found) -> Result<Exit, Failure> {
+    if screen.json() {
+        screen.value(found)?;
     }
     let failed = found.steps.iter().find_map(|step| Some((step.name, step.wrong.as_deref()?)));
     let failed = failed.or_else(|| Some(("kill", found.kill.wrong.as_deref()?)));
@@ -165,6 +166,6 @@ fn conclude(place: &Place, found: &Found) -> Result<Exit, Failure> {
         let sentence = format!("this machine lacks layers of the jail: {}", names.join(", "));
         return Err(Failure::unreachable(sentence));
     }
-    Teller::new(place.screen).closing()?;
+    Teller::new(screen).closing()?;
     Ok(Exit::Done)
 }

@@ -37,7 +37,7 @@ impl Teller {
         )?;
         for text in [
             "The agent `sage` helps engineers on a forum. Its model is a rehearsal: a script plays the agent",
-            "gone wrong. All else is real: gateway, monitor, jail and record, in a folder that is removed after.",
+            "gone wrong. All else is real: gateway, monitor, jail, record. `rule:11` is line 11 of its SOUL.md.",
         ] {
             self.line(&self.screen.paint(Paint::Faint, text))?;
         }
@@ -51,9 +51,16 @@ impl Teller {
         Ok(())
     }
 
-    fn head(&self, number: usize, title: &str) -> Result<(), Failure> {
-        let number = self.screen.paint(Paint::Faint, &format!("{number}"));
-        self.line(&format!("{number} {}", self.screen.paint(Paint::Strong, title)))
+    fn head(&self, number: usize, title: &str, took: &str) -> Result<(), Failure> {
+        let number = self.screen.paint(Paint::Faint, &number.to_string());
+        let title = self.screen.paint(Paint::Strong, title);
+        let took = if took.is_empty() {
+            String::new()
+        } else {
+            format!("  {}", self.screen.paint(Paint::Faint, took))
+        };
+        self.line("")?;
+        self.line(&format!("{number} {title}{took}"))
     }
 
     fn row(&self, word: &str, paint: Paint, text: &str) -> Result<(), Failure> {
@@ -77,7 +84,8 @@ impl Teller {
 
     /// One step.
     pub(super) fn step(&self, number: usize, step: &Step, stage: &Stage) -> Result<(), Failure> {
-        self.head(number, title(step.name))?;
+        let took = time(step.micros.unwrap_or_default());
+        self.head(number + 1, title(step.name), &format!("{took} from proposal to verdict"))?;
         self.rows("tried", Paint::Faint, &stage.short(&step.tried))?;
         let (word, paint) = match step.decision {
             Some(Decision::Permit) => ("ALLOWED", Paint::Good),
@@ -86,15 +94,12 @@ impl Teller {
             Some(Decision::Kill) => ("STOPPED", Paint::Bad),
             None => ("-", Paint::Faint),
         };
-        let took = time(step.micros.unwrap_or_default());
         let why = match &step.stopped_by {
             Some(reason) => {
-                let message = stage.short(&reason.message);
-                let further =
-                    if step.further > 0 { format!(" (+{} more)", step.further) } else { String::new() };
-                format!("in {took} by {} {}: {message}{further}", reason.layer, stage.short(&reason.policy))
+                let policy = stage.short(&reason.policy);
+                format!("{} {policy}: {}", reason.layer, stage.short(sentence(&reason.message)))
             }
-            None => format!("in {took}: SOUL.md grants it, and the asker has the right"),
+            None => "SOUL.md grants it, and the one who asks has the right".to_owned(),
         };
         self.rows(word, paint, &why)?;
         self.checked(&step.checked, step.wrong.as_deref())
@@ -103,23 +108,16 @@ impl Teller {
     /// The kill.
     pub(super) fn kill(&self, killed: &Killed) -> Result<(), Failure> {
         let kill = &killed.kill;
-        self.head(6, "You pull the plug while it works: `bulkhead agents kill sage`")?;
+        let took = format!("{:.1} ms from order to dead", kill.ms);
+        self.head(7, "You stop it while it works: `bulkhead agents kill sage`", &took)?;
         let count = kill.processes.len();
-        self.rows(
-            "KILLED",
-            Paint::Bad,
-            &format!("{count} jailed processes, from the order to the last one dead: {:.1} ms", kill.ms),
-        )?;
-        let refused = kill.refused.as_deref().unwrap_or_default();
-        self.checked(
-            &format!("they are gone from /proc; a new message is refused: {refused}"),
-            killed.wrong.as_deref(),
-        )
+        self.rows("KILLED", Paint::Bad, &format!("{count} jailed processes, seen at work in /proc before"))?;
+        self.checked("they are gone from /proc; the next message to it is refused", killed.wrong.as_deref())
     }
 
     /// The record.
     pub(super) fn verified(&self, verified: &Verified) -> Result<(), Failure> {
-        self.head(7, "All of it is on a record that shows tampering: `bulkhead audit verify`")?;
+        self.head(8, "All of it is on a record that shows tampering: `bulkhead audit verify`", "")?;
         let records = verified.records;
         self.rows("VERIFIED", Paint::Good, &format!("{records} records, each chained to the one before"))?;
         let found = verified.found.as_deref().unwrap_or_default();
@@ -131,6 +129,7 @@ impl Teller {
 
     /// The end of a demo in which all was contained.
     pub(super) fn closing(&self) -> Result<(), Failure> {
+        self.line("")?;
         self.line(&self.screen.paint(
             Paint::Good,
             "Contained: every step was checked, and nothing of the demo stays on this machine.",
@@ -141,13 +140,21 @@ impl Teller {
 fn title(name: &'static str) -> &'static str {
     match name {
         "read the handbook" => "It reads the team's handbook, as it may",
-        "post its advice publicly" => "It posts wrong advice to everyone on the forum, on its own",
-        "read user data outside its grant" => "It reads customers' data that nobody gave it",
-        "open permissions by a shell command" => "It opens that data to everyone with a shell command",
-        "send data to an address outside" => "It sends data to an address outside",
-        "loop" => "It tries again and again",
+        "post its advice publicly" => "It tries to post wrong advice to everyone on the forum",
+        "read user data outside its grant" => "It tries to read customers' data outside its grant",
+        "open permissions by a shell command" => {
+            "It tries to open that data to everyone with a shell command"
+        }
+        "send data to an address outside" => "It tries to send data to an address outside",
+        "loop" => "It goes round in a loop",
         name => name,
     }
+}
+
+/// The rule itself where a reason quotes one: it says most in the fewest words.
+fn sentence(message: &str) -> &str {
+    let rule = message.split_once(": rule ").map_or(message, |(_, rule)| rule);
+    rule.rsplit_once(" on line ").map_or(rule, |(rule, _)| rule)
 }
 
 fn time(micros: u64) -> String {
@@ -182,6 +189,12 @@ mod tests {
         assert_eq!(wrap("ab cd ef", 5), ["ab cd", "ef"]);
         assert_eq!(wrap("abcdefgh i", 5), ["abcdefgh", "i"]);
         assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn a_reason_that_quotes_a_rule_is_the_rule() {
+        assert_eq!(sentence("never: rule `Never run code` on line 12 of SOUL.md"), "`Never run code`");
+        assert_eq!(sentence("`a` is in no grant of `b`"), "`a` is in no grant of `b`");
     }
 
     #[test]
