@@ -17,6 +17,7 @@ test:
 
 bench:
 	@scripts/prepare build
+	@scripts/rust cargo build --release --locked -q -p bulkhead
 	@scripts/rust cargo bench --workspace --locked --bench '*'
 
 fuzz:

@@ -1,0 +1,277 @@
+//! An agent with a file to read, and callers that have it read, step by step as the gateway's walk
+//! (`crates/turn/src/run.rs`) does it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use journal::{Change, Draft, Entry, Journal, Kind};
+use monitor::{
+    Compartment, Gate, Monitor, PolicyText, Rates, Ruling, SHIPPED_GUARDRAILS, Standing, admit, judge,
+};
+use sandbox::{Program, Roster};
+use serde_json::json;
+use skills::{Bench, Skills};
+use soul::Place;
+use vocab::{
+    Action, Ambient, Body, Digest, Group, Intent, Labels, Outcome, Person, PersonId, Proposal, ProposalId,
+    Rights, SessionId, Status, Timestamp, TurnId,
+};
+
+use crate::Done;
+
+/// What the agent reads: a short note.
+const FILE_BYTES: usize = 200;
+
+/// The machine's clock, and bytes that count.
+struct Clock(AtomicU64);
+
+impl Ambient for Clock {
+    #[expect(clippy::disallowed_methods, reason = "the gateway's clock costs what this one costs")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        u128::from(self.0.fetch_add(1, Ordering::Relaxed)).to_be_bytes()
+    }
+}
+
+/// What all callers share.
+struct Shared {
+    ambient: Arc<dyn Ambient>,
+    compartment: Compartment,
+    journal: Journal,
+    skills: Skills,
+    asker: Person,
+    marks: BTreeMap<String, Labels>,
+}
+
+/// A home with one agent.
+pub(crate) struct Home {
+    shared: Arc<Shared>,
+    roster: Roster,
+    folder: PathBuf,
+}
+
+/// The parts of one action, in order.
+pub(crate) struct Step {
+    pub(crate) judge: Duration,
+    pub(crate) record: Duration,
+    pub(crate) effect: Duration,
+    pub(crate) outcome: Duration,
+}
+
+impl Step {
+    pub(crate) fn whole(&self) -> Duration {
+        self.judge + self.record + self.effect + self.outcome
+    }
+}
+
+impl Home {
+    pub(crate) fn new(program: &Path, folder: &Path) -> Done<Self> {
+        let ambient: Arc<dyn Ambient> = Arc::new(Clock(AtomicU64::new(1)));
+        let asker = Person {
+            id: PersonId::new("anna")?,
+            os_user: None,
+            groups: vec!["all".into()],
+            clearance: Labels::default(),
+            administrator: false,
+        };
+        let journal = Journal::open(journal::Config { path: database(folder) }, Arc::clone(&ambient))?;
+        let skills = Skills::new(skills::Config {
+            program: Program { path: program.to_owned(), args: vec!["__jailed".into(), "worker".into()] },
+            board_dir: folder.join("board"),
+            private_hosts: Default::default(),
+        });
+        let compartment = compartment(folder, &asker)?;
+        let shared = Shared { ambient, compartment, journal, skills, asker, marks: BTreeMap::new() };
+        Ok(Self { shared: Arc::new(shared), roster: Roster::new()?, folder: folder.to_owned() })
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        database(&self.folder)
+    }
+
+    /// A caller with a bench, a session and a file of its own.
+    pub(crate) fn caller(&self, number: usize) -> Done<Caller> {
+        let Shared { skills, compartment, asker, .. } = self.shared.as_ref();
+        let file = docs(&self.folder).join(format!("note-{number}.md"));
+        std::fs::write(&file, "a".repeat(FILE_BYTES))?;
+        Ok(Caller {
+            bench: skills.bench(&self.roster, compartment, &asker.id, false),
+            session: SessionId::from_random(self.shared.ambient.random()),
+            turn: TurnId::from_random(self.shared.ambient.random()),
+            file: file.display().to_string(),
+            done: 0,
+            shared: Arc::clone(&self.shared),
+        })
+    }
+
+    pub(crate) async fn flush(&self) -> Done<()> {
+        Ok(self.shared.journal.flush().await?)
+    }
+
+    pub(crate) async fn close(self) -> Done<()> {
+        Ok(self.shared.journal.clone().close().await?)
+    }
+}
+
+fn database(folder: &Path) -> PathBuf {
+    folder.join("journal.sqlite")
+}
+
+fn docs(folder: &Path) -> PathBuf {
+    folder.join("docs")
+}
+
+fn compartment(folder: &Path, asker: &Person) -> Done<Compartment> {
+    let agents = folder.join("agents");
+    let workspace = agents.join("echo/workspace");
+    std::fs::create_dir_all(&workspace)?;
+    std::fs::create_dir_all(docs(folder))?;
+    let docs = docs(folder).display().to_string();
+    let source = format!(
+        "# Echo\n## Identity\n- Name: Echo\n- Role: Reader\n## Rules\n- Never share personal data of employees\n## Skills\n- file-reader: read\n  - paths: {docs}\n"
+    );
+    let place = Place { workspace, labelled: Default::default() };
+    let charter = soul::compile(&source, &place).map_err(|errors| format!("{errors:?}"))?;
+    let guardrails = SHIPPED_GUARDRAILS
+        .iter()
+        .map(|(name, text)| PolicyText { name: (*name).into(), text: (*text).into() });
+    let rights = Rights { agents: vec!["echo".into()], read: vec![docs], ..Rights::default() };
+    let monitor = Monitor::new(monitor::Config {
+        guardrails: guardrails.collect(),
+        people: vec![asker.clone()],
+        groups: vec![Group { name: "all".into(), rights }],
+        skills: skills::specs(),
+        agents_dir: agents,
+        default_model: "rehearsal/none".into(),
+        ..monitor::Config::default()
+    })?;
+    Ok(monitor.compartment(Arc::new(charter), Gate::new())?)
+}
+
+/// One turn that reads its file again and again, with a warm worker.
+pub(crate) struct Caller {
+    shared: Arc<Shared>,
+    bench: Bench,
+    session: SessionId,
+    turn: TurnId,
+    file: String,
+    done: u32,
+}
+
+impl Caller {
+    /// One action, from wish to outcome.
+    pub(crate) async fn act(&mut self) -> Done<Step> {
+        let shared = Arc::clone(&self.shared);
+        let proposal = self.propose()?;
+        let begun = Instant::now();
+        let labels = Labels::default();
+        let standing = Standing {
+            asker: &shared.asker,
+            labels: &labels,
+            marks: &shared.marks,
+            rates: Rates::default(),
+            approved: None,
+            now: shared.ambient.now(),
+        };
+        let judgement = judge(&shared.compartment, proposal, &standing);
+        let judged = Instant::now();
+
+        let action = judgement.action().clone();
+        let mut entry = judgement.entry();
+        entry.state.push(self.turn_row(Some(&judgement.proposal().id)));
+        let receipt = shared.journal.append(entry).await?;
+        let ruling = judgement.settle(receipt)?;
+        let recorded = Instant::now();
+
+        let Ruling::Permit(permit) = ruling else { return Err(format!("not permitted: {ruling:?}").into()) };
+        let left = shared.compartment.charter().limits.turn_time;
+        let effect = shared.skills.perform(permit, &mut self.bench, shared.ambient.now());
+        let outcome = tokio::time::timeout(left, effect).await??;
+        let effected = Instant::now();
+
+        let (outcome, _) = admit(&shared.compartment, &shared.asker, &action, outcome);
+        if outcome.status != Status::Done {
+            return Err(format!("not done: {outcome:?}").into());
+        }
+        shared.journal.follow(self.outcome(&action, &outcome)?).await?;
+        let ended = Instant::now();
+        Ok(Step {
+            judge: judged - begun,
+            record: recorded - judged,
+            effect: effected - recorded,
+            outcome: ended - effected,
+        })
+    }
+
+    fn propose(&mut self) -> Done<Proposal> {
+        self.done += 1;
+        Ok(Proposal {
+            id: ProposalId::from_random(self.shared.ambient.random()),
+            agent: self.shared.compartment.charter().name.clone(),
+            session: self.session.clone(),
+            turn: self.turn.clone(),
+            ordinal: self.done,
+            intent: Intent::SkillCall {
+                call_id: format!("call-{}", self.done),
+                skill: "file-reader".into(),
+                arguments: json!({ "path": self.file }).to_string(),
+            },
+        })
+    }
+
+    /// What a gateway keeps of a turn that runs, so that a restart finds what was under way.
+    fn turn_row(&self, open: Option<&ProposalId>) -> Change {
+        let open = open.map(|id| {
+            let call = json!({ "id": format!("call-{}", self.done), "skill": "file-reader" });
+            json!({ "proposal": id, "verb": "file.read", "call": call })
+        });
+        put(
+            "turn",
+            self.turn.as_str(),
+            json!({
+                "session": self.session, "agent": self.shared.compartment.charter().name, "person": self.shared.asker.id,
+                "proposals": self.done, "elapsed_ms": 0, "waiting": null, "open": open,
+            }),
+        )
+    }
+
+    /// The record of an outcome with the rows that change: the transcript's new entry, the session, the turn.
+    fn outcome(&self, action: &Action, outcome: &Outcome) -> Done<Entry> {
+        let Body::Text { text } = &outcome.body else { return Err("no text came back".into()) };
+        let entry = json!({
+            "entry": "result", "call_id": format!("call-{}", self.done), "skill": "file-reader",
+            "status": outcome.status, "text": text,
+        });
+        let session = json!({
+            "agent": self.shared.compartment.charter().name, "person": self.shared.asker.id,
+            "labels": outcome.labels, "entries": self.done, "bytes": 0,
+        });
+        let mut draft = Draft::new(Kind::Outcome);
+        draft.turn = Some(self.turn.clone());
+        draft.session = Some(self.session.clone());
+        draft.agent = Some(self.shared.compartment.charter().name.clone());
+        draft.person = Some(self.shared.asker.id.clone());
+        draft.proposal = Some(outcome.proposal.clone());
+        draft.verb = Some(action.verb);
+        draft.resource = Some(action.resource.clone());
+        draft.status = Some(outcome.status);
+        draft.labels = Some(outcome.labels.clone());
+        draft.payload = json!({ "body": outcome.body, "reasons": [] });
+        let state = vec![
+            put("entry", &format!("{}/{:06}", self.session, self.done), entry),
+            put("session", self.session.as_str(), session),
+            self.turn_row(None),
+        ];
+        Ok(Entry { subject: Digest::of_canonical(&draft.payload)?, records: vec![draft], state })
+    }
+}
+
+fn put(kind: &str, key: &str, value: serde_json::Value) -> Change {
+    Change::Put { kind: kind.into(), key: key.into(), value }
+}
