@@ -95,7 +95,7 @@ fn every_step_is_contained_recorded_in_order_and_nothing_stays() {
 #[test]
 fn it_reads_well_without_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
-    // A home that is there, and a relative one, are of no concern to it.
+    // Its user need have no home.
     let said: Said = demo(folder.path()).env("HOME", "/nonexistent").output().unwrap().into();
     let said = said.done();
     assert!(said.out.lines().count() <= 45, "{}", said.out);

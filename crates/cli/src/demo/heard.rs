@@ -134,7 +134,7 @@ pub(super) async fn follow(stage: &Stage, client: &Client, mut lines: Lines) -> 
             let shown: ApprovalView = client.get(&format!("approvals/{approval}")).await?;
             heard.waited = Some(Waited { shown, board: stage.board()?, state: ApprovalState::Waiting });
             let no = json!({ "reason": "the advice is wrong: it would open the data to everyone" });
-            let _: ApprovalView = client.post(&format!("approvals/{approval}/deny"), &no).await?;
+            client.post::<_, ApprovalView>(&format!("approvals/{approval}/deny"), &no).await?;
         }
         heard.take(what);
     }

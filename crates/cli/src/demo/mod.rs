@@ -35,8 +35,8 @@ const EXAMPLES: &str = "Examples:
   bulkhead demo
   bulkhead demo --json      one JSON value: every step, the kill, the record
 
-Exit codes: 0 when every step was contained, 1 when one was not, 4 when this machine lacks a layer of
-the jail. Nothing is installed, no model is needed, and nothing stays.";
+Exit codes: 0 when every step was contained, 1 when one was not, 4 when this machine lacks a layer
+of the jail. Nothing is installed, no model is needed, and nothing stays.";
 
 /// How long the whole may take: it takes seconds, or something hangs.
 const MAX_TIME: Duration = Duration::from_secs(60);
