@@ -107,3 +107,6 @@ fn request(action: &Action) -> Option<&str> {
         messages.iter().rev().find(|message| message.get("role").is_some_and(|role| role == "user"))?;
     last.get("content")?.as_str()
 }
+
+#[cfg(test)]
+mod tests;

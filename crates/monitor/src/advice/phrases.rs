@@ -8,7 +8,7 @@ use regex::RegexSet;
 const UNREADABLE: &str = "something that this build cannot screen";
 
 const FINANCIAL: &[&str] = &[
-    r"\byou (?:should|ought to|must|need to|want to|had better)(?: \w+){0,3} (?:buy|sell|short|invest|hold|refinance|remortgage|diversify)\b",
+    r"\byou (?:\w+ )?(?:should|ought to|must|need to|want to|had better)(?: \w+){0,3} (?:buy|sell|short|invest|hold|refinance|remortgage|diversify)\b",
     r"\b(?:i|we)(?: would|'d)?(?: strongly)? (?:recommend|advise|suggest)(?: that)?(?: you)?(?: \w+){0,2} (?:buy|buying|sell|selling|invest|investing|shorting|holding)\b",
     r"\b(?:put|move|invest) your (?:money|savings|pension|cash|401k|ira) (?:in|into|in to)\b",
     r"\b(?:buy|sell|short) (?:\w+ ){0,2}(?:shares|stocks?|bonds?|bitcoin|crypto|options|futures)\b",
@@ -16,7 +16,7 @@ const FINANCIAL: &[&str] = &[
     r"\bmy (?:financial|investment) advice\b",
 ];
 const LEGAL: &[&str] = &[
-    r"\byou (?:should|can|could|must|may|ought to)(?: \w+){0,2} (?:sue|press charges|file (?:a |an )?(?:lawsuit|suit|claim|motion|appeal|complaint)|plead)\b",
+    r"\byou (?:\w+ )?(?:should|can|could|must|may|ought to)(?: \w+){0,2} (?:sue|press charges|file (?:a |an )?(?:lawsuit|suit|claim|motion|appeal|complaint)|plead)\b",
     r"\byou(?:'re| are| would be| may be)? (?:legally|not legally) (?:entitled|obliged|obligated|required|liable|bound|allowed)\b",
     r"\byou have (?:a |an )?(?:strong |good |solid |valid )?(?:legal )?(?:case|claim|grounds) (?:against|for|to)\b",
     r"\b(?:my|our) legal (?:advice|opinion)\b",

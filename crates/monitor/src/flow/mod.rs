@@ -167,3 +167,6 @@ fn missing(
         denies.push(Reason { layer: Layer::Flow, policy: policy.to_owned(), message });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,3 +68,6 @@ pub(crate) fn consult(
     }
     opinion
 }
+
+#[cfg(test)]
+mod tests;

@@ -233,7 +233,7 @@ impl Question {
     }
 }
 
-fn context(circumstances: Circumstances<'_>, agent: &Lineage, asker: &Lineage) -> Context {
+pub(super) fn context(circumstances: Circumstances<'_>, agent: &Lineage, asker: &Lineage) -> Context {
     let Circumstances { approved, audience_wider, external, effect, labels } = circumstances;
     let names = std::iter::once(labels.level().as_str()).chain(labels.categories());
     let labels = ValueKind::set_of_lits(names.map(|name| Literal::String(name.into())));

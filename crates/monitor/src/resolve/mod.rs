@@ -190,3 +190,6 @@ fn refused<'a>(skill: &str, arguments: &str, error: &Unresolved) -> Resolved<'a>
 fn reason(error: &Unresolved) -> Reason {
     Reason { layer: Layer::Policy, policy: error.policy().to_owned(), message: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

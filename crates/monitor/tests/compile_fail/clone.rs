@@ -1,0 +1,7 @@
+use bulkhead_monitor::Permit;
+
+fn needs_clone<T: Clone>() {}
+
+fn main() {
+    needs_clone::<Permit>();
+}

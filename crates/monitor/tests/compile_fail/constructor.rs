@@ -1,0 +1,3 @@
+fn main() {
+    let _ = bulkhead_monitor::Permit::new;
+}

@@ -1,0 +1,5 @@
+use bulkhead_monitor::Permit;
+
+fn main() {
+    let _permit: Permit = Default::default();
+}

@@ -1,0 +1,7 @@
+use bulkhead_monitor::{Granted, Permit};
+
+fn forge(granted: Granted) -> Permit {
+    Permit { granted }
+}
+
+fn main() {}

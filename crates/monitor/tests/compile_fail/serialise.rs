@@ -1,0 +1,7 @@
+use bulkhead_monitor::Permit;
+
+fn needs_serialize<T: serde::Serialize>() {}
+
+fn main() {
+    needs_serialize::<Permit>();
+}

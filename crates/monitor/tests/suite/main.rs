@@ -1,0 +1,17 @@
+//! The monitor from outside: a small home, and what is judged in it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a test stands on may panic: it fails then"
+)]
+
+mod common;
+mod config;
+mod explain;
+mod judge;
+mod properties;
+mod record;
+mod screens;
+mod slicing;
