@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use vocab::{
-    Action, AgentName, ApprovalId, Decision, Digest, Labels, ProposalId, Reason, SessionId, Status, TurnId,
+    Action, AgentName, ApprovalId, Decision, Digest, Intent, Labels, ProposalId, Reason, SessionId, Status,
+    TurnId,
 };
 
 /// The most events that one follower may be behind before it is told that it missed some.
@@ -88,6 +89,22 @@ pub enum What {
     },
     /// The turn is over; nothing more comes of it.
     End,
+}
+
+impl What {
+    /// The notice of how much of the conversation the model does not see. `told` is the number that was said
+    /// last in this turn: it is said again only when it has grown.
+    pub(crate) fn left_out(intent: &Intent, told: &mut u32) -> Option<Self> {
+        let Intent::ModelCall { dropped, .. } = intent else { return None };
+        if *dropped <= *told {
+            return None;
+        }
+        *told = *dropped;
+        let message = format!(
+            "{dropped} older messages of this conversation were left out: with them it is longer than the model's context window; no rule was left out"
+        );
+        Some(Self::Notice { message })
+    }
 }
 
 /// Where an approval stands.

@@ -52,8 +52,12 @@ pub(crate) async fn run(gateway: &Gateway, turn: &mut Turn, held: Option<Held>) 
         }
     }
     let mut agent = Process::begin(gateway, turn).await?;
+    let mut left_out = 0;
     loop {
         let intent = agent.propose().await?;
+        if let Some(notice) = What::left_out(&intent, &mut left_out) {
+            gateway.tell(turn, notice);
+        }
         let proposal = turn.number(intent, gateway.ambient.as_ref());
         match mediate(gateway, turn, &mut bench, proposal, None).await? {
             Next::Tell(entry) => agent.tell(entry).await?,
