@@ -1,1 +1,44 @@
-//! Shared by the tests that cross the rooms.
+//! Shared by the tests that cross the rooms: a home with the real binary at work in it, what the kernel says
+//! of its processes, and model servers, real and hostile.
+
+pub mod home;
+pub mod llama;
+pub mod procs;
+pub mod said;
+pub mod server;
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+pub use home::{Home, tree};
+pub use said::Said;
+
+/// How long a test waits for something that must come: only a broken build takes so long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `holds`.
+///
+/// # Panics
+/// When it does not come to hold within [`PATIENCE`].
+#[track_caller]
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < until, "it never came to be that {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Says loudly that a test does not run here. Written past the harness, which keeps what passing tests print.
+///
+/// # Panics
+/// When standard error is closed.
+pub fn skipped(test: &str, why: &str) {
+    std::io::stderr().write_all(format!("SKIPPED {test}: {why}\n").as_bytes()).unwrap();
+}
+
+/// Whether this test runs as root, who may be several users and mount a disk.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}

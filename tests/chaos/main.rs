@@ -1,0 +1,4 @@
+//! What is left when the gateway, or an agent, ends at the worst moment.
+
+mod heavy;
+mod restart;

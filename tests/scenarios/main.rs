@@ -1,0 +1,3 @@
+//! What people do with Bulkhead, from end to end, with the real binary.
+
+mod echo;

@@ -1,0 +1,154 @@
+//! What data carries follows it: from a file into the conversation, to every destination, and into what is
+//! written from there.
+
+use bulkhead_tests::{Home, eventually};
+use serde_json::Value;
+
+fn soul(clearance: &str) -> String {
+    format!(
+        "# Keeper
+
+## Identity
+
+- Name: keeper
+- Role: Keeps the plans
+
+## Skills
+
+- file-reader: Read the plans
+  - paths: HOME/plans, HOME/agents/keeper/workspace
+- file-writer: Write notes
+- browser: Look things up
+  - hosts: docs.example.org
+- message: Tell others
+
+## Channels
+
+- board: content-team
+
+## Clearance
+
+- {clearance}
+"
+    )
+}
+
+/// Reads a plan, then tries to pass it on in every way.
+const PASSES_ON: &str = "
+turns:
+  - calls:
+      - {skill: file-reader, arguments: {path: HOME/plans/merger.md}}
+      - {skill: message, arguments: {channel: \"board:content-team\", text: we merge}}
+      - {skill: browser, arguments: {url: \"https://docs.example.org/we-merge\"}}
+      - {skill: file-writer, arguments: {path: notes.md, content: we merge in May}}
+  - say: I have noted it.
+";
+
+/// A later conversation that has seen nothing but the note.
+const READS_THE_NOTE: &str = "
+turns:
+  - calls:
+      - {skill: file-reader, arguments: {path: HOME/agents/keeper/workspace/notes.md}}
+      - {skill: message, arguments: {channel: \"board:content-team\", text: we merge}}
+  - say: So it says.
+";
+
+/// Reads a plan, and no more.
+const READS: &str = "
+turns:
+  - calls:
+      - {skill: file-reader, arguments: {path: HOME/plans/merger.md}}
+  - say: That is all.
+";
+
+fn home(clearance: &str, scene: &str) -> Home {
+    let home = Home::new();
+    std::fs::create_dir(home.at("plans")).unwrap();
+    std::fs::write(home.at("plans/merger.md"), "we merge in May").unwrap();
+    home.soul("keeper", &soul(clearance));
+    home.add(
+        "[[label]]\npath = \"HOME/plans\"\nlabels = [\"confidential\"]\n\
+         [[destination]]\nmodel = \"rehearsal/scene\"\nclearance = [\"confidential\"]\n",
+    );
+    home.scene(scene);
+    home.start();
+    home
+}
+
+/// The last verdict on a verb.
+fn verdict(home: &Home, verb: &str) -> Value {
+    let verdicts = home.records(&["--agent", "keeper", "--kind", "verdict"]);
+    let last = verdicts.into_iter().rfind(|verdict| verdict["action"]["verb"] == verb);
+    last.unwrap_or_else(|| panic!("no {verb} was judged"))
+}
+
+#[track_caller]
+fn denied_by(verdict: &Value, layer: &str) {
+    assert_eq!(verdict["decision"], "deny", "{verdict}");
+    let by = verdict["reasons"].as_array().unwrap().iter().any(|reason| reason["layer"] == layer);
+    assert!(by, "no reason of `{layer}`: {verdict}");
+}
+
+#[test]
+fn an_agent_that_is_not_cleared_does_not_read() {
+    let home = home("internal", READS);
+    let said = home.run(&["chat", "keeper", "what is planned?"]);
+    said.has("denied     file.read").lacks("in May");
+    denied_by(&verdict(&home, "file.read"), "flow");
+}
+
+#[test]
+fn an_asker_who_is_not_cleared_does_not_read() {
+    let home = home("confidential", READS);
+    home.edit("clearance = [\"restricted\"]", "clearance = [\"internal\"]");
+    home.run(&["chat", "keeper", "what is planned?"]).has("denied     file.read");
+    let verdict = verdict(&home, "file.read");
+    denied_by(&verdict, "flow");
+    assert!(verdict.to_string().contains("clearance:asker"), "{verdict}");
+}
+
+#[test]
+fn what_was_read_is_not_passed_on_and_its_label_outlives_the_conversation() {
+    let home = home("confidential", PASSES_ON);
+    home.run(&["chat", "keeper", "what is planned?"]).done().has("I have noted it.");
+    assert_eq!(verdict(&home, "file.read")["decision"], "permit");
+    denied_by(&verdict(&home, "message.post"), "flow");
+    denied_by(&verdict(&home, "web.get"), "flow");
+    let write = verdict(&home, "file.write");
+    assert_eq!(
+        (&write["decision"], &write["labels"]),
+        (&"permit".into(), &serde_json::json!(["confidential"]))
+    );
+
+    // The label is on the note, for another conversation, and after a restart.
+    home.run(&["gateway", "restart"]).done();
+    home.scene(READS_THE_NOTE);
+    home.run(&["chat", "keeper", "what do the notes say?"]).done().has("So it says.");
+    let read = verdict(&home, "file.read");
+    assert!(read["action"]["resource"]["name"].as_str().unwrap().ends_with("notes.md"), "{read}");
+    assert_eq!(read["labels"], serde_json::json!(["confidential"]));
+    denied_by(&verdict(&home, "message.post"), "flow");
+    assert_eq!(home.posts("we merge"), 0);
+    assert_eq!(
+        home.json(&["approvals", "list"]),
+        serde_json::json!([]),
+        "nobody is asked for what may not be"
+    );
+
+    // Content above `internal` is not in the view that anybody may open.
+    eventually("the heartbeat is written", || home.at("agents/keeper/HEARTBEAT.md").is_file());
+    let heart = std::fs::read_to_string(home.at("agents/keeper/HEARTBEAT.md")).unwrap();
+    assert!(!heart.contains("in May"), "{heart}");
+    home.verifies();
+}
+
+#[test]
+fn a_model_that_is_not_cleared_does_not_hear_it() {
+    let home = home("confidential", READS);
+    home.edit(
+        "model = \"rehearsal/scene\"\nclearance = [\"confidential\"]",
+        "model = \"rehearsal/other\"\nclearance = [\"confidential\"]",
+    );
+    home.run(&["chat", "keeper", "what is planned?"]).with(3).lacks("I have noted it.");
+    denied_by(&verdict(&home, "model.call"), "flow");
+}

@@ -1,0 +1,8 @@
+//! What must hold against agents, models and people who want more than they may.
+
+mod approvals;
+mod containment;
+mod egress;
+mod labels;
+mod people;
+mod rules;

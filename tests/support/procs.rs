@@ -1,0 +1,72 @@
+//! What the kernel says of processes, from `/proc`.
+
+use std::fs;
+use std::path::PathBuf;
+
+/// A jailed process of a gateway.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Jailed {
+    /// Its number.
+    pub pid: u32,
+    /// `agent` or `worker`.
+    pub role: String,
+}
+
+/// Whether a process runs; one that is dead and waits for its parent does not.
+#[must_use]
+pub fn lives(pid: u32) -> bool {
+    status(pid, "State").is_some_and(|state| !state.starts_with(['Z', 'X']))
+}
+
+/// A line of `/proc/PID/status`.
+#[must_use]
+pub fn status(pid: u32, name: &str) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(line.trim().to_owned())
+}
+
+/// The jailed processes whose parent is `gateway`.
+#[must_use]
+pub fn jailed(gateway: u32) -> Vec<Jailed> {
+    let parent = gateway.to_string();
+    let mut found: Vec<Jailed> = everyone()
+        .filter(|pid| lives(*pid) && status(*pid, "PPid").as_deref() == Some(parent.as_str()))
+        .filter_map(|pid| Some(Jailed { pid, role: role(pid)? }))
+        .collect();
+    found.sort();
+    found
+}
+
+/// What a process was started as, when it is one of ours that is jailed.
+fn role(pid: u32) -> Option<String> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut words = line.split(|byte| *byte == 0).skip_while(|word| *word != b"__jailed").skip(1);
+    words.next().map(|word| String::from_utf8_lossy(word).into_owned())
+}
+
+fn everyone() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").unwrap();
+    entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+}
+
+/// Where a link in `/proc/PID` leads.
+#[must_use]
+pub fn link(pid: u32, name: &str) -> PathBuf {
+    fs::read_link(format!("/proc/{pid}/{name}")).unwrap()
+}
+
+/// Where a process's descriptors lead, by number.
+#[must_use]
+pub fn descriptors(pid: u32) -> Vec<(u32, String)> {
+    let mut found: Vec<(u32, String)> = fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .filter_map(|entry| {
+            let path = entry.unwrap().path();
+            let number = path.file_name()?.to_str()?.parse().ok()?;
+            Some((number, fs::read_link(&path).ok()?.to_string_lossy().into_owned()))
+        })
+        .collect();
+    found.sort();
+    found
+}

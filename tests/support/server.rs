@@ -1,0 +1,169 @@
+//! A server on a free loopback port that does exactly what a test says: a model server, or a web page.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// The most bytes of one request's body.
+const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A request.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Its path.
+    pub path: String,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// What is done with a connection once its request was read.
+pub enum Deed {
+    /// These bytes, then a close.
+    Say(Vec<u8>),
+    /// Nothing, until the client goes.
+    Hang,
+}
+
+/// The server, until it is dropped.
+pub struct Server {
+    /// `127.0.0.1:PORT`.
+    pub address: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Serves what `deed` says for each request.
+    #[must_use]
+    pub fn new(deed: impl Fn(&Request) -> Deed + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (requests, over) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let (seen, ended, deed) = (Arc::clone(&requests), Arc::clone(&over), Arc::new(deed));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if ended.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (seen, deed) = (Arc::clone(&seen), Arc::clone(&deed));
+                std::thread::spawn(move || {
+                    if let Ok(stream) = stream {
+                        serve(stream, &seen, deed.as_ref());
+                    }
+                });
+            }
+        });
+        Self { address, requests, over }
+    }
+
+    /// A model server that answers each call with what `deed` makes of its body.
+    #[must_use]
+    pub fn model(deed: impl Fn(Value) -> Deed + Send + Sync + 'static) -> Self {
+        Self::new(move |request| {
+            if request.path.ends_with("/chat/completions") {
+                return deed(serde_json::from_slice(&request.body).unwrap());
+            }
+            Deed::Say(whole("application/json", json!({"data": [{"id": "m"}]}).to_string().as_bytes()))
+        })
+    }
+
+    /// The requests that it has got whose path ends so.
+    #[must_use]
+    pub fn requests(&self, path: &str) -> Vec<Request> {
+        let requests = self.requests.lock().unwrap();
+        requests.iter().filter(|request| request.path.ends_with(path)).cloned().collect()
+    }
+
+    /// The settings that name it as the model server `box`.
+    #[must_use]
+    pub fn settings(&self) -> String {
+        format!("[[models.server]]\nname = \"box\"\nurl = \"http://{}/v1\"\n", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        // The listener's thread looks at `over` when somebody connects.
+        drop(TcpStream::connect(&self.address));
+    }
+}
+
+fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, deed: &dyn Fn(&Request) -> Deed) {
+    // A client may go at any time, which is its right: then there is nothing more to do here.
+    let Some(request) = read(&stream) else { return };
+    seen.lock().unwrap().push(request.clone());
+    match deed(&request) {
+        Deed::Say(bytes) => {
+            if stream.write_all(&bytes).is_ok() {
+                finish(&stream);
+            }
+        }
+        Deed::Hang => drop(stream.read(&mut [0])),
+    }
+}
+
+/// Closes without a reset, which would take the answer with it: the other side closes first.
+fn finish(mut stream: &TcpStream) {
+    if stream.shutdown(Shutdown::Write).is_ok()
+        && stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
+    {
+        drop(stream.read(&mut [0]));
+    }
+}
+
+fn read(stream: &TcpStream) -> Option<Request> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let path = line.split(' ').nth(1)?.to_owned();
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let header = header.trim().to_lowercase();
+        if header.is_empty() {
+            break;
+        }
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = Vec::new();
+    reader.take(length.min(MAX_BODY_BYTES)).read_to_end(&mut body).ok()?;
+    Some(Request { path, body })
+}
+
+/// A whole answer.
+#[must_use]
+pub fn whole(kind: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// A stream of these events, whole with its end, or broken off before it.
+#[must_use]
+pub fn stream(events: &[Value], ends: bool) -> Vec<u8> {
+    let mut body: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    if ends {
+        body.push_str("data: [DONE]\n\n");
+    }
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+    [head.as_bytes(), body.as_bytes()].concat()
+}
+
+/// The events of an answer that is this text.
+#[must_use]
+pub fn says(text: &str) -> Vec<Value> {
+    vec![
+        json!({"choices": [{"index": 0, "delta": {"content": text}}]}),
+        json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}),
+    ]
+}
