@@ -211,7 +211,7 @@ pub(super) fn stops_loop(heard: &Heard, limit: u32, running: usize, ledger: &Led
     let checked =
         format!("{} proposals, then the turn was over; none of its processes runs", heard.tried.len());
     let mut step = Step::of("loop", last, Decision::Deny, ledger, (&claims, checked));
-    step.tried = format!("the same again and again: {} times in this turn", heard.tried.len());
+    step.tried = "the same read, asked of the gateway over and over".to_owned();
     step
 }
 
