@@ -2,10 +2,12 @@
 //! authorizer finds in the whole set, for lineages that are written out in full here.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::OnceLock;
 
-use bulkhead_monitor::explained;
+use bulkhead_monitor::{Explained, explained};
 use cedar_policy::{
-    Authorizer, Context, Entities, Entity, EntityUid, PolicySet, Request, RestrictedExpression,
+    AuthorizationError, Authorizer, Context, Entities, Entity, EntityUid, Policy, PolicyId, PolicySet,
+    Request, Response, RestrictedExpression, Schema,
 };
 use proptest::prelude::*;
 use vocab::{Decision, Group, Intent, Layer, Rights};
@@ -141,26 +143,45 @@ fn texts(clauses: &[(bool, bool, String)], permits_too: bool) -> String {
     text
 }
 
-/// What the whole set of one layer says: the permits, the forbids and the errors.
-fn whole(policies: &[(String, String)], request: &Request, entities: &Entities) -> [BTreeSet<String>; 3] {
-    let mut found: [BTreeSet<String>; 3] = Default::default();
-    for (place, effect) in ["permit", "forbid"].into_iter().enumerate() {
-        // Apart, because Cedar names no permits when a forbid applies.
-        let mut set = PolicySet::new();
-        for (id, text) in policies {
-            let parsed = cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new(id)), text).unwrap();
-            if parsed.effect().to_string() == effect {
-                set.add(parsed).unwrap();
-            }
-        }
-        let response = Authorizer::new().is_authorized(request, &set, entities);
-        found[place].extend(response.diagnostics().reason().map(ToString::to_string));
-        for error in response.diagnostics().errors() {
-            let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
-            found[2].insert(error.policy_id().to_string());
-        }
+/// The whole set of one layer: its permits and its forbids, apart, because Cedar names no permits when a
+/// forbid applies.
+struct Whole {
+    layer: Layer,
+    permits: PolicySet,
+    forbids: PolicySet,
+    asks: BTreeSet<String>,
+}
+
+impl Whole {
+    fn new(layer: Layer, policies: &[Explained]) -> Self {
+        let of = |permits: bool| {
+            let of_layer = policies.iter().filter(|policy| policy.layer == layer);
+            let chosen = of_layer.filter(|policy| (policy.effect == "permit") == permits);
+            PolicySet::from_policies(
+                chosen.map(|policy| Policy::parse(Some(PolicyId::new(&policy.id)), &policy.policy).unwrap()),
+            )
+            .unwrap()
+        };
+        let asks = policies.iter().filter(|policy| policy.effect == "ask").map(|policy| policy.id.clone());
+        Self { layer, permits: of(true), forbids: of(false), asks: asks.collect() }
     }
-    found
+
+    /// What applies: permits, forbids, and what failed.
+    fn answer(&self, request: &Request, entities: &Entities) -> [BTreeSet<String>; 3] {
+        let of = |set| Authorizer::new().is_authorized(request, set, entities);
+        let (permits, forbids) = (of(&self.permits), of(&self.forbids));
+        let named = |response: &Response| response.diagnostics().reason().map(ToString::to_string).collect();
+        let errors = permits.diagnostics().errors().chain(forbids.diagnostics().errors());
+        let failed =
+            errors.map(|AuthorizationError::PolicyEvaluationError(error)| error.policy_id().to_string());
+        [named(&permits), named(&forbids), failed.collect()]
+    }
+}
+
+/// The schema, read once.
+fn schema() -> &'static Schema {
+    static SCHEMA: OnceLock<Schema> = OnceLock::new();
+    SCHEMA.get_or_init(|| Schema::from_cedarschema_str(bulkhead_monitor::SCHEMA).unwrap().0)
 }
 
 fn asked(case: &Case, principal: &str) -> (Request, Entities) {
@@ -182,10 +203,9 @@ fn asked(case: &Case, principal: &str) -> (Request, Entities) {
         ("agent".into(), RestrictedExpression::new_entity_uid(uid("Agent::\"echo\""))),
     ])
     .unwrap();
-    let schema = cedar_policy::Schema::from_cedarschema_str(bulkhead_monitor::SCHEMA).unwrap().0;
     let action = uid(&format!("Action::\"{}\"", case.verb));
-    let request = Request::new(uid(principal), action, uid(&case.resource), context, Some(&schema)).unwrap();
-    (request, Entities::from_entities(known, Some(&schema)).unwrap())
+    let request = Request::new(uid(principal), action, uid(&case.resource), context, Some(schema())).unwrap();
+    (request, Entities::from_entities(known, Some(schema())).unwrap())
 }
 
 fn rights() -> impl Strategy<Value = Rights> {
@@ -223,21 +243,20 @@ proptest! {
         charter.policies = texts(&own, true);
         let home = Home::of(config, charter);
         let all = explained(&home.echo);
+        let layers = [Layer::Policy, Layer::Rights, Layer::Guardrail].map(|layer| Whole::new(layer, &all));
+        let ids: BTreeSet<&str> = all.iter().filter(|p| p.effect != "permit").map(|p| p.id.as_str()).collect();
         for case in cases() {
             let judged = home.judge("mia", case.intent.clone());
             let mut expected: BTreeSet<(Layer, String)> = BTreeSet::new();
             let (mut denied, mut held) = (false, false);
-            for layer in [Layer::Policy, Layer::Rights, Layer::Guardrail] {
-                let of_layer = all.iter().filter(|policy| policy.layer == layer);
-                let set: Vec<_> = of_layer.clone().map(|p| (p.id.clone(), p.policy.clone())).collect();
-                let asks = |id: &String| of_layer.clone().any(|p| p.id == *id && p.effect == "ask");
-                let principal = if layer == Layer::Rights { "Person::\"mia\"" } else { "Agent::\"echo\"" };
-                let (request, entities) = asked(&case, principal);
-                let [permits, forbids, errors] = whole(&set, &request, &entities);
-                denied |= !errors.is_empty() || forbids.iter().any(|id| !asks(id));
-                denied |= permits.is_empty() && layer != Layer::Guardrail;
+            for whole in &layers {
+                let rights = whole.layer == Layer::Rights;
+                let (request, entities) = asked(&case, if rights { "Person::\"mia\"" } else { "Agent::\"echo\"" });
+                let [permits, forbids, errors] = whole.answer(&request, &entities);
+                denied |= !errors.is_empty() || forbids.iter().any(|id| !whole.asks.contains(id));
+                denied |= permits.is_empty() && whole.layer != Layer::Guardrail;
                 held |= !forbids.is_empty();
-                expected.extend(forbids.into_iter().chain(errors).map(|id| (layer, id)));
+                expected.extend(forbids.into_iter().chain(errors).map(|id| (whole.layer, id)));
             }
             let decision = match (denied, held) {
                 (true, _) => Decision::Deny,
@@ -246,7 +265,6 @@ proptest! {
             };
             let verdict = judged.verdict();
             prop_assert_eq!(verdict.decision, decision, "{:?}: {:?}", case, verdict.reasons);
-            let ids: BTreeSet<&str> = all.iter().filter(|p| p.effect != "permit").map(|p| p.id.as_str()).collect();
             let found: BTreeSet<(Layer, String)> = verdict
                 .reasons
                 .iter()
