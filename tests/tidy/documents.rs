@@ -79,7 +79,7 @@ fn is_guarantee(line: &str) -> bool {
     let first = line.trim().strip_prefix('|').and_then(|rest| rest.split('|').next()).unwrap_or_default();
     first
         .trim()
-        .strip_prefix('G')
+        .strip_prefix(['G', 'R'])
         .is_some_and(|number| number.starts_with(|digit: char| digit.is_ascii_digit()))
 }
 
