@@ -1,3 +1,5 @@
 //! What people do with Bulkhead, from end to end, with the real binary.
 
 mod echo;
+mod journal;
+mod models;

@@ -1,0 +1,111 @@
+//! Model servers that are down, speak nonsense or too much, and models that call what is not there: one clear
+//! sentence each, the documented exit code, and a whole record.
+
+use bulkhead_tests::Home;
+use bulkhead_tests::server::{Deed, Server, says, stream, whole};
+use serde_json::{Value, json};
+
+/// Arguments far beyond what a call may have, in bytes.
+const TOO_MANY: usize = 10 * 1024 * 1024;
+
+fn home(server: &Server) -> Home {
+    let home = Home::new();
+    home.edit("default = \"rehearsal/scene\"", "default = \"box/m\"");
+    home.add(&server.settings());
+    home.start();
+    home
+}
+
+/// The turn ends with exit code 4 and these words, its call has one failed outcome, nothing was replied, and
+/// the conversation goes on when the server is well again.
+fn fails(bytes: Vec<u8>, words: &str) {
+    let ill = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let now = std::sync::Arc::clone(&ill);
+    let server = Server::model(move |_| {
+        if now.load(std::sync::atomic::Ordering::SeqCst) {
+            return Deed::Say(bytes.clone());
+        }
+        Deed::Say(stream(&says("well again"), true))
+    });
+    let home = home(&server);
+    home.run(&["chat", "helper", "hi"]).fails(4, words);
+    let records = home.records(&["--agent", "helper"]);
+    let failed: Vec<&Value> = records.iter().filter(|record| record["kind"] == "outcome").collect();
+    assert_eq!((failed.len(), failed[0]["status"].as_str()), (1, Some("failed")), "{failed:?}");
+    assert!(records.iter().all(|record| record["action"]["verb"] != "reply"), "{records:?}");
+    ill.store(false, std::sync::atomic::Ordering::SeqCst);
+    let session = records[0]["session"].as_str().unwrap();
+    home.run(&["chat", "helper", "--session", session, "and now?"]).done().has("well again");
+    home.verifies();
+}
+
+#[test]
+fn garbage() {
+    fails(whole("text/html", b"<html>It works!</html>"), "what is not a model's answer");
+    fails(whole("text/event-stream", b"data: {\"choices\": [\x00\xff\n\n"), "`box`");
+}
+
+#[test]
+fn half_a_stream() {
+    fails(stream(&says("half of it")[..1], false), "broke off in the middle");
+}
+
+#[test]
+fn ten_megabytes_of_arguments() {
+    let part = "x".repeat(64 * 1024);
+    let call = |arguments: &str| {
+        let function = json!({"name": "file-reader", "arguments": arguments});
+        json!({"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "id": "a", "function": function}]}}]})
+    };
+    let events: Vec<Value> = (0..TOO_MANY / part.len()).map(|_| call(&part)).collect();
+    fails(stream(&events, true), "sent too much");
+}
+
+#[test]
+fn an_answer_of_no_utf8_is_still_one_sentence() {
+    fails(whole("application/json", b"\xff\xfe\xfd"), "`box`");
+}
+
+#[test]
+fn a_server_that_goes_down_in_mid_conversation() {
+    let server = Server::model(|_| Deed::Say(stream(&says("hello"), true)));
+    let home = home(&server);
+    let events = home.run(&["chat", "helper", "hi", "--json"]).done().lines();
+    let session = events[0]["session"].as_str().unwrap().to_owned();
+    drop(server);
+    home.run(&["chat", "helper", "--session", &session, "hi"]).fails(4, "cannot be reached");
+    home.verifies();
+}
+
+/// Plays these calls and gives the verdicts on all but model calls and replies.
+fn judged(calls: &str) -> (Home, Vec<Value>) {
+    let home = Home::playing(&format!("turns: [{{calls: [{calls}]}}, {{say: so be it}}]"));
+    home.run(&["chat", "helper", "go on"]).done().has("so be it").has("denied");
+    let own = ["model.call", "reply"];
+    let mut verdicts = home.whole(&["--kind", "verdict"]);
+    verdicts.retain(|verdict| !own.contains(&verdict["action"]["verb"].as_str().unwrap()));
+    (home, verdicts)
+}
+
+#[test]
+fn calls_of_skills_that_do_not_exist_or_with_arguments_that_do_not_fit() {
+    for (call, words) in [
+        ("{skill: teleport, arguments: {to: mars}}", "teleport"),
+        ("{skill: exec, arguments: {command: id}}", "exec"),
+        ("{skill: file-reader, raw: \"{\\\"path\\\": \"}", "JSON"),
+        ("{skill: file-reader, raw: \"[]\"}", "object"),
+        ("{skill: file-reader, arguments: {path: 7}}", "path"),
+        ("{skill: file-reader, arguments: {path: a, sudo: true}}", "sudo"),
+        ("{skill: file-reader, arguments: {path: \"a\\0b\"}}", "file-reader"),
+        (
+            "{skill: file-reader, raw: \"{\\\"path\\\": \\\"a\\\", \\\"path\\\": \\\"/etc/passwd\\\"}\"}",
+            "path",
+        ),
+    ] {
+        let (home, verdicts) = judged(call);
+        assert_eq!(verdicts.len(), 1, "{call}: {verdicts:?}");
+        assert_eq!(verdicts[0]["decision"], "deny", "{call}");
+        assert!(verdicts[0].to_string().contains(words), "`{words}`: {}", verdicts[0]);
+        home.verifies();
+    }
+}
