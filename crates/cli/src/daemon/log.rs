@@ -13,6 +13,10 @@ use crate::failure::Failure;
 /// The largest log, in bytes. Beyond it the file becomes `gateway.log.1`, in place of the one before.
 pub(crate) const MAX_LOG_BYTES: u64 = 8 * 1024 * 1024;
 
+/// A line that cannot be written would go to standard error, and when that cannot be written either (it is the
+/// same file, on the same full disk), the library panics: a turn would end without a word to anybody.
+const LOG_ERRORS_OF_THE_LOG: bool = false;
+
 /// A file that is put aside when it is full.
 #[derive(Debug)]
 struct Log {
@@ -64,6 +68,7 @@ pub(super) fn to_file(path: &Path) -> Result<(), Failure> {
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::INFO)
         .with_ansi(false)
+        .log_internal_errors(LOG_ERRORS_OF_THE_LOG)
         .with_writer(Mutex::new(log))
         .try_init()
         .map_err(|error| Failure::internal(format!("the log cannot be begun: {error}")))
@@ -77,6 +82,7 @@ pub(super) fn to_terminal() -> Result<(), Failure> {
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::INFO)
         .with_ansi(false)
+        .log_internal_errors(LOG_ERRORS_OF_THE_LOG)
         .with_writer(io::stderr)
         .try_init()
         .map_err(|error| Failure::internal(format!("the log cannot be begun: {error}")))
