@@ -213,7 +213,8 @@ impl Case<'_> {
 
     fn take(&self, layer: Layer, opinion: Opinion, answers: &mut Answers) {
         // What cannot be resolved has its reason already, and is permitted by nobody.
-        if opinion.granted.is_empty() && layer != Layer::Guardrail && self.action.verb != Verb::SkillCall {
+        let unresolved = self.action.verb == Verb::SkillCall && self.tool.is_none();
+        if opinion.granted.is_empty() && layer != Layer::Guardrail && !unresolved {
             let (policy, message) = self.missing(layer);
             answers.deny(layer, &policy, message);
         }
