@@ -86,6 +86,12 @@ impl Home {
         self.root.join("keys")
     }
 
+    /// What is the gateway's own: no agent reads or writes it.
+    pub(crate) fn own(&self) -> Vec<PathBuf> {
+        let beside = ["keys", "data", "rehearsal"].map(|name| self.root.join(name));
+        [self.settings(), self.guardrails()].into_iter().chain(beside).collect()
+    }
+
     pub(crate) fn handbook(&self) -> PathBuf {
         self.root.join("handbook")
     }

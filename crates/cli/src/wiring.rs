@@ -46,7 +46,7 @@ pub(crate) async fn gateway(home: &Home, settings: &Settings) -> Result<Arc<Gate
         }),
         roster,
         ambient,
-        policies: Box::new(HomePolicies::new(home.clone())),
+        policies: Box::new(HomePolicies::new(home.clone(), settings)),
     };
     let config = turn::Config {
         agents_dir: home.agents(),

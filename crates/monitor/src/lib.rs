@@ -37,6 +37,7 @@ pub use judge::{Standing, admit, judge};
 pub use judgement::{Denied, Held, Judgement, Ruling, WrongReceipt};
 pub use monitor::Monitor;
 pub use permit::{Bounds, Granted, Permit, Refused};
+pub use policy::protect::protecting;
 pub use policy::words::SCHEMA;
 pub use rates::{KILL_FACTOR, Rates};
 pub use resolve::MAX_RECORDED_ARGUMENT_BYTES;

@@ -62,7 +62,7 @@ impl Skills {
     /// Skills that look hosts up with the machine's resolver.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self::with_resolver(config, Arc::new(browser::System))
+        Self::with_resolver(config, Arc::new(browser::System::new()))
     }
 
     /// Skills that look hosts up with `resolver`.

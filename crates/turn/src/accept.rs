@@ -56,6 +56,7 @@ impl Gateway {
             return Err(Refusal::new(RefusalKind::Invalid, why));
         }
         let slot = self.slot(&message.agent)?;
+        let stopped = slot.stopped();
         admits(&slot)?;
         let compartment = slot.compartment(&monitor)?;
         let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
@@ -65,6 +66,10 @@ impl Gateway {
         let (session, mut row) = self.session_for(&message)?;
         let turn = TurnId::from_random(self.ambient.random());
         let place = Place::take(self, &session, &turn)?;
+        if message.session.is_some() {
+            // Read again now that nothing else can change it: the turn before may have ended in between.
+            row = self.session_for(&message)?.1;
+        }
         let mut transcript = session::transcript(&self.journal, &session)?;
         let entry = Entry::Person { text: message.text };
         let grown = session::grow(&session, &mut row, &entry)?;
@@ -87,6 +92,7 @@ impl Gateway {
             session: row,
             asker: message.person,
             slot,
+            stopped,
             compartment,
             transcript,
         };

@@ -15,6 +15,7 @@ use vocab::{AgentName, ApprovalId, Digest, Person, Proposal, Timestamp, Verb};
 use crate::accept::admits;
 use crate::event::{ApprovalState, What};
 use crate::gateway::Gateway;
+use crate::run::Rest;
 use crate::session;
 use crate::slot::{Slot, Standing};
 use crate::state::{Answer, Held, Made, Turn};
@@ -285,11 +286,16 @@ impl Gateway {
         let Some(turn_row) = session::turn(&self.journal, &view.turn)? else { return Ok(()) };
         let Some(session_row) = session::session(&self.journal, &view.session)? else { return Ok(()) };
         let answer = match view.state {
+            ApprovalState::Approved if view.expires <= self.ambient.now() => {
+                Answer::Denied("it was approved and not used before it expired, which is a no".to_owned())
+            }
             ApprovalState::Approved => Answer::Approved(view.digest),
             _ => Answer::Denied(why.unwrap_or_else(|| "nobody answered in time, which is a no".to_owned())),
         };
         let monitor = self.monitor()?;
         let slot = self.slot(&view.agent)?;
+        let stopped = slot.stopped();
+        admits_held(&slot)?;
         let made = Made {
             id: view.turn,
             asker: self.person(&view.asked_by)?,
@@ -298,8 +304,8 @@ impl Gateway {
             row: turn_row,
             session: session_row,
             slot,
+            stopped,
         };
-        admits_held(&made.slot)?;
         self.drive(Turn::new(made, self.ambient.now()), Some(Held { proposal, answer }), None);
         Ok(())
     }
@@ -322,13 +328,24 @@ impl Gateway {
         Ok(rows)
     }
 
-    /// Tells followers that a turn has begun to wait.
-    pub(crate) fn announce_waiting(&self, turn: &Turn) -> Result<(), Refusal> {
-        let Some(id) = &turn.row.waiting else { return Ok(()) };
-        if let Some(row) = load(&self.journal, id)? {
-            self.tell_approval(&row.view);
+    /// Lets a turn wait for a person, unless its agent has been stopped since it was judged.
+    pub(crate) async fn wait(&self, turn: &mut Turn) -> Result<Rest, Refusal> {
+        let _deciding = self.deciding.lock().await;
+        let Some(id) = turn.row.waiting.clone() else { return Ok(Rest::Waiting) };
+        if !turn.stopped.is_cancelled() {
+            if let Some(row) = load(&self.journal, &id)? {
+                self.tell_approval(&row.view);
+            }
+            return Ok(Rest::Waiting);
         }
-        Ok(())
+        turn.row.waiting = None;
+        let state = change_state(&self.journal, &id, ApprovalState::Cancelled)?;
+        let details = json!({ "approval": id, "why": "the agent was stopped" });
+        let mut draft = records::of_agent(Kind::Approval, None, &turn.row.agent, "cancelled", details);
+        draft.session = Some(turn.row.session.clone());
+        draft.turn = Some(turn.id.clone());
+        self.record(draft, state).await?;
+        Ok(Rest::Ended("the agent was stopped".to_owned()))
     }
 
     pub(crate) fn tell_approval(&self, view: &ApprovalView) {

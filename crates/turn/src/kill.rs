@@ -36,19 +36,27 @@ impl Gateway {
     /// cannot be written; the error then says so.
     pub async fn kill(&self, by: &Person, which: Option<&AgentName>) -> Result<KillReport, Refusal> {
         self.administrator(by, "stop agents")?;
-        let slots = match which {
+        // What runs is stopped first; the folder is listed only after that, for agents that never ran.
+        let mut slots = match which {
             Some(name) => vec![self.slot(name)?],
-            None => self.all_slots()?,
+            None => self.known_slots(),
         };
-        // Every gate closes before the first process is waited for.
-        for slot in &slots {
-            slot.stand(Standing::Killed);
+        let mut failed = None;
+        let mut ended = self.end_all(&slots);
+        if which.is_none() {
+            match self.all_slots() {
+                Ok(all) => {
+                    let idle = |slot: &Arc<Slot>| !slots.iter().any(|known| known.name == slot.name);
+                    let idle: Vec<Arc<Slot>> = all.into_iter().filter(idle).collect();
+                    ended.extend(self.end_all(&idle));
+                    slots.extend(idle);
+                }
+                Err(refusal) => failed = Some(refusal),
+            }
         }
-        let ended: Vec<Killed> = slots.iter().map(|slot| self.end_processes(slot)).collect();
         // Every process is dead before the first record is waited for, and one that cannot be written does
         // not keep the others from being.
         let mut report = KillReport { killed: Vec::new() };
-        let mut failed = None;
         for (slot, ended) in slots.iter().zip(ended) {
             match self.revoke(slot, Some(by), "stopped by a person", &ended).await {
                 Ok(killed) => report.killed.push(killed),
@@ -62,6 +70,14 @@ impl Gateway {
     pub(crate) async fn stop_agent(&self, slot: &Slot, why: &str) -> Result<KilledAgent, Refusal> {
         let ended = self.end_processes(slot);
         self.revoke(slot, None, why, &ended).await
+    }
+
+    /// Closes every gate before the first process is waited for.
+    fn end_all(&self, slots: &[Arc<Slot>]) -> Vec<Killed> {
+        for slot in slots {
+            slot.stand(Standing::Killed);
+        }
+        slots.iter().map(|slot| self.end_processes(slot)).collect()
     }
 
     /// Closes an agent's gate, then ends every process that it has.
@@ -154,14 +170,24 @@ impl Gateway {
         self.restand(&slot, by, Standing::Open, "resume").await
     }
 
-    /// Records a standing, then takes it: an agent is never let loose without a record.
+    /// Records a standing, then takes it: an agent is never let loose without a record. A kill that came
+    /// meanwhile wins.
     async fn restand(&self, slot: &Slot, by: &Person, standing: Standing, what: &str) -> Result<(), Refusal> {
+        let kills = slot.kills();
         let draft = records::of_agent(Kind::Admin, Some(by), &slot.name, what, json!({}));
         let row = records::put(AGENT, slot.name.as_str(), &standing)?;
         self.record(draft, vec![row]).await?;
         self.roster.open(slot.name.as_str());
-        slot.stand(standing);
-        Ok(())
+        if slot.restand(standing, kills) {
+            return Ok(());
+        }
+        self.roster.close(slot.name.as_str());
+        let details = json!({ "why": "it was stopped while this was under way" });
+        let draft = records::of_agent(Kind::Admin, Some(by), &slot.name, "kill", details);
+        let row = records::put(AGENT, slot.name.as_str(), &Standing::Killed)?;
+        self.record(draft, vec![row]).await?;
+        let message = format!("the agent `{}` was stopped meanwhile, and stays so", slot.name);
+        Err(Refusal::new(RefusalKind::Conflict, message))
     }
 
     /// Stops everything that runs, then the gateway. The journal stays open until its last handle is dropped.

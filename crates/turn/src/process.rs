@@ -39,6 +39,10 @@ impl Process {
                     format!("the agent `{agent}` was not started: {error}"),
                 )
             })?;
+        if turn.stopped.is_cancelled() {
+            // Between a stop and this start an administrator may have resumed the agent; this turn is from before.
+            return Err(Refusal::new(RefusalKind::Conflict, format!("the agent `{agent}` was stopped")));
+        }
         let mut process = Self { child };
         let context_tokens = gateway.context_tokens(&turn.compartment).await;
         process.send(&ToAgent::Begin { transcript: turn.transcript.clone(), context_tokens }).await?;

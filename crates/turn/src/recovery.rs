@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use journal::Kind;
@@ -69,6 +70,19 @@ impl Gateway {
         Ok(())
     }
 
+    /// Lets a change of SOUL.md, settings or guardrails reach turns that are running.
+    fn refresh_running(&self) {
+        for slot in self.known_slots() {
+            if slot.running.load(Ordering::Relaxed) == 0 {
+                continue;
+            }
+            if let Err(refusal) = self.monitor().and_then(|monitor| slot.compartment(&monitor)) {
+                tracing::warn!("`{}` is held to nothing new, so it goes no further: {refusal}", slot.name);
+                slot.unload();
+            }
+        }
+    }
+
     /// Starts what goes on for as long as the gateway runs.
     pub(crate) fn keep_house(self: &Arc<Self>) {
         let gateway = Arc::clone(self);
@@ -83,6 +97,7 @@ impl Gateway {
                 if let Err(refusal) = gateway.expire(gateway.ambient.now()).await {
                     tracing::error!("expired approvals could not be denied: {refusal}");
                 }
+                gateway.refresh_running();
                 gateway.hearts.flush_due();
             }
         });

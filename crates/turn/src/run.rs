@@ -75,6 +75,7 @@ async fn mediate(
     approved: Option<&Digest>,
 ) -> Result<Next, Refusal> {
     let proposed = Instant::now();
+    turn.refresh()?;
     let marks = gateway.marks();
     let standing = turn.standing(gateway, &marks, approved);
     let judgement = monitor::judge(&turn.compartment, proposal, &standing);
@@ -101,10 +102,7 @@ async fn mediate(
             let outcome = perform(gateway, turn, bench, permit).await;
             conclude(gateway, turn, verb, outcome).await
         }
-        Ruling::Ask(_) => {
-            gateway.announce_waiting(turn)?;
-            Ok(Next::Rest(Rest::Waiting))
-        }
+        Ruling::Ask(_) => Ok(Next::Rest(gateway.wait(turn).await?)),
         Ruling::Deny(denied) => {
             if let Some(text) = turn.refusal_text(&denied) {
                 gateway.tell(turn, What::Notice { message: text });

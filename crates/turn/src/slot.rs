@@ -46,12 +46,18 @@ pub(crate) struct Slot {
     pub(crate) gate: Gate,
     pub(crate) running: AtomicU32,
     folder: PathBuf,
-    standing: Mutex<Standing>,
+    standing: Mutex<Held>,
     stop: Mutex<CancellationToken>,
     gateway: CancellationToken,
     loaded: Mutex<Option<Loaded>>,
     window: Mutex<VecDeque<Timestamp>>,
     tokens: Mutex<Tokens>,
+}
+
+/// A standing, and how often it has been that of a stopped agent.
+struct Held {
+    standing: Standing,
+    kills: u64,
 }
 
 struct Loaded {
@@ -67,7 +73,7 @@ impl Slot {
             gate: Gate::new(),
             running: AtomicU32::new(0),
             folder,
-            standing: Mutex::new(Standing::Open),
+            standing: Mutex::new(Held { standing: Standing::Open, kills: 0 }),
             stop: Mutex::new(gateway.child_token()),
             gateway: gateway.clone(),
             loaded: Mutex::new(None),
@@ -77,24 +83,43 @@ impl Slot {
     }
 
     pub(crate) fn standing(&self) -> Standing {
-        *self.standing.lock()
+        self.standing.lock().standing
     }
 
     /// Takes a standing over. Stopping closes the gate and ends what runs before it returns.
     pub(crate) fn stand(&self, standing: Standing) {
+        self.take(&mut self.standing.lock(), standing);
+    }
+
+    /// How often the agent has been stopped.
+    pub(crate) fn kills(&self) -> u64 {
+        self.standing.lock().kills
+    }
+
+    /// Takes a standing over unless the agent has been stopped since `kills` was read; whether it did.
+    pub(crate) fn restand(&self, standing: Standing, kills: u64) -> bool {
         let mut held = self.standing.lock();
+        let unmoved = held.kills == kills;
+        if unmoved {
+            self.take(&mut held, standing);
+        }
+        unmoved
+    }
+
+    fn take(&self, held: &mut Held, standing: Standing) {
         match standing {
             Standing::Killed => {
                 self.gate.close();
                 self.stop.lock().cancel();
+                held.kills = held.kills.saturating_add(1);
             }
-            Standing::Open | Standing::Paused if *held == Standing::Killed => {
+            Standing::Open | Standing::Paused if held.standing == Standing::Killed => {
                 *self.stop.lock() = self.gateway.child_token();
                 self.gate.open();
             }
             Standing::Open | Standing::Paused => {}
         }
-        *held = standing;
+        held.standing = standing;
     }
 
     /// Cancelled when the agent or the whole gateway is stopped.
@@ -136,6 +161,18 @@ impl Slot {
         let compartment = Arc::new(compartment);
         *loaded = Some(Loaded { soul, monitor: monitor.version(), compartment: Arc::clone(&compartment) });
         Ok(compartment)
+    }
+
+    /// The compartment that was compiled last; nothing when the agent's file or the settings no longer hold.
+    pub(crate) fn current(&self) -> Option<Arc<Compartment>> {
+        self.loaded.lock().as_ref().map(|loaded| Arc::clone(&loaded.compartment))
+    }
+
+    /// Makes [`Slot::current`] say nothing until the agent compiles again.
+    pub(crate) fn unload(&self) {
+        if self.loaded.lock().take().is_some() {
+            self.gate.advance();
+        }
     }
 
     /// Counts a proposal, and says how many came before it within the window.

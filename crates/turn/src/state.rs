@@ -15,7 +15,7 @@ use vocab::{
 use crate::gateway::{Gateway, TOKENS};
 use crate::session::{self, Call, Open, SessionRow, TurnRow};
 use crate::slot::{Running, Slot};
-use crate::{ApprovalState, Refusal, What, approvals, records};
+use crate::{ApprovalState, Refusal, RefusalKind, What, approvals, records};
 
 /// The most characters of an outcome that an event shows.
 const MAX_SUMMARY_CHARS: usize = 240;
@@ -66,14 +66,16 @@ pub(crate) struct Made {
     pub(crate) session: SessionRow,
     pub(crate) asker: Person,
     pub(crate) slot: Arc<Slot>,
+    /// Taken before it was asked whether the agent takes messages, so that a stop in between counts.
+    pub(crate) stopped: CancellationToken,
     pub(crate) compartment: Arc<Compartment>,
     pub(crate) transcript: Vec<Entry>,
 }
 
 impl Turn {
     pub(crate) fn new(made: Made, now: Timestamp) -> Self {
-        let Made { id, row, session, asker, slot, compartment, transcript } = made;
-        let (stopped, running) = (slot.stopped(), Some(Running::new(Arc::clone(&slot))));
+        let Made { id, row, session, asker, slot, stopped, compartment, transcript } = made;
+        let running = Some(Running::new(Arc::clone(&slot)));
         Self {
             id,
             row,
@@ -89,6 +91,19 @@ impl Turn {
             call: None,
             present: None,
         }
+    }
+
+    /// Takes up the policies as they are now: a right that was taken away is gone for turns that run, too.
+    pub(crate) fn refresh(&mut self) -> Result<(), Refusal> {
+        let gone = || {
+            let name = &self.slot.name;
+            let message = format!(
+                "the SOUL.md of `{name}` or the settings no longer hold; `bulkhead check {name}` says why"
+            );
+            Refusal::new(RefusalKind::Invalid, message)
+        };
+        self.compartment = self.slot.current().ok_or_else(gone)?;
+        Ok(())
     }
 
     /// Gives an intent its place in the turn.

@@ -27,7 +27,7 @@ impl Default for Models {
 }
 
 impl Models {
-    fn servers(&self) -> impl Iterator<Item = &Server> {
+    pub(super) fn servers(&self) -> impl Iterator<Item = &Server> {
         self.server.iter().map(Spanned::get_ref)
     }
 

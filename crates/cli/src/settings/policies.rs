@@ -21,11 +21,13 @@ const MAX_GUARDRAILS: usize = 256;
 #[derive(Debug, Clone)]
 pub(crate) struct HomePolicies {
     home: Home,
+    /// What the gateway was wired with. It is judged by those settings only as long as they are still these.
+    wired: Digest,
 }
 
 impl HomePolicies {
-    pub(crate) const fn new(home: Home) -> Self {
-        Self { home }
+    pub(crate) fn new(home: Home, settings: &Settings) -> Self {
+        Self { home, wired: settings.wired() }
     }
 }
 
@@ -44,18 +46,39 @@ impl Policies for HomePolicies {
 
     fn load(&self) -> Result<monitor::Config, String> {
         let settings = Settings::load(&self.home).map_err(|error| error.to_string())?;
+        if settings.wired() != self.wired {
+            return Err("bulkhead.toml has changed in what counts from a start on ([gateway], [approvals], [browser], \
+                        model servers, containment or solo); `bulkhead gateway restart` takes it up"
+                .to_owned());
+        }
         settings.judged_by(&self.home)
     }
 }
 
 impl Settings {
+    /// What a gateway is wired with when it starts.
+    fn wired(&self) -> Digest {
+        let parts = format!(
+            "{:?}{:?}{:?}{:?}{:?}{:?}",
+            self.containment,
+            self.solo(),
+            self.gateway,
+            self.models.servers().collect::<Vec<_>>(),
+            self.approvals,
+            self.browser
+        );
+        Digest::of(parts.as_bytes())
+    }
+
     /// What the monitor is told.
     ///
     /// # Errors
     /// One sentence, when the guardrails cannot be read.
     pub(crate) fn judged_by(&self, home: &Home) -> Result<monitor::Config, String> {
+        let mut guardrails = guardrails(&home.guardrails())?;
+        guardrails.push(monitor::protecting(&home.own(), &home.agents()));
         Ok(monitor::Config {
-            guardrails: guardrails(&home.guardrails())?,
+            guardrails,
             people: self.person.iter().map(|person| person.get_ref().clone()).collect(),
             groups: self.group.iter().map(|group| group.get_ref().clone()).collect(),
             sources: self.label.iter().map(|label| label.get_ref().source()).collect(),

@@ -14,6 +14,7 @@ use cedar_policy_core::ast::Eid;
 use cedar_policy_core::evaluator::Evaluator;
 use vocab::{Layer, Reason, Verb};
 
+pub(crate) mod protect;
 pub(crate) mod rights;
 pub(crate) mod slices;
 pub(crate) mod text;
