@@ -6,3 +6,4 @@ mod egress;
 mod labels;
 mod people;
 mod rules;
+mod stop;

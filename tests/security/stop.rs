@@ -1,0 +1,112 @@
+//! Stopping and tightening reach what already runs, whatever state the home is in.
+
+use std::fs;
+
+use bulkhead_tests::procs;
+use bulkhead_tests::{Home, Said, eventually, tree};
+
+/// Reads, thinks for a while, and reads again.
+const READS_TWICE: &str = "
+turns:
+  - calls: [{skill: file-reader, arguments: {path: HOME/handbook/expenses.md}}]
+  - say: one moment
+    delay_ms: 4000
+    calls: [{skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}]
+  - say: That is all.
+";
+
+fn thinking(home: &Home) -> std::process::Child {
+    let chat = home.begin(&["chat", "helper", "look it up", "--json"]);
+    eventually("the turn waits for its model a second time", || {
+        let calls = home.records(&["--kind", "verdict", "--decision", "permit"]);
+        calls.iter().filter(|verdict| verdict["action"]["verb"] == "model.call").count() == 2
+    });
+    chat
+}
+
+#[test]
+fn settings_that_do_not_hold_keep_nobody_from_stopping_an_agent() {
+    let home = Home::playing(READS_TWICE);
+    let chat = thinking(&home);
+    home.add("\noops = = \n");
+    home.run(&["agents", "kill", "helper"]).with(0);
+    assert_eq!(procs::jailed(home.gateway()), []);
+    Said::of(chat).with(3).lacks("That is all");
+}
+
+#[test]
+fn everything_is_stopped_even_an_agent_whose_folder_is_gone() {
+    let home = Home::playing(READS_TWICE);
+    let chat = thinking(&home);
+    fs::rename(home.at("agents/helper"), home.at("moved-away")).unwrap();
+    let report = home.json(&["agents", "kill", "--all"]);
+    let names: Vec<&str> =
+        report["killed"].as_array().unwrap().iter().map(|killed| killed["agent"].as_str().unwrap()).collect();
+    assert!(names.contains(&"helper") && names.contains(&"echo"), "{names:?}");
+    assert_eq!(procs::jailed(home.gateway()), []);
+    Said::of(chat).with(3).lacks("That is all");
+}
+
+#[test]
+fn a_grant_that_was_taken_away_is_gone_for_a_turn_that_runs() {
+    let home = Home::playing(READS_TWICE);
+    let chat = thinking(&home);
+    let soul = fs::read_to_string(home.at("agents/helper/SOUL.md")).unwrap();
+    let (before, _) = soul.split_once("## Skills").unwrap();
+    home.soul("helper", before);
+    drop(Said::of(chat));
+    let reads = home.records(&["--kind", "verdict"]);
+    let decisions: Vec<&str> = reads
+        .iter()
+        .filter(|verdict| {
+            let verb = &verdict["action"]["verb"];
+            verb == "file.read" || verb == "skill.call"
+        })
+        .map(|verdict| verdict["decision"].as_str().unwrap())
+        .collect();
+    assert_eq!(decisions, ["permit", "deny"]);
+}
+
+#[test]
+fn no_agent_reads_or_writes_what_it_is_judged_by_whatever_it_was_granted() {
+    let calls = "
+turns:
+  - calls:
+      - {skill: file-reader, arguments: {path: HOME/bulkhead.toml}}
+      - {skill: file-reader, arguments: {path: HOME/data/journal.sqlite}}
+      - {skill: file-reader, arguments: {path: HOME/agents/helper/SOUL.md}}
+      - {skill: file-writer, arguments: {path: HOME/agents/sly/SOUL.md, content: anything}}
+      - {skill: file-writer, arguments: {path: HOME/guardrails/base.cedar, content: anything}}
+      - {skill: file-writer, arguments: {path: HOME/keys/new, content: anything}}
+      - {skill: file-reader, arguments: {path: HOME/handbook/expenses.md}}
+      - {skill: file-writer, arguments: {path: HOME/agents/sly/workspace/note.md, content: mine}}
+  - say: I tried.
+";
+    let home = Home::playing(calls);
+    let path = home.path();
+    let all = path.display();
+    let soul = format!(
+        "# Sly\n## Identity\n- Name: sly\n- Role: Tries\n## Rules\n- Be kind\n## Skills\n\
+         - file-reader: all of it\n  - paths: {all}\n- file-writer: all of it\n  - paths: {all}\n"
+    );
+    home.soul("sly", &soul);
+    fs::create_dir_all(home.at("agents/sly/workspace")).unwrap();
+    let guardrails = tree(&home.at("guardrails"));
+    home.run(&["chat", "sly", "go on"]).with(0);
+    let verdicts = home.records(&["--kind", "verdict", "--agent", "sly"]);
+    let of_files = verdicts.iter().filter(|v| v["action"]["verb"].as_str().unwrap().starts_with("file."));
+    let decisions: Vec<&str> = of_files.map(|v| v["decision"].as_str().unwrap()).collect();
+    assert_eq!(decisions, ["deny", "deny", "deny", "deny", "deny", "deny", "permit", "permit"]);
+    assert_eq!(tree(&home.at("guardrails")), guardrails);
+    assert_eq!(fs::read_to_string(home.at("agents/sly/SOUL.md")).unwrap(), soul);
+}
+
+#[test]
+fn what_a_gateway_was_wired_with_is_not_judged_anew_before_a_restart() {
+    let home = Home::playing("turns: [{say: well}]");
+    home.run(&["chat", "helper", "hello"]).with(0);
+    home.add("\n[[models.server]]\nname = \"corp\"\nurl = \"http://127.0.0.1:9\"\n");
+    home.run(&["chat", "helper", "hello"]).fails(2, "gateway restart");
+    home.run(&["gateway", "restart"]).with(0);
+    home.run(&["chat", "helper", "hello"]).with(0);
+}
