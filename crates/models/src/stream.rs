@@ -95,7 +95,7 @@ impl Intake {
     }
 
     /// Takes the next bytes off the wire.
-    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), ModelError> {
+    pub(crate) fn take(&mut self, mut bytes: &[u8]) -> Result<(), ModelError> {
         self.wire_bytes = self.wire_bytes.saturating_add(bytes.len());
         if self.wire_bytes > MAX_WIRE_BYTES {
             return Err(ModelError::too_large(
@@ -105,11 +105,13 @@ impl Intake {
             ));
         }
         if matches!(self.form, Form::Unknown) {
-            let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) else { return Ok(()) };
-            self.form = match first {
-                b'{' => Form::Json(Vec::new()),
-                b'<' => return Err(ModelError::garbage(&self.server, "a page of HTML")),
-                _ => Form::Stream(Events::default()),
+            // Dropped however the wire was cut, so that the cuts change nothing.
+            bytes = bytes.trim_ascii_start();
+            self.form = match bytes.first() {
+                None => return Ok(()),
+                Some(b'{') => Form::Json(Vec::new()),
+                Some(b'<') => return Err(ModelError::garbage(&self.server, "a page of HTML")),
+                Some(_) => Form::Stream(Events::default()),
             };
         }
         if let Form::Json(text) = &mut self.form {
