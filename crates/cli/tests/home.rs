@@ -114,10 +114,10 @@ fn mistyped_commands_are_usage() {
 fn broken_settings_are_said_with_line_and_column() {
     let home = Home::new();
     home.edit("containment = \"full\"", "containmemt = \"full\"");
-    home.run(&["gateway", "start"]).fails(2, "line 6, column 1: unknown field `containmemt`");
+    home.run(&["gateway", "start"]).fails(2, "line 7, column 1: unknown field `containmemt`");
     home.run(&["check"]).fails(2, "unknown field");
     home.edit("containmemt = \"full\"", "containment =");
-    home.run(&["gateway", "start"]).fails(2, "line 6");
+    home.run(&["gateway", "start"]).fails(2, "line 7");
     home.edit("containment =\n", "");
     home.edit("groups = [\"owners\"]", "groups = [\"ghosts\"]");
     home.run(&["gateway", "start"]).fails(2, "no `[[group]]` of that name");
