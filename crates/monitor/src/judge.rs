@@ -116,6 +116,7 @@ pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<
     answers.asks.extend(screened.asks.into_iter().filter(|_| !approved));
     answers.grants.extend(screened.notices);
 
+    answers.denies.extend(unconnected(&action));
     let (decision, reasons) = answers.decide();
     Judgement {
         verdict: Verdict { decision, reasons, policy_version: compartment.version, labels },
@@ -130,6 +131,21 @@ pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<
         generation,
         binding,
     }
+}
+
+/// Nobody is asked to approve a post that goes nowhere.
+fn unconnected(action: &Action) -> Option<Reason> {
+    let Resource::Channel(channel) = &action.resource else { return None };
+    let kind = channel.split_once(':').map_or(channel.as_str(), |(kind, _)| kind);
+    if soul::CONNECTED.contains(&kind) {
+        return None;
+    }
+    let message = format!(
+        "`{}` channels are not connected in this version, so nothing would be delivered; connected: {}",
+        shown(kind),
+        soul::CONNECTED.join(", ")
+    );
+    Some(Reason { layer: Layer::Policy, policy: "channel:not-connected".to_owned(), message })
 }
 
 fn setting(compartment: &Compartment) -> Setting<'_> {

@@ -7,8 +7,8 @@ use crate::markdown::{Section, key_value};
 use crate::nearest::nearest;
 use crate::values;
 
-/// The kinds that this version delivers to.
-const CONNECTED: [&str; 1] = ["board"];
+/// The kinds of channel that this version delivers to.
+pub const CONNECTED: [&str; 1] = ["board"];
 
 /// Reads `## Channels`.
 pub(crate) fn read(section: Option<&Section>, findings: &mut Findings) -> Vec<Channel> {

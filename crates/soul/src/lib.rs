@@ -53,6 +53,7 @@ mod skills;
 mod source;
 mod values;
 
+pub use channels::CONNECTED;
 pub use charter::{Channel, Charter, Detector, Limits, Place, Rule, Screen, SkillGrant, Strength};
 pub use compile::compile;
 pub use diagnostic::Diagnostic;

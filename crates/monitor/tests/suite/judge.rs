@@ -77,6 +77,24 @@ fn what_the_asker_has_no_right_to_is_denied_by_rights() {
 }
 
 #[test]
+fn a_post_to_a_channel_that_is_not_connected_is_denied_and_waits_for_nobody() {
+    let mut config = config();
+    for group in &mut config.groups {
+        group.rights.channels = strings(&["*"]);
+    }
+    let home = Home::with(config, &SOUL.replace("- board: forum", "- slack: content-team"));
+    for channel in ["slack:content-team", "content-team"] {
+        expect(&home, "mia", post(channel, "x"), Decision::Deny, "policy/channel:not-connected");
+    }
+    let held = home.judge("mia", post("content-team", "x"));
+    let said = &held.verdict().reasons[0].message;
+    assert!(said.starts_with("`slack` channels are not connected"), "{said}");
+    let approved = home.judge_approved("mia", post("content-team", "x"), Some(&held.binding()));
+    assert_eq!(approved.verdict().decision, Decision::Deny);
+    expect(&home, "mia", post("board:staff", "x"), Decision::Ask, "guardrail/guardrail:base:wider-audience");
+}
+
+#[test]
 fn a_stranger_is_denied_whatever_groups_he_claims() {
     let home = Home::new();
     expect(&home, "mallory", reply("hello"), Decision::Deny, "rights/person:unknown");
