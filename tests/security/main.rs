@@ -4,6 +4,7 @@ mod approvals;
 mod containment;
 mod egress;
 mod labels;
+mod late;
 mod people;
 mod rules;
 mod stop;

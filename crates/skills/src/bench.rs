@@ -11,6 +11,7 @@ use std::time::Duration;
 use monitor::Compartment;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use sandbox::{Child, Jail, Program, Roster, SpawnError};
+use tokio_util::sync::CancellationToken;
 use vocab::frame::FrameError;
 use vocab::{AgentName, PersonId};
 
@@ -95,6 +96,7 @@ pub struct Bench {
     files: Option<Worker>,
     pages: Option<Worker>,
     deaths: u32,
+    stopped: CancellationToken,
 }
 
 /// Why a worker gave no answer.
@@ -115,8 +117,20 @@ enum BenchError {
 impl Bench {
     /// A bench without workers.
     #[must_use]
-    pub const fn new(roster: Roster, seat: Seat) -> Self {
-        Self { roster, seat, files: None, pages: None, deaths: 0 }
+    pub fn new(roster: Roster, seat: Seat) -> Self {
+        Self { roster, seat, files: None, pages: None, deaths: 0, stopped: CancellationToken::new() }
+    }
+
+    /// The same, for a turn that is over once `stopped` is cancelled: what the gateway does itself does not
+    /// begin after that.
+    #[must_use]
+    pub fn until(self, stopped: CancellationToken) -> Self {
+        Self { stopped, ..self }
+    }
+
+    /// Cancelled when nothing more may begin.
+    pub(crate) const fn stopped(&self) -> &CancellationToken {
+        &self.stopped
     }
 
     /// For whom it is.

@@ -108,7 +108,8 @@ impl Skills {
             Verb::FileWrite => file_writer::write(self, bench, &action, &bounds).await,
             Verb::WebGet => browser::get(self, bench, &action, &bounds).await,
             Verb::MessagePost => {
-                message::post(&self.board_dir, &self.posting, bench.seat(), &action, now).await
+                message::post(&self.board_dir, &self.posting, bench.seat(), bench.stopped(), &action, now)
+                    .await
             }
             Verb::ModelCall | Verb::Reply | Verb::SkillCall => Err(Failure::misfit(&action)),
         };

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 use vocab::{Action, Resource, Timestamp};
 
 use crate::bench::Seat;
@@ -37,6 +38,8 @@ enum PostError {
     Name(String),
     #[error("a post of more than {MAX_POST_CHARS} characters, or an empty one, is not taken")]
     Length,
+    #[error("the agent was stopped before this was posted")]
+    Stopped,
     #[error("the board `{0}` is full; move its file away to start a new one")]
     Full(String),
     #[error("the board `{0}` is not a regular file; a link or a pipe is not written to")]
@@ -49,13 +52,14 @@ enum PostError {
     Torn { name: String, why: io::Error },
 }
 
-/// Posts what `action` says, in the name of `seat`.
+/// Posts what `action` says, in the name of `seat`, unless `stopped` was cancelled before the writing began.
 ///
 /// One post at a time: `turn` is held by whoever is writing, since a post that does not fit is taken back.
 pub(crate) async fn post(
     board_dir: &Path,
     turn: &Arc<Mutex<()>>,
     seat: &Seat,
+    stopped: &CancellationToken,
     action: &Action,
     now: Timestamp,
 ) -> Told {
@@ -72,8 +76,9 @@ pub(crate) async fn post(
     let dir: PathBuf = board_dir.to_owned();
     let turn = Arc::clone(turn).lock_owned().await;
     // The turn goes with the writing, which goes on when nobody waits for it any more.
+    let stopped = stopped.clone();
     let written = tokio::task::spawn_blocking(move || {
-        let added = add(&dir, &name, &entry);
+        let added = if stopped.is_cancelled() { Err(PostError::Stopped) } else { add(&dir, &name, &entry) };
         drop(turn);
         added
     });

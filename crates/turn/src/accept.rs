@@ -47,6 +47,12 @@ impl Gateway {
     /// When this person may not ask this agent, the agent is stopped or does not compile, the conversation
     /// is someone else's or busy, or the record cannot be written.
     pub async fn accept(self: &Arc<Self>, message: Message) -> Result<Accepted, Refusal> {
+        if self.stop.is_cancelled() {
+            return Err(Refusal::new(
+                RefusalKind::Unavailable,
+                "the gateway is stopping; start it again and ask then",
+            ));
+        }
         let monitor = self.monitor()?;
         if !monitor.may_ask(&message.person, &message.agent) {
             return Err(self.turned_away(&message).await?);

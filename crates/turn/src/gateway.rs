@@ -230,7 +230,8 @@ impl Gateway {
 
     /// The skills' bench for one turn.
     pub(crate) fn bench(&self, turn: &Turn) -> Bench {
-        self.skills.bench(&self.roster, &turn.compartment, &turn.asker.id, self.config.reduced)
+        let bench = self.skills.bench(&self.roster, &turn.compartment, &turn.asker.id, self.config.reduced);
+        bench.until(turn.stopped.clone())
     }
 
     /// How many tokens of conversation fit into one call of the compartment's model. A server that does not

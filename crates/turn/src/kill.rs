@@ -4,13 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::{Change, Kind};
+use journal::{Draft, Kind};
 use sandbox::Killed;
 use serde_json::json;
 use vocab::{AgentName, Person};
 
-use crate::approvals::ApprovalRow;
-use crate::event::ApprovalState;
 use crate::gateway::{AGENT, Gateway};
 use crate::slot::{Slot, Standing};
 use crate::view::{KillReport, KilledAgent};
@@ -98,9 +96,9 @@ impl Gateway {
         why: &str,
         ended: &Killed,
     ) -> Result<KilledAgent, Refusal> {
-        self.hearts.killed(&slot.name, why);
         let killed = killed_agent(slot.name.clone(), ended);
         let recorded = self.record_kill(slot, by, why, &killed).await;
+        self.hearts.killed(&slot.name, why);
         recorded.map_err(|refusal| {
             let message = format!(
                 "`{}` is stopped ({} processes ended), but: {}",
@@ -111,6 +109,8 @@ impl Gateway {
         Ok(killed)
     }
 
+    /// Cancels what waits for a person and records the stop, in one stroke: after a crash there is neither
+    /// a stopped agent whose approvals still wait, nor the other way round.
     async fn record_kill(
         &self,
         slot: &Slot,
@@ -122,26 +122,7 @@ impl Gateway {
             json!({ "why": why, "processes": killed.processes, "left": killed.left, "ms": killed.ms });
         let draft = records::of_agent(Kind::Admin, by, &slot.name, "kill", details);
         let standing = records::put(AGENT, slot.name.as_str(), &Standing::Killed)?;
-        self.record(draft, vec![standing]).await?;
-        self.cancel_pending(Some(&slot.name), "the agent was stopped").await
-    }
-
-    /// Cancels what waits for a person.
-    async fn cancel_pending(&self, agent: Option<&AgentName>, why: &str) -> Result<(), Refusal> {
-        let _deciding = self.deciding.lock().await;
-        for mut row in self.pending(agent)? {
-            row.view.state = ApprovalState::Cancelled;
-            let state: Vec<Change> = row.changes()?;
-            let ApprovalRow { view, .. } = &row;
-            let details = json!({ "approval": view.id, "digest": view.digest, "why": why });
-            let mut draft = records::of_agent(Kind::Approval, None, &view.agent, "cancelled", details);
-            draft.session = Some(view.session.clone());
-            draft.turn = Some(view.turn.clone());
-            self.record(draft, state).await?;
-            self.tell_approval(view);
-            self.end_row(&view.turn, why, Vec::new()).await?;
-        }
-        Ok(())
+        self.cancel_pending(Some(&slot.name), "the agent was stopped", draft, vec![standing]).await
     }
 
     /// Takes no new messages for an agent; what runs goes on.
@@ -196,6 +177,8 @@ impl Gateway {
     /// When the record of it cannot be written; everything is stopped all the same.
     pub async fn shutdown(&self, by: Option<&Person>, pending: Pending) -> Result<KillReport, Refusal> {
         self.stop.cancel();
+        // A permit that is out already is worth nothing from here on. What a person made of an agent stays.
+        self.known_slots().iter().for_each(|slot| slot.gate.close());
         let ended = self.roster.stop();
         self.tasks.close();
         if tokio::time::timeout(MAX_FAREWELL, self.tasks.wait()).await.is_err() {
@@ -206,15 +189,15 @@ impl Gateway {
             .filter_map(|(owner, killed)| Some(killed_agent(AgentName::new(&owner).ok()?, &killed)))
             .collect();
         let report = KillReport { killed };
-        if pending == Pending::Cancel {
-            self.cancel_pending(None, "the gateway was stopped").await?;
-        }
-        let mut draft = journal::Draft::new(Kind::Admin);
+        let mut draft = Draft::new(Kind::Admin);
         draft.person = by.map(|person| person.id.clone());
         draft.payload = json!({ "what": "gateway stop", "details": { "killed": report.killed } });
-        self.record(draft, Vec::new()).await?;
+        let recorded = match pending {
+            Pending::Cancel => self.cancel_pending(None, "the gateway was stopped", draft, Vec::new()).await,
+            Pending::Keep => self.record(draft, Vec::new()).await,
+        };
         self.hearts.flush_all();
-        Ok(report)
+        recorded.map(|()| report)
     }
 
     /// Every agent that has a folder with a SOUL.md.

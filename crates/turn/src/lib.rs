@@ -9,11 +9,13 @@
 mod accept;
 mod agents;
 mod approvals;
+mod cancel;
 mod deliver;
 mod event;
 mod gateway;
 mod hearts;
 mod kill;
+mod perform;
 mod process;
 mod records;
 mod recovery;

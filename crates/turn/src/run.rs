@@ -6,12 +6,12 @@
 
 use std::time::Instant;
 
-use monitor::{Denied, Permit, Ruling};
+use monitor::{Denied, Ruling};
 use skills::Bench;
 use vocab::{Body, Digest, Entry, Outcome, Proposal, Status, Verb};
 
-use crate::deliver::deliver;
 use crate::gateway::Gateway;
+use crate::perform::{heard, perform};
 use crate::process::Process;
 use crate::state::{Answer, Held, Turn};
 use crate::{Refusal, RefusalKind, What};
@@ -116,47 +116,13 @@ async fn mediate(
     }
 }
 
-/// Does what was permitted, until it is done, the turn's time is up or the agent is stopped.
-async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, permit: Permit) -> Outcome {
-    let proposal = permit.proposal().clone();
-    let now = gateway.ambient.now();
-    let verb = permit.action().verb;
-    let effect = async {
-        match verb {
-            Verb::ModelCall => gateway.models.perform(permit, now).await,
-            Verb::Reply => deliver(gateway, turn, permit, now),
-            Verb::FileRead | Verb::FileWrite | Verb::WebGet | Verb::MessagePost | Verb::SkillCall => {
-                gateway.skills.perform(permit, bench, now).await
-            }
-        }
-    };
-    let ended = |status, text: &str| Outcome {
-        proposal: proposal.clone(),
-        status,
-        labels: turn.session.labels.clone(),
-        body: Body::Text { text: text.to_owned() },
-    };
-    if turn.stopped.is_cancelled() {
-        return ended(Status::Denied, "the agent was stopped before this began");
-    }
-    tokio::select! {
-        biased;
-        () = turn.stopped.cancelled() => ended(Status::Unknown, "the agent was stopped while this was under way"),
-        result = tokio::time::timeout(turn.time_left(now), effect) => match result {
-            Ok(Ok(outcome)) if turn.stopped.is_cancelled() => Outcome { status: Status::Late, ..outcome },
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(refused)) => ended(Status::Denied, &refused.to_string()),
-            Err(_) => ended(Status::Unknown, "the turn's time was up while this was under way"),
-        },
-    }
-}
-
 /// Screens and records an outcome, and says what follows from it.
 async fn conclude(gateway: &Gateway, turn: &mut Turn, verb: Verb, outcome: Outcome) -> Result<Next, Refusal> {
     let (outcome, reasons) = turn.admit(outcome);
-    gateway.tell(turn, turn.told(&outcome));
-    gateway.hearts.ended(turn, turn.present(), &outcome);
-    let entry = turn.entry_of(&outcome);
+    let heard = heard(&outcome);
+    gateway.tell(turn, turn.told(&heard));
+    gateway.hearts.ended(turn, turn.present(), &heard);
+    let entry = turn.entry_of(&heard);
     let (record, full) = turn.after(gateway, &outcome, &reasons, entry.as_ref())?;
     gateway.journal.follow(record).await?;
     if let Some(full) = full {
@@ -168,7 +134,7 @@ async fn conclude(gateway: &Gateway, turn: &mut Turn, verb: Verb, outcome: Outco
             Ok(Next::Tell(entry))
         }
         None if verb == Verb::Reply && outcome.status == Status::Done => Ok(Next::Rest(Rest::Answered)),
-        _ => Ok(Next::Rest(Rest::Ended(text_of(&outcome)))),
+        _ => Ok(Next::Rest(Rest::Ended(text_of(&heard)))),
     }
 }
 

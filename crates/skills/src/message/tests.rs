@@ -28,7 +28,25 @@ fn now() -> Timestamp {
 async fn post_to(dir: &Path, channel: &str, text: &str) -> Told {
     let args = json!({ "channel": channel, "text": text }).as_object().unwrap().clone();
     let action = Action { verb: Verb::MessagePost, resource: Resource::Channel(channel.into()), args };
-    post(dir, &Arc::default(), &seat(), &action, now()).await
+    post(dir, &Arc::default(), &seat(), &CancellationToken::new(), &action, now()).await
+}
+
+#[tokio::test]
+async fn a_post_that_waits_for_its_turn_is_not_begun_after_a_stop() {
+    let home = tempfile::tempdir().unwrap();
+    let (turn, stopped) = (Arc::new(Mutex::new(())), CancellationToken::new());
+    let args = json!({ "channel": "board:forum", "text": "late" }).as_object().unwrap().clone();
+    let resource = Resource::Channel("board:forum".into());
+    let action = Action { verb: Verb::MessagePost, resource, args };
+    let seat = seat();
+    let held = Arc::clone(&turn).lock_owned().await;
+    let (told, ()) = tokio::join!(post(home.path(), &turn, &seat, &stopped, &action, now()), async {
+        tokio::task::yield_now().await;
+        stopped.cancel();
+        drop(held);
+    });
+    assert!(told.unwrap_err().into_text().contains("was stopped before this was posted"));
+    assert!(!home.path().join("forum.md").exists());
 }
 
 #[tokio::test]

@@ -1,0 +1,120 @@
+//! Cancelling what waits for a person, together with the record of why.
+
+use journal::{Change, Draft, Kind};
+use serde_json::json;
+use vocab::AgentName;
+
+use crate::approvals::ApprovalRow;
+use crate::event::ApprovalState;
+use crate::gateway::Gateway;
+use crate::view::ApprovalView;
+use crate::{Refusal, records};
+
+/// The most approvals, and about how many bytes of them, that are cancelled in one entry of the journal: well
+/// below what an entry may hold.
+const MAX_TOGETHER: usize = 64;
+const MAX_BYTES_TOGETHER: usize = 4 * 1024 * 1024;
+
+impl Gateway {
+    /// Cancels what waits for a person and records `last`, with the rows that change with it, all or nothing.
+    /// Where more waits than one entry holds, the rest is cancelled behind it. `last` is recorded even when
+    /// what waits cannot be read.
+    pub(crate) async fn cancel_pending(
+        &self,
+        agent: Option<&AgentName>,
+        why: &str,
+        last: Draft,
+        state: Vec<Change>,
+    ) -> Result<(), Refusal> {
+        let _deciding = self.deciding.lock().await;
+        let (mut rows, unread) = match self.pending(agent) {
+            Ok(rows) => (rows, Ok(())),
+            Err(refusal) => (Vec::new(), Err(refusal)),
+        };
+        rows.iter_mut().for_each(|row| row.view.state = ApprovalState::Cancelled);
+        let mut batch = Batch { drafts: Vec::new(), state, bytes: 0 };
+        let mut last = Some(last);
+        for row in &rows {
+            let changes = row.changes()?;
+            if batch.is_full(&changes) {
+                self.put_down(&mut batch, last.take()).await?;
+            }
+            batch.add(cancelled(&row.view, why), changes);
+        }
+        self.put_down(&mut batch, last.take()).await?;
+        for ApprovalRow { view, .. } in &rows {
+            self.tell_approval(view);
+            self.end_row(&view.turn, why, Vec::new()).await?;
+        }
+        unread
+    }
+
+    /// Records a batch, with `last` behind it.
+    async fn put_down(&self, batch: &mut Batch, last: Option<Draft>) -> Result<(), Refusal> {
+        let Batch { mut drafts, state, .. } = std::mem::take(batch);
+        drafts.extend(last);
+        let subject = records::subject_of(&drafts)?;
+        drop(self.journal.append(journal::Entry { subject, records: drafts, state }).await?);
+        Ok(())
+    }
+}
+
+/// What goes into one entry.
+#[derive(Default)]
+struct Batch {
+    drafts: Vec<Draft>,
+    state: Vec<Change>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn is_full(&self, more: &[Change]) -> bool {
+        let begun = !self.drafts.is_empty();
+        begun
+            && (self.drafts.len() >= MAX_TOGETHER
+                || self.bytes.saturating_add(size(more)) > MAX_BYTES_TOGETHER)
+    }
+
+    fn add(&mut self, draft: Draft, changes: Vec<Change>) {
+        self.bytes = self.bytes.saturating_add(size(&changes));
+        self.drafts.push(draft);
+        self.state.extend(changes);
+    }
+}
+
+fn size(changes: &[Change]) -> usize {
+    let bytes = |change: &Change| match change {
+        Change::Put { value, .. } => value.to_string().len(),
+        Change::Delete { .. } => 0,
+    };
+    changes.iter().map(bytes).sum()
+}
+
+fn cancelled(view: &ApprovalView, why: &str) -> Draft {
+    let details = json!({ "approval": view.id, "digest": view.digest, "why": why });
+    let mut draft = records::of_agent(Kind::Approval, None, &view.agent, "cancelled", details);
+    draft.session = Some(view.session.clone());
+    draft.turn = Some(view.turn.clone());
+    draft
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(bytes: usize) -> Vec<Change> {
+        vec![Change::Put { kind: "k".into(), key: "k".into(), value: json!("x".repeat(bytes)) }]
+    }
+
+    #[test]
+    fn a_batch_stays_below_what_an_entry_holds_and_takes_one_row_of_any_size() {
+        let mut batch = Batch::default();
+        assert!(!batch.is_full(&rows(2 * MAX_BYTES_TOGETHER)));
+        batch.add(Draft::new(Kind::Approval), rows(MAX_BYTES_TOGETHER / 2));
+        assert!(!batch.is_full(&rows(1)) && batch.is_full(&rows(MAX_BYTES_TOGETHER)));
+        for _ in 1..MAX_TOGETHER {
+            batch.add(Draft::new(Kind::Approval), rows(1));
+        }
+        assert!(batch.is_full(&rows(1)));
+    }
+}
