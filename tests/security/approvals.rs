@@ -139,3 +139,28 @@ fn what_expired_while_no_gateway_ran_is_a_no() {
     assert_eq!(home.posts(WORDS), 0);
     home.verifies();
 }
+
+/// More rows than are ever read at once.
+const MANY: usize = 100_001;
+
+#[test]
+fn however_many_were_decided_what_waits_is_listed_decided_and_expires() {
+    let home = Home::playing(POSTS);
+    approved_after(&home, |_| {}).done();
+    home.run(&["gateway", "stop"]).done();
+    let database = rusqlite::Connection::open(home.at("data/journal.sqlite")).unwrap();
+    for (kind, before) in [("decided", ""), ("decided-order", "00000000000000000000/")] {
+        let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) \
+                    INSERT INTO state (kind, key, value) SELECT kind, ?3 || i, value \
+                    FROM state, n WHERE kind = ?1";
+        assert_eq!(database.execute(fill, (kind, MANY, before)).unwrap(), MANY);
+    }
+    database.close().unwrap();
+    home.start();
+    let listed = home.json(&["approvals", "list", "--all"]);
+    assert_eq!(listed.as_array().unwrap().len(), 1_000);
+    let posted = home.posts(WORDS);
+    approved_after(&home, |_| {}).done();
+    assert_eq!(home.posts(WORDS), posted + 1);
+    home.verifies();
+}

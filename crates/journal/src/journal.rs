@@ -158,6 +158,14 @@ impl Journal {
         self.inner.states.all(kind, prefix)
     }
 
+    /// The last keys of the rows of one kind, at most `limit`, from the last on, as they were committed last.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn last_keys(&self, kind: &str, limit: usize) -> Result<Vec<String>, ReadError> {
+        self.inner.states.last_keys(kind, limit)
+    }
+
     /// Where the log stands: what to keep elsewhere, for [`crate::verify`].
     #[must_use]
     pub fn head(&self) -> Head {

@@ -39,6 +39,16 @@ impl States {
         })
     }
 
+    pub(crate) fn last_keys(&self, kind: &str, limit: usize) -> Result<Vec<String>, ReadError> {
+        let limit = i64::try_from(limit.min(MAX_ROWS)).unwrap_or(i64::MAX);
+        self.with(|conn| {
+            let mut statement =
+                conn.prepare_cached("SELECT key FROM state WHERE kind = ?1 ORDER BY key DESC LIMIT ?2")?;
+            let keys = statement.query_map((kind, limit), |row| row.get(0))?;
+            Ok(keys.collect::<Result<Vec<String>, _>>()?)
+        })
+    }
+
     pub(crate) fn all(&self, kind: &str, prefix: &str) -> Result<Vec<(String, Value)>, ReadError> {
         self.with(|conn| {
             let mut statement = conn

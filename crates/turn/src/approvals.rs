@@ -28,6 +28,12 @@ const OPEN: &str = "approval";
 /// Approvals that are over.
 const OVER: &str = "decided";
 
+/// The order in which approvals that are over would have expired; their rows are without content.
+const ORDER: &str = "decided-order";
+
+/// The most approvals that are over in one list: the newest of them.
+pub(crate) const MAX_DECIDED: usize = 1_000;
+
 /// The most characters of a reason for a denial.
 pub const MAX_REASON_CHARS: usize = 1_000;
 
@@ -78,6 +84,7 @@ pub(crate) fn hold(
         session: turn.row.session.clone(),
         turn: turn.id.clone(),
     };
+    gateway.waiting.admit(&view)?;
     let row = ApprovalRow { view, proposal: judgement.proposal().clone(), why: None };
     Ok((id.clone(), records::put(OPEN, id.as_str(), &row)?))
 }
@@ -95,9 +102,27 @@ impl ApprovalRow {
             | ApprovalState::Void => Ok(vec![
                 Change::Delete { kind: OPEN.into(), key: key.into() },
                 records::put(OVER, key, self)?,
+                records::put(ORDER, &self.order(), &())?,
             ]),
         }
     }
+}
+
+impl ApprovalRow {
+    /// A key that sorts by time and ends in the id.
+    fn order(&self) -> String {
+        format!("{:020}/{}", self.view.expires.as_microsecond().max(0), self.view.id)
+    }
+}
+
+/// The newest approvals that are over, at most [`MAX_DECIDED`].
+fn over(journal: &Journal) -> Result<Vec<ApprovalRow>, Refusal> {
+    let mut rows = Vec::new();
+    for key in journal.last_keys(ORDER, MAX_DECIDED)? {
+        let id = key.split_once('/').map_or(key.as_str(), |(_, id)| id);
+        rows.extend(records::get(journal, OVER, id)?);
+    }
+    Ok(rows)
 }
 
 pub(crate) fn load(journal: &Journal, id: &ApprovalId) -> Result<Option<ApprovalRow>, Refusal> {
@@ -107,18 +132,14 @@ pub(crate) fn load(journal: &Journal, id: &ApprovalId) -> Result<Option<Approval
     }
 }
 
-fn rows(journal: &Journal, kind: &str) -> Result<Vec<ApprovalRow>, Refusal> {
-    let rows = journal.states(kind, "")?;
+/// Every approval that is not over.
+pub(crate) fn open(journal: &Journal) -> Result<Vec<ApprovalRow>, Refusal> {
+    let rows = journal.states(OPEN, "")?;
     rows.into_iter()
         .map(|(key, value)| {
             serde_json::from_value(value).map_err(|error| records::misfit("approval", &key, &error))
         })
         .collect()
-}
-
-/// Every approval that is not over.
-pub(crate) fn open(journal: &Journal) -> Result<Vec<ApprovalRow>, Refusal> {
-    rows(journal, OPEN)
 }
 
 /// The changes that take an approval into another state.
@@ -133,7 +154,8 @@ pub(crate) fn change_state(
 }
 
 impl Gateway {
-    /// Approvals that this person made, or may decide; only those that wait, unless `all`.
+    /// Approvals that this person made, or may decide; only those that wait, unless `all_states`: then with
+    /// those of theirs among the newest 1,000 that are over.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -141,7 +163,7 @@ impl Gateway {
         let monitor = self.monitor()?;
         let mut rows = open(&self.journal)?;
         if all_states {
-            rows.extend(self::rows(&self.journal, OVER)?);
+            rows.extend(over(&self.journal)?);
         }
         let mut views: Vec<ApprovalView> = rows.into_iter().map(|row| row.view).collect();
         views.retain(|view| view.asked_by == by.id || monitor.may_approve(by, &view.agent));
@@ -266,6 +288,7 @@ impl Gateway {
         draft.verb = Some(view.action.verb);
         draft.resource = Some(view.action.resource.clone());
         self.record(draft, row.changes()?).await?;
+        self.waiting.settle(&view);
         self.tell_approval(&view);
         self.resume_turn(row).await?;
         Ok(view)
@@ -312,9 +335,17 @@ impl Gateway {
 
     /// Denies what nobody answered in time.
     pub(crate) async fn expire(self: &Arc<Self>, now: Timestamp) -> Result<(), Refusal> {
+        let due = self.waiting.due(now);
+        if due.is_empty() {
+            return Ok(());
+        }
         let _deciding = self.deciding.lock().await;
-        let due = |row: &ApprovalRow| row.view.state == ApprovalState::Waiting && row.view.expires <= now;
-        for row in open(&self.journal)?.into_iter().filter(due) {
+        for (expires, id) in due {
+            let row = load(&self.journal, &id)?;
+            let Some(row) = row.filter(|row| row.view.state == ApprovalState::Waiting) else {
+                self.waiting.forget(expires, &id);
+                continue;
+            };
             let details = json!({ "approval": row.view.id, "digest": row.view.digest });
             self.conclude_approval(row, None, ApprovalState::Expired, None, details).await?;
         }
@@ -339,6 +370,9 @@ impl Gateway {
             return Ok(Rest::Waiting);
         }
         turn.row.waiting = None;
+        if let Some(row) = load(&self.journal, &id)? {
+            self.waiting.settle(&row.view);
+        }
         let state = change_state(&self.journal, &id, ApprovalState::Cancelled)?;
         let details = json!({ "approval": id, "why": "the agent was stopped" });
         let mut draft = records::of_agent(Kind::Approval, None, &turn.row.agent, "cancelled", details);

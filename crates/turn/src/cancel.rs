@@ -43,6 +43,7 @@ impl Gateway {
         }
         self.put_down(&mut batch, last.take()).await?;
         for ApprovalRow { view, .. } in &rows {
+            self.waiting.settle(view);
             self.tell_approval(view);
             self.end_row(&view.turn, why, Vec::new()).await?;
         }

@@ -20,6 +20,7 @@ use crate::event::Bus;
 use crate::hearts::Hearts;
 use crate::slot::{Slot, Standing};
 use crate::state::Turn;
+use crate::waiting::Waiting;
 use crate::{Events, Refusal, RefusalKind, What, records};
 
 /// The most turns that run at once; one more is refused as busy.
@@ -113,6 +114,7 @@ pub struct Gateway {
     pub(crate) open: Mutex<BTreeMap<SessionId, TurnId>>,
     /// Held while an approval is decided, expires or is cancelled.
     pub(crate) deciding: tokio::sync::Mutex<()>,
+    pub(crate) waiting: Waiting,
     policies: Box<dyn Policies>,
     monitor: Mutex<(Digest, Arc<Monitor>)>,
     slots: Mutex<BTreeMap<AgentName, Arc<Slot>>>,
@@ -142,6 +144,7 @@ impl Gateway {
             room: Arc::new(Semaphore::new(MAX_RUNNING_TURNS)),
             open: Mutex::default(),
             deciding: tokio::sync::Mutex::new(()),
+            waiting: Waiting::default(),
             policies,
             monitor: Mutex::new((fingerprint, monitor)),
             slots: Mutex::default(),

@@ -25,6 +25,7 @@ mod session;
 mod slot;
 mod state;
 mod view;
+mod waiting;
 
 pub use accept::{Accepted, Message};
 pub use approvals::{Choice, MAX_REASON_CHARS};

@@ -32,6 +32,9 @@ impl Gateway {
         };
         self.record(draft, Vec::new()).await?;
         self.restore_labels()?;
+        for held in approvals::open(&self.journal)? {
+            self.waiting.restore(&held.view);
+        }
         for (id, row) in session::open_turns(&self.journal)? {
             let Some(waiting) = &row.waiting else {
                 self.end_row(&id, INTERRUPTED, Vec::new()).await?;

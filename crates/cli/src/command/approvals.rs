@@ -24,7 +24,7 @@ enum Verb {
     /// What waits for you
     #[command(after_help = "Examples:\n  bulkhead approvals list\n  bulkhead approvals list --all --json")]
     List {
-        /// Also what was decided or has expired
+        /// Also what was decided or has expired, the newest 1,000
         #[arg(long)]
         all: bool,
     },

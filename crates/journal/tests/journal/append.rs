@@ -76,6 +76,8 @@ async fn state_changes_with_the_records_that_it_belongs_to() {
     assert_eq!(keys("a/"), [("a/1".into(), json!(7))]);
     assert_eq!(keys("a%"), [("a%".into(), json!("no pattern"))]);
     assert_eq!(keys("").len(), 3);
+    assert_eq!(journal.last_keys("test", 2).unwrap(), ["b/1", "a/1"]);
+    assert_eq!(journal.last_keys("other", 2).unwrap(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

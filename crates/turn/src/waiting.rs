@@ -1,0 +1,84 @@
+//! Which approvals wait, by when they expire: whether one is due is known without asking the database.
+
+use std::collections::BTreeSet;
+
+use parking_lot::Mutex;
+use vocab::{ApprovalId, Timestamp};
+
+use crate::view::ApprovalView;
+use crate::{Refusal, RefusalKind};
+
+/// The most actions that wait for a person at once.
+pub(crate) const MAX_WAITING: usize = 10_000;
+
+/// The most approvals that expire in one round of housekeeping; the next round has the rest.
+const MAX_DUE: usize = 256;
+
+/// The approvals that wait. An entry whose row is not there, or waits no more, is dropped when it is due.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting(Mutex<BTreeSet<(Timestamp, ApprovalId)>>);
+
+impl Waiting {
+    /// Takes one more.
+    ///
+    /// # Errors
+    /// When too many wait already.
+    pub(crate) fn admit(&self, view: &ApprovalView) -> Result<(), Refusal> {
+        let mut held = self.0.lock();
+        if held.len() >= MAX_WAITING {
+            let message =
+                format!("{MAX_WAITING} actions wait for a person, which is the most; decide some first");
+            return Err(Refusal::new(RefusalKind::Busy, message));
+        }
+        held.insert((view.expires, view.id.clone()));
+        Ok(())
+    }
+
+    /// Takes up one that waited when the gateway ended.
+    pub(crate) fn restore(&self, view: &ApprovalView) {
+        self.0.lock().insert((view.expires, view.id.clone()));
+    }
+
+    /// Forgets one that waits no more.
+    pub(crate) fn settle(&self, view: &ApprovalView) {
+        self.forget(view.expires, &view.id);
+    }
+
+    pub(crate) fn forget(&self, expires: Timestamp, id: &ApprovalId) {
+        self.0.lock().remove(&(expires, id.clone()));
+    }
+
+    /// Those that expire at `now` or before, earliest first.
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<(Timestamp, ApprovalId)> {
+        let held = self.0.lock();
+        held.iter().take_while(|(expires, _)| *expires <= now).take(MAX_DUE).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(count: usize) -> Waiting {
+        let waiting = Waiting::default();
+        let entry = |n: usize| {
+            let id = ApprovalId::new(&format!("a-{n}")).unwrap();
+            (Timestamp::from_second(i64::try_from(n).unwrap()).unwrap(), id)
+        };
+        waiting.0.lock().extend((0..count).map(entry));
+        waiting
+    }
+
+    #[test]
+    fn what_is_due_comes_in_order_and_no_more_of_it_than_a_round_takes() {
+        let waiting = held(MAX_DUE * 2);
+        assert_eq!(waiting.due(Timestamp::from_second(-1).unwrap()), []);
+        let due = waiting.due(Timestamp::from_second(2).unwrap());
+        assert_eq!(due.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>(), ["a-0", "a-1", "a-2"]);
+        for (expires, id) in due {
+            waiting.forget(expires, &id);
+        }
+        assert_eq!(waiting.due(Timestamp::MAX).len(), MAX_DUE);
+        assert_eq!(waiting.due(Timestamp::MAX)[0].1.as_str(), "a-3");
+    }
+}
