@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use bulkhead_tests::home::bulkhead;
-use bulkhead_tests::{Home, Said, eventually, is_root, skipped};
+use bulkhead_tests::{Home, Said, eventually, is_root, procs, skipped};
 
 /// A user without an account; the gateway names them by number.
 const BOB: u32 = 65_533;
@@ -121,8 +121,10 @@ fn who_has_no_right_is_refused_and_it_is_on_the_record() {
         let said = team.run(EVE, &args).with(3);
         assert!(said.err.contains("an administrator may"), "{args:?}: {}", said.err);
     }
-    // The record and the lock are files of the gateway's own user.
-    drop((team.run(EVE, &["audit", "tail"]).with(4), team.run(EVE, &["gateway", "stop"]).with(4)));
+    // The record is a file of the gateway's own user.
+    drop(team.run(EVE, &["audit", "tail"]).with(4));
+    team.run(EVE, &["gateway", "stop"]).fails(3, "`eve` may not stop the gateway; an administrator may");
+    team.run(EVE, &["gateway", "restart"]).fails(3, "`eve` may not stop the gateway");
     team.run(EVE, &["chat", "helper", "hi"]).done().has("hello");
     // What the agent is granted, the asker must have a right to as well.
     home.scene("turns: [{calls: [{skill: file-reader, arguments: {path: HOME/handbook/expenses.md}}]}, {say: so be it}]");
@@ -131,6 +133,21 @@ fn who_has_no_right_is_refused_and_it_is_on_the_record() {
         .has("`eve` has no right to read")
         .lacks("40 a head");
     home.run(&["chat", "helper", "look it up"]).done().has("permitted  file.read");
+    home.verifies();
+}
+
+#[test]
+fn an_administrator_stops_the_gateway_of_another_user_and_a_private_home_is_refused() {
+    let scene = "turns: [{say: hello, repeat: true}]";
+    let Some(team) = Team::playing("security::people::an_administrator_stops", scene) else { return };
+    let home = &team.home;
+    let gateway = home.gateway();
+    home.edit("id = \"bob\"", "id = \"bob\"\nadministrator = true");
+    team.run(BOB, &["gateway", "stop"]).done().has("the gateway has stopped");
+    eventually("its process is gone", || !procs::lives(gateway));
+    team.run(BOB, &["gateway", "stop"]).fails(4, "no gateway is running");
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    team.run(BOB, &["gateway", "stop"]).fails(3, "is not open to you");
     home.verifies();
 }
 

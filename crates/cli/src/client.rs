@@ -8,7 +8,7 @@ use reqwest::{Method, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::failure::{Failure, exit_of};
+use crate::failure::{Exit, Failure, exit_of};
 use crate::home::Home;
 
 /// How long the gateway may take to answer; a stream may go on for longer.
@@ -139,9 +139,12 @@ impl Client {
     fn nobody(&self, error: &reqwest::Error) -> Failure {
         let root = self.root.display();
         if cause(error) == Some(std::io::ErrorKind::PermissionDenied) {
-            return Failure::unreachable(format!(
-                "the gateway of `{root}` is not open to you: ask its administrator, or name your own home with `--home`"
-            ));
+            return Failure::new(
+                Exit::Refused,
+                format!(
+                    "the gateway of `{root}` is not open to you: ask its administrator, or name your own home with `--home`"
+                ),
+            );
         }
         Failure::unreachable(format!(
             "no gateway is running for `{root}`: start it with `bulkhead gateway start`"

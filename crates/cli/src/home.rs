@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// The paths inside a home.
 #[derive(Debug, Clone)]
@@ -43,6 +43,13 @@ impl Home {
                 "there is no home at `{}`: make one with `bulkhead init`, or say where it is with `--home`",
                 self.root.display()
             ))),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "the home at `{}` is not open to you: ask its administrator, or name your own with `--home`",
+                    self.root.display()
+                ),
+            )),
             Err(error) => Err(Failure::unreachable(format!(
                 "the home at `{}` cannot be looked into: {error}",
                 self.root.display()

@@ -46,7 +46,9 @@ enum Verb {
 
 pub(crate) fn run(place: &Place, args: &Args) -> Result<Exit, Failure> {
     place.home.must_exist()?;
-    crate::init::private_folder(&place.home.data())?;
+    if let Verb::Start { .. } | Verb::Restart = args.verb {
+        crate::init::private_folder(&place.home.data())?;
+    }
     match args.verb {
         Verb::Start { foreground: true, announce } => {
             foreground(&place.home, place.screen, if announce { Said::Starter } else { Said::Terminal })

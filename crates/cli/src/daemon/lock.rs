@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 
 use rustix::process::Pid;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::home::Home;
 
 /// The most bytes of a process number.
@@ -31,6 +31,12 @@ pub(crate) enum LockError {
         /// The gateway's process, when it has said so.
         pid: Option<Pid>,
     },
+    /// The lock is another user's.
+    #[error("the home `{home}` belongs to another operating-system user")]
+    Foreign {
+        /// The home.
+        home: String,
+    },
     /// The operating system says no.
     #[error("the lock `{path}` cannot be had: {source}")]
     Io {
@@ -47,7 +53,10 @@ fn process(pid: Option<Pid>) -> String {
 
 impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
-        Self::unreachable(error.to_string())
+        match error {
+            LockError::Foreign { .. } => Self::new(Exit::Refused, error.to_string()),
+            LockError::Held { .. } | LockError::Io { .. } => Self::unreachable(error.to_string()),
+        }
     }
 }
 
@@ -81,8 +90,18 @@ impl Lock {
 /// # Errors
 /// When that cannot be found out.
 pub(crate) fn holder(home: &Home) -> Result<Option<Option<Pid>>, LockError> {
-    let failed = |source| LockError::Io { path: home.lock().display().to_string(), source };
-    let mut file = open(home).map_err(failed)?;
+    let failed = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            LockError::Foreign { home: home.root().display().to_string() }
+        }
+        _ => LockError::Io { path: home.lock().display().to_string(), source },
+    };
+    let mut file = match open(home) {
+        Ok(file) => file,
+        // Nobody has ever started one here.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
     match file.try_lock_shared() {
         Ok(()) => Ok(None),
         Err(TryLockError::WouldBlock) => Ok(Some(pid(&mut file))),
@@ -114,6 +133,7 @@ mod tests {
     fn one_gateway_on_one_home() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::choose(Some(folder.path())).unwrap();
+        assert!(holder(&home).unwrap().is_none());
         std::fs::create_dir(home.data()).unwrap();
         assert!(holder(&home).unwrap().is_none());
         let lock = Lock::take(&home).unwrap();

@@ -6,7 +6,7 @@ mod serve;
 mod start;
 mod stop;
 
-pub(crate) use lock::{Lock, holder};
+pub(crate) use lock::{Lock, LockError, holder};
 pub(crate) use serve::{Said, foreground};
 pub(crate) use start::start;
 pub(crate) use stop::stop;

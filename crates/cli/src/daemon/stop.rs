@@ -6,7 +6,7 @@ use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::json;
 use turn::KillReport;
 
-use super::holder;
+use super::{LockError, holder};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
@@ -26,8 +26,12 @@ const LOOK_PAUSE: Duration = Duration::from_millis(5);
 /// # Errors
 /// When this person may not stop it, or it does not end.
 pub(crate) async fn stop(home: &Home, keep: bool) -> Result<Option<KillReport>, Failure> {
-    if holder(home)?.is_none() {
-        return Ok(None);
+    match holder(home) {
+        Ok(Some(_)) => {}
+        Ok(None) => return Ok(None),
+        // Only the gateway can say whether this person may stop it, and it says when it has ended.
+        Err(LockError::Foreign { .. }) => return stop_of_another(home, keep).await.map(Some),
+        Err(error) => return Err(error.into()),
     }
     let asked = tokio::time::timeout(ASK_TIME, stop_over_api(home, keep)).await;
     match asked {
@@ -43,6 +47,25 @@ pub(crate) async fn stop(home: &Home, keep: bool) -> Result<Option<KillReport>, 
             Ok(Some(KillReport { killed: Vec::new() }))
         }
     }
+}
+
+/// Stops a gateway that another operating-system user runs, which an administrator may.
+async fn stop_of_another(home: &Home, keep: bool) -> Result<KillReport, Failure> {
+    let asked = tokio::time::timeout(ASK_TIME, stop_over_api(home, keep)).await;
+    let report = asked.map_err(|_| {
+        Failure::unreachable("the gateway does not answer, and only the user that runs it may signal it")
+    })??;
+    let client = Client::new(home)?;
+    let until = Instant::now() + END_TIME;
+    while client.answers().await {
+        if Instant::now() >= until {
+            return Err(Failure::unreachable(
+                "the gateway was asked to stop and has not ended; ask the user that runs it",
+            ));
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+    Ok(report)
 }
 
 /// Asks the gateway to stop.
