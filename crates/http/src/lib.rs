@@ -15,6 +15,7 @@ mod listen;
 mod problem;
 mod request;
 mod router;
+pub mod run;
 mod stream;
 
 use std::net::SocketAddr;
