@@ -2,6 +2,7 @@
 
 mod approvals;
 mod containment;
+mod doctor;
 mod egress;
 mod labels;
 mod late;

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{agents, approvals, audit, chat, check, completion, explain, gateway, init, version};
+use crate::command::{
+    agents, approvals, audit, chat, check, completion, doctor, explain, gateway, init, version,
+};
 use crate::demo;
 use crate::failure::{Exit, Failure};
 use crate::terminal::{Keep, visible};
@@ -13,6 +15,7 @@ use crate::terminal::{Keep, visible};
 const EXAMPLES: &str = "Examples:
   bulkhead demo                              see an incident contained, in seconds
   bulkhead init                              make a home in ~/.bulkhead
+  bulkhead doctor                            what is missing or unsafe here
   bulkhead check                             what each agent's SOUL.md comes to
   bulkhead gateway start                     start; returns when it answers
   bulkhead chat echo \"Write a post about X\"  one message, every step shown
@@ -49,6 +52,7 @@ pub(crate) struct Common {
 pub(crate) enum Command {
     Demo(demo::Args),
     Init(init::Args),
+    Doctor(doctor::Args),
     Check(check::Args),
     Explain(explain::Args),
     Gateway(gateway::Args),

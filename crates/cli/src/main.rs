@@ -10,6 +10,7 @@ mod client;
 mod command;
 mod daemon;
 mod demo;
+mod doctor;
 mod failure;
 mod home;
 mod init;

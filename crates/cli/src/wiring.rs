@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bulkhead_http::{About, Api, Bound};
 use journal::Journal;
 use models::Models;
-use sandbox::{Program, Roster};
+use sandbox::{Layer, Program, Roster, SpawnError};
 use skills::Skills;
 use tokio_util::sync::CancellationToken;
 use turn::{Gateway, Parts, StartError};
@@ -22,6 +22,14 @@ use crate::settings::{Containment, HomePolicies, Settings};
 fn program(role: &str) -> Program {
     // The link leads to the running binary even when its file has been replaced meanwhile.
     Program { path: PathBuf::from("/proc/self/exe"), args: vec![JAILED.to_owned(), role.to_owned()] }
+}
+
+/// Every layer of containment, tried for real.
+///
+/// # Errors
+/// When not even a reduced jail stands.
+pub(crate) async fn probe() -> Result<Vec<Layer>, SpawnError> {
+    sandbox::probe(&program("probe")).await
 }
 
 /// Opens the home's record and starts its gateway.

@@ -68,6 +68,18 @@ fn go(conn: &Connection, walk: &mut Walk) -> rusqlite::Result<Option<FirstBad>> 
     Ok((whole != "ok").then_some(FirstBad { seq: None, why: Why::Structure(whole) }))
 }
 
+/// Looks at the last `count` records of the journal at `path` only; what is wrong with the first that is.
+///
+/// # Errors
+/// When there is no journal that can be opened.
+pub fn verify_tail(path: &Path, count: u32) -> Result<Option<FirstBad>, VerifyError> {
+    let conn = crate::readonly::open(path)?;
+    // SQLite cannot go on from there.
+    let unreadable = |error: rusqlite::Error| FirstBad { seq: None, why: Why::Unreadable(error.to_string()) };
+    let found = conn.execute_batch("BEGIN").and_then(|()| tail(&conn, count));
+    Ok(found.unwrap_or_else(|error| Some(unreadable(error))))
+}
+
 /// The same for the last `count` records only, as a quick look when a journal is opened.
 pub(crate) fn tail(conn: &Connection, count: u32) -> rusqlite::Result<Option<FirstBad>> {
     walk::tail(conn, count)

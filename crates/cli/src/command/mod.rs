@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod chat;
 pub(crate) mod check;
 pub(crate) mod completion;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod gateway;
 pub(crate) mod init;
@@ -52,6 +53,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Demo(args) => demo::run(screen, &args),
         Command::Init(args) => init::run(&place()?, args),
+        Command::Doctor(args) => doctor::run(&place()?, &args),
         Command::Check(args) => check::run(&place()?, &args),
         Command::Explain(args) => explain::run(&place()?, &args),
         Command::Gateway(args) => gateway::run(&place()?, &args),

@@ -67,7 +67,7 @@ impl Lock {
     /// When a gateway has it.
     pub(crate) fn take(home: &Home) -> Result<Self, LockError> {
         let failed = |source| LockError::Io { path: home.lock().display().to_string(), source };
-        let mut file = open(home).map_err(failed)?;
+        let mut file = open(home, true).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -96,7 +96,7 @@ pub(crate) fn holder(home: &Home) -> Result<Option<Option<Pid>>, LockError> {
         }
         _ => LockError::Io { path: home.lock().display().to_string(), source },
     };
-    let mut file = match open(home) {
+    let mut file = match open(home, false) {
         Ok(file) => file,
         // Nobody has ever started one here.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -109,8 +109,8 @@ pub(crate) fn holder(home: &Home) -> Result<Option<Option<Pid>>, LockError> {
     }
 }
 
-fn open(home: &Home) -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(home.lock())
+fn open(home: &Home, make: bool) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(make).truncate(false).mode(0o600).open(home.lock())
 }
 
 /// The process that wrote itself into the lock. None while it is about to.

@@ -52,6 +52,12 @@ impl Models {
 }
 
 impl Settings {
+    /// The default model, and each server that is named.
+    pub(crate) fn named_models(&self) -> impl Iterator<Item = String> {
+        let servers = self.models.servers().map(|server| server.name.clone());
+        std::iter::once(self.models.default.clone()).chain(servers)
+    }
+
     /// What the models are told. A key's file is meant from the home on.
     pub(crate) fn model_servers(&self, home: &Home) -> models::Config {
         let placed = |server: &Server| Server {

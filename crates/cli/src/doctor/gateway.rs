@@ -1,0 +1,71 @@
+//! The gateway: whether it runs and answers, as which version, and who can reach it.
+
+use serde_json::Value;
+
+use super::{Finding, State};
+use crate::client::Client;
+use crate::daemon::holder;
+use crate::home::Home;
+use crate::settings::Settings;
+
+/// The version of this binary.
+const OWN: &str = env!("CARGO_PKG_VERSION");
+
+/// Asks the gateway how it is.
+pub(super) async fn look(home: &Home) -> Finding {
+    match holder(home) {
+        Ok(None) => Finding::of(
+            "gateway",
+            State::Warning,
+            "no gateway is running",
+            "`bulkhead gateway start` starts it",
+        ),
+        Ok(Some(_)) => match ask(home).await {
+            Ok(status) => told(&status),
+            Err(why) => {
+                Finding::of("gateway", State::Missing, why, "`bulkhead gateway restart` starts it again")
+            }
+        },
+        Err(error) => {
+            Finding::of("gateway", State::Missing, error.to_string(), "run this as the user whose home it is")
+        }
+    }
+}
+
+async fn ask(home: &Home) -> Result<Value, String> {
+    let client = Client::new(home).map_err(|failure| failure.sentence)?;
+    client
+        .get("status")
+        .await
+        .map_err(|failure| format!("a gateway holds the home's lock, but: {}", failure.sentence))
+}
+
+fn told(status: &Value) -> Finding {
+    let text = |name: &str| status.get(name).and_then(Value::as_str).unwrap_or_default();
+    let restart = "`bulkhead gateway restart`";
+    if status.get("ready") != Some(&Value::Bool(true)) {
+        let message = format!("the gateway runs and is not ready: {}", text("why"));
+        return Finding::of("gateway", State::Missing, message, "mend that; it is ready again by itself");
+    }
+    if text("version") != OWN {
+        let message = format!("the gateway is version `{}` and this is {OWN}", text("version"));
+        return Finding::of("gateway", State::Warning, message, format!("{restart} runs this version"));
+    }
+    Finding::ok("gateway", format!("the gateway is ready, version {OWN}"))
+}
+
+/// Who can reach it over the network.
+pub(super) fn exposure(settings: &Settings) -> Finding {
+    let address = settings.gateway.address;
+    if address.ip().is_loopback() {
+        return Finding::ok("exposure", format!("the address {address} is this machine's alone"));
+    }
+    let message =
+        format!("the address {address} can be reached from other machines, and the gateway refuses it");
+    Finding::of(
+        "exposure",
+        State::Unsafe,
+        message,
+        "set `address = \"127.0.0.1:7400\"` in `[gateway]` of bulkhead.toml",
+    )
+}
