@@ -230,6 +230,7 @@ fn a_whole_turn_over_the_socket() {
             Intent::ModelCall { .. } => "model",
             Intent::SkillCall { .. } => "skill",
             Intent::Reply { .. } => "reply",
+            Intent::ProgramCall { .. } | Intent::ProgramAnswer { .. } => "of a program",
         })
         .collect();
     assert_eq!(kinds, ["model", "skill", "model", "reply", "model", "reply"]);

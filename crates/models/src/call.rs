@@ -1,8 +1,12 @@
 //! From a permit to an outcome.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use monitor::{Permit, Refused};
+use parking_lot::Mutex;
+use tokio::time::Instant;
 use vocab::{Action, Answer, Body, Outcome, Status, Timestamp};
 
 use crate::client::{Client, Timeouts};
@@ -15,6 +19,12 @@ use crate::wire::{Call, Style};
 
 /// The most characters of a model's name that a description shows.
 const MAX_SHOWN_NAME: usize = 128;
+
+/// How long a model's context window is taken for what it was.
+const WINDOW_LIFETIME: Duration = Duration::from_secs(30);
+
+/// The most models whose context window is kept.
+const MAX_WINDOWS: usize = 64;
 
 /// What this room is told.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +46,7 @@ pub struct Models {
     configured: Vec<Endpoint>,
     usual: Vec<Endpoint>,
     rehearsal_dir: PathBuf,
+    windows: Mutex<BTreeMap<String, (Instant, Found)>>,
 }
 
 impl Models {
@@ -62,6 +73,7 @@ impl Models {
             configured,
             usual: usual?,
             rehearsal_dir: config.rehearsal_dir,
+            windows: Mutex::default(),
         })
     }
 
@@ -74,24 +86,62 @@ impl Models {
         let granted = permit.redeem(now)?;
         let (status, body) = match self.answer(&granted.action).await {
             Ok(answer) => (Status::Done, Body::Answer { answer }),
-            Err(error) => (Status::Failed, Body::Text { text: error.to_string() }),
+            Err(error) => (Status::Failed, Body::Fault { fault: error.fault(), text: error.to_string() }),
         };
         Ok(Outcome { proposal: granted.proposal, status, labels: granted.labels, body })
     }
 
     async fn answer(&self, action: &Action) -> Result<Answer, ModelError> {
         let (model, call) = Call::of(action)?;
+        if call.options.is_some() {
+            self.fits(model, &call).await?;
+        }
+        let mut answer = self.answer_of(model, &call).await?;
+        if call.one_call_only() {
+            answer.tool_calls.truncate(1);
+        }
+        Ok(answer)
+    }
+
+    /// A program keeps its own conversation, so nothing of it is left out: it fits, or it is refused.
+    async fn fits(&self, model: &str, call: &Call) -> Result<(), ModelError> {
+        let found = self.window_of(model).await?;
+        let (tokens, window) = found.fit(call.prompt_bytes());
+        if tokens <= window {
+            return Ok(());
+        }
+        Err(ModelError::Window { tokens, window, known: found.context_known })
+    }
+
+    /// What [`Models::find`] says, asked again after [`WINDOW_LIFETIME`] only: it costs a question to the server.
+    async fn window_of(&self, model: &str) -> Result<Found, ModelError> {
+        let known = self.windows.lock().get(model).cloned();
+        if let Some((when, found)) = known
+            && when.elapsed() < WINDOW_LIFETIME
+        {
+            return Ok(found);
+        }
+        let found = self.find(model).await?;
+        let mut windows = self.windows.lock();
+        if windows.len() >= MAX_WINDOWS {
+            windows.clear();
+        }
+        windows.insert(model.to_owned(), (Instant::now(), found.clone()));
+        Ok(found)
+    }
+
+    async fn answer_of(&self, model: &str, call: &Call) -> Result<Answer, ModelError> {
         match Name::of(model) {
-            Name::Rehearsal(name) => Scenario::load(&self.rehearsal_dir, name).await?.play(&call).await,
+            Name::Rehearsal(name) => Scenario::load(&self.rehearsal_dir, name).await?.play(call).await,
             Name::Auto => {
                 let (endpoint, found) = find::auto(&self.client, &self.usual).await?;
-                self.client.chat(endpoint, &found.model, &call).await
+                self.client.chat(endpoint, &found.model, call).await
             }
-            Name::Server(name, Some(model)) => self.client.chat(self.endpoint(name)?, model, &call).await,
+            Name::Server(name, Some(model)) => self.client.chat(self.endpoint(name)?, model, call).await,
             Name::Server(name, None) => {
                 let endpoint = self.endpoint(name)?;
                 let found = find::at(&self.client, endpoint, None).await?;
-                self.client.chat(endpoint, &found.model, &call).await
+                self.client.chat(endpoint, &found.model, call).await
             }
         }
     }

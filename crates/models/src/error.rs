@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use vocab::Fault;
+
 use crate::plain::{MAX_QUOTED_CHARS, plain};
 
 /// A model call, or a look for a model, that did not succeed.
@@ -93,6 +95,19 @@ pub enum ModelError {
         /// The server's message.
         message: String,
     },
+    /// A program's request is longer than the window. Nothing of it is cut: the program keeps its conversation
+    /// itself, and could not know what the model did not see.
+    #[error(
+        "this request has some {tokens} tokens, and the model takes {window} beside its answer{}: shorten the conversation, or use a model with a longer window", guessed(*.known)
+    )]
+    Window {
+        /// How many it has, by estimate.
+        tokens: u32,
+        /// How many fit.
+        window: u32,
+        /// Whether the server or the settings said how many fit.
+        known: bool,
+    },
     /// No server of this name.
     #[error("there is no model server `{name}`: use `auto`, one of {known}, or name it in the settings")]
     NoServer {
@@ -139,6 +154,24 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// What the asker can do about it.
+    pub(crate) const fn fault(&self) -> Fault {
+        match self {
+            Self::ContextTooLong { .. } | Self::Window { .. } => Fault::TooLong,
+            Self::Refused { status: 400 | 413 | 422, .. } | Self::Form(_) => Fault::Refused,
+            Self::Down { .. }
+            | Self::Slow { .. }
+            | Self::Endless { .. }
+            | Self::Refused { .. }
+            | Self::NoServer { .. }
+            | Self::NothingFound { .. }
+            | Self::NoModel { .. }
+            | Self::Key { .. }
+            | Self::Rehearsal { .. } => Fault::Down,
+            Self::Garbage { .. } | Self::Half { .. } | Self::TooLarge { .. } => Fault::Broken,
+        }
+    }
+
     /// What came from `server` is not an answer, because of `why`, which may quote the server.
     pub(crate) fn garbage(server: &str, why: &str) -> Self {
         Self::Garbage { server: server.to_owned(), why: plain(why, MAX_QUOTED_CHARS) }
@@ -153,6 +186,11 @@ impl ModelError {
     pub(crate) fn too_large(server: &str, what: &'static str, limit: usize) -> Self {
         Self::TooLarge { server: server.to_owned(), what, limit }
     }
+}
+
+/// What to do about a window that nobody stated.
+const fn guessed(known: bool) -> &'static str {
+    if known { "" } else { " (its server does not say how many: `context-tokens` in bulkhead.toml does)" }
 }
 
 /// Settings of model servers that cannot be used.

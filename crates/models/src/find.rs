@@ -54,6 +54,12 @@ impl Found {
         let prompt = u32::try_from(prompt_bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX);
         self.context_tokens.saturating_sub(answer).saturating_sub(prompt)
     }
+
+    /// How many tokens a whole prompt of so many bytes has, by estimate, and how many fit beside an answer.
+    pub(crate) fn fit(&self, prompt_bytes: usize) -> (u32, u32) {
+        let tokens = u32::try_from(prompt_bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX);
+        (tokens, self.conversation_tokens(0))
+    }
 }
 
 /// What a model's name refers to.

@@ -9,13 +9,17 @@ use std::marker::PhantomData;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
+use vocab::chat::CHAT_OPTIONS;
 use vocab::limits::MAX_TOOL_CALLS;
-use vocab::{Action, ChatMessage, Role, ToolCall, Verb};
+use vocab::{Action, ChatMessage, Function, Role, ToolCall, Verb};
 
 use crate::error::ModelError;
 
 /// The longest list in one event. Over the most tool calls, so that too many are named as such.
 pub(crate) const MAX_LIST: usize = 1024;
+
+/// What a message costs besides its words (who speaks, where it ends), in bytes of text.
+const MESSAGE_BYTES: usize = 12;
 
 const _: () = assert!(MAX_LIST > MAX_TOOL_CALLS);
 
@@ -25,17 +29,11 @@ const _: () = assert!(MAX_LIST > MAX_TOOL_CALLS);
 pub(crate) struct Call {
     pub(crate) system: String,
     #[serde(default)]
-    pub(crate) tools: Vec<Tool>,
+    pub(crate) tools: Vec<Function>,
     pub(crate) messages: Vec<ChatMessage>,
-}
-
-/// A skill as the model is told of it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Tool {
-    pub(crate) name: String,
-    pub(crate) description: String,
-    pub(crate) schema: Value,
+    /// What a program that keeps its own conversation set; none for an agent's own call.
+    #[serde(default)]
+    pub(crate) options: Option<Map<String, Value>>,
 }
 
 impl Call {
@@ -71,16 +69,53 @@ impl Call {
         body.insert("messages".to_owned(), Value::Array(messages));
         body.insert("stream".to_owned(), json!(true));
         body.insert("stream_options".to_owned(), json!({"include_usage": true}));
-        if !self.tools.is_empty() {
-            body.insert("tools".to_owned(), self.tools.iter().map(tool).collect());
-            if style.tool_choice == ToolChoice::Required {
+        for name in CHAT_OPTIONS {
+            if let Some(value) = self.option(name) {
+                body.insert(name.to_owned(), value.clone());
+            }
+        }
+        let named = self.named_tool();
+        let tools = self.tools.iter().filter(|tool| named.is_none_or(|name| tool.name == name));
+        let tools: Vec<Value> = tools.map(tool).collect();
+        if tools.is_empty() {
+            body.remove("tool_choice");
+            body.remove("parallel_tool_calls");
+        } else {
+            body.insert("tools".to_owned(), Value::Array(tools));
+            if style.tool_choice == ToolChoice::Required || named.is_some() {
                 body.insert("tool_choice".to_owned(), json!("required"));
             }
         }
-        if let Some(tokens) = style.max_answer_tokens {
-            body.insert("max_tokens".to_owned(), json!(tokens));
+        if let Some(most) = style.max_answer_tokens {
+            let asked = self.option("max_tokens").and_then(Value::as_u64).unwrap_or(u64::MAX);
+            body.insert("max_tokens".to_owned(), json!(asked.min(u64::from(most))));
         }
         serde_json::to_vec(&body).map_err(|error| ModelError::Form(error.to_string()))
+    }
+
+    fn option(&self, name: &str) -> Option<&Value> {
+        self.options.as_ref()?.get(name)
+    }
+
+    /// The one tool that is to be called. llama.cpp does not heed a tool's name in `tool_choice`, so the model is
+    /// offered that tool alone and has to call one.
+    fn named_tool(&self) -> Option<&str> {
+        self.option("tool_choice")?.pointer("/function/name")?.as_str()
+    }
+
+    /// Whether the model may call one tool only. llama.cpp does not heed that either.
+    pub(crate) fn one_call_only(&self) -> bool {
+        self.option("parallel_tool_calls") == Some(&Value::Bool(false))
+    }
+
+    /// How many bytes of text the whole prompt has.
+    pub(crate) fn prompt_bytes(&self) -> usize {
+        let tools = self.tools.iter().map(|tool| tool.schema.to_string().len() + tool.description.len());
+        let messages = self.messages.iter().map(|message| {
+            let calls = message.tool_calls.iter().map(|call| call.name.len() + call.arguments.len());
+            calls.fold(message.content.len(), usize::saturating_add).saturating_add(MESSAGE_BYTES)
+        });
+        tools.chain(messages).fold(self.system.len(), usize::saturating_add)
     }
 }
 
@@ -103,7 +138,7 @@ pub enum ToolChoice {
     Required,
 }
 
-fn tool(tool: &Tool) -> Value {
+fn tool(tool: &Function) -> Value {
     json!({
         "type": "function",
         "function": {"name": tool.name, "description": tool.description, "parameters": tool.schema},

@@ -120,6 +120,13 @@ impl Compartment {
         &self.model
     }
 
+    /// What a model is told of the agent's skills: a list of `name`, `description` and `schema`. Only those that
+    /// this gateway has and SOUL.md grants.
+    #[must_use]
+    pub const fn offered(&self) -> &Value {
+        &self.offered
+    }
+
     /// How many bytes the system message and the tools of a model call have.
     #[must_use]
     pub fn prompt_bytes(&self) -> usize {

@@ -47,15 +47,10 @@ impl Gateway {
     /// When this person may not ask this agent, the agent is stopped or does not compile, the conversation
     /// is someone else's or busy, or the record cannot be written.
     pub async fn accept(self: &Arc<Self>, message: Message) -> Result<Accepted, Refusal> {
-        if self.stop.is_cancelled() {
-            return Err(Refusal::new(
-                RefusalKind::Unavailable,
-                "the gateway is stopping; start it again and ask then",
-            ));
-        }
+        self.takes_work()?;
         let monitor = self.monitor()?;
         if !monitor.may_ask(&message.person, &message.agent) {
-            return Err(self.turned_away(&message).await?);
+            return Err(self.turned_away(&message.person, &message.agent).await?);
         }
         if message.text.len() > MAX_MESSAGE_BYTES || message.text.trim().is_empty() {
             let why = format!("a message has 1 to {MAX_MESSAGE_BYTES} bytes of text");
@@ -88,6 +83,7 @@ impl Gateway {
             elapsed_ms: 0,
             waiting: None,
             open: None,
+            program: false,
         };
         self.record_message(&turn, &turn_row, &row, &entry, grown).await?;
 
@@ -107,6 +103,17 @@ impl Gateway {
         place.keep();
         self.drive(made, None, Some(room));
         Ok(Accepted { session, turn, events })
+    }
+
+    /// Whether anything new begins.
+    pub(crate) fn takes_work(&self) -> Result<(), Refusal> {
+        if self.stop.is_cancelled() {
+            return Err(Refusal::new(
+                RefusalKind::Unavailable,
+                "the gateway is stopping; start it again and ask then",
+            ));
+        }
+        Ok(())
     }
 
     /// Runs a turn to its rest, on a task of its own. Without a place to run it waits for one.
@@ -129,7 +136,7 @@ impl Gateway {
     }
 
     /// Puts a turn to rest. One that waits keeps its row; of any other only the record remains.
-    async fn rest(&self, mut turn: Turn, rest: Result<Rest, Refusal>) {
+    pub(crate) async fn rest(&self, mut turn: Turn, rest: Result<Rest, Refusal>) {
         turn.running = None;
         let why = match rest {
             Ok(Rest::Waiting) => return,
@@ -158,6 +165,9 @@ impl Gateway {
         let state = session::end(&turn.id, &turn.row, &mut turn.session, &turn.transcript)?;
         let mut draft = records::of_turn(Kind::Message, &turn.id, &turn.row);
         draft.payload = json!({ "what": "turn over", "error": why });
+        if let (Some(how), Some(payload)) = (&turn.over, draft.payload.as_object_mut()) {
+            payload.insert("program".to_owned(), json!(how));
+        }
         self.record(draft, state).await?;
         Ok(())
     }
@@ -239,8 +249,7 @@ impl Gateway {
     }
 
     /// Records that somebody asked an agent that they have no right to.
-    async fn turned_away(&self, message: &Message) -> Result<Refusal, Refusal> {
-        let (person, agent) = (&message.person, &message.agent);
+    pub(crate) async fn turned_away(&self, person: &Person, agent: &AgentName) -> Result<Refusal, Refusal> {
         let why = format!(
             "`{}` has no right to ask `{agent}`; an administrator grants it in `[[group]]` of bulkhead.toml",
             person.id
@@ -268,14 +277,14 @@ pub(crate) fn admits(slot: &Slot) -> Result<(), Refusal> {
 }
 
 /// A session's place for one turn; given back when the turn does not begin.
-struct Place<'a> {
+pub(crate) struct Place<'a> {
     gateway: &'a Gateway,
     session: &'a SessionId,
     kept: bool,
 }
 
 impl<'a> Place<'a> {
-    fn take(gateway: &'a Gateway, session: &'a SessionId, turn: &TurnId) -> Result<Self, Refusal> {
+    pub(crate) fn take(gateway: &'a Gateway, session: &'a SessionId, turn: &TurnId) -> Result<Self, Refusal> {
         let mut open = gateway.open.lock();
         if let Some(other) = open.get(session) {
             let message = format!(
@@ -287,7 +296,7 @@ impl<'a> Place<'a> {
         Ok(Self { gateway, session, kept: false })
     }
 
-    fn keep(mut self) {
+    pub(crate) fn keep(mut self) {
         self.kept = true;
     }
 }

@@ -15,6 +15,7 @@ use vocab::{AgentName, ApprovalId, Digest, Person, Proposal, Timestamp, Verb};
 use crate::accept::admits;
 use crate::event::{ApprovalState, What};
 use crate::gateway::Gateway;
+use crate::program::Decided;
 use crate::run::Rest;
 use crate::session;
 use crate::slot::{Slot, Standing};
@@ -315,6 +316,12 @@ impl Gateway {
             ApprovalState::Approved => Answer::Approved(view.digest),
             _ => Answer::Denied(why.unwrap_or_else(|| "nobody answered in time, which is a no".to_owned())),
         };
+        if turn_row.program {
+            let gone = || Refusal::new(RefusalKind::Conflict, "the program that asked has ended");
+            let mailbox = self.runs.lock().get(&view.turn).cloned().ok_or_else(gone)?;
+            mailbox.put(view.id, Decided { answer, expires: view.expires });
+            return Ok(());
+        }
         let monitor = self.monitor()?;
         let slot = self.slot(&view.agent)?;
         let stopped = slot.stopped();
@@ -370,16 +377,48 @@ impl Gateway {
             return Ok(Rest::Waiting);
         }
         turn.row.waiting = None;
-        if let Some(row) = load(&self.journal, &id)? {
+        let why = "the agent was stopped";
+        self.let_go(turn, &id, ApprovalState::Cancelled, why).await?;
+        Ok(Rest::Ended(why.to_owned()))
+    }
+
+    /// Ends an approval that nobody will use, unless it is over already.
+    pub(crate) async fn drop_approval(
+        &self,
+        turn: &Turn,
+        id: &ApprovalId,
+        state: ApprovalState,
+        why: &str,
+    ) -> Result<(), Refusal> {
+        let _deciding = self.deciding.lock().await;
+        let Some(row) = load(&self.journal, id)? else { return Ok(()) };
+        if !matches!(row.view.state, ApprovalState::Waiting | ApprovalState::Approved) {
+            return Ok(());
+        }
+        self.let_go(turn, id, state, why).await?;
+        self.tell_approval(&ApprovalView { state, ..row.view });
+        Ok(())
+    }
+
+    /// Takes an approval into a state in which it counts no more. The caller holds `deciding`.
+    async fn let_go(
+        &self,
+        turn: &Turn,
+        id: &ApprovalId,
+        state: ApprovalState,
+        why: &str,
+    ) -> Result<(), Refusal> {
+        if let Some(row) = load(&self.journal, id)? {
             self.waiting.settle(&row.view);
         }
-        let state = change_state(&self.journal, &id, ApprovalState::Cancelled)?;
-        let details = json!({ "approval": id, "why": "the agent was stopped" });
-        let mut draft = records::of_agent(Kind::Approval, None, &turn.row.agent, "cancelled", details);
+        let mut changes = change_state(&self.journal, id, state)?;
+        changes.push(session::put_turn(&turn.id, &turn.row)?);
+        let details = json!({ "approval": id, "why": why });
+        let what = format!("{state:?}").to_lowercase();
+        let mut draft = records::of_agent(Kind::Approval, None, &turn.row.agent, &what, details);
         draft.session = Some(turn.row.session.clone());
         draft.turn = Some(turn.id.clone());
-        self.record(draft, state).await?;
-        Ok(Rest::Ended("the agent was stopped".to_owned()))
+        self.record(draft, changes).await
     }
 
     pub(crate) fn tell_approval(&self, view: &ApprovalView) {

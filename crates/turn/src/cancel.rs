@@ -2,7 +2,7 @@
 
 use journal::{Change, Draft, Kind};
 use serde_json::json;
-use vocab::AgentName;
+use vocab::{AgentName, TurnId};
 
 use crate::approvals::ApprovalRow;
 use crate::event::ApprovalState;
@@ -27,13 +27,31 @@ impl Gateway {
         state: Vec<Change>,
     ) -> Result<(), Refusal> {
         let _deciding = self.deciding.lock().await;
-        let (mut rows, unread) = match self.pending(agent) {
+        let (rows, unread) = match self.pending(agent) {
             Ok(rows) => (rows, Ok(())),
             Err(refusal) => (Vec::new(), Err(refusal)),
         };
+        self.cancel_rows(rows, why, Some(last), state).await?;
+        unread
+    }
+
+    /// Cancels what a run left waiting when its gateway ended.
+    pub(crate) async fn cancel_of_turn(&self, turn: &TurnId, why: &str) -> Result<(), Refusal> {
+        let _deciding = self.deciding.lock().await;
+        let mut rows = self.pending(None)?;
+        rows.retain(|row| row.view.turn == *turn);
+        self.cancel_rows(rows, why, None, Vec::new()).await
+    }
+
+    async fn cancel_rows(
+        &self,
+        mut rows: Vec<ApprovalRow>,
+        why: &str,
+        mut last: Option<Draft>,
+        state: Vec<Change>,
+    ) -> Result<(), Refusal> {
         rows.iter_mut().for_each(|row| row.view.state = ApprovalState::Cancelled);
         let mut batch = Batch { drafts: Vec::new(), state, bytes: 0 };
-        let mut last = Some(last);
         for row in &rows {
             let changes = row.changes()?;
             if batch.is_full(&changes) {
@@ -45,15 +63,21 @@ impl Gateway {
         for ApprovalRow { view, .. } in &rows {
             self.waiting.settle(view);
             self.tell_approval(view);
-            self.end_row(&view.turn, why, Vec::new()).await?;
+            // A run ends itself, with all that it holds.
+            if !self.runs.lock().contains_key(&view.turn) {
+                self.end_row(&view.turn, why, Vec::new()).await?;
+            }
         }
-        unread
+        Ok(())
     }
 
     /// Records a batch, with `last` behind it.
     async fn put_down(&self, batch: &mut Batch, last: Option<Draft>) -> Result<(), Refusal> {
         let Batch { mut drafts, state, .. } = std::mem::take(batch);
         drafts.extend(last);
+        if drafts.is_empty() {
+            return Ok(());
+        }
         let subject = records::subject_of(&drafts)?;
         drop(self.journal.append(journal::Entry { subject, records: drafts, state }).await?);
         Ok(())

@@ -1,13 +1,13 @@
 //! The reply, an effect like any other: it needs a permit.
 
 use monitor::{Permit, Refused};
-use vocab::{Body, Outcome, Status, Timestamp};
+use vocab::{Answer, Body, Outcome, Status, Timestamp};
 
 use crate::What;
 use crate::gateway::Gateway;
 use crate::state::Turn;
 
-/// Hands the permitted words to the person who asked.
+/// Hands the permitted words to the person who asked, or the permitted answer to the program that works for them.
 ///
 /// # Errors
 /// When the permit no longer holds.
@@ -19,11 +19,14 @@ pub(crate) fn deliver(
 ) -> Result<Outcome, Refused> {
     let granted = permit.redeem(now)?;
     let text = granted.action.text("text").unwrap_or_default().to_owned();
-    gateway.tell(turn, What::Reply { text: text.clone() });
-    Ok(Outcome {
-        proposal: granted.proposal,
-        status: Status::Done,
-        labels: granted.labels,
-        body: Body::Text { text },
-    })
+    let body = if turn.row.program {
+        let calls = granted.action.args.get("tool_calls").cloned().unwrap_or_default();
+        // The monitor wrote them from calls, so they read as calls; were they not, none is handed over.
+        let tool_calls = serde_json::from_value(calls).unwrap_or_default();
+        Body::Answer { answer: Answer { text, tool_calls, ..Answer::default() } }
+    } else {
+        gateway.tell(turn, What::Reply { text: text.clone() });
+        Body::Text { text }
+    };
+    Ok(Outcome { proposal: granted.proposal, status: Status::Done, labels: granted.labels, body })
 }

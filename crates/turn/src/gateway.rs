@@ -18,6 +18,7 @@ use vocab::{AgentName, Ambient, Digest, Labels, Person, PersonId, SessionId, Tur
 
 use crate::event::Bus;
 use crate::hearts::Hearts;
+use crate::program::Mailbox;
 use crate::slot::{Slot, Standing};
 use crate::state::Turn;
 use crate::waiting::Waiting;
@@ -112,6 +113,8 @@ pub struct Gateway {
     pub(crate) room: Arc<Semaphore>,
     /// Sessions with a turn that runs or waits.
     pub(crate) open: Mutex<BTreeMap<SessionId, TurnId>>,
+    /// Runs that are not over, with what was decided for them.
+    pub(crate) runs: Mutex<BTreeMap<TurnId, Arc<Mailbox>>>,
     /// Held while an approval is decided, expires or is cancelled.
     pub(crate) deciding: tokio::sync::Mutex<()>,
     pub(crate) waiting: Waiting,
@@ -143,6 +146,7 @@ impl Gateway {
             tasks: TaskTracker::new(),
             room: Arc::new(Semaphore::new(MAX_RUNNING_TURNS)),
             open: Mutex::default(),
+            runs: Mutex::default(),
             deciding: tokio::sync::Mutex::new(()),
             waiting: Waiting::default(),
             policies,

@@ -83,7 +83,9 @@ impl Hearts {
             }
             Status::Failed | Status::Unknown | Status::Late => {
                 let detail = match &outcome.body {
-                    Body::Text { text } if ordinary(&outcome.labels) => text.clone(),
+                    Body::Text { text } | Body::Fault { text, .. } if ordinary(&outcome.labels) => {
+                        text.clone()
+                    }
                     _ => outcome.status.as_str().to_owned(),
                 };
                 self.add(turn, What::Error { subject, detail: Some(detail) });

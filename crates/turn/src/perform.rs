@@ -66,6 +66,9 @@ pub(crate) async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, p
         }
         Ending::Late(Ok(outcome)) => Outcome { status: Status::Late, ..outcome },
         Ending::Late(Err(_)) => ended(Status::Denied, "the agent was stopped before this began"),
+        Ending::Stopped if turn.row.program => {
+            ended(Status::Unknown, "the program gave this up, or was stopped, while it was under way")
+        }
         Ending::Stopped => ended(Status::Unknown, "the agent was stopped while this was under way"),
         Ending::TimeUp => ended(Status::Unknown, "the turn's time was up while this was under way"),
     }

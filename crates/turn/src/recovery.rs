@@ -36,6 +36,12 @@ impl Gateway {
             self.waiting.restore(&held.view);
         }
         for (id, row) in session::open_turns(&self.journal)? {
+            if row.program {
+                // The program ended with the gateway, and nobody is left to use what somebody would approve.
+                self.cancel_of_turn(&id, INTERRUPTED).await?;
+                self.end_row(&id, INTERRUPTED, Vec::new()).await?;
+                continue;
+            }
             let Some(waiting) = &row.waiting else {
                 self.end_row(&id, INTERRUPTED, Vec::new()).await?;
                 continue;

@@ -28,7 +28,7 @@ pub(crate) enum Rest {
 }
 
 /// What follows a mediated proposal.
-enum Next {
+pub(crate) enum Next {
     Tell(Entry),
     Rest(Rest),
 }
@@ -67,7 +67,7 @@ pub(crate) async fn run(gateway: &Gateway, turn: &mut Turn, held: Option<Held>) 
 }
 
 /// One proposal, from wish to outcome.
-async fn mediate(
+pub(crate) async fn mediate(
     gateway: &Gateway,
     turn: &mut Turn,
     bench: &mut Bench,
@@ -149,7 +149,7 @@ async fn deny(gateway: &Gateway, turn: &mut Turn, why: String) -> Result<Next, R
 /// What an outcome says, for the person.
 fn text_of(outcome: &Outcome) -> String {
     match &outcome.body {
-        Body::Text { text } => text.clone(),
+        Body::Text { text } | Body::Fault { text, .. } => text.clone(),
         Body::Nothing | Body::Answer { .. } => format!("it ended as `{}`", outcome.status.as_str()),
     }
 }

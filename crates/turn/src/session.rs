@@ -41,6 +41,9 @@ pub(crate) struct TurnRow {
     pub(crate) waiting: Option<ApprovalId>,
     /// The effect that was let through and whose outcome is not recorded yet.
     pub(crate) open: Option<Open>,
+    /// Whether a program that nobody here wrote drives it. It keeps its conversation itself.
+    #[serde(default)]
+    pub(crate) program: bool,
 }
 
 /// An effect that was let through.

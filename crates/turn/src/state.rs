@@ -9,7 +9,7 @@ use monitor::{Compartment, Denied, Judgement, Rates, Standing};
 use tokio_util::sync::CancellationToken;
 use vocab::{
     Action, Ambient, Body, Decision, Digest, Entry, Intent, Labels, Layer, Level, Outcome, Person, Proposal,
-    ProposalId, Reason, Status, Timestamp, TurnId, Verb,
+    ProposalId, Reason, Status, Timestamp, TurnId, Verb, Verdict,
 };
 
 use crate::gateway::{Gateway, TOKENS};
@@ -41,6 +41,17 @@ pub(crate) struct Turn {
     call: Option<Call>,
     /// The present proposal and its canonical action.
     present: Option<(ProposalId, Action)>,
+    /// What became of the present proposal, for a program that asked for it.
+    pub(crate) heard: Heard,
+    /// How a program ended, for the record of its end.
+    pub(crate) over: Option<String>,
+}
+
+/// What became of a proposal, as far as it has come.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) outcome: Option<Outcome>,
 }
 
 /// A proposal that waited for a person, with the answer.
@@ -90,6 +101,8 @@ impl Turn {
             recent: 0,
             call: None,
             present: None,
+            heard: Heard::default(),
+            over: None,
         }
     }
 
@@ -128,13 +141,27 @@ impl Turn {
             Intent::SkillCall { call_id, skill, .. } => {
                 Some(Call { id: call_id.clone(), skill: skill.clone() })
             }
-            Intent::ModelCall { .. } | Intent::Reply { .. } => None,
+            Intent::ModelCall { .. }
+            | Intent::Reply { .. }
+            | Intent::ProgramCall { .. }
+            | Intent::ProgramAnswer { .. } => None,
         };
     }
 
     fn elapsed(&self, now: Timestamp) -> Duration {
         let running = now.duration_since(self.began).unsigned_abs();
         Duration::from_millis(self.row.elapsed_ms).saturating_add(running)
+    }
+
+    /// Stops the clock of the turn while it waits for a person.
+    pub(crate) fn pause(&mut self, now: Timestamp) {
+        self.row.elapsed_ms = u64::try_from(self.elapsed(now).as_millis()).unwrap_or(u64::MAX);
+        self.began = now;
+    }
+
+    /// Starts the clock again after [`Turn::pause`].
+    pub(crate) const fn go_on(&mut self, now: Timestamp) {
+        self.began = now;
     }
 
     /// How long the turn may still run.
@@ -205,7 +232,7 @@ impl Turn {
             }
             Decision::Ask => {
                 let now = gateway.ambient.now();
-                self.row.elapsed_ms = u64::try_from(self.elapsed(now).as_millis()).unwrap_or(u64::MAX);
+                self.pause(now);
                 let (id, change) = approvals::hold(gateway, self, judgement)?;
                 self.row.waiting = Some(id);
                 changes.push(change);
@@ -213,6 +240,7 @@ impl Turn {
             Decision::Deny | Decision::Kill => {}
         }
         self.present = Some((proposal.id.clone(), action.clone()));
+        self.heard = Heard { verdict: Some(judgement.verdict().clone()), outcome: None };
         changes.push(session::put_turn(&self.id, &self.row)?);
         Ok(changes)
     }
@@ -244,7 +272,10 @@ impl Turn {
         }
         let mut state = Vec::new();
         let mut full = None;
-        match entry.map(|entry| session::grow(&self.row.session, &mut self.session, entry)) {
+        if self.row.program {
+            self.heard.outcome = Some(outcome.clone());
+        }
+        match self.kept(entry).map(|entry| session::grow(&self.row.session, &mut self.session, entry)) {
             Some(Ok(change)) => state.push(change),
             Some(Err(refusal)) => full = Some(refusal.message),
             None => {}
@@ -275,13 +306,27 @@ impl Turn {
 
     /// The rows of a transcript that grew by `entry` without an effect.
     pub(crate) fn grown(&mut self, entry: &Entry) -> Result<journal::Entry, Refusal> {
-        let grown = session::grow(&self.row.session, &mut self.session, entry)?;
+        let grown = match self.kept(Some(entry)) {
+            Some(entry) => Some(session::grow(&self.row.session, &mut self.session, entry)?),
+            None => None,
+        };
+        let mut rows = self.rows()?;
+        rows.state.extend(grown);
+        Ok(rows)
+    }
+
+    /// The rows of the turn as it stands, without a record.
+    pub(crate) fn rows(&self) -> Result<journal::Entry, Refusal> {
         let state = vec![
-            grown,
             session::put_session(&self.row.session, &self.session)?,
             session::put_turn(&self.id, &self.row)?,
         ];
         Ok(journal::Entry { subject: Digest::of(self.id.as_str().as_bytes()), records: Vec::new(), state })
+    }
+
+    /// What is kept of a transcript's new entry: nothing where a program keeps the conversation itself.
+    const fn kept<'a>(&self, entry: Option<&'a Entry>) -> Option<&'a Entry> {
+        if self.row.program { None } else { entry }
     }
 
     /// What an outcome adds to the transcript; nothing for a reply, or a model call without an answer.
@@ -292,7 +337,7 @@ impl Turn {
             }
             (Some(call), body) => {
                 let text = match body {
-                    Body::Text { text } => text.clone(),
+                    Body::Text { text } | Body::Fault { text, .. } => text.clone(),
                     Body::Nothing | Body::Answer { .. } => outcome.status.as_str().to_owned(),
                 };
                 Some(session::result(call, outcome.status, text))
@@ -312,7 +357,7 @@ impl Turn {
             _ if outcome.labels.level() > Level::Internal || outcome.labels.categories().next().is_some() => {
                 String::new()
             }
-            Body::Text { text } => text.chars().take(MAX_SUMMARY_CHARS).collect(),
+            Body::Text { text } | Body::Fault { text, .. } => text.chars().take(MAX_SUMMARY_CHARS).collect(),
             Body::Answer { answer } if answer.tool_calls.is_empty() => {
                 format!("{} characters", answer.text.chars().count())
             }

@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod ambient;
+pub mod chat;
 pub mod digest;
 pub mod frame;
 pub mod ids;
@@ -20,10 +21,11 @@ pub mod verdict;
 
 pub use action::{Action, Resource, Verb};
 pub use ambient::{Ambient, Timestamp};
+pub use chat::{ChatRequest, Function};
 pub use digest::Digest;
 pub use ids::{AgentName, ApprovalId, IdError, PersonId, ProposalId, SessionId, TurnId};
 pub use label::{Labels, Level};
-pub use outcome::{Body, Outcome, Status};
+pub use outcome::{Body, Fault, Outcome, Status};
 pub use people::{Group, Person, Rights};
 pub use proposal::{Intent, Proposal};
 pub use spec::{Effect, SkillSpec};

@@ -53,6 +53,27 @@ pub enum Body {
         /// The text.
         text: String,
     },
+    /// Why a model gave no answer.
+    Fault {
+        /// What kind of fault.
+        fault: Fault,
+        /// One sentence.
+        text: String,
+    },
+}
+
+/// Why a model gave no answer, as far as the asker can do something about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The conversation is longer than the model's context window.
+    TooLong,
+    /// The model server does not take this request.
+    Refused,
+    /// The model server is not there, or not now.
+    Down,
+    /// What came was no answer.
+    Broken,
 }
 
 /// What became of a proposal, with the labels of what came back.

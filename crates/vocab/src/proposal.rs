@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentName, ChatMessage, ProposalId, SessionId, TurnId};
+use crate::chat::ChatRequest;
+use crate::{AgentName, ChatMessage, ProposalId, SessionId, ToolCall, TurnId};
 
 /// What an agent process asks for, as it crosses the socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,19 @@ pub enum Intent {
     Reply {
         /// The words.
         text: String,
+    },
+    /// Ask the agent's model as a program that nobody here wrote asks it: with its own conversation and tools.
+    /// The agent's rules still come first in the system message.
+    ProgramCall {
+        /// What it asks.
+        request: ChatRequest,
+    },
+    /// Hand a model's whole answer to such a program, which may show any of it to the person.
+    ProgramAnswer {
+        /// The words.
+        text: String,
+        /// The program's own functions that the model wants called.
+        tool_calls: Vec<ToolCall>,
     },
 }
 

@@ -4,7 +4,7 @@ use vocab::{ChatMessage, Role};
 use super::*;
 
 fn nothing_said() -> Call {
-    Call { system: String::new(), tools: Vec::new(), messages: Vec::new() }
+    Call { system: String::new(), tools: Vec::new(), messages: Vec::new(), options: None }
 }
 
 fn delta(delta: &Value) -> Chunk {

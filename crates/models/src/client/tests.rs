@@ -21,7 +21,7 @@ fn hasty() -> Timeouts {
 fn call() -> Call {
     let message =
         ChatMessage { role: Role::User, content: "hello".into(), tool_calls: vec![], tool_call_id: None };
-    Call { system: "rules".into(), tools: vec![], messages: vec![message] }
+    Call { system: "rules".into(), tools: vec![], messages: vec![message], options: None }
 }
 
 fn endpoint(url: &str) -> Endpoint {

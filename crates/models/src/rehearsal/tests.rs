@@ -26,7 +26,7 @@ fn message(role: Role, content: &str) -> ChatMessage {
 fn said(texts: &[&str]) -> Call {
     let roles = [Role::User, Role::Assistant].into_iter().cycle();
     let messages = roles.zip(texts).map(|(role, text)| message(role, text)).collect();
-    Call { system: String::new(), tools: Vec::new(), messages }
+    Call { system: String::new(), tools: Vec::new(), messages, options: None }
 }
 
 async fn text(scenario: &Scenario, texts: &[&str]) -> String {

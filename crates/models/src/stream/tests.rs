@@ -7,7 +7,7 @@ const FINISHED: &str =
     "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\n";
 
 fn call() -> Call {
-    Call { system: String::new(), tools: Vec::new(), messages: Vec::new() }
+    Call { system: String::new(), tools: Vec::new(), messages: Vec::new(), options: None }
 }
 
 fn received(bytes: &[u8], ending: &Ending) -> Result<Answer, ModelError> {

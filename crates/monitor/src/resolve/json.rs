@@ -29,6 +29,26 @@ pub(crate) fn object(text: &str) -> Result<Map<String, Value>, serde_json::Error
     }
 }
 
+/// Whether every whole number in `value` is exact for every reader, as [`object`] demands of what it reads.
+pub(crate) fn is_exact(value: &Value) -> bool {
+    let mut left = vec![value];
+    while let Some(value) = left.pop() {
+        match value {
+            Value::Array(items) => left.extend(items),
+            Value::Object(fields) => left.extend(fields.values()),
+            Value::Number(number) => {
+                let beyond = number.as_u64().is_some_and(|n| n > MAX_EXACT)
+                    || number.as_i64().is_some_and(|n| n.unsigned_abs() > MAX_EXACT);
+                if beyond {
+                    return false;
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::String(_) => {}
+        }
+    }
+    true
+}
+
 struct Strict;
 
 impl<'de> DeserializeSeed<'de> for Strict {

@@ -1,0 +1,4 @@
+//! A program that nobody here wrote, driven through a real gateway.
+
+mod driver;
+mod house;
