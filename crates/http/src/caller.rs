@@ -1,5 +1,7 @@
 //! Who is calling: the kernel's word on the process at the other end, and the person behind it.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -24,14 +26,36 @@ pub struct OsUserError {
     why: nix::Error,
 }
 
+/// The machine's own accounts.
+const ACCOUNTS: &str = "/etc/passwd";
+
+/// The largest file of accounts that is looked into, in bytes.
+const MAX_ACCOUNTS_BYTES: u64 = 4 * 1024 * 1024;
+
 /// The name of the operating-system user `uid`. One that the account database does not know, as in a
-/// container, is `uid:1234`; no account's name has a colon.
+/// container, is `uid:1234`; no account's name has a colon. Only for an account that is not the machine's own is
+/// the account database asked, which may ask other machines.
 ///
 /// # Errors
 /// When the account database cannot be asked.
 pub fn os_user(uid: u32) -> Result<String, OsUserError> {
+    let mut accounts = String::new();
+    let read =
+        File::open(ACCOUNTS).and_then(|file| file.take(MAX_ACCOUNTS_BYTES).read_to_string(&mut accounts));
+    if let (Ok(_), Some(name)) = (read, local(&accounts, uid)) {
+        return Ok(name.to_owned());
+    }
     let user = User::from_uid(Uid::from_raw(uid)).map_err(|why| OsUserError { uid, why })?;
     Ok(user.map_or_else(|| format!("uid:{uid}"), |user| user.name))
+}
+
+/// The name of `uid` among the machine's own accounts, `name:password:uid:...`; the first counts.
+fn local(accounts: &str, uid: u32) -> Option<&str> {
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (!name.is_empty() && number.parse() == Ok(uid)).then_some(name)
+    })
 }
 
 /// The person whose request this is.
@@ -50,5 +74,20 @@ impl FromRequestParts<Arc<Api>> for Caller {
             .map_err(|error| Problem::new(ProblemKind::Internal, error.to_string()))?
             .map_err(|error| Problem::new(ProblemKind::Unavailable, error.to_string()))?;
         Ok(Self(api.gateway.person_of_os_user(&name)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local;
+
+    #[test]
+    fn the_first_account_of_a_number_counts_and_a_line_that_is_none_does_not() {
+        let accounts = "root:x:0:0:root:/root:/bin/sh\n:x:7:\n\n#0\nada:x:1000:1000::/home/ada:\neve:x:1000:\nbob:1001\n+::::\nlow:x: 5\n";
+        assert_eq!(local(accounts, 0), Some("root"));
+        assert_eq!(local(accounts, 1000), Some("ada"));
+        for nobody in [1001, 7, 5, u32::MAX] {
+            assert_eq!(local(accounts, nobody), None, "{nobody}");
+        }
     }
 }
