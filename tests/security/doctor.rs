@@ -152,7 +152,7 @@ fn a_link_and_a_file_of_somebody_else_are_found() {
     fs::remove_file(&soul).unwrap();
     fs::rename(&elsewhere, &soul).unwrap();
     if !is_root() {
-        skipped("security::doctor::a_link_and_a_file_of_somebody_else", "in part: a foreign file needs root");
+        skipped("in part: security::doctor::a_link_and_a_file_of_somebody_else", "a foreign file needs root");
         return;
     }
     std::os::unix::fs::chown(home.at("guardrails/base.cedar"), Some(65_533), None).unwrap();

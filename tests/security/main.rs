@@ -9,3 +9,4 @@ mod late;
 mod people;
 mod rules;
 mod stop;
+mod zero_egress;

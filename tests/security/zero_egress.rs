@@ -1,0 +1,240 @@
+//! The whole product at work in a network of its own, where every packet that would leave is counted and every
+//! call that names an address is written down: nothing leaves, and nobody is asked for a name.
+//!
+//! The test runs itself again inside that network, under `strace`. A second test does the same with programs that
+//! do reach out, so that a watch that sees nothing is found out.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use bulkhead_tests::llama::Llama;
+use bulkhead_tests::{Home, Said, is_root, skipped};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Set in the run that is watched.
+const INSIDE: &str = "BULKHEAD_TEST_INSIDE";
+
+/// An address of the counting interface's network, and one that only the default route leads to.
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
+
+/// Loopback as everywhere, and one interface with the default route that swallows and counts what it is given. It
+/// has no address of the newer kind: the kernel itself would send packets for one.
+const NETWORK: &str = "
+set -e
+ip link set lo up
+ip link add wan type veth peer name nowhere
+ip link set wan addrgenmode none
+ip link set nowhere addrgenmode none
+ip addr add 198.51.100.2/24 dev wan
+ip link set nowhere up
+ip link set wan up
+ip neigh add 198.51.100.1 lladdr 02:00:00:00:00:01 dev wan nud permanent
+ip route add default via 198.51.100.1 dev wan
+ip -s -j link show wan > \"$1/before\"
+dir=$1
+shift
+code=0
+strace -f --seccomp-bpf -qq -s 256 -e trace=%network -e signal=none -o \"$dir/calls\" \"$@\" || code=$?
+ip -s -j link show wan > \"$dir/after\"
+exit $code
+";
+
+/// What a run did, as seen from outside.
+struct Seen {
+    said: Said,
+    folder: TempDir,
+}
+
+impl Seen {
+    /// The packets that went to the interface.
+    fn packets(&self) -> u64 {
+        let count = |name: &str| {
+            let text = fs::read_to_string(self.folder.path().join(name)).unwrap();
+            let link: Value = serde_json::from_str(&text).unwrap();
+            link[0]["stats64"]["tx"]["packets"].as_u64().unwrap()
+        };
+        count("after") - count("before")
+    }
+
+    /// Every call that names an address.
+    fn addressed(&self) -> Vec<String> {
+        let calls = fs::read_to_string(self.folder.path().join("calls")).unwrap();
+        calls.lines().filter(|line| line.contains("sa_family=")).map(str::to_owned).collect()
+    }
+
+    /// The calls that name an address beyond this machine, or a socket that is none of the test's own.
+    fn leaving(&self) -> Vec<String> {
+        let own = format!("sun_path=\"{}/", self.folder.path().display());
+        let stays = |call: &String| {
+            call.contains("inet_addr(\"127.")
+                || call.contains("inet_pton(AF_INET6, \"::1\"")
+                || call.contains(&own)
+                || call.contains("sa_family=AF_UNSPEC")
+                // What the kernel says of a peer without a name.
+                || call.contains("{sa_family=AF_UNIX}")
+        };
+        self.addressed().into_iter().filter(|call| !stays(call)).collect()
+    }
+}
+
+/// Runs the test `name` of this binary again, watched; nothing where that cannot be had.
+fn watched(name: &str) -> Option<Seen> {
+    let test = format!("zero_egress::{name}");
+    for (program, package) in [("strace", "strace"), ("ip", "iproute2"), ("unshare", "util-linux")] {
+        if Command::new(program).arg("-V").output().is_err() {
+            skipped(&format!("security::{test}"), &format!("`{package}` is not installed"));
+            return None;
+        }
+    }
+    let spaces = if is_root() { "-n" } else { "-Urn" };
+    if !Command::new("unshare").args([spaces, "true"]).status().unwrap().success() {
+        skipped(&format!("security::{test}"), "a network namespace cannot be had here");
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let child = Command::new("unshare")
+        .args([spaces, "sh", "-c", NETWORK, "sh"])
+        .arg(folder.path())
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", &test, "--nocapture"])
+        .env(INSIDE, "1")
+        .env("TMPDIR", folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    Some(Seen { said: Said::from(child.wait_with_output().unwrap()), folder })
+}
+
+fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+#[test]
+fn not_one_packet_and_not_one_question_leaves_while_the_whole_product_works() {
+    if is_inside() {
+        return the_whole_product();
+    }
+    let name = "not_one_packet_and_not_one_question_leaves_while_the_whole_product_works";
+    let Some(seen) = watched(name) else { return };
+    assert_eq!(seen.said.code, 0, "{}{}", seen.said.out, seen.said.err);
+    for line in seen.said.err.lines().filter(|line| line.starts_with("SKIPPED")) {
+        skipped("in part: security::zero_egress", line.trim_start_matches("SKIPPED "));
+    }
+    let addressed = seen.addressed();
+    for what in ["connect(", "bind(", "inet_addr(\"127.0.0.1\")", "gateway.sock"] {
+        assert!(addressed.iter().any(|call| call.contains(what)), "the watch saw no `{what}`: {addressed:?}");
+    }
+    assert_eq!(seen.leaving(), [""; 0], "this leaves the machine, or asks somebody");
+    assert_eq!(seen.packets(), 0);
+}
+
+#[test]
+fn the_watch_sees_a_packet_a_connection_and_a_question() {
+    if is_inside() {
+        return reach_out();
+    }
+    let Some(seen) = watched("the_watch_sees_a_packet_a_connection_and_a_question") else { return };
+    assert_eq!(seen.said.code, 0, "{}{}", seen.said.out, seen.said.err);
+    let leaving = seen.leaving();
+    for what in ["htons(9)", "htons(7)", "AF_INET6", "/nowhere.sock"] {
+        assert!(leaving.iter().any(|call| call.contains(what)), "`{what}` was not seen: {leaving:?}");
+    }
+    // One datagram and the first packet of a connection at least; a resolver's questions beside them.
+    assert!(seen.packets() >= 2, "{} packets", seen.packets());
+}
+
+/// What nothing of the product may do.
+fn reach_out() {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    assert_eq!(socket.send_to(b"hello", (OUTSIDE, 9)).unwrap(), 5);
+    let address = SocketAddr::from((OUTSIDE, 7));
+    assert!(TcpStream::connect_timeout(&address, Duration::from_millis(50)).is_err());
+    assert!(TcpStream::connect("[2001:db8::9]:7").is_err());
+    assert!(std::os::unix::net::UnixStream::connect("/nowhere.sock").is_err());
+}
+
+/// A turn that would like to look at the world, ask a name and tell others.
+const SCENE: &str = "
+turns:
+  - calls:
+      - {skill: file-reader, arguments: {path: HOME/handbook/expenses.md}}
+      - {skill: browser, arguments: {url: \"http://203.0.113.9/collect\"}}
+      - {skill: browser, arguments: {url: \"https://collect.example.org/\"}}
+      - {skill: message, arguments: {channel: \"board:forum\", text: here it is}}
+  - say: that is all
+    repeat: true
+";
+
+const SOUL: &str = "# Scout
+
+## Identity
+
+- Name: scout
+- Role: Looks around
+
+## Skills
+
+- browser: Look around
+- file-reader: Look things up
+  - paths: HOME/handbook
+- message: Tell others
+
+## Channels
+
+- board: forum
+";
+
+fn the_whole_product() {
+    let home = Home::new();
+    home.soul("scout", SOUL);
+    home.scene(SCENE);
+    home.start();
+    let chat = home.begin(&["chat", "scout", "look around"]);
+    home.run(&["approvals", "approve", &home.waiting()]).done();
+    Said::of(chat).done().has("denied").has("that is all");
+    health(home.json(&["gateway", "status"])["address"].as_str().unwrap());
+    home.run(&["agents", "list"]).done();
+    home.run(&["agents", "kill", "--all"]).done();
+    home.run(&["agents", "resume", "helper"]).done();
+    home.run(&["check"]).done();
+    let doctor = home.json(&["doctor"]);
+    assert_eq!(doctor["ok"], true, "{doctor}");
+    if let Some(llama) = Llama::start("the part with a real model server") {
+        let server = llama.pressed(false);
+        home.edit("default = \"rehearsal/scene\"", "default = \"box\"");
+        home.add(&server.settings());
+        home.run(&["gateway", "restart"]).done();
+        // The model speaks nonsense; what it says is no matter here.
+        drop(home.run(&["chat", "helper", "hello"]));
+        assert!(!server.requests("/chat/completions").is_empty());
+    }
+    // The default: whatever answers on this machine, where nothing does.
+    let settings = fs::read_to_string(home.at("bulkhead.toml")).unwrap();
+    let auto = settings.replace("default = \"rehearsal/scene\"", "default = \"auto\"");
+    fs::write(home.at("bulkhead.toml"), auto.replace("default = \"box\"", "default = \"auto\"")).unwrap();
+    home.run(&["chat", "helper", "hello"]).with(4);
+    home.run(&["gateway", "stop"]).done();
+    home.verifies();
+    demo(home.outside());
+}
+
+fn health(address: &str) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+}
+
+fn demo(folder: &Path) {
+    let demo =
+        Command::new(bulkhead_tests::home::bulkhead()).arg("demo").current_dir(folder).output().unwrap();
+    Said::from(demo).done();
+}
