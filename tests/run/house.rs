@@ -184,7 +184,7 @@ pub(crate) async fn open(folder: &Path, settings: &Arc<Mutex<monitor::Config>>) 
         skills: Skills::new(skills::Config {
             program: binary("worker"),
             board_dir: folder.join("board"),
-            private_hosts: Default::default(),
+            egress: Default::default(),
         }),
         roster: Roster::new().unwrap(),
         ambient,

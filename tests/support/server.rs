@@ -16,6 +16,8 @@ const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
 pub struct Request {
     /// Its path.
     pub path: String,
+    /// Its headers, a line each.
+    pub head: String,
     /// Its body.
     pub body: Vec<u8>,
 }
@@ -121,21 +123,22 @@ fn read(stream: &TcpStream) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let path = line.split(' ').nth(1)?.to_owned();
-    let mut length = 0;
+    let (mut length, mut head) = (0, String::new());
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
-        let header = header.trim().to_lowercase();
-        if header.is_empty() {
+        if header.trim().is_empty() {
             break;
         }
+        head.push_str(&header);
+        let header = header.trim().to_lowercase();
         if let Some(value) = header.strip_prefix("content-length:") {
             length = value.trim().parse().ok()?;
         }
     }
     let mut body = Vec::new();
     reader.take(length.min(MAX_BODY_BYTES)).read_to_end(&mut body).ok()?;
-    Some(Request { path, body })
+    Some(Request { path, head, body })
 }
 
 /// A whole answer.

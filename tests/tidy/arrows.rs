@@ -5,19 +5,26 @@ use std::path::Path;
 
 /// Each room in the order of the arrows, with the rooms that it may use. A room's own tests may also use
 /// every room that stands before it here.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("vocab", &[]),
+    ("secrets", &[]),
     ("soul", &["vocab"]),
     ("journal", &["vocab"]),
     ("sandbox", &["vocab"]),
     ("agent", &["vocab"]),
     ("monitor", &["vocab", "soul", "journal"]),
-    ("skills", &["vocab", "monitor", "sandbox"]),
-    ("models", &["vocab", "monitor"]),
+    ("skills", &["vocab", "secrets", "monitor", "sandbox"]),
+    ("models", &["vocab", "secrets", "monitor"]),
     // Not `agent`: the gateway spawns it and speaks bounded frames with it.
     ("turn", &["vocab", "soul", "journal", "monitor", "sandbox", "skills", "models"]),
     ("http", &["vocab", "turn", "journal"]),
-    ("cli", &["vocab", "soul", "journal", "sandbox", "agent", "monitor", "skills", "models", "turn", "http"]),
+    (
+        "cli",
+        &[
+            "vocab", "secrets", "soul", "journal", "sandbox", "agent", "monitor", "skills", "models", "turn",
+            "http",
+        ],
+    ),
 ];
 
 /// Crates that only some rooms may hold, why, and whether every other room's tests may.

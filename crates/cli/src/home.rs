@@ -93,9 +93,14 @@ impl Home {
         self.root.join("keys")
     }
 
+    /// The values of secrets, a file each.
+    pub(crate) fn secrets(&self) -> PathBuf {
+        self.root.join("secrets")
+    }
+
     /// What is the gateway's own: no agent reads or writes it.
     pub(crate) fn own(&self) -> Vec<PathBuf> {
-        let beside = ["keys", "data", "rehearsal"].map(|name| self.root.join(name));
+        let beside = ["keys", "secrets", "data", "rehearsal"].map(|name| self.root.join(name));
         [self.settings(), self.guardrails()].into_iter().chain(beside).collect()
     }
 

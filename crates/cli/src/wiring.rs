@@ -37,6 +37,9 @@ pub(crate) async fn probe() -> Result<Vec<Layer>, SpawnError> {
 /// # Errors
 /// When the settings do not hold, or something that the gateway needs is not there.
 pub(crate) async fn gateway(home: &Home, settings: &Settings) -> Result<Arc<Gateway>, Failure> {
+    if let Some(missing) = settings.missing_secrets(home).first() {
+        return Err(Failure::unreachable(missing.to_string()));
+    }
     let ambient: Arc<dyn Ambient> = Arc::new(Machine);
     let journal = Journal::open(journal::Config { path: home.database() }, Arc::clone(&ambient))
         .map_err(|error| Failure::unreachable(error.to_string()))?;
@@ -50,7 +53,7 @@ pub(crate) async fn gateway(home: &Home, settings: &Settings) -> Result<Arc<Gate
         skills: Skills::new(skills::Config {
             program: program("worker"),
             board_dir: home.board(),
-            private_hosts: settings.browser.private_hosts.clone(),
+            egress: settings.egress(home),
         }),
         roster,
         ambient,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use monitor::{Permit, Refused};
 use parking_lot::Mutex;
+use secrets::Store;
 use tokio::time::Instant;
 use vocab::{Action, Answer, Body, Outcome, Status, Timestamp};
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How models are asked.
     pub style: Style,
+    /// Where the servers' keys are.
+    pub secrets: Store,
 }
 
 /// The models that can be asked.
@@ -69,7 +72,7 @@ impl Models {
             USUAL.into_iter().map(|(name, url)| Endpoint::usual(name, url)).collect();
         let with_tls = configured.iter().any(Endpoint::is_https);
         Ok(Self {
-            client: Client::new(config.timeouts, config.style, with_tls)?,
+            client: Client::new(config.timeouts, config.style, with_tls, config.secrets)?,
             configured,
             usual: usual?,
             rehearsal_dir: config.rehearsal_dir,

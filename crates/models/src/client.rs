@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
+use secrets::{End, Scrub, Secret, Store};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use vocab::Answer;
@@ -18,7 +19,7 @@ use vocab::Answer;
 use crate::error::{ConfigError, ModelError};
 use crate::plain::{MAX_QUOTED_CHARS, plain};
 use crate::refusal::{MAX_REFUSAL_BYTES, refused};
-use crate::server::{Endpoint, Key};
+use crate::server::Endpoint;
 use crate::stream::{Ending, Intake};
 use crate::wire::{Call, Style};
 
@@ -75,17 +76,49 @@ pub(crate) struct Client {
     tls: Option<reqwest::Client>,
     timeouts: Timeouts,
     style: Style,
+    secrets: Store,
+}
+
+/// A server and what goes out to it and must not come back.
+struct Line<'a> {
+    endpoint: &'a Endpoint,
+    key: Option<Secret>,
+    scrub: Scrub,
+}
+
+impl<'a> Line<'a> {
+    fn to(endpoint: &'a Endpoint, secrets: &Store) -> Result<Self, ModelError> {
+        let key = endpoint.key(secrets)?;
+        let scrub = Scrub::of(&key);
+        Ok(Self { endpoint, key, scrub })
+    }
+
+    fn name(&self) -> &str {
+        self.endpoint.name()
+    }
+
+    /// The innermost cause: the outer ones repeat the address.
+    fn why(&self, error: &reqwest::Error) -> String {
+        let cause = self.scrub.text(innermost(error).to_string(), End::Whole);
+        plain(&cause, MAX_QUOTED_CHARS)
+    }
 }
 
 impl Client {
-    pub(crate) fn new(timeouts: Timeouts, style: Style, with_tls: bool) -> Result<Self, ConfigError> {
+    pub(crate) fn new(
+        timeouts: Timeouts,
+        style: Style,
+        with_tls: bool,
+        secrets: Store,
+    ) -> Result<Self, ConfigError> {
         let plain = builder(&timeouts).tls_certs_only([]).build();
         let tls = with_tls.then(|| builder(&timeouts).https_only(true).build()).transpose();
         Ok(Self {
-            plain: plain.map_err(|error| ConfigError::Client(why(&error)))?,
-            tls: tls.map_err(|error| ConfigError::Tls(why(&error)))?,
+            plain: plain.map_err(|error| ConfigError::Client(unmade(&error)))?,
+            tls: tls.map_err(|error| ConfigError::Tls(unmade(&error)))?,
             timeouts,
             style,
+            secrets,
         })
     }
 
@@ -96,15 +129,15 @@ impl Client {
         model: &str,
         call: &Call,
     ) -> Result<Answer, ModelError> {
-        let key = endpoint.key().await?;
+        let line = Line::to(endpoint, &self.secrets)?;
         let body = call.body(model, self.style)?;
         let deadline = Instant::now() + self.timeouts.whole;
         let answer = async {
-            let response = self.open(endpoint, key.as_ref(), body).await?;
+            let response = self.open(&line, body).await?;
             if !response.status().is_success() {
-                return Err(refusal(endpoint, key.as_ref(), response, self.timeouts.idle).await);
+                return Err(refusal(&line, response, self.timeouts.idle).await);
             }
-            self.receive(endpoint, key.as_ref(), response, call).await
+            self.receive(&line, response, call).await
         };
         timeout_at(deadline, answer).await.unwrap_or_else(|_| {
             Err(ModelError::Endless { server: endpoint.name().to_owned(), after: self.timeouts.whole })
@@ -113,15 +146,16 @@ impl Client {
 
     /// The JSON at `url`, which says something about `endpoint`.
     pub(crate) async fn about(&self, endpoint: &Endpoint, url: Url) -> Result<Value, ModelError> {
-        let key = endpoint.key().await?;
+        let line = Line::to(endpoint, &self.secrets)?;
         let asked = async {
-            let request = self.request(endpoint, Method::GET, url, key.as_ref());
-            let response = request.send().await.map_err(|error| unsent(endpoint, &error))?;
+            let request = self.request(&line, Method::GET, url);
+            let response = request.send().await.map_err(|error| unsent(&line, &error))?;
             if !response.status().is_success() {
-                return Err(refusal(endpoint, key.as_ref(), response, self.timeouts.about).await);
+                return Err(refusal(&line, response, self.timeouts.about).await);
             }
             let bytes = up_to(response, MAX_ABOUT_BYTES).await;
-            let bytes = bytes.map_err(|error| ModelError::half(endpoint.name(), &why(&error)))?;
+            let bytes = bytes.map_err(|error| ModelError::half(line.name(), &line.why(&error)))?;
+            let bytes = line.scrub.bytes(bytes, End::Cut);
             serde_json::from_slice(&bytes)
                 .map_err(|_| ModelError::garbage(endpoint.name(), "its list of models is not JSON"))
         };
@@ -130,16 +164,12 @@ impl Client {
             .unwrap_or_else(|_| Err(slow(endpoint, "its list of models", self.timeouts.about)))
     }
 
-    fn request(
-        &self,
-        endpoint: &Endpoint,
-        method: Method,
-        url: Url,
-        key: Option<&Key>,
-    ) -> reqwest::RequestBuilder {
-        let client = if endpoint.is_https() { self.tls.as_ref().unwrap_or(&self.plain) } else { &self.plain };
+    fn request(&self, line: &Line<'_>, method: Method, url: Url) -> reqwest::RequestBuilder {
+        let client =
+            if line.endpoint.is_https() { self.tls.as_ref().unwrap_or(&self.plain) } else { &self.plain };
         let request = client.request(method, url);
-        let bearer = key.and_then(|key| HeaderValue::from_str(&format!("Bearer {}", key.reveal())).ok());
+        let bearer =
+            line.key.as_ref().and_then(|key| HeaderValue::from_str(&format!("Bearer {}", key.reveal())).ok());
         match bearer {
             Some(mut bearer) => {
                 bearer.set_sensitive(true);
@@ -150,28 +180,24 @@ impl Client {
     }
 
     /// A response's head, tried again where nothing was done.
-    async fn open(
-        &self,
-        endpoint: &Endpoint,
-        key: Option<&Key>,
-        body: Vec<u8>,
-    ) -> Result<Response, ModelError> {
+    async fn open(&self, line: &Line<'_>, body: Vec<u8>) -> Result<Response, ModelError> {
         let mut wait = self.timeouts.retry_wait;
         let mut attempt = 1;
         loop {
             let request = self
-                .request(endpoint, Method::POST, endpoint.api("chat/completions"), key)
+                .request(line, Method::POST, line.endpoint.api("chat/completions"))
                 .header(CONTENT_TYPE, "application/json")
                 .header(ACCEPT, "text/event-stream, application/json")
                 .body(body.clone());
             let sent = timeout(self.timeouts.first_byte, request.send()).await;
-            let sent = sent.map_err(|_| slow(endpoint, "its answer to begin", self.timeouts.first_byte))?;
+            let sent =
+                sent.map_err(|_| slow(line.endpoint, "its answer to begin", self.timeouts.first_byte))?;
             let last = attempt >= MAX_ATTEMPTS;
             match sent {
                 Ok(response) if !is_busy(&response) || last => return Ok(response),
                 Ok(response) => wait = wait.max(asked_wait(&response)),
                 Err(error) if last || !error.is_connect() || error.is_timeout() => {
-                    return Err(unsent(endpoint, &error));
+                    return Err(unsent(line, &error));
                 }
                 Err(_) => {}
             }
@@ -183,12 +209,11 @@ impl Client {
 
     async fn receive(
         &self,
-        endpoint: &Endpoint,
-        key: Option<&Key>,
+        line: &Line<'_>,
         mut response: Response,
         call: &Call,
     ) -> Result<Answer, ModelError> {
-        let mut intake = Intake::new(endpoint.name(), key.map(|key| key.reveal().to_owned()));
+        let mut intake = Intake::new(line.name(), Scrub::of(&line.key));
         let ending = loop {
             if intake.is_done() {
                 break Ending::Closed;
@@ -201,9 +226,9 @@ impl Client {
             match timeout(patience, response.chunk()).await {
                 Ok(Ok(Some(bytes))) => intake.take(&bytes)?,
                 Ok(Ok(None)) => break Ending::Closed,
-                Ok(Err(error)) => break Ending::Broken(why(&error)),
+                Ok(Err(error)) => break Ending::Broken(line.why(&error)),
                 Err(_) if intake.is_finished() => break Ending::Closed,
-                Err(_) => return Err(slow(endpoint, "the next piece of its answer", patience)),
+                Err(_) => return Err(slow(line.endpoint, "the next piece of its answer", patience)),
             }
         };
         intake.end(call, &ending)
@@ -242,18 +267,18 @@ fn slow(endpoint: &Endpoint, what: &'static str, after: Duration) -> ModelError 
 }
 
 /// A request that did not come to a response.
-fn unsent(endpoint: &Endpoint, error: &reqwest::Error) -> ModelError {
+fn unsent(line: &Line<'_>, error: &reqwest::Error) -> ModelError {
     if error.is_connect() {
         return ModelError::Down {
-            server: endpoint.name().to_owned(),
-            url: endpoint.shown(),
-            why: if error.is_timeout() { "no connection in time".to_owned() } else { why(error) },
+            server: line.name().to_owned(),
+            url: line.endpoint.shown(),
+            why: if error.is_timeout() { "no connection in time".to_owned() } else { line.why(error) },
         };
     }
     if is_not_http(error) {
-        return ModelError::garbage(endpoint.name(), "not HTTP");
+        return ModelError::garbage(line.name(), "not HTTP");
     }
-    ModelError::half(endpoint.name(), &why(error))
+    ModelError::half(line.name(), &line.why(error))
 }
 
 fn is_not_http(error: &reqwest::Error) -> bool {
@@ -267,29 +292,28 @@ fn is_not_http(error: &reqwest::Error) -> bool {
     false
 }
 
-/// The innermost cause: the outer ones repeat the address.
-fn why(error: &reqwest::Error) -> String {
+fn innermost(error: &reqwest::Error) -> &dyn std::error::Error {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    plain(&cause.to_string(), MAX_QUOTED_CHARS)
+    cause
+}
+
+/// Why there is no client. Nothing has been sent or received yet.
+fn unmade(error: &reqwest::Error) -> String {
+    plain(&innermost(error).to_string(), MAX_QUOTED_CHARS)
 }
 
 /// What a response other than a success says. Its body is read within `patience` and a bound, or not at all.
-async fn refusal(
-    endpoint: &Endpoint,
-    key: Option<&Key>,
-    response: Response,
-    patience: Duration,
-) -> ModelError {
+async fn refusal(line: &Line<'_>, response: Response, patience: Duration) -> ModelError {
     let status = response.status().as_u16();
     let body = timeout(patience, up_to(response, MAX_REFUSAL_BYTES)).await;
     let body = match body {
         Ok(Ok(body)) => body,
         Ok(Err(_)) | Err(_) => Vec::new(),
     };
-    refused(endpoint.name(), status, &body, key.map(Key::reveal))
+    refused(line.name(), status, &body, &line.scrub)
 }
 
 /// At most `limit` bytes of a body; the rest is not read.

@@ -3,9 +3,9 @@
 //! The sentences reach people and the record. Whatever a server said in them has gone through
 //! [`plain`](crate::plain) first, and no key is ever in one.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use secrets::SecretError;
 use vocab::Fault;
 
 use crate::plain::{MAX_QUOTED_CHARS, plain};
@@ -130,15 +130,13 @@ pub enum ModelError {
         /// The server's name.
         server: String,
     },
-    /// The file with the server's key cannot be used.
-    #[error("the key of the model server `{server}` cannot be read from `{}`: {why}", .path.display())]
+    /// The server's key cannot be had.
+    #[error("the model server `{server}` is not asked without its key: {why}")]
     Key {
         /// The server's name.
         server: String,
-        /// The file.
-        path: PathBuf,
-        /// Why not. Never what is in it.
-        why: String,
+        /// Why not. Never what it is.
+        why: SecretError,
     },
     /// The action is not a model call, or lacks one of its arguments.
     #[error("this is not a model call: {0}")]

@@ -8,6 +8,8 @@
 //! ports of this machine, and no other address. [`Models::perform`] is the only way to a model, and it
 //! demands a permit; [`Models::find`] only asks servers what they have.
 //!
+//! A server's key is put in by `client`, at the last moment, and taken out of whatever the server says.
+//!
 //! The way of a call: `call` redeems the permit and picks the server (`find`, `server`); `client` sends
 //! the request (`wire`); `stream` takes the bytes, `sse` makes events of them, `assembly` the answer.
 //! `rehearsal` stands in for all of that with a script.

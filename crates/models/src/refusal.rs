@@ -1,5 +1,6 @@
 //! A server's refusal: its status and its own message, as a sentence with the way out.
 
+use secrets::{End, Scrub};
 use serde_json::Value;
 
 use crate::error::ModelError;
@@ -18,14 +19,10 @@ const TOO_LONG: [&str; 6] = [
     "exceeds the context window",
 ];
 
-/// The error that a refusal with `status` and `body` is. `secret` is the server's key, which some
-/// servers repeat and no message may hold.
-pub(crate) fn refused(server: &str, status: u16, body: &[u8], secret: Option<&str>) -> ModelError {
-    let text = String::from_utf8_lossy(body);
-    let text = match secret {
-        Some(secret) => text.replace(secret, "(key)"),
-        None => text.into_owned(),
-    };
+/// The error that a refusal with `status` and `body` is, without the server's key, which some servers repeat.
+pub(crate) fn refused(server: &str, status: u16, body: &[u8], scrub: &Scrub) -> ModelError {
+    let end = if body.len() < MAX_REFUSAL_BYTES { End::Whole } else { End::Cut };
+    let text = scrub.text(String::from_utf8_lossy(body).into_owned(), end);
     let said = plain(&message(&text), MAX_QUOTED_CHARS);
     let lower = text.to_lowercase();
     if matches!(status, 200 | 400 | 413 | 422 | 500) && TOO_LONG.iter().any(|mark| lower.contains(mark)) {
@@ -53,7 +50,7 @@ fn message(text: &str) -> String {
 const fn way_out(status: u16) -> &'static str {
     match status {
         300..=399 => "it points to another address, which is not followed: put the right one in the settings",
-        401 | 403 => "see the server's `key-file` in the settings",
+        401 | 403 => "see the server's `api-key` in the settings",
         404 => "see whether it has this model, and whether its address in the settings is right",
         408 | 429 => "ask again later",
         503 => "it is loading or overloaded: ask again later",
@@ -66,6 +63,15 @@ const fn way_out(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
+    fn none() -> Scrub {
+        Scrub::default()
+    }
+
+    /// What takes `sk-sesame` out.
+    fn sesame() -> Scrub {
+        Scrub::of([&crate::server::tests::sesame()])
+    }
+
     #[test]
     fn the_words_are_found_in_every_form() {
         for body in [
@@ -75,23 +81,23 @@ mod tests {
             r#"{"detail":"no such model"}"#,
             "no such model",
         ] {
-            let error = refused("s", 404, body.as_bytes(), None).to_string();
+            let error = refused("s", 404, body.as_bytes(), &none()).to_string();
             assert!(error.contains("404: no such model (see whether"), "{error}");
         }
-        let error = refused("s", 500, b"<!doctype html><h1>x</h1>", None).to_string();
+        let error = refused("s", 500, b"<!doctype html><h1>x</h1>", &none()).to_string();
         assert!(error.contains("a page of HTML (see the server's own log)"), "{error}");
-        assert!(refused("s", 418, b"", None).to_string().contains("status 418"));
+        assert!(refused("s", 418, b"", &none()).to_string().contains("status 418"));
     }
 
     #[test]
     fn a_message_is_short_printable_and_without_the_key() {
         let body = format!("{}\u{1b}[2J sk-sesame {}", "\u{202e}", "x".repeat(100_000));
-        let error = refused("s", 401, body.as_bytes(), Some("sk-sesame")).to_string();
-        assert!(error.len() < 600 && error.contains("(key)") && !error.contains("sesame"), "{error}");
+        let error = refused("s", 401, body.as_bytes(), &sesame()).to_string();
+        assert!(error.len() < 600 && error.contains("(secret)") && !error.contains("sesame"), "{error}");
         assert!(!error.chars().any(char::is_control));
         // A key that the cut would go through must not leave its first half.
         let body = format!("{}sk-sesame", "y".repeat(MAX_QUOTED_CHARS - 4));
-        assert!(!refused("s", 401, body.as_bytes(), Some("sk-sesame")).to_string().contains("sk-"));
+        assert!(!refused("s", 401, body.as_bytes(), &sesame()).to_string().contains("sk-"));
     }
 
     #[test]
@@ -102,10 +108,10 @@ mod tests {
             r#"{"error":{"message":"x","code":"context_length_exceeded"}}"#,
         ] {
             assert!(
-                matches!(refused("s", 400, body.as_bytes(), None), ModelError::ContextTooLong { .. }),
+                matches!(refused("s", 400, body.as_bytes(), &none()), ModelError::ContextTooLong { .. }),
                 "{body}"
             );
         }
-        assert!(matches!(refused("s", 401, b"maximum context length", None), ModelError::Refused { .. }));
+        assert!(matches!(refused("s", 401, b"maximum context length", &none()), ModelError::Refused { .. }));
     }
 }

@@ -3,13 +3,11 @@
 //! An [`Endpoint`] is made here only, from one of those two sources, and every request needs one. So an
 //! address that nobody configured cannot be reached, whatever a SOUL.md or a model says.
 
-use std::fmt;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 
 use reqwest::Url;
+use secrets::{Reference, Secret, Store};
 use serde::Deserialize;
-use tokio::io::AsyncReadExt as _;
 
 use crate::error::{ConfigError, ModelError};
 use crate::plain::plain;
@@ -22,9 +20,6 @@ const MAX_NAME_BYTES: usize = 64;
 
 /// The longest address of a server, in bytes.
 const MAX_URL_BYTES: usize = 2048;
-
-/// The largest key file, in bytes.
-const MAX_KEY_BYTES: u64 = 16 * 1024;
 
 /// Whatever answers on this machine.
 pub(crate) const AUTO: &str = "auto";
@@ -47,9 +42,9 @@ pub struct Server {
     pub name: String,
     /// Where its API answers, such as `http://127.0.0.1:11434/v1`. Without a path, `/v1` is meant.
     pub url: String,
-    /// The file that holds its key.
+    /// Its key, by reference: `secret:NAME`.
     #[serde(default)]
-    pub key_file: Option<PathBuf>,
+    pub api_key: Option<Reference>,
     /// Its models' context window, in tokens, for a server that does not say.
     #[serde(default)]
     pub context_tokens: Option<u32>,
@@ -61,24 +56,8 @@ pub(crate) struct Endpoint {
     name: String,
     /// Ends with `/`, so that paths can be joined to it.
     base: Url,
-    key_file: Option<PathBuf>,
+    api_key: Option<Reference>,
     context_tokens: Option<u32>,
-}
-
-/// A key, whose text no log and no error shows.
-pub(crate) struct Key(String);
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(not shown)")
-    }
-}
-
-impl Key {
-    /// The key's text, for the one header that carries it.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
 }
 
 impl Endpoint {
@@ -92,7 +71,7 @@ impl Endpoint {
         Ok(Self {
             name: server.name.clone(),
             base,
-            key_file: server.key_file.clone(),
+            api_key: server.api_key.clone(),
             context_tokens: server.context_tokens,
         })
     }
@@ -102,7 +81,7 @@ impl Endpoint {
         Self::configured(&Server {
             name: name.to_owned(),
             url: url.to_owned(),
-            key_file: None,
+            api_key: None,
             context_tokens: None,
         })
     }
@@ -148,35 +127,10 @@ impl Endpoint {
     }
 
     /// The server's key, read anew each time so that a changed one counts at once.
-    pub(crate) async fn key(&self) -> Result<Option<Key>, ModelError> {
-        let Some(path) = &self.key_file else { return Ok(None) };
-        match read_key(path).await {
-            Ok(key) => Ok(Some(key)),
-            Err(why) => Err(ModelError::Key { server: self.name.clone(), path: path.clone(), why }),
-        }
+    pub(crate) fn key(&self, secrets: &Store) -> Result<Option<Secret>, ModelError> {
+        let key = self.api_key.as_ref().map(|reference| secrets.value(reference.name())).transpose();
+        key.map_err(|why| ModelError::Key { server: self.name.clone(), why })
     }
-}
-
-async fn read_key(path: &Path) -> Result<Key, String> {
-    let about = tokio::fs::metadata(path).await.map_err(|error| error.to_string())?;
-    if !about.is_file() {
-        return Err("it is not a file".to_owned());
-    }
-    let file = tokio::fs::File::open(path).await.map_err(|error| error.to_string())?;
-    let mut bytes = Vec::new();
-    file.take(MAX_KEY_BYTES + 1).read_to_end(&mut bytes).await.map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > MAX_KEY_BYTES {
-        return Err(format!("it is larger than {MAX_KEY_BYTES} bytes"));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())?;
-    let key = text.trim();
-    if key.is_empty() {
-        return Err("it is empty".to_owned());
-    }
-    if !key.chars().all(|c| c.is_ascii_graphic()) {
-        return Err("a key is one word of visible ASCII characters".to_owned());
-    }
-    Ok(Key(key.to_owned()))
 }
 
 fn is_name(text: &str) -> bool {
@@ -198,7 +152,7 @@ fn base(text: &str) -> Result<Url, &'static str> {
         return Err("it names no host");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("a key or password does not belong in it; use `key-file`");
+        return Err("a key or password does not belong in it; use `api-key`");
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("it must end with the path, without `?` or `#`");
@@ -212,4 +166,4 @@ fn base(text: &str) -> Result<Url, &'static str> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use secrets::{End, Scrub};
 use serde_json::Value;
 use vocab::Answer;
 
@@ -57,8 +58,8 @@ impl fmt::Display for Ending {
 #[derive(Debug)]
 pub(crate) struct Intake {
     server: String,
-    /// The server's key, which must not come back in a message of its own.
-    secret: Option<String>,
+    /// The server's key must not come back, in an answer or a message.
+    scrub: Scrub,
     form: Form,
     assembly: Assembly,
     wire_bytes: usize,
@@ -67,10 +68,10 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    pub(crate) fn new(server: &str, secret: Option<String>) -> Self {
+    pub(crate) fn new(server: &str, scrub: Scrub) -> Self {
         Self {
             server: server.to_owned(),
-            secret,
+            scrub,
             form: Form::Unknown,
             assembly: Assembly::new(server),
             wire_bytes: 0,
@@ -157,7 +158,9 @@ impl Intake {
             self.done = true;
             return Ok(());
         }
-        let chunk = parse(data).map_err(|fault| ModelError::garbage(&self.server, &fault.to_string()))?;
+        // Before anything of it is quoted or cut, and the whole answer again: pieces of a key may come one by one.
+        let data = self.scrub.bytes(data.to_vec(), End::Whole);
+        let chunk = parse(&data).map_err(|fault| ModelError::garbage(&self.server, &fault.to_string()))?;
         self.take_chunk(chunk)
     }
 
@@ -165,12 +168,7 @@ impl Intake {
         if let Some(error) = chunk.error.as_ref().filter(|error| !error.is_null()) {
             let status = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
             let body = serde_json::json!({ "error": error }).to_string();
-            return Err(refused(
-                &self.server,
-                status.unwrap_or(200),
-                body.as_bytes(),
-                self.secret.as_deref(),
-            ));
+            return Err(refused(&self.server, status.unwrap_or(200), body.as_bytes(), &self.scrub));
         }
         self.assembly.take(chunk)
     }
@@ -185,11 +183,11 @@ impl Intake {
         if !self.is_finished() {
             return Err(ModelError::half(&self.server, &how.to_string()));
         }
-        self.assembly.whole(call)
+        self.assembly.whole(call).map(|answer| clean(answer, &self.scrub))
     }
 
     fn take_json(&mut self, text: &[u8], how: &Ending) -> Result<(), ModelError> {
-        let chunk = match parse(text) {
+        let chunk = match parse(&self.scrub.bytes(text.to_vec(), End::Whole)) {
             Ok(chunk) => chunk,
             Err(Fault::CutOff) => return Err(ModelError::half(&self.server, &how.to_string())),
             Err(fault) => return Err(ModelError::garbage(&self.server, &fault.to_string())),
@@ -220,6 +218,18 @@ impl Intake {
             _ => Ok(()),
         }
     }
+}
+
+/// `answer` without the server's key.
+fn clean(mut answer: Answer, scrub: &Scrub) -> Answer {
+    let texts = [&mut answer.text, &mut answer.reasoning, &mut answer.finish];
+    let calls = answer.tool_calls.iter_mut();
+    // An id comes in one event, and stays as it is since it must stay unlike the others.
+    let parts = calls.flat_map(|call| [&mut call.name, &mut call.arguments]);
+    for text in texts.into_iter().chain(parts) {
+        *text = scrub.text(std::mem::take(text), End::Whole);
+    }
+    answer
 }
 
 /// What is wrong with some JSON. Quotes nothing of it: it may hold what nobody should read in an error.

@@ -2,14 +2,15 @@
 //!
 //! A [`monitor::Permit`] comes in and is consumed; an [`vocab::Outcome`] goes out. Every effect is
 //! private to this room, so nothing happens without a permit. Files and pages are handled by jailed
-//! workers ([`work`] is what runs in the jail); the gateway itself fetches, since a worker has no network,
-//! and keeps the boards, since they are the home's.
+//! workers ([`work`] is what runs in the jail); the gateway itself fetches (`egress`), since a worker has no
+//! network, and keeps the boards, since they are the home's.
 //!
 //! This room decides nothing: which path, host or channel is allowed was judged before. It makes sure
 //! that what happens is what was judged, and that a failure is one sentence.
 
 mod bench;
 mod browser;
+mod egress;
 mod file_reader;
 mod file_writer;
 mod message;
@@ -19,10 +20,8 @@ mod told;
 mod wire;
 mod worker;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use monitor::{Compartment, Granted, Permit, Refused};
 use sandbox::{Program, Roster};
@@ -30,10 +29,11 @@ use tokio::sync::Mutex;
 use vocab::{Body, Outcome, PersonId, Status, Timestamp, Verb};
 
 pub use bench::{Bench, CALL_WAIT, MAX_DEATHS, Seat};
-pub use browser::{Addresses, Resolve};
+pub use egress::{Addresses, Egress, HeaderError, HostHeader, Resolve};
 pub use specs::specs;
 pub use worker::{WorkError, work};
 
+use crate::egress::Broker;
 use crate::told::Failure;
 
 /// What the skills need to know.
@@ -43,18 +43,15 @@ pub struct Config {
     pub program: Program,
     /// The folder of the boards. It is made when the first post comes.
     pub board_dir: PathBuf,
-    /// Hosts whose addresses need not be public, by the administrator's word. A host that was granted as
-    /// an address or as `localhost` is such a host already.
-    pub private_hosts: BTreeSet<String>,
+    /// What an administrator says about places outside of the gateway.
+    pub egress: Egress,
 }
 
 /// The skills of a gateway.
 pub struct Skills {
     program: Program,
     board_dir: PathBuf,
-    private_hosts: BTreeSet<String>,
-    resolver: Arc<dyn Resolve>,
-    fetch_wait: Duration,
+    broker: Broker,
     posting: Arc<Mutex<()>>,
 }
 
@@ -62,7 +59,7 @@ impl Skills {
     /// Skills that look hosts up with the machine's resolver.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self::with_resolver(config, Arc::new(browser::System::new()))
+        Self::with_resolver(config, Arc::new(egress::System::new()))
     }
 
     /// Skills that look hosts up with `resolver`.
@@ -71,9 +68,7 @@ impl Skills {
         Self {
             program: config.program,
             board_dir: config.board_dir,
-            private_hosts: config.private_hosts,
-            resolver,
-            fetch_wait: browser::FETCH_WAIT,
+            broker: Broker::new(config.egress, resolver),
             posting: Arc::default(),
         }
     }

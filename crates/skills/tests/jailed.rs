@@ -234,7 +234,7 @@ async fn a_program_that_is_no_worker_is_one_sentence() {
         home.skills = skills::Skills::new(skills::Config {
             program: sandbox::Program { path: program.into(), args: arguments },
             board_dir: home.path().join("boards"),
-            private_hosts: Default::default(),
+            egress: Default::default(),
         });
         let permit = home.permit("file-reader", &json!({ "path": home.path().join("docs/a.md") })).await;
         // A program that says nothing is given up after the roster's own wait, which is not waited for here.

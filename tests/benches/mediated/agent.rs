@@ -84,7 +84,7 @@ impl Home {
         let skills = Skills::new(skills::Config {
             program: Program { path: program.to_owned(), args: vec!["__jailed".into(), "worker".into()] },
             board_dir: folder.join("board"),
-            private_hosts: Default::default(),
+            egress: Default::default(),
         });
         let compartment = compartment(folder, &asker)?;
         let shared = Shared { ambient, compartment, journal, skills, asker, marks: BTreeMap::new() };

@@ -1,11 +1,13 @@
 //! `bulkhead check`: what each SOUL.md comes to, or everything that is wrong with it.
 
+use secrets::SecretError;
 use soul::{CheckReport, Diagnostic, Rule, SkillGrant, Strength};
 
 use super::Place;
 use crate::failure::{Exit, Failure};
+use crate::settings::Settings;
 use crate::souls::{self, Checked, Loaded, Rules};
-use crate::terminal::{Keep, Paint, Screen, visible};
+use crate::terminal::{Keep, Paint, Screen, say, visible};
 
 const EXAMPLES: &str = "Examples:
   bulkhead check                      every agent of the home
@@ -49,6 +51,14 @@ pub(crate) fn run(place: &Place, args: &Args) -> Result<Exit, Failure> {
         let holds = checked.compiled.as_ref().is_ok_and(|loaded| !args.strict || unenforced(loaded) == 0);
         if !holds {
             exit = Exit::Found;
+        }
+    }
+    if args.what.is_empty() && place.home.settings().exists() {
+        for missing in Settings::load(&place.home)?.missing_secrets(&place.home) {
+            // What the gateway's environment holds, this command's may lack.
+            let unset = matches!(missing, SecretError::Unset { .. });
+            say(&format!("{}: {missing}", if unset { "warning" } else { "error" }));
+            exit = if unset { exit } else { Exit::Found };
         }
     }
     if paths.is_empty() && !place.screen.json() {

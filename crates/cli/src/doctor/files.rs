@@ -39,7 +39,7 @@ pub(super) fn look(home: &Home, several: bool) -> Vec<Finding> {
         seen.at(&soul, WRITE);
         seen.at(&soul.join("SOUL.md"), WRITE);
     }
-    for folder in [home.data(), home.keys(), home.root().join("secrets")] {
+    for folder in [home.data(), home.keys(), home.secrets()] {
         seen.at(&folder, ANYTHING);
         seen.beneath(&folder, ANYTHING);
     }

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod browser;
+mod egress;
 mod gateway;
 mod labels;
 mod models;
@@ -42,6 +43,10 @@ pub(crate) struct Settings {
     pub(crate) approvals: approvals::Approvals,
     #[serde(default)]
     pub(crate) browser: browser::Browser,
+    #[serde(default)]
+    egress: egress::Egress,
+    #[serde(default)]
+    secrets: egress::Secrets,
     #[serde(default)]
     person: Vec<Spanned<Person>>,
     #[serde(default)]
@@ -147,6 +152,7 @@ impl Settings {
         people::fault(&self.person, &self.group, self.solo.as_ref())
             .or_else(|| labels::fault(&self.label, &self.destination))
             .or_else(|| self.models.fault())
+            .or_else(|| self.egress.fault())
     }
 }
 

@@ -58,17 +58,14 @@ impl Settings {
         std::iter::once(self.models.default.clone()).chain(servers)
     }
 
-    /// What the models are told. A key's file is meant from the home on.
+    /// What the models are told.
     pub(crate) fn model_servers(&self, home: &Home) -> models::Config {
-        let placed = |server: &Server| Server {
-            key_file: server.key_file.as_ref().map(|file| home.root().join(file)),
-            ..server.clone()
-        };
         models::Config {
-            servers: self.models.servers().map(placed).collect(),
+            servers: self.models.servers().cloned().collect(),
             rehearsal_dir: home.rehearsal(),
             timeouts: Timeouts::default(),
             style: Style::default(),
+            secrets: self.secrets(home),
         }
     }
 }

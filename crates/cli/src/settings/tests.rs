@@ -39,7 +39,13 @@ fn every_topic_is_taken() {
         [[models.server]]
         name = "box"
         url = "http://127.0.0.1:8000/v1"
-        key-file = "keys/box"
+        api-key = "secret:box"
+        [secrets]
+        forum = { env = "FORUM_KEY" }
+        [[egress.headers]]
+        host = "forum.example.org"
+        name = "Authorization"
+        value = "Bearer secret:forum"
         [approvals]
         lifetime = "1h 30m"
         [[person]]
@@ -69,7 +75,11 @@ fn every_topic_is_taken() {
     assert_eq!(settings.approvals.lifetime, Duration::from_secs(5400));
     assert_eq!(settings.group[0].get_ref().rights.read, ["/srv/docs"]);
     let home = Home::choose(Some(Path::new("/srv/home"))).unwrap();
-    assert_eq!(settings.model_servers(&home).servers[0].key_file, Some("/srv/home/keys/box".into()));
+    let models = settings.model_servers(&home);
+    assert_eq!(models.servers[0].api_key.as_ref().unwrap().name().as_str(), "box");
+    assert_eq!(models.secrets.folder, Path::new("/srv/home/secrets"));
+    assert_eq!(settings.egress(&home).headers.len(), 1);
+    assert_eq!(settings.secrets(&home).named.len(), 1);
     let source = settings.label[0].get_ref().source();
     assert_eq!(
         (source.path.as_str(), source.labels.to_string().as_str()),
@@ -121,4 +131,24 @@ fn entries_that_do_not_fit_each_other_are_refused() {
     assert!(fault("[[destination]]\nclearance = []").contains("names one of"));
     assert!(fault("[[destination]]\nhost=\"a\"\nchannel=\"b:c\"\nclearance = []").contains("names one of"));
     assert!(fault("[[models.server]]\nname = \"a/b\"\nurl = \"http://x\"").contains("without `/`"));
+}
+
+#[test]
+fn what_should_be_a_reference_is_never_quoted_when_it_is_none() {
+    let server = "[[models.server]]\nname = \"a\"\nurl = \"http://x\"\napi-key = ";
+    let header = "[[egress.headers]]\nhost = \"a\"\nname = \"X-Key\"\nvalue = ";
+    for (text, words) in [
+        (format!("{server}\"sk-sesame-1\""), "line 4, column 11: a secret is written as `secret:NAME`"),
+        (format!("{server}\"secret:../sesame\""), "must be followed by a name"),
+        (format!("{header}\"Bearer sk-sesame-1\""), "line 1, column 1: a secret is written as `secret:NAME`"),
+        ("[secrets]\nbox = \"sk-sesame-1\"".to_owned(), "does not belong in the settings"),
+        ("[secrets]\nbox = { value = \"sk-sesame-1\" }".to_owned(), "does not belong in the settings"),
+        ("[secrets]\nbox = { env = \"sk-sesame-1\" }".to_owned(), "an environment variable's name"),
+        ("[secrets]\n\"sk sesame\" = { env = \"A\" }".to_owned(), "a secret's name is"),
+    ] {
+        let fault = fault(&text);
+        assert!(fault.contains(words) && !fault.contains("sesame"), "{fault}");
+    }
+    let wild = "[[egress.headers]]\nhost = \"*.example.org\"\nname = \"X-Key\"\nvalue = \"secret:a\"";
+    assert!(fault(wild).contains("`*.example.org` is not one host"));
 }

@@ -62,7 +62,7 @@ async fn running(test: &str) -> Option<Running> {
 impl Running {
     fn models(&self, style: Style) -> Models {
         let server =
-            Server { name: "real".into(), url: self.url.clone(), key_file: None, context_tokens: None };
+            Server { name: "real".into(), url: self.url.clone(), api_key: None, context_tokens: None };
         Models::new(Config { servers: vec![server], style, ..Config::default() }).unwrap()
     }
 }

@@ -8,7 +8,7 @@ use crate::rehearsal::MARK;
 const STOP: &str = r#"{"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}"#;
 
 fn server(name: &str, url: &str) -> Server {
-    Server { name: name.into(), url: url.into(), key_file: None, context_tokens: None }
+    Server { name: name.into(), url: url.into(), api_key: None, context_tokens: None }
 }
 
 fn models(servers: Vec<Server>) -> Models {

@@ -25,12 +25,12 @@ fn call() -> Call {
 }
 
 fn endpoint(url: &str) -> Endpoint {
-    let server = Server { name: "s".into(), url: url.into(), key_file: None, context_tokens: None };
+    let server = Server { name: "s".into(), url: url.into(), api_key: None, context_tokens: None };
     Endpoint::configured(&server).unwrap()
 }
 
 async fn ask(server: &Hostile, timeouts: Timeouts) -> Result<Answer, ModelError> {
-    let client = Client::new(timeouts, Style::default(), false).unwrap();
+    let client = Client::new(timeouts, Style::default(), false, Store::default()).unwrap();
     client.chat(&endpoint(&server.url), "m", &call()).await
 }
 
@@ -65,7 +65,7 @@ async fn a_server_that_is_down_is_named_with_its_address() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     drop(listener);
-    let client = Client::new(patient(), Style::default(), false).unwrap();
+    let client = Client::new(patient(), Style::default(), false, Store::default()).unwrap();
     let error = client.chat(&endpoint(&url), "m", &call()).await.unwrap_err();
     assert!(matches!(error, ModelError::Down { .. }));
     assert!(error.to_string().contains(&url) && error.to_string().contains("refused"), "{error}");
@@ -226,21 +226,62 @@ async fn only_what_was_not_begun_is_tried_again_and_not_for_ever() {
     assert_eq!(server.requests().len(), 1);
 }
 
+/// The endpoint at `url` with the key `sk-sesame`, and a client that has it.
+fn keyed(url: &str, folder: &std::path::Path) -> (Endpoint, Client) {
+    let store = crate::server::tests::keep(folder, "sk-sesame");
+    let reference = secrets::Reference::parse("secret:box").unwrap();
+    let named = Server { name: "s".into(), url: url.into(), api_key: Some(reference), context_tokens: None };
+    (Endpoint::configured(&named).unwrap(), Client::new(patient(), Style::default(), false, store).unwrap())
+}
+
 #[tokio::test]
-async fn a_key_goes_out_and_never_comes_back() {
+async fn a_key_goes_out_and_never_comes_back_in_an_error() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("key");
-    std::fs::write(&path, "sk-sesame").unwrap();
     let said = r#"{"error":{"message":"wrong key: Bearer sk-sesame"}}"#;
     let server = Hostile::new(vec![Deed::Say(response("401 No", "application/json", said))]).await;
-    let named =
-        Server { name: "s".into(), url: server.url.clone(), key_file: Some(path), context_tokens: None };
-    let client = Client::new(patient(), Style::default(), false).unwrap();
-    let endpoint = Endpoint::configured(&named).unwrap();
+    let (endpoint, client) = keyed(&server.url, dir.path());
     let error = client.chat(&endpoint, "m", &call()).await.unwrap_err();
-    assert!(error.to_string().contains("wrong key") && error.to_string().contains("key-file"), "{error}");
+    assert!(error.to_string().contains("wrong key") && error.to_string().contains("api-key"), "{error}");
     assert!(!format!("{error} {error:?} {client:?} {endpoint:?}").contains("sesame"));
     assert!(server.requests()[0].contains("authorization: Bearer sk-sesame"));
+}
+
+#[tokio::test]
+async fn a_key_never_comes_back_in_an_answer_however_it_is_written_and_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = |delta: Value, finish: &str| {
+        serde_json::json!({"choices": [{"delta": delta, "finish_reason": finish}]}).to_string()
+    };
+    let tool = |arguments: &str| {
+        let function = serde_json::json!({"name": "n-sk-sesame", "arguments": arguments});
+        serde_json::json!({"tool_calls": [{"index": 0, "id": "id-sk-sesame", "function": function}]})
+    };
+    let in_pieces: Vec<String> = "it is sk-sesame!"
+        .chars()
+        .map(|c| serde_json::json!({"choices": [{"delta": {"content": c.to_string()}}]}).to_string())
+        .collect();
+    let mut pieces: Vec<&str> = in_pieces.iter().map(String::as_str).collect();
+    pieces.push(STOP);
+    let reasoning = serde_json::json!({"reasoning": "c2stc2VzYW1l", "content": "736B2D736573616d65"});
+    for events in [
+        pieces.clone(),
+        vec![said(tool(r#"{"a": "sk\u002dsesame"}"#), "tool_calls").as_str()],
+        vec![said(reasoning, "sk-sesame").as_str()],
+    ] {
+        let server = Hostile::new(vec![Deed::Say(stream(&events))]).await;
+        let (endpoint, client) = keyed(&server.url, dir.path());
+        let answer = client.chat(&endpoint, "m", &call()).await.unwrap();
+        let shown = format!("{answer:?}").to_lowercase();
+        for form in ["sesame", "c2stc2vzyw1l", "736b2d", "u002d"] {
+            assert!(!shown.contains(form), "{form}: {answer:?}");
+        }
+        assert!(shown.contains("(secret"), "{answer:?}");
+    }
+    let list = r#"{"data": [{"id": "model-sk-sesame"}]}"#;
+    let server = Hostile::new(vec![Deed::Say(response("200 OK", "application/json", list))]).await;
+    let (endpoint, client) = keyed(&server.url, dir.path());
+    let about = client.about(&endpoint, endpoint.api("models")).await.unwrap();
+    assert_eq!(about["data"][0]["id"], "model-(secret)");
 }
 
 #[tokio::test]
@@ -258,7 +299,7 @@ async fn the_request_is_what_servers_expect() {
 
 #[tokio::test]
 async fn questions_about_a_server_are_bounded_too() {
-    let client = Client::new(hasty(), Style::default(), false).unwrap();
+    let client = Client::new(hasty(), Style::default(), false, Store::default()).unwrap();
     for deed in [
         Deed::Hang(Vec::new()),
         Deed::Hang(response("200 OK", "application/json", "{")),

@@ -1,7 +1,24 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
 use super::*;
 
+/// Keeps a value as the secret `box` in a folder.
+pub(crate) fn keep(folder: &Path, value: &str) -> Store {
+    let path = folder.join("box");
+    std::fs::write(&path, value).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    Store { folder: folder.to_owned(), ..Store::default() }
+}
+
+/// The secret `sk-sesame`, named `box`.
+pub(crate) fn sesame() -> Secret {
+    let folder = tempfile::tempdir().unwrap();
+    keep(folder.path(), "sk-sesame").value(Reference::parse("secret:box").unwrap().name()).unwrap()
+}
+
 fn server(name: &str, url: &str) -> Server {
-    Server { name: name.into(), url: url.into(), key_file: None, context_tokens: None }
+    Server { name: name.into(), url: url.into(), api_key: None, context_tokens: None }
 }
 
 fn endpoint(url: &str) -> Endpoint {
@@ -61,23 +78,17 @@ fn only_this_machine_is_local() {
     }
 }
 
-#[tokio::test]
-async fn a_key_is_read_and_never_shown() {
+#[test]
+fn a_key_is_read_each_time_and_a_missing_one_is_said() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("key");
     let mut with_key = server("s", "http://h/");
-    with_key.key_file = Some(path.clone());
+    with_key.api_key = Some(Reference::parse("secret:box").unwrap());
     let endpoint = Endpoint::configured(&with_key).unwrap();
-    assert!(endpoint.key().await.unwrap_err().to_string().contains("cannot be read"));
-    std::fs::write(&path, "sk-sesame\n").unwrap();
-    let key = endpoint.key().await.unwrap().unwrap();
-    assert_eq!(key.reveal(), "sk-sesame");
-    assert!(!format!("{key:?}").contains("sesame"));
-    for bad in ["", " \n", "two words", "sesame\u{1b}"] {
-        std::fs::write(&path, bad).unwrap();
-        let error = endpoint.key().await.unwrap_err().to_string();
-        assert!(!error.contains("sesame"), "{error}");
-    }
-    std::fs::write(&path, "x".repeat(20_000)).unwrap();
-    assert!(endpoint.key().await.is_err());
+    let store = Store { folder: dir.path().to_owned(), ..Store::default() };
+    let Err(error) = endpoint.key(&store) else { panic!("it has no key") };
+    assert!(error.to_string().contains("`s` is not asked without its key: the secret `box` has no value"));
+    keep(dir.path(), "sk-sesame");
+    assert_eq!(endpoint.key(&store).unwrap().unwrap().reveal(), "sk-sesame");
+    keep(dir.path(), "sk-another");
+    assert_eq!(endpoint.key(&store).unwrap().unwrap().reveal(), "sk-another");
 }

@@ -11,7 +11,7 @@ fn call() -> Call {
 }
 
 fn received(bytes: &[u8], ending: &Ending) -> Result<Answer, ModelError> {
-    let mut intake = Intake::new("s", Some("sesame".to_owned()));
+    let mut intake = Intake::new("s", Scrub::of([&crate::server::tests::sesame()]));
     intake.take(bytes)?;
     intake.end(&call(), ending)
 }
@@ -57,10 +57,10 @@ fn one_piece_of_json_will_do() {
 
 #[test]
 fn an_error_within_a_stream_is_the_servers_own() {
-    let error = closed("data: {\"error\":{\"message\":\"out of sesame memory\",\"code\":500}}\n\n")
+    let error = closed("data: {\"error\":{\"message\":\"out of sk-sesame memory\",\"code\":500}}\n\n")
         .unwrap_err()
         .to_string();
-    assert!(error.contains("500: out of (key) memory"), "{error}");
+    assert!(error.contains("500: out of (secret) memory"), "{error}");
     let error = closed("error: {\"error\":{\"message\":\"too much\"}}\n\n").unwrap_err().to_string();
     assert!(error.contains("too much"), "{error}");
     let full =
@@ -93,12 +93,12 @@ fn garbage_is_named_and_not_quoted() {
 #[test]
 fn what_never_ends_is_ended() {
     let feed = |piece: &[u8]| {
-        let mut intake = Intake::new("s", None);
+        let mut intake = Intake::new("s", Scrub::default());
         (0..100_000).find_map(|_| intake.take(piece).err())
     };
     assert!(matches!(feed(&[b'x'; 4096]), Some(ModelError::Garbage { .. })));
     assert!(matches!(feed(b": ping\n\n".repeat(100).as_slice()), Some(ModelError::Garbage { .. })));
-    let mut line = Intake::new("s", None);
+    let mut line = Intake::new("s", Scrub::default());
     line.take(b"data: ").unwrap();
     assert!(matches!((0..).find_map(|_| line.take(&[b'x'; 65536]).err()), Some(ModelError::TooLarge { .. })));
     assert!(matches!(feed(b"{\"a\":[\"x".repeat(1000).as_slice()), Some(ModelError::TooLarge { .. })));
@@ -142,7 +142,7 @@ proptest! {
     ) {
         let bytes = pieces.concat();
         let at_once = received(&bytes, &Ending::Closed);
-        let mut intake = Intake::new("s", None);
+        let mut intake = Intake::new("s", Scrub::default());
         let cut = bytes.chunks(cut).try_for_each(|chunk| intake.take(chunk)).and_then(|()| intake.end(&call(), &Ending::Closed));
         prop_assert_eq!(&at_once, &cut);
         if let Ok(answer) = at_once {

@@ -105,7 +105,7 @@ impl Home {
         let skills = Skills::new(Config {
             program: Program { path: "/proc/self/exe".into(), args: vec![JAILED.into()] },
             board_dir: dir.path().join("boards"),
-            private_hosts: Default::default(),
+            egress: Default::default(),
         });
         let bench = skills.bench(&roster, &compartment, &asker.id, false);
         Self { dir, compartment, gate, asker, journal, skills, bench, roster, proposals: 0 }

@@ -1,4 +1,4 @@
-//! From a host's name to its addresses: the one seam of the browser, so that a test can be the name server.
+//! From a host's name to its addresses: the one seam of the broker, so that a test can be the name server.
 
 use std::future::Future;
 use std::io;
