@@ -65,11 +65,9 @@ fn entry(number: usize) -> Done<Entry> {
     verdict.labels = Some(Labels::default());
     verdict.policy_version = Some(Digest::of(b"policies"));
     verdict.payload = json!({ "reasons": ["The agent's file-reader covers this folder."] });
-    let row = Change::Put {
-        kind: "session".into(),
-        key: format!("s-{}", number % 32),
-        value: json!({ "turn": format!("t-{number}"), "state": "running" }),
-    };
+    let session = format!("s-{}", number % 32);
+    let row =
+        Change::put("session", &session, &json!({ "turn": format!("t-{number}"), "state": "running" }))?;
     Ok(Entry {
         subject: Digest::of(&number.to_be_bytes()),
         records: vec![proposal, verdict],

@@ -131,24 +131,41 @@ impl Draft {
 }
 
 /// A change of a state row, done in the transaction of its entry.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Change {
-    /// The row has this value from now on.
-    Put {
-        /// The family of rows, such as `session`.
-        kind: String,
-        /// The row's name in its family.
-        key: String,
-        /// The value.
-        value: Value,
-    },
-    /// The row is gone from now on.
-    Delete {
-        /// The family of rows.
-        kind: String,
-        /// The row's name in its family.
-        key: String,
-    },
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub(crate) kind: String,
+    pub(crate) key: String,
+    /// JSON; the row goes without it.
+    pub(crate) value: Option<String>,
+}
+
+impl Change {
+    /// The row `key` of the family `kind`, such as `session`, has this value from now on.
+    ///
+    /// # Errors
+    /// When the value has no JSON form.
+    pub fn put<T: Serialize + ?Sized>(kind: &str, key: &str, value: &T) -> Result<Self, serde_json::Error> {
+        let value = serde_json::to_string(value)?;
+        Ok(Self { kind: kind.to_owned(), key: key.to_owned(), value: Some(value) })
+    }
+
+    /// The row `key` of the family `kind` is gone from now on.
+    #[must_use]
+    pub fn delete(kind: &str, key: &str) -> Self {
+        Self { kind: kind.to_owned(), key: key.to_owned(), value: None }
+    }
+
+    /// The row's name in its family.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The bytes of its value as JSON; 0 for a row that goes.
+    #[must_use]
+    pub fn value_bytes(&self) -> usize {
+        self.value.as_ref().map_or(0, String::len)
+    }
 }
 
 /// Records and changes of state that become durable together or not at all.

@@ -14,7 +14,7 @@ use crate::prepare::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, Prepared, prepare};
 use crate::queue::Queue;
 use crate::read::ReadError;
 use crate::state::States;
-use crate::writer::{FOLLOW_DELAY, Shared, Writer};
+use crate::writer::{Shared, Writer};
 
 /// What the journal has to be told.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ impl Journal {
         let failed = |why: String| OpenError::Failed { path: config.path.clone(), why };
         let opened = open::open(&config.path, ambient.as_ref())?;
         let shared = Arc::new(Shared::new(opened.head));
-        let queue = Arc::new(Queue::new(FOLLOW_DELAY));
+        let queue = Arc::new(Queue::new());
         let (writer, states) =
             Writer::new(opened, Arc::clone(&ambient), Arc::clone(&queue), Arc::clone(&shared))
                 .map_err(|error| failed(error.to_string()))?;

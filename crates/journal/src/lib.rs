@@ -11,8 +11,10 @@
 //! `SHA-256(salt || content)`, so that content can be erased and the chain still verifies.
 //! Rows of state are not on the chain.
 
+mod block;
 mod body;
 mod entry;
+mod group;
 mod journal;
 mod lock;
 mod open;
@@ -22,6 +24,7 @@ pub mod read;
 mod readonly;
 mod schema;
 mod state;
+mod transaction;
 pub mod verify;
 mod wal;
 mod writer;

@@ -1,10 +1,10 @@
 //! What can be done about an entry before its turn comes: limits, text, salts and commitments. It runs
 //! on the caller's thread, so that the writer has little left to do.
 
-use serde_json::Value;
 use sha2::Digest as _;
 use vocab::{Ambient, Digest};
 
+use crate::block::{self, Values};
 use crate::body::Form;
 use crate::entry::{Change, Draft};
 use crate::journal::AppendError;
@@ -27,20 +27,14 @@ pub(crate) struct Content {
 /// A record that lacks only its place.
 pub(crate) struct Record {
     pub(crate) form: Form,
+    pub(crate) values: Values,
     pub(crate) content: Option<Content>,
-}
-
-/// A change of a state row; without a value the row goes.
-pub(crate) struct Row {
-    pub(crate) kind: String,
-    pub(crate) key: String,
-    pub(crate) value: Option<String>,
 }
 
 /// An entry that is ready to be written.
 pub(crate) struct Prepared {
     pub(crate) records: Vec<Record>,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<Change>,
     pub(crate) bytes: usize,
 }
 
@@ -63,18 +57,18 @@ pub(crate) fn prepare(
     }
     let records =
         records.into_iter().map(|draft| record(draft, ambient)).collect::<Result<Vec<_>, AppendError>>()?;
-    let rows = state.into_iter().map(row).collect::<Result<Vec<_>, AppendError>>()?;
-    let bytes = records.iter().map(record_bytes).chain(rows.iter().map(row_bytes)).sum();
+    let bytes = records.iter().map(record_bytes).chain(state.iter().map(row_bytes)).sum();
     if bytes > MAX_ENTRY_BYTES {
         return Err(AppendError::TooLarge { bytes });
     }
-    Ok(Prepared { records, rows, bytes })
+    Ok(Prepared { records, rows: state, bytes })
 }
 
 fn record(draft: Draft, ambient: &dyn Ambient) -> Result<Record, AppendError> {
     let malformed = |error: serde_json::Error| AppendError::Form(error.to_string());
     if draft.payload.is_null() {
-        return Ok(Record { form: Form::of(&draft, None).map_err(malformed)?, content: None });
+        let form = Form::of(&draft, None).map_err(malformed)?;
+        return Ok(Record { form, values: block::values(&draft), content: None });
     }
     let bytes = serde_json::to_vec(&draft.payload).map_err(malformed)?;
     let mut salt = [0; 32];
@@ -82,22 +76,13 @@ fn record(draft: Draft, ambient: &dyn Ambient) -> Result<Record, AppendError> {
     salt.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
     let commit = sha2::Sha256::new().chain_update(salt).chain_update(&bytes).finalize();
     let form = Form::of(&draft, Some(&Digest::from_bytes(commit.into()))).map_err(malformed)?;
-    Ok(Record { form, content: Some(Content { salt, bytes }) })
-}
-
-fn row(change: Change) -> Result<Row, AppendError> {
-    let text =
-        |value: Value| serde_json::to_string(&value).map_err(|error| AppendError::Form(error.to_string()));
-    Ok(match change {
-        Change::Put { kind, key, value } => Row { kind, key, value: Some(text(value)?) },
-        Change::Delete { kind, key } => Row { kind, key, value: None },
-    })
+    Ok(Record { form, values: block::values(&draft), content: Some(Content { salt, bytes }) })
 }
 
 fn record_bytes(record: &Record) -> usize {
     OVERHEAD_BYTES + record.form.len() + record.content.as_ref().map_or(0, |content| content.bytes.len())
 }
 
-fn row_bytes(row: &Row) -> usize {
-    OVERHEAD_BYTES + row.kind.len() + row.key.len() + row.value.as_ref().map_or(0, String::len)
+fn row_bytes(row: &Change) -> usize {
+    OVERHEAD_BYTES + row.kind.len() + row.key.len() + row.value_bytes()
 }

@@ -1,8 +1,9 @@
 //! The way from callers to the writer: in order, bounded in bytes, with entries that can wait a little.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -17,7 +18,7 @@ pub const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 const UNIT_BYTES: usize = 1024;
 
 /// The most bytes of entries that one commit takes up, unless a single entry is larger.
-const MAX_GROUP_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const MAX_GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// The most entries that one commit takes up.
 const MAX_GROUP_ENTRIES: usize = 512;
@@ -42,13 +43,26 @@ pub(crate) enum Wake {
     Closed,
 }
 
+/// How the writer waits for work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// So long it looks again and again, before it sleeps.
+    pub(crate) spin: Duration,
+    /// So long it sleeps; until it is woken when there is no bound.
+    pub(crate) sleep: Option<Duration>,
+}
+
+impl Patience {
+    pub(crate) const fn sleep(sleep: Option<Duration>) -> Self {
+        Self { spin: Duration::ZERO, sleep }
+    }
+}
+
 #[derive(Default)]
 struct Waiting {
     items: VecDeque<Item>,
-    /// How many of the items have somebody waiting for them.
-    urgent: usize,
-    /// The writer looks again by itself within [`Queue::hold`], so that what can wait need not wake it.
-    dozing: bool,
+    /// The writer sleeps and has to be woken.
+    asleep: bool,
     closed: bool,
 }
 
@@ -57,17 +71,17 @@ pub(crate) struct Queue {
     room: Arc<Semaphore>,
     waiting: Mutex<Waiting>,
     arrival: Condvar,
-    /// How long an item that nobody waits for is held back, so that it shares the next commit.
-    hold: Duration,
+    /// Something has come since the writer took what there was.
+    arrived: AtomicBool,
 }
 
 impl Queue {
-    pub(crate) fn new(hold: Duration) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             room: Arc::new(Semaphore::new(QUEUE_BYTES / UNIT_BYTES)),
             waiting: Mutex::default(),
             arrival: Condvar::new(),
-            hold,
+            arrived: AtomicBool::new(false),
         }
     }
 
@@ -87,37 +101,40 @@ impl Queue {
         if waiting.closed {
             return Err(AppendError::Closed);
         }
-        let wakes = reply.is_some() || !waiting.dozing;
-        waiting.urgent += usize::from(reply.is_some());
         waiting.items.push_back(Item { entry, reply, _room: room });
+        let asleep = waiting.asleep;
         drop(waiting);
-        if wakes {
+        self.arrived.store(true, Ordering::Release);
+        if asleep {
             self.arrival.notify_one();
         }
         Ok(())
     }
 
-    /// Waits for anything, at most `patience`.
-    fn idle<'a>(
-        &'a self,
-        waiting: MutexGuard<'a, Waiting>,
-        patience: Option<Duration>,
-    ) -> MutexGuard<'a, Waiting> {
-        let nothing = |waiting: &mut Waiting| waiting.items.is_empty() && !waiting.closed;
-        let Some(patience) = patience else {
-            return self.arrival.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
-        };
-        let woken = self.arrival.wait_timeout_while(waiting, patience, nothing);
-        woken.unwrap_or_else(PoisonError::into_inner).0
+    /// Looks for something to have come, for as long as `patience` has it look.
+    fn spin(&self, patience: Patience) {
+        let begun = Instant::now();
+        while !self.arrived.load(Ordering::Acquire) && begun.elapsed() < patience.spin {
+            std::hint::spin_loop();
+        }
     }
 
-    /// Waits for something urgent, at most [`Queue::hold`]. What can wait then shares its commit.
-    fn doze<'a>(&'a self, mut waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
-        waiting.dozing = true;
-        let calm = |waiting: &mut Waiting| waiting.urgent == 0 && !waiting.closed;
-        let woken = self.arrival.wait_timeout_while(waiting, self.hold, calm);
-        let mut waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
-        waiting.dozing = false;
+    /// Sleeps until something comes, at most as long as `patience` says.
+    fn sleep<'a>(
+        &'a self,
+        mut waiting: MutexGuard<'a, Waiting>,
+        patience: Patience,
+    ) -> MutexGuard<'a, Waiting> {
+        let nothing = |waiting: &mut Waiting| waiting.items.is_empty() && !waiting.closed;
+        waiting.asleep = true;
+        let mut waiting = match patience.sleep {
+            None => self.arrival.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner),
+            Some(sleep) => {
+                let woken = self.arrival.wait_timeout_while(waiting, sleep, nothing);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        waiting.asleep = false;
         waiting
     }
 
@@ -128,26 +145,26 @@ impl Queue {
         self.arrival.notify_one();
     }
 
-    /// Waits for work, at most `patience`, and appends one group's worth of it to `group`.
-    pub(crate) fn take(&self, group: &mut Vec<Item>, patience: Option<Duration>) -> Wake {
-        let mut waiting = self.doze(self.lock());
+    /// Waits for work as `patience` says, and appends what has come to `group`, at most one group's worth of it.
+    pub(crate) fn take(&self, group: &mut Vec<Item>, patience: Patience) -> Wake {
+        self.spin(patience);
+        let mut waiting = self.lock();
+        if waiting.items.is_empty() && !waiting.closed {
+            waiting = self.sleep(waiting, patience);
+        }
         if waiting.items.is_empty() {
-            waiting = self.idle(waiting, patience);
-            if waiting.items.is_empty() {
-                return if waiting.closed { Wake::Closed } else { Wake::Idle };
-            }
-            waiting = self.doze(waiting);
+            return if waiting.closed { Wake::Closed } else { Wake::Idle };
         }
         let mut bytes = 0_usize;
         for _ in 0..MAX_GROUP_ENTRIES {
             let Some(item) = waiting.items.pop_front() else { break };
             bytes = bytes.saturating_add(item.entry.bytes);
-            waiting.urgent -= usize::from(item.reply.is_some());
             group.push(item);
             if bytes > MAX_GROUP_BYTES {
                 break;
             }
         }
+        self.arrived.store(!waiting.items.is_empty(), Ordering::Release);
         Wake::Work
     }
 }

@@ -1,6 +1,9 @@
 //! Looking into the record: queries, the newest records, one record whole. It works on the file alone, while
 //! a gateway writes or when none runs, and takes what it reads at its word: [`crate::verify`] does not.
 
+mod search;
+
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use rusqlite::types::Value as SqlValue;
@@ -12,6 +15,8 @@ use vocab::{
     TurnId, Verb,
 };
 
+use self::search::{MAX_SEQ, Search, ranges};
+use crate::block::{self, BLOCK_RECORDS};
 use crate::entry::{Ground, Kind};
 pub use crate::readonly::LookError;
 
@@ -160,8 +165,48 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read or a record is damaged.
     pub fn query(&self, query: &Query) -> Result<Vec<Record>, ReadError> {
-        let (sql, parameters) = statement(query);
-        self.page(&sql, &parameters)
+        let search = Search::new(query);
+        let mut page = Page::new(search.limit());
+        if !search.goes_by_blocks() {
+            self.fill(&mut page, &search, 0..=MAX_SEQ)?;
+            return Ok(page.records);
+        }
+        // Whole blocks that are finished from now on are in the part that is looked through.
+        let whole = block::whole(self.last()?);
+        let mut from = search.first_block();
+        while from < whole && !page.is_full() {
+            let blocks = self.blocks(&search, from, whole)?;
+            let Some(last) = blocks.last() else { break };
+            from = last.saturating_add(1);
+            for range in ranges(&blocks) {
+                self.fill(&mut page, &search, range)?;
+            }
+        }
+        self.fill(&mut page, &search, whole * BLOCK_RECORDS + 1..=MAX_SEQ)?;
+        Ok(page.records)
+    }
+
+    /// The sequence number of the last record.
+    fn last(&self) -> Result<u64, ReadError> {
+        let last = "SELECT coalesce(max(seq), 0) FROM record";
+        Ok(self.conn.query_row(last, [], |row| row.get(0))?)
+    }
+
+    /// The next blocks in which all that `search` goes by occurs.
+    fn blocks(&self, search: &Search, from: u64, whole: u64) -> Result<Vec<u64>, ReadError> {
+        let (sql, parameters) = search.blocks(from, whole);
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let numbers = statement.query_map(rusqlite::params_from_iter(&parameters), |row| row.get(0))?;
+        Ok(numbers.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Adds the records of `range` that `search` looks for, as far as the page has room.
+    fn fill(&self, page: &mut Page, search: &Search, range: RangeInclusive<u64>) -> Result<(), ReadError> {
+        if page.is_full() {
+            return Ok(());
+        }
+        let (sql, parameters) = search.records(range, page.room());
+        self.page(page, &sql, &parameters)
     }
 
     /// The newest `count` records, oldest first; fewer when they are large.
@@ -170,9 +215,10 @@ impl Reader {
     /// As [`Reader::query`].
     pub fn tail(&self, count: u32) -> Result<Vec<Record>, ReadError> {
         let sql = format!("{SELECT} ORDER BY record.seq DESC LIMIT ?1");
-        let mut records = self.page(&sql, &[SqlValue::from(count.min(MAX_LIMIT))])?;
-        records.reverse();
-        Ok(records)
+        let mut page = Page::new(MAX_LIMIT);
+        self.page(&mut page, &sql, &[SqlValue::from(count.min(MAX_LIMIT))])?;
+        page.records.reverse();
+        Ok(page.records)
     }
 
     /// The record with this sequence number.
@@ -182,69 +228,44 @@ impl Reader {
     pub fn show(&self, seq: u64) -> Result<Option<Record>, ReadError> {
         let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
         let sql = format!("{SELECT} WHERE record.seq = ?1");
-        Ok(self.page(&sql, &[SqlValue::from(seq)])?.pop())
+        let mut page = Page::new(1);
+        self.page(&mut page, &sql, &[SqlValue::from(seq)])?;
+        Ok(page.records.pop())
     }
 
-    fn page(&self, sql: &str, parameters: &[SqlValue]) -> Result<Vec<Record>, ReadError> {
+    fn page(&self, page: &mut Page, sql: &str, parameters: &[SqlValue]) -> Result<(), ReadError> {
         let mut statement = self.conn.prepare_cached(sql)?;
         let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
-        let mut records = Vec::new();
-        let mut bytes = 0_usize;
-        while bytes < MAX_PAGE_BYTES
+        while !page.is_full()
             && let Some(row) = rows.next()?
         {
-            let (record, size) = record(row)?;
-            records.push(record);
-            bytes = bytes.saturating_add(size);
+            let (record, bytes) = record(row)?;
+            page.records.push(record);
+            page.bytes = page.bytes.saturating_add(bytes);
         }
-        Ok(records)
+        Ok(())
     }
 }
 
-/// The SQL for a query. What is rare has an index of its own; the plus signs keep SQLite from choosing the
-/// common column instead.
-fn statement(query: &Query) -> (String, Vec<SqlValue>) {
-    let mut conditions = Vec::new();
-    let mut parameters: Vec<SqlValue> = Vec::new();
-    let mut add = |condition: &str, value: SqlValue| {
-        parameters.push(value);
-        conditions.push(condition.replace('?', &format!("?{}", parameters.len())));
-    };
-    let text = |text: &str| SqlValue::from(text.to_owned());
-    if let Some(session) = &query.session {
-        add("record.session = ?", text(session.as_str()));
+/// The records of one answer, bounded in number and bytes.
+struct Page {
+    records: Vec<Record>,
+    bytes: usize,
+    limit: u32,
+}
+
+impl Page {
+    const fn new(limit: u32) -> Self {
+        Self { records: Vec::new(), bytes: 0, limit }
     }
-    if let Some(agent) = &query.agent {
-        add("record.agent = ?", text(agent.as_str()));
+
+    fn room(&self) -> u32 {
+        self.limit.saturating_sub(u32::try_from(self.records.len()).unwrap_or(u32::MAX))
     }
-    if let Some(person) = &query.person {
-        add("record.person = ?", text(person.as_str()));
+
+    fn is_full(&self) -> bool {
+        self.room() == 0 || self.bytes >= MAX_PAGE_BYTES
     }
-    match query.kind {
-        Some(kind @ (Kind::Approval | Kind::Admin | Kind::Alert | Kind::Auth)) => {
-            add("record.rare_kind = ?", text(kind.as_str()));
-        }
-        Some(kind) => add("record.kind = ?", text(kind.as_str())),
-        None => {}
-    }
-    match query.decision {
-        Some(Decision::Permit) => add("record.decision = ?", text(Decision::Permit.as_str())),
-        Some(decision) => add("record.rare_decision = ?", text(decision.as_str())),
-        None => {}
-    }
-    if let Some(since) = query.since {
-        add("record.time >= ?", SqlValue::from(crate::body::time_text(since)));
-    }
-    if let Some(until) = query.until {
-        add("record.time < ?", SqlValue::from(crate::body::time_text(until)));
-    }
-    if let Some(after) = query.after {
-        add("record.seq > ?", SqlValue::from(i64::try_from(after).unwrap_or(i64::MAX)));
-    }
-    let limit = if query.limit == 0 { MAX_LIMIT } else { query.limit.min(MAX_LIMIT) };
-    let filter =
-        if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
-    (format!("{SELECT}{filter} ORDER BY record.seq LIMIT {limit}"), parameters)
 }
 
 /// A body as it is read back; what is not on the chain is not asked for.

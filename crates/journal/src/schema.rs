@@ -15,9 +15,9 @@ pub(crate) const APPLICATION_ID: u32 = 0x424c_4b48;
 /// The page size in bytes: the unit that the disk writes.
 pub(crate) const PAGE_BYTES: u32 = 4096;
 
-/// The columns that queries ask for are computed from the body, so that nothing is told twice. Every index
-/// on a column that each record has costs a page and some microseconds in each commit, so there are few; those
-/// on rare kinds and decisions hold only what is rare.
+/// The columns that queries ask for are computed from the body, so that nothing is told twice. None of them has
+/// an index: each would cost every commit a page and some microseconds. `block` says instead in which
+/// blocks of records a value occurs, and is written once for each block.
 const TABLES: &str = "
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY NOT NULL,
@@ -33,17 +33,15 @@ CREATE TABLE record (
   agent    TEXT AS (body ->> '$.agent') VIRTUAL,
   person   TEXT AS (body ->> '$.person') VIRTUAL,
   decision TEXT AS (body ->> '$.decision') VIRTUAL,
-  time     TEXT AS (body ->> '$.time') VIRTUAL,
-  rare_kind     TEXT AS (CASE WHEN body ->> '$.kind' IN ('approval', 'admin', 'alert', 'auth')
-                         THEN body ->> '$.kind' END) VIRTUAL,
-  rare_decision TEXT AS (nullif(body ->> '$.decision', 'permit')) VIRTUAL
+  time     TEXT AS (body ->> '$.time') VIRTUAL
 ) STRICT;
 
-CREATE INDEX record_session ON record (session);
-CREATE INDEX record_agent ON record (agent);
-CREATE INDEX record_person ON record (person);
-CREATE INDEX record_rare_kind ON record (rare_kind) WHERE rare_kind IS NOT NULL;
-CREATE INDEX record_rare_decision ON record (rare_decision) WHERE rare_decision IS NOT NULL;
+CREATE TABLE block (
+  field  TEXT NOT NULL,
+  value  TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  PRIMARY KEY (field, value, number)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE payload (
   seq   INTEGER PRIMARY KEY NOT NULL,

@@ -6,6 +6,7 @@
 //! that was recorded. What only a [`Head`] that was kept elsewhere shows: a tail that was cut off, and a chain that
 //! somebody built anew.
 
+mod blocks;
 mod finding;
 mod walk;
 

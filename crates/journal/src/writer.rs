@@ -1,23 +1,29 @@
 //! The one thread that writes. It commits whatever waits as one group and tells each caller when it is durable.
+//! Entries that nobody waits for are written when they come and committed with the next that somebody does.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{CachedStatement, Connection, ErrorCode};
-use vocab::{Ambient, Digest};
+use rusqlite::{Connection, ErrorCode};
+use vocab::Ambient;
 
+use crate::block::Filling;
 use crate::body::time_text;
 use crate::entry::Head;
+use crate::group::Group;
 use crate::journal::AppendError;
 use crate::lock::LockFile;
 use crate::open::Opened;
-use crate::prepare::Prepared;
-use crate::queue::{Item, Queue, Wake};
-use crate::{open, wal};
+use crate::queue::{Item, Patience, Queue, Wake};
+use crate::{open, transaction, wal};
 
 /// How long an entry that nobody waits for is held back, so that it shares the next commit.
 pub const FOLLOW_DELAY: Duration = Duration::from_millis(5);
+
+/// How long the writer looks for the next entry without sleeping when it has written some that nobody waits for:
+/// they are a turn's last outcome, and its next proposal is being judged. To be woken would take longer.
+const SPIN: Duration = Duration::from_micros(60);
 
 /// How long the writer has nothing to do before it looks whether a checkpoint is due.
 const IDLE_DELAY: Duration = Duration::from_millis(20);
@@ -72,7 +78,10 @@ impl Shared {
 /// The writer's own things.
 pub(crate) struct Writer {
     conn: Connection,
+    /// Where the log stood after the last commit.
     head: Head,
+    /// The block that the log is in the middle of, with what is written and not yet committed.
+    filling: Filling,
     /// The database stands where `head` says. Not so after a failed commit, until it has been looked at.
     certain: bool,
     ambient: Arc<dyn Ambient>,
@@ -109,6 +118,7 @@ impl Writer {
         shared: Arc<Shared>,
     ) -> rusqlite::Result<(Self, Connection)> {
         let Opened { mut writer, states, head, lock } = opened;
+        let filling = Filling::read(&writer, head.records)?;
         writer.set_prepared_statement_cache_capacity(STATEMENTS);
         let frames = Arc::new(AtomicU32::new(0));
         let seen = Arc::clone(&frames);
@@ -119,6 +129,7 @@ impl Writer {
         let writer = Self {
             conn: writer,
             head,
+            filling,
             certain: true,
             ambient,
             queue,
@@ -137,16 +148,17 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let _closing = Closing(Arc::clone(&self.queue));
         let queue = Arc::clone(&self.queue);
-        let mut group = Vec::new();
+        let mut group = Group::default();
         loop {
-            let patience = self.patience(!group.is_empty());
-            match queue.take(&mut group, patience) {
-                Wake::Work => {
+            let patience = self.patience(&group);
+            match queue.take(&mut group.items, patience) {
+                Wake::Work if group.is_due(FOLLOW_DELAY) || self.failing => {
                     self.commit(&mut group);
                     if self.is_due() {
                         self.checkpoint();
                     }
                 }
+                Wake::Work => self.write_ahead(&mut group),
                 Wake::Idle => self.idle(&mut group),
                 Wake::Closed => {
                     if !group.is_empty() {
@@ -158,15 +170,18 @@ impl Writer {
         }
     }
 
-    /// How long to wait for work before doing something else.
-    fn patience(&self, kept: bool) -> Option<Duration> {
-        if kept || self.failing || self.behind {
-            return Some(RETRY_DELAY);
+    /// How to wait for work before doing something else.
+    fn patience(&self, group: &Group) -> Patience {
+        if self.failing || (self.behind && group.is_empty()) {
+            return Patience::sleep(Some(RETRY_DELAY));
         }
-        self.is_worthwhile().then_some(IDLE_DELAY)
+        if let Some(begun) = group.begun {
+            return Patience { spin: SPIN, sleep: Some(FOLLOW_DELAY.saturating_sub(begun.elapsed())) };
+        }
+        Patience::sleep(self.is_worthwhile().then_some(IDLE_DELAY))
     }
 
-    fn idle(&mut self, group: &mut Vec<Item>) {
+    fn idle(&mut self, group: &mut Group) {
         if !group.is_empty() {
             self.commit(group);
         } else if self.failing {
@@ -218,37 +233,47 @@ impl Writer {
         self.shared.update(|known| known.commit = tried.err());
     }
 
+    /// Writes what has come and nobody waits for, so that the next commit finds it done.
+    fn write_ahead(&mut self, group: &mut Group) {
+        if let Err(error) = self.ascertain().and_then(|()| self.write(group)) {
+            self.fail(group, &error);
+        }
+    }
+
     /// Commits the group and answers. After a failure only those are left in it that nobody waits for:
     /// they come before all that follows, or not at all.
-    fn commit(&mut self, group: &mut Vec<Item>) {
-        match self.ascertain().and_then(|()| self.write(group)) {
-            Ok(heads) => {
+    fn commit(&mut self, group: &mut Group) {
+        match self.ascertain().and_then(|()| self.write(group)).and_then(|()| self.make_durable(group)) {
+            Ok(()) => {
                 self.failing = false;
-                self.head = heads.last().copied().unwrap_or(self.head);
+                self.head = group.head(self.head);
                 let head = self.head;
                 self.shared.update(|known| {
                     known.head = head;
                     known.commit = None;
                 });
-                for (item, head) in group.drain(..).zip(heads) {
+                let (items, heads) = group.take();
+                for (item, head) in items.into_iter().zip(heads) {
                     answer(item, Ok(head));
                 }
             }
-            Err(error) => {
-                self.failing = true;
-                self.shared.update(|known| known.commit = Some(error.clone()));
-                for item in std::mem::take(group) {
-                    if item.reply.is_some() {
-                        answer(item, Err(error.clone()));
-                    } else {
-                        group.push(item);
-                    }
-                }
+            Err(error) => self.fail(group, &error),
+        }
+    }
+
+    fn fail(&mut self, group: &mut Group, error: &AppendError) {
+        self.failing = true;
+        self.shared.update(|known| known.commit = Some(error.clone()));
+        for item in group.take().0 {
+            if item.reply.is_some() {
+                answer(item, Err(error.clone()));
+            } else {
+                group.items.push(item);
             }
         }
     }
 
-    /// After a failed commit, makes sure that nothing of it is in the database.
+    /// After a failure, makes sure that nothing of it is in the database.
     fn ascertain(&mut self) -> Result<(), AppendError> {
         if self.certain {
             return Ok(());
@@ -259,77 +284,46 @@ impl Writer {
         if found != head {
             return Err(AppendError::Astray { expected: head.records, found: found.records });
         }
+        self.filling = Filling::read(&self.conn, head.records).map_err(|error| refusal(&error))?;
         self.certain = true;
         Ok(())
     }
 
-    /// Writes the group in one transaction; gives where the log stands after each entry.
-    fn write(&mut self, group: &[Item]) -> Result<Vec<Head>, AppendError> {
-        if group.iter().all(|item| item.entry.records.is_empty() && item.entry.rows.is_empty()) {
-            return Ok(vec![self.head; group.len()]);
-        }
-        self.transact(group).map_err(|error| {
-            self.certain = false;
-            let error = refusal(&error);
-            if !self.conn.is_autocommit()
-                && let Err(again) = self.conn.execute_batch("ROLLBACK")
-            {
-                return AppendError::Write(format!("{error}; nor can it be taken back: {again}"));
-            }
-            error
-        })
+    /// Writes what of the group is not written yet, into its transaction.
+    fn write(&mut self, group: &mut Group) -> Result<(), AppendError> {
+        self.try_write(group).map_err(|error| self.take_back(&error))
     }
 
-    fn transact(&self, group: &[Item]) -> rusqlite::Result<Vec<Head>> {
-        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut inserts = Inserts {
-            record: self.conn.prepare_cached("INSERT INTO record (seq, hash, body) VALUES (?1, ?2, ?3)")?,
-            content: self
-                .conn
-                .prepare_cached("INSERT INTO payload (seq, salt, bytes) VALUES (?1, ?2, ?3)")?,
-            put: self.conn.prepare_cached(
-                "INSERT INTO state (kind, key, value) VALUES (?1, ?2, ?3) \
-                 ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
-            )?,
-            delete: self.conn.prepare_cached("DELETE FROM state WHERE kind = ?1 AND key = ?2")?,
-        };
-        let mut head = self.head;
-        let mut heads = Vec::with_capacity(group.len());
-        for item in group {
-            head = inserts.entry(&item.entry, head, &time_text(self.ambient.now()))?;
-            heads.push(head);
-        }
-        self.conn.prepare_cached("COMMIT")?.execute([])?;
-        Ok(heads)
-    }
-}
-
-/// The statements of one transaction.
-struct Inserts<'a> {
-    record: CachedStatement<'a>,
-    content: CachedStatement<'a>,
-    put: CachedStatement<'a>,
-    delete: CachedStatement<'a>,
-}
-
-impl Inserts<'_> {
-    /// Writes one entry after `head`; gives where the log stands then.
-    fn entry(&mut self, entry: &Prepared, mut head: Head, time: &str) -> rusqlite::Result<Head> {
-        for record in &entry.records {
-            let body = record.form.at(&head, time);
-            head = Head { records: head.records.saturating_add(1), hash: Digest::of(body.as_bytes()) };
-            self.record.execute((head.records, head.hash.as_bytes(), body))?;
-            if let Some(content) = &record.content {
-                self.content.execute((head.records, content.salt, &content.bytes))?;
+    fn try_write(&mut self, group: &mut Group) -> rusqlite::Result<()> {
+        let time = time_text(self.ambient.now());
+        let mut head = group.head(self.head);
+        for item in group.items.iter().skip(group.heads.len()) {
+            let changes = !(item.entry.records.is_empty() && item.entry.rows.is_empty());
+            if changes && group.begun.is_none() {
+                transaction::begin(&self.conn)?;
+                group.begun = Some(Instant::now());
             }
+            head = transaction::write(&self.conn, &item.entry, head, &time, &mut self.filling)?;
+            group.heads.push(head);
         }
-        for row in &entry.rows {
-            match &row.value {
-                Some(value) => self.put.execute((&row.kind, &row.key, value))?,
-                None => self.delete.execute((&row.kind, &row.key))?,
-            };
+        Ok(())
+    }
+
+    fn make_durable(&mut self, group: &Group) -> Result<(), AppendError> {
+        match group.begun {
+            Some(_) => transaction::commit(&self.conn).map_err(|error| self.take_back(&error)),
+            None => Ok(()),
         }
-        Ok(head)
+    }
+
+    /// Takes back a transaction that failed.
+    fn take_back(&mut self, error: &rusqlite::Error) -> AppendError {
+        self.certain = false;
+        let error = refusal(error);
+        match transaction::roll_back(&self.conn) {
+            Ok(()) => error,
+            Err(again) => AppendError::Write(format!("{error}; nor can it be taken back: {again}")),
+        }
     }
 }
 

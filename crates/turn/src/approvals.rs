@@ -101,7 +101,7 @@ impl ApprovalRow {
             | ApprovalState::Cancelled
             | ApprovalState::Used
             | ApprovalState::Void => Ok(vec![
-                Change::Delete { kind: OPEN.into(), key: key.into() },
+                Change::delete(OPEN, key),
                 records::put(OVER, key, self)?,
                 records::put(ORDER, &self.order(), &())?,
             ]),

@@ -108,11 +108,7 @@ impl Batch {
 }
 
 fn size(changes: &[Change]) -> usize {
-    let bytes = |change: &Change| match change {
-        Change::Put { value, .. } => value.to_string().len(),
-        Change::Delete { .. } => 0,
-    };
-    changes.iter().map(bytes).sum()
+    changes.iter().map(Change::value_bytes).sum()
 }
 
 fn cancelled(view: &ApprovalView, why: &str) -> Draft {
@@ -128,7 +124,7 @@ mod tests {
     use super::*;
 
     fn rows(bytes: usize) -> Vec<Change> {
-        vec![Change::Put { kind: "k".into(), key: "k".into(), value: json!("x".repeat(bytes)) }]
+        vec![Change::put("k", "k", &"x".repeat(bytes)).unwrap()]
     }
 
     #[test]

@@ -65,10 +65,9 @@ pub(crate) fn entry(draft: Draft, state: Vec<Change>) -> Result<Entry, Refusal> 
 
 /// A row.
 pub(crate) fn put<T: Serialize>(kind: &str, key: &str, value: &T) -> Result<Change, Refusal> {
-    let value = serde_json::to_value(value).map_err(|error| {
+    Change::put(kind, key, value).map_err(|error| {
         Refusal::new(RefusalKind::Unavailable, format!("a {kind} cannot be stored: {error}"))
-    })?;
-    Ok(Change::Put { kind: kind.into(), key: key.into(), value })
+    })
 }
 
 /// A row, read back.

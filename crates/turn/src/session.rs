@@ -79,7 +79,7 @@ pub(crate) fn put_turn(id: &TurnId, row: &TurnRow) -> Result<Change, Refusal> {
 }
 
 fn delete_turn(id: &TurnId) -> Change {
-    Change::Delete { kind: TURN.into(), key: id.to_string() }
+    Change::delete(TURN, id.as_str())
 }
 
 /// Every turn that is not over.
@@ -148,8 +148,7 @@ pub(crate) fn end(
 pub(crate) fn grow(id: &SessionId, row: &mut SessionRow, entry: &Entry) -> Result<Change, Refusal> {
     let key = format!("{id}/{:06}", row.entries);
     let change = put(ENTRY, &key, entry)?;
-    let Change::Put { value, .. } = &change else { return Ok(change) };
-    let bytes = value.to_string().len() as u64;
+    let bytes = change.value_bytes() as u64;
     let entries = row.entries.saturating_add(1);
     let total = row.bytes.saturating_add(bytes);
     if entries as usize > MAX_TRANSCRIPT_ENTRIES || total > MAX_TRANSCRIPT_BYTES as u64 {

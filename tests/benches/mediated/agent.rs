@@ -184,7 +184,7 @@ impl Caller {
 
         let action = judgement.action().clone();
         let mut entry = judgement.entry();
-        entry.state.push(self.turn_row(Some(&judgement.proposal().id)));
+        entry.state.push(self.turn_row(Some(&judgement.proposal().id))?);
         let receipt = shared.journal.append(entry).await?;
         let ruling = judgement.settle(receipt)?;
         let recorded = Instant::now();
@@ -226,7 +226,7 @@ impl Caller {
     }
 
     /// What a gateway keeps of a turn that runs, so that a restart finds what was under way.
-    fn turn_row(&self, open: Option<&ProposalId>) -> Change {
+    fn turn_row(&self, open: Option<&ProposalId>) -> Done<Change> {
         let open = open.map(|id| {
             let call = json!({ "id": format!("call-{}", self.done), "skill": "file-reader" });
             json!({ "proposal": id, "verb": "file.read", "call": call })
@@ -264,14 +264,14 @@ impl Caller {
         draft.labels = Some(outcome.labels.clone());
         draft.payload = json!({ "body": outcome.body, "reasons": [] });
         let state = vec![
-            put("entry", &format!("{}/{:06}", self.session, self.done), entry),
-            put("session", self.session.as_str(), session),
-            self.turn_row(None),
+            put("entry", &format!("{}/{:06}", self.session, self.done), entry)?,
+            put("session", self.session.as_str(), session)?,
+            self.turn_row(None)?,
         ];
-        Ok(Entry { subject: Digest::of_canonical(&draft.payload)?, records: vec![draft], state })
+        Ok(Entry { subject: Digest::of(outcome.proposal.as_str().as_bytes()), records: vec![draft], state })
     }
 }
 
-fn put(kind: &str, key: &str, value: serde_json::Value) -> Change {
-    Change::Put { kind: kind.into(), key: key.into(), value }
+fn put(kind: &str, key: &str, value: serde_json::Value) -> Done<Change> {
+    Ok(Change::put(kind, key, &value)?)
 }

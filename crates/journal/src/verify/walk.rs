@@ -6,6 +6,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use vocab::Digest;
 
+use super::blocks::Blocks;
 use super::finding::{FirstBad, Why};
 use crate::entry::Head;
 
@@ -30,11 +31,13 @@ pub(super) struct Walk {
     seq: u64,
     hash: [u8; 32],
     expected: Option<Head>,
+    /// The blocks so far; none when the walk does not begin with the first record.
+    blocks: Option<Blocks>,
 }
 
 impl Walk {
     pub(super) const fn begin(expected: Option<Head>) -> Self {
-        Self { seq: 0, hash: [0; 32], expected }
+        Self { seq: 0, hash: [0; 32], expected, blocks: None }
     }
 
     /// Where the good part ends.
@@ -54,6 +57,7 @@ impl Walk {
         if self.contradicts_checkpoint(0, &self.hash) {
             return Ok(Some(FirstBad { seq: None, why: Why::NotTheCheckpoint }));
         }
+        self.blocks = Some(Blocks::default());
         let mut records = conn.prepare(RECORDS)?;
         let mut records = records.query([i64::MIN])?;
         let mut contents = conn.prepare(CONTENTS)?;
@@ -67,7 +71,11 @@ impl Walk {
             return Ok(Some(FirstBad::at(self.next(), Why::CutOff(expected.records))));
         }
         // Content behind the last record: its record was removed.
-        Ok(contents.seq.map(|_| FirstBad::at(self.next(), Why::Removed)))
+        if contents.seq.is_some() {
+            return Ok(Some(FirstBad::at(self.next(), Why::Removed)));
+        }
+        let wrong = self.blocks.take().map(|blocks| blocks.finish(conn)).transpose()?.flatten();
+        Ok(wrong.map(|why| FirstBad { seq: None, why: Why::Structure(why) }))
     }
 
     /// Holds one record against the walk so far, and takes it in.
@@ -103,6 +111,9 @@ impl Walk {
         }
         if self.contradicts_checkpoint(seq, &hash) {
             return Ok(Some(FirstBad::at(seq, Why::NotTheCheckpoint)));
+        }
+        if let Some(blocks) = &mut self.blocks {
+            blocks.step(conn, seq, &claims.body)?;
         }
         (self.seq, self.hash) = (seq, hash);
         Ok(None)
@@ -156,6 +167,7 @@ struct Claims {
     seq: u64,
     prev: [u8; 32],
     commit: Option<[u8; 32]>,
+    body: Value,
 }
 
 impl Claims {
@@ -170,11 +182,10 @@ impl Claims {
                 .map(Some)
                 .ok_or_else(|| format!("`{name}` is not a hash")),
         };
-        Ok(Self {
-            seq: body.get("seq").and_then(Value::as_u64).ok_or("it has no `seq`")?,
-            prev: digest("prev")?.ok_or("it has no `prev`")?,
-            commit: digest("commit")?,
-        })
+        let seq = body.get("seq").and_then(Value::as_u64).ok_or("it has no `seq`")?;
+        let prev = digest("prev")?.ok_or("it has no `prev`")?;
+        let commit = digest("commit")?;
+        Ok(Self { seq, prev, commit, body })
     }
 }
 

@@ -67,7 +67,7 @@ async fn state_changes_with_the_records_that_it_belongs_to() {
     assert_eq!(journal.state("test", "a/2").unwrap(), Some(json!({ "x": null })));
     assert_eq!(journal.state("other", "a/2").unwrap(), None);
 
-    let delete = Change::Delete { kind: "test".into(), key: "a/2".into() };
+    let delete = Change::delete("test", "a/2");
     let mut second = entry(vec![]);
     second.state = vec![put("a/1", json!(7)), delete, put("a%", json!("no pattern"))];
     journal.follow(second).await.unwrap();

@@ -55,7 +55,7 @@ pub(crate) fn entry(records: Vec<Draft>) -> Entry {
 }
 
 pub(crate) fn put(key: &str, value: Value) -> Change {
-    Change::Put { kind: "test".into(), key: key.into(), value }
+    Change::put("test", key, &value).unwrap()
 }
 
 /// Appends `count` messages, one entry each.

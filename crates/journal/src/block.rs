@@ -1,0 +1,88 @@
+//! In which blocks of records a value occurs: what queries go by instead of an index.
+//!
+//! A block is [`BLOCK_RECORDS`] records in a row, numbered from 0. The writer gathers the values of the block that
+//! it is filling and writes them with its last record; the records after the last whole block are few, and
+//! are looked through.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, Row};
+
+use crate::entry::Draft;
+
+/// Records in a block.
+pub(crate) const BLOCK_RECORDS: u64 = 256;
+
+/// A field that queries go by: its name, which is also that of its column.
+pub(crate) type Field = &'static str;
+
+pub(crate) const SESSION: Field = "session";
+pub(crate) const AGENT: Field = "agent";
+pub(crate) const PERSON: Field = "person";
+pub(crate) const KIND: Field = "kind";
+pub(crate) const DECISION: Field = "decision";
+
+/// What queries go by of one record.
+pub(crate) type Values = Vec<(Field, String)>;
+
+/// The values of a record to be.
+pub(crate) fn values(draft: &Draft) -> Values {
+    let given = [
+        (SESSION, draft.session.as_ref().map(|session| session.as_str())),
+        (AGENT, draft.agent.as_ref().map(|agent| agent.as_str())),
+        (PERSON, draft.person.as_ref().map(|person| person.as_str())),
+        (KIND, Some(draft.kind.as_str())),
+        (DECISION, draft.decision.map(|decision| decision.as_str())),
+    ];
+    given.into_iter().filter_map(|(field, value)| Some((field, value?.to_owned()))).collect()
+}
+
+/// How many blocks are whole when the log has so many records.
+pub(crate) const fn whole(records: u64) -> u64 {
+    records / BLOCK_RECORDS
+}
+
+/// The block that is being filled.
+#[derive(Debug, Default)]
+pub(crate) struct Filling {
+    values: BTreeSet<(Field, String)>,
+}
+
+impl Filling {
+    /// The block that the log of `conn`, with so many records, is in the middle of.
+    pub(crate) fn read(conn: &Connection, records: u64) -> rusqlite::Result<Self> {
+        let mut statement = conn.prepare(
+            "SELECT session, agent, person, kind, decision FROM record WHERE seq > ?1 ORDER BY seq",
+        )?;
+        let mut rows = statement.query([whole(records) * BLOCK_RECORDS])?;
+        let mut filling = Self::default();
+        while let Some(row) = rows.next()? {
+            filling.take_in(columns(row)?);
+        }
+        Ok(filling)
+    }
+
+    /// Takes in the values of the next record.
+    pub(crate) fn take_in(&mut self, values: impl IntoIterator<Item = (Field, String)>) {
+        for value in values {
+            if !self.values.contains(&value) {
+                self.values.insert(value);
+            }
+        }
+    }
+
+    /// The values of the block, which is whole now; the next one begins.
+    pub(crate) fn finish(&mut self) -> BTreeSet<(Field, String)> {
+        std::mem::take(&mut self.values)
+    }
+}
+
+fn columns(row: &Row<'_>) -> rusqlite::Result<Values> {
+    let mut values = Values::new();
+    for (column, field) in [SESSION, AGENT, PERSON, KIND, DECISION].into_iter().enumerate() {
+        if let Some(value) = row.get(column)? {
+            values.push((field, value));
+        }
+    }
+    Ok(values)
+}

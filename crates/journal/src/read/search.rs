@@ -1,0 +1,101 @@
+//! The SQL of a query: which blocks can hold what it asks for, and which records of them do.
+
+use std::ops::RangeInclusive;
+
+use rusqlite::types::Value as SqlValue;
+
+use super::{MAX_LIMIT, Query, SELECT};
+use crate::block::{AGENT, BLOCK_RECORDS, DECISION, Field, KIND, PERSON, SESSION, whole};
+use crate::body::time_text;
+
+/// The highest sequence number that the database can hold.
+pub(super) const MAX_SEQ: u64 = i64::MAX as u64;
+
+/// The most blocks that are asked for at once.
+const MAX_BLOCKS: u32 = 1024;
+
+/// A query in the database's terms.
+pub(super) struct Search<'a> {
+    query: &'a Query,
+    /// What blocks are chosen by.
+    fields: Vec<(Field, &'a str)>,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(query: &'a Query) -> Self {
+        let given = [
+            (SESSION, query.session.as_ref().map(|session| session.as_str())),
+            (AGENT, query.agent.as_ref().map(|agent| agent.as_str())),
+            (PERSON, query.person.as_ref().map(|person| person.as_str())),
+            (KIND, query.kind.map(|kind| kind.as_str())),
+            (DECISION, query.decision.map(|decision| decision.as_str())),
+        ];
+        let fields = given.into_iter().filter_map(|(field, value)| Some((field, value?))).collect();
+        Self { query, fields }
+    }
+
+    /// How many records at most.
+    pub(super) fn limit(&self) -> u32 {
+        if self.query.limit == 0 { MAX_LIMIT } else { self.query.limit.min(MAX_LIMIT) }
+    }
+
+    /// Whether blocks tell anything about it.
+    pub(super) fn goes_by_blocks(&self) -> bool {
+        !self.fields.is_empty()
+    }
+
+    /// The block in which it begins.
+    pub(super) fn first_block(&self) -> u64 {
+        whole(self.query.after.unwrap_or(0))
+    }
+
+    /// The blocks from `from` on and before `end` in which each of its values occurs, in order, at most
+    /// [`MAX_BLOCKS`].
+    pub(super) fn blocks(&self, from: u64, end: u64) -> (String, Vec<SqlValue>) {
+        let mut parameters = vec![number(from), number(end)];
+        let conditions = self.fields.iter().map(|(field, value)| {
+            parameters.push(SqlValue::from((*value).to_owned()));
+            let value = parameters.len();
+            format!("SELECT number FROM block WHERE field = '{field}' AND value = ?{value} AND number >= ?1 AND number < ?2")
+        });
+        let all = conditions.collect::<Vec<_>>().join(" INTERSECT ");
+        (format!("{all} ORDER BY number LIMIT {MAX_BLOCKS}"), parameters)
+    }
+
+    /// The records of `range`, in order, at most `limit`.
+    pub(super) fn records(&self, range: RangeInclusive<u64>, limit: u32) -> (String, Vec<SqlValue>) {
+        let after = self.query.after.map_or(0, |after| after.saturating_add(1));
+        let mut parameters = vec![number(after.max(*range.start())), number(*range.end())];
+        let mut conditions = vec!["record.seq BETWEEN ?1 AND ?2".to_owned()];
+        let mut add = |condition: &str, value: SqlValue| {
+            parameters.push(value);
+            conditions.push(format!("record.{condition} ?{}", parameters.len()));
+        };
+        for (field, value) in &self.fields {
+            add(&format!("{field} ="), SqlValue::from((*value).to_owned()));
+        }
+        if let Some(since) = self.query.since {
+            add("time >=", SqlValue::from(time_text(since)));
+        }
+        if let Some(until) = self.query.until {
+            add("time <", SqlValue::from(time_text(until)));
+        }
+        let filter = conditions.join(" AND ");
+        (format!("{SELECT} WHERE {filter} ORDER BY record.seq LIMIT {limit}"), parameters)
+    }
+}
+
+fn number(number: u64) -> SqlValue {
+    SqlValue::from(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// The sequence numbers of `blocks`, which are in order; neighbours are taken together.
+pub(super) fn ranges(blocks: &[u64]) -> Vec<RangeInclusive<u64>> {
+    let follows = |one: &u64, other: &u64| one.saturating_add(1) == *other;
+    let range = |run: &[u64]| {
+        let (first, last) = (run.first()?, run.last()?);
+        let end = last.saturating_add(1).saturating_mul(BLOCK_RECORDS);
+        Some(first.saturating_mul(BLOCK_RECORDS).saturating_add(1)..=end)
+    };
+    blocks.chunk_by(follows).filter_map(range).collect()
+}

@@ -1,0 +1,60 @@
+//! Whether the table that queries go by says of every whole block what occurs in it, and nothing else: a record
+//! that no query finds is as good as removed.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+/// Records in a block; the first block begins with record 1.
+const RECORDS: u64 = 256;
+
+/// The fields of a body that the table knows.
+const FIELDS: [&str; 5] = ["agent", "decision", "kind", "person", "session"];
+
+/// The blocks as the records make them.
+#[derive(Default)]
+pub(super) struct Blocks {
+    /// What occurs in the block that is gone through.
+    values: BTreeSet<(&'static str, String)>,
+    /// How many rows the table should have so far.
+    rows: u64,
+    /// The first thing that it does not say.
+    missing: Option<String>,
+}
+
+impl Blocks {
+    /// Takes in the body of record `seq`; holds the table against the block when that is its last.
+    pub(super) fn step(&mut self, conn: &Connection, seq: u64, body: &Value) -> rusqlite::Result<()> {
+        for field in FIELDS {
+            if let Some(value) = body.get(field).and_then(Value::as_str) {
+                self.values.insert((field, value.to_owned()));
+            }
+        }
+        if !seq.is_multiple_of(RECORDS) {
+            return Ok(());
+        }
+        let number = (seq / RECORDS).saturating_sub(1);
+        let mut row =
+            conn.prepare_cached("SELECT 1 FROM block WHERE field = ?1 AND value = ?2 AND number = ?3")?;
+        for (field, value) in std::mem::take(&mut self.values) {
+            self.rows = self.rows.saturating_add(1);
+            if self.missing.is_none() && !row.exists((field, &value, number))? {
+                self.missing = Some(format!(
+                    "queries do not find the {field} `{value}` in block {number} of {RECORDS} records"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the table, once every record has been gone through.
+    pub(super) fn finish(self, conn: &Connection) -> rusqlite::Result<Option<String>> {
+        if self.missing.is_some() {
+            return Ok(self.missing);
+        }
+        let rows: u64 = conn.query_row("SELECT count(*) FROM block", [], |row| row.get(0))?;
+        let more = || format!("the table of blocks has {rows} rows where the records make {}", self.rows);
+        Ok((rows != self.rows).then(more))
+    }
+}
