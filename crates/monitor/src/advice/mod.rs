@@ -19,6 +19,8 @@
 //!
 //! Model calls are not screened for personal data: a model is a destination with a clearance, which is the labels' matter.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use soul::{Detector, Screen};
 use vocab::{Action, Layer, Reason, Verb};
@@ -47,7 +49,9 @@ pub(crate) fn screen(screens: &[Screen], action: &Action) -> Screened {
         return screened;
     }
     let text = match action.verb {
-        Verb::Reply | Verb::MessagePost | Verb::FileWrite | Verb::WebGet => words_of(&action.args),
+        Verb::Reply | Verb::MessagePost | Verb::FileWrite | Verb::WebGet => {
+            Cow::Owned(words_of(&action.args))
+        }
         Verb::ModelCall => request(action).map(plain::plain).unwrap_or_default(),
         Verb::FileRead | Verb::SkillCall => return screened,
     };

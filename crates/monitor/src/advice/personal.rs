@@ -88,8 +88,12 @@ static PATTERNS: LazyLock<Vec<(Finding, String, Check)>> = LazyLock::new(|| {
 /// What is in `text`, weightiest first, at most [`MAX_FINDINGS`] of a pattern.
 pub(crate) fn find(text: &str) -> Vec<Finding> {
     let Some(detectors) = DETECTORS.as_ref() else { return vec![Finding::NationalIdentity] };
+    // Each pattern but one asks for a digit, and that one for an `@`: most texts are done with here.
+    let (digits, at) = (text.contains(char::is_numeric), text.contains('@'));
     let mut found = Vec::new();
-    for detector in detectors {
+    for detector in
+        detectors.iter().filter(|detector| if detector.finding == Finding::Email { at } else { digits })
+    {
         let matches = detector.pattern.find_iter(text).filter(|hit| (detector.check)(hit.as_str()));
         found.extend(matches.take(MAX_FINDINGS).map(|_| detector.finding));
     }
@@ -112,11 +116,33 @@ fn phone(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_looked_through_matches_no_pattern() {
+        let texts = [
+            "Anna Keller earns EUR xx.xxx a year; IBAN CHxx xxxx; SSN xxx-xx-xxxx; tel. xxx xxx xxxx",
+            "Salary of Anna Keller: $ CHF EUR k; Steuer tax ABCDEFxxAxxAxxxA; fax phone +x (xxx) xxx-xxxx 756",
+        ];
+        for text in texts.map(|text| text.replace(char::is_numeric, "x")) {
+            for detector in DETECTORS.as_ref().unwrap() {
+                assert!(!detector.pattern.is_match(&text), "{text}: {}", detector.pattern);
+            }
+        }
+        // Every pattern has digits that it cannot do without; a new one that has none would be skipped.
+        for (finding, pattern, _) in PATTERNS.iter() {
+            assert!(
+                *finding == Finding::Email && pattern.contains('@') || pattern.contains(r"\d"),
+                "{pattern}"
+            );
+        }
+    }
+
     #[test]
     fn every_pattern_compiles() {
-        for (_, pattern, _) in super::PATTERNS.iter() {
+        for (_, pattern, _) in PATTERNS.iter() {
             assert!(regex::Regex::new(pattern).is_ok(), "{pattern}");
         }
-        assert!(super::DETECTORS.is_some());
+        assert!(DETECTORS.is_some());
     }
 }

@@ -1,9 +1,14 @@
 //! A text as a reader sees it: without what is invisible, and with the stand-ins that are used to slip past
 //! a pattern put back.
 
+use std::borrow::Cow;
+
 /// Plain text for the detectors: full-width forms narrowed, invisible characters dropped, odd blanks and dashes
 /// made common ones, `%40` and ` (at) ` read as `@`.
-pub(crate) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() && !text.contains(['%', '(', '[']) {
+        return Cow::Borrowed(text);
+    }
     let narrowed: String = text.chars().filter(|c| !invisible(*c)).map(common).collect();
     let mut plain = narrowed.replace("%40", "@").replace("%2B", "+").replace("%20", " ");
     for (written, meant) in
@@ -13,7 +18,7 @@ pub(crate) fn plain(text: &str) -> String {
             plain = plain.replace(written, meant);
         }
     }
-    plain
+    Cow::Owned(plain)
 }
 
 /// Characters that are not seen: zero-width, soft hyphen, direction marks, variation selectors, tags.
