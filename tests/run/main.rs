@@ -1,4 +1,6 @@
 //! A program that nobody here wrote, driven through a real gateway.
 
 mod driver;
+mod guest;
 mod house;
+mod wire;

@@ -6,6 +6,19 @@ use std::time::Duration;
 /// and a little around it.
 pub(crate) const MAX_BODY_BYTES: usize = 6 * vocab::limits::MAX_MESSAGE_BYTES + 4096;
 
+/// The largest chat request of a program, in bytes: a long conversation with the files that it is about.
+pub(crate) const MAX_CHAT_BYTES: usize = 4 * 1024 * 1024;
+
+/// The largest call of a skill over the Model Context Protocol, in bytes: the largest arguments, every byte escaped,
+/// and a little around them.
+pub(crate) const MAX_MCP_BYTES: usize = 6 * vocab::limits::MAX_ARGUMENT_BYTES + 64 * 1024;
+
+/// How much of a chat request that is too large is read and dropped, in bytes, before its connection is closed.
+pub(crate) const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long a program's request may take, with all that it waits for: other requests, a model, a person.
+pub(crate) const GUEST_TIME: Duration = Duration::from_secs(1200);
+
 /// The most header fields of a request.
 pub(crate) const MAX_HEADERS: usize = 32;
 

@@ -35,18 +35,22 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Json<Value>)
 /// Refuses a request that was sent to another name than this machine's own: a web page whose name was
 /// made to point here (DNS rebinding) still sends its own name.
 async fn only_by_our_name(request: Request, next: Next) -> Response {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let host = hosts.next().and_then(|host| host.to_str().ok());
-    let named = host.is_some_and(is_ours) && hosts.next().is_none();
-    let addressed = request.uri().authority().is_none_or(|authority| is_ours(authority.as_str()));
-    if named && addressed {
+    if names_us(&request) {
         return next.run(request).await;
     }
     let problem = Problem::new(ProblemKind::Forbidden, "ask for this by a loopback address or `localhost`");
     problem.into_response()
 }
 
-fn is_ours(host: &str) -> bool {
+/// Whether a request was sent to a name of this machine's own, by one `Host` and, if there is one, its address.
+pub(crate) fn names_us(request: &Request) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok());
+    let named = host.is_some_and(is_ours) && hosts.next().is_none();
+    named && request.uri().authority().is_none_or(|authority| is_ours(authority.as_str()))
+}
+
+pub(crate) fn is_ours(host: &str) -> bool {
     let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
     if authority.as_str().contains('@') {
         return false;

@@ -10,8 +10,11 @@
 mod api;
 mod bounds;
 mod caller;
+mod guest;
 mod health;
 mod listen;
+mod mcp;
+pub mod openai;
 mod problem;
 mod request;
 mod router;
@@ -26,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use turn::Gateway;
 
 pub use caller::{OsUserError, os_user};
+pub use guest::{run_router, serve_run};
 pub use listen::{BindError, Bound, Config, bind};
 pub use problem::{Problem, ProblemKind};
 

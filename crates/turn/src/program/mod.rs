@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use vocab::{
-    AgentName, Answer, ApprovalId, Entry, Fault, Intent, Labels, Person, Reason, SessionId, Status, TurnId,
+    AgentName, Ambient, Answer, ApprovalId, Entry, Fault, Intent, Labels, Person, ProposalId, Reason,
+    SessionId, Status, TurnId,
 };
 
 use crate::accept::{Place, admits};
@@ -81,6 +82,16 @@ pub struct Run {
     leaving: CancellationToken,
     over: CancellationToken,
     how: Arc<parking_lot::Mutex<Option<String>>>,
+    ambient: Arc<dyn Ambient>,
+}
+
+/// A name that nothing else has, and the time.
+#[derive(Debug, Clone)]
+pub struct Stamp {
+    /// The name.
+    pub id: String,
+    /// Seconds of the Unix epoch.
+    pub seconds: i64,
 }
 
 impl Gateway {
@@ -154,6 +165,7 @@ impl Gateway {
             leaving: stopped.child_token(),
             over: CancellationToken::new(),
             how: Arc::default(),
+            ambient: Arc::clone(&self.ambient),
         };
         let mailbox = Arc::new(Mailbox::default());
         self.runs.lock().insert(turn.id.clone(), Arc::clone(&mailbox));
@@ -238,6 +250,13 @@ impl Run {
     pub fn skills(&self) -> Vec<Value> {
         let offered = self.slot.current().and_then(|compartment| compartment.offered().as_array().cloned());
         offered.unwrap_or_default()
+    }
+
+    /// A stamp for an answer.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        let id = ProposalId::from_random(self.ambient.random()).to_string();
+        Stamp { id, seconds: self.ambient.now().as_second() }
     }
 
     /// Proposes one thing, and says what became of it. Requests are taken one after another. When the future is

@@ -1,0 +1,218 @@
+//! What a program is served, and what it may throw at it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use turn::Pending;
+
+use crate::house::{House, SOUL, begin, echo, person};
+use crate::wire::{KEY, ask, chat, raw, serve};
+
+const TALK: &str = "
+turns:
+  - say: Let me look.
+    calls: [{skill: shell, arguments: {command: ls}}]
+    prompt_tokens: 11
+    completion_tokens: 7
+  - say: Done.
+    repeat: true
+";
+const SLOW: &str = "turns:\n  - say: Too late.\n    delay_ms: 10000\n    repeat: true\n";
+
+fn hello() -> Value {
+    json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": "hi" }] })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_comes_whole_or_as_events_with_its_calls_and_its_tokens() {
+    let house = House::new(TALK);
+    let gateway = house.open().await;
+    let run = Arc::new(begin(&gateway).await);
+    let address = serve(&run);
+    let answer = chat(address, &hello()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let body = answer.json();
+    assert_eq!(body["model"], "rehearsal/scene");
+    assert_eq!(body["usage"]["total_tokens"], 18);
+    let choice = &body["choices"][0];
+    assert_eq!(choice["finish_reason"], "tool_calls");
+    assert_eq!(choice["message"]["content"], "[rehearsal] Let me look.");
+    assert_eq!(choice["message"]["tool_calls"][0]["function"]["arguments"], r#"{"command":"ls"}"#);
+
+    let mut streamed = hello();
+    streamed["stream"] = json!(true);
+    streamed["stream_options"] = json!({ "include_usage": true });
+    let answer = chat(address, &streamed).await;
+    assert!(answer.head.to_lowercase().contains("content-type: text/event-stream"), "{answer:?}");
+    let events: Vec<&str> =
+        answer.text.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
+    let (done, chunks) = events.split_last().unwrap();
+    assert_eq!(*done, "[DONE]");
+    let chunks: Vec<Value> = chunks.iter().map(|chunk| serde_json::from_str(chunk).unwrap()).collect();
+    assert_eq!(chunks[0]["choices"][0]["delta"]["role"], "assistant");
+    assert_eq!(chunks[2]["choices"][0]["delta"]["tool_calls"][0]["function"]["name"], "shell");
+    assert_eq!(chunks[3]["choices"][0]["finish_reason"], "tool_calls");
+    assert_eq!(chunks[4]["usage"]["prompt_tokens"], 11);
+
+    let models = ask(address, "GET /v1/models", b"", &[]).await.json();
+    assert_eq!(models["data"][0]["id"], "bulkhead/echo");
+    assert_eq!(ask(address, "GET /v1/models/bulkhead/echo", b"", &[]).await.status, 200);
+    for missing in
+        ["GET /v1/models/gpt-4o", "POST /v1/embeddings", "POST /v1/responses", "GET /", "GET /healthz"]
+    {
+        let answer = ask(address, missing, b"{}", &[]).await;
+        assert_eq!(answer.status, 404, "{missing}");
+        assert!(!answer.error().is_empty());
+    }
+    assert_eq!(ask(address, "GET /v1/chat/completions", b"", &[]).await.status, 405);
+    gateway.shutdown(None, Pending::Cancel).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_served_without_the_key_or_by_another_name() {
+    let house = House::new(TALK);
+    let gateway = house.open().await;
+    let run = Arc::new(begin(&gateway).await);
+    let address = serve(&run);
+    let wrong = [
+        "".to_owned(),
+        KEY.to_owned(),
+        format!("Bearer {KEY}x"),
+        format!("Bearer {}", &KEY[1..]),
+        "Bearer ".to_owned(),
+        format!("Basic {KEY}"),
+    ];
+    for line in ["POST /v1/chat/completions", "GET /v1/models", "POST /mcp", "GET /mcp", "GET /nothing"] {
+        for key in &wrong {
+            let answer = ask(address, line, b"{}", &[("authorization", key)]).await;
+            assert_eq!((answer.status, answer.code().as_str()), (401, "invalid_api_key"), "{line} {key}");
+        }
+        for (name, value) in [
+            ("host", "evil.example"),
+            ("host", "127.0.0.1.evil.example"),
+            ("host", "evil.example@127.0.0.1"),
+            ("origin", "http://evil.example"),
+            ("origin", "null"),
+            ("origin", "http://127.0.0.1@evil.example"),
+        ] {
+            let answer = ask(address, line, b"{}", &[(name, value)]).await;
+            assert_eq!((answer.status, answer.code().as_str()), (403, "wrong_host"), "{line} {value}");
+        }
+    }
+    let twice = format!(
+        "GET /v1/models HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer x\r\nauthorization: Bearer {KEY}\r\nconnection: close\r\n\r\n"
+    );
+    assert_eq!(raw(address, twice.into_bytes()).await.status, 401);
+    // Nothing of it was proposed.
+    assert_eq!(house.story(), ["run"]);
+    gateway.shutdown(None, Pending::Cancel).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_bodies_are_refused_and_the_run_goes_on() {
+    let house = House::new(TALK);
+    let gateway = house.open().await;
+    let run = Arc::new(begin(&gateway).await);
+    let address = serve(&run);
+    let tool = json!({ "type": "function", "function": { "name": "f" } });
+    let mut tools = hello();
+    tools["tools"] = Value::Array(vec![tool; 5000]);
+    let deep = format!("{{\"messages\":{}", "[".repeat(1_000_000));
+    let mut unanswered = hello();
+    unanswered["messages"] = json!([{ "role": "tool", "content": "x" }]);
+    let bodies: Vec<Vec<u8>> = vec![
+        vec![],
+        b"\xff\xfe\x00".to_vec(),
+        b"{\"messages\":[{\"role\":\"user\",\"content\":\"\xff\"}]}".to_vec(),
+        deep.into_bytes(),
+        tools.to_string().into_bytes(),
+        unanswered.to_string().into_bytes(),
+        br#"{"messages":[{"role":"root","content":"x"}]}"#.to_vec(),
+        br#"{"messages":"hi"}"#.to_vec(),
+        b"[]".to_vec(),
+    ];
+    for body in bodies {
+        let answer = ask(address, "POST /v1/chat/completions", &body, &[]).await;
+        assert_eq!(answer.status, 400, "{answer:?}");
+        assert!(answer.error().len() < 400);
+    }
+    let large = format!("{{\"messages\":[{{\"role\":\"user\",\"content\":\"{}\"}}]}}", "x".repeat(10 << 20));
+    for line in ["POST /v1/chat/completions", "POST /mcp"] {
+        assert_eq!(ask(address, line, large.as_bytes(), &[]).await.status, 413, "{line}");
+    }
+    for body in [&b"{"[..], b"\xff", b"[]", br#"{"jsonrpc":"2.0","id":1,"method":"no/such"}"#] {
+        let answer = ask(address, "POST /mcp", body, &[]).await;
+        assert!(answer.status < 500, "{answer:?}");
+    }
+    assert_eq!(chat(address, &hello()).await.status, 200);
+    gateway.shutdown(None, Pending::Cancel).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_requests_at_once_are_taken_one_after_another() {
+    let house = House::new("turns:\n  - say: Hello.\n    delay_ms: 100\n    repeat: true\n");
+    let gateway = house.open().await;
+    let run = Arc::new(begin(&gateway).await);
+    let address = serve(&run);
+    let (hello, hello_too) = (hello(), hello());
+    let (one, two) = tokio::join!(chat(address, &hello), chat(address, &hello_too));
+    assert_eq!((one.status, two.status), (200, 200));
+    run.close("exited with 0").await;
+    let story = house.story();
+    let calls: Vec<usize> = (0..story.len()).filter(|at| story[*at] == "model.call").collect();
+    assert_eq!(calls, [1, 7], "{story:?}");
+    // Over is over: the listener is closed.
+    assert!(
+        tokio::net::TcpStream::connect(address).await.is_err() || chat(address, &hello).await.status != 200
+    );
+    gateway.shutdown(None, Pending::Cancel).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_the_middle_of_a_call_delivers_nothing() {
+    let house = House::new(SLOW);
+    let gateway = house.open().await;
+    let run = Arc::new(begin(&gateway).await);
+    let address = serve(&run);
+    let asking = tokio::spawn(async move { chat(address, &hello()).await });
+    house.until("the model is asked", |story| story.contains(&"model.call permit".to_owned())).await;
+    gateway.kill(&person("root", true), Some(&echo())).await.unwrap();
+    let answer = asking.await.unwrap();
+    assert!(answer.status != 200 && !answer.text.contains("Too late"), "{answer:?}");
+    house.until("what became of it", |story| story.contains(&"model.call unknown".to_owned())).await;
+    gateway.shutdown(None, Pending::Cancel).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_goes_away_ends_its_model_call() {
+    let house = House::new(SLOW);
+    let gateway = house.open().await;
+    let run = Arc::new(begin(&gateway).await);
+    let address = serve(&run);
+    let asking = tokio::spawn(async move { chat(address, &hello()).await });
+    house.until("the model is asked", |story| story.contains(&"model.call permit".to_owned())).await;
+    asking.abort();
+    house.until("the call has ended", |story| story.contains(&"model.call unknown".to_owned())).await;
+    gateway.shutdown(None, Pending::Cancel).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_has_its_status_and_its_sentence() {
+    let house = House::new("turns:\n  - say: Anna's card is 4111 1111 1111 1111.\n    repeat: true\n");
+    house.soul(&format!("{SOUL}## Limits\n- actions-per-turn: 3\n"));
+    let gateway = house.open().await;
+    let run = Arc::new(begin(&gateway).await);
+    let address = serve(&run);
+    let answer = chat(address, &hello()).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+    assert!(answer.error().starts_with("denied: ") && !answer.text.contains("4111"), "{answer:?}");
+    std::fs::remove_file(house.at("rehearsal/scene.yaml")).unwrap();
+    let answer = chat(address, &hello()).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "model_unavailable"));
+    let answer = chat(address, &hello()).await;
+    assert_eq!((answer.status, answer.code().as_str()), (429, "limit:actions-per-turn"));
+    assert!(answer.head.to_lowercase().contains("x-should-retry: false"));
+    tokio::time::timeout(Duration::from_secs(60), run.close("exited with 1")).await.unwrap();
+    gateway.shutdown(None, Pending::Cancel).await.unwrap();
+}
