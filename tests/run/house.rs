@@ -172,7 +172,7 @@ impl House {
 /// A gateway over what lies in `folder`.
 pub(crate) async fn open(folder: &Path, settings: &Arc<Mutex<monitor::Config>>) -> Arc<Gateway> {
     let ambient: Arc<dyn Ambient> = Arc::new(Clock(AtomicU64::new(1)));
-    let binary = |role: &str| Binary { path: bulkhead(), args: vec!["__jailed".into(), role.into()] };
+    let spawner = Binary { path: bulkhead(), args: vec!["__spawner".into()] };
     let database = folder.join("record.sqlite");
     let parts = Parts {
         journal: Journal::open(journal::Config { path: database.clone() }, Arc::clone(&ambient)).unwrap(),
@@ -181,18 +181,13 @@ pub(crate) async fn open(folder: &Path, settings: &Arc<Mutex<monitor::Config>>) 
             ..models::Config::default()
         })
         .unwrap(),
-        skills: Skills::new(skills::Config {
-            program: binary("worker"),
-            board_dir: folder.join("board"),
-            egress: Default::default(),
-        }),
-        roster: Roster::new().unwrap(),
+        skills: Skills::new(skills::Config { board_dir: folder.join("board"), egress: Default::default() }),
+        roster: Roster::new(&spawner).unwrap(),
         ambient,
         policies: Box::new(Given(Arc::clone(settings))),
     };
     let config = turn::Config {
         agents_dir: folder.join("agents"),
-        program: binary("agent"),
         database,
         approval_lifetime: Duration::from_secs(3600),
         solo: None,

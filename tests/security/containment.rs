@@ -37,7 +37,7 @@ fn agent_and_worker_are_jailed_in_every_layer() {
     in_a_turn(|gateway, jailed| {
         for process in jailed {
             let Jailed { pid, role } = process;
-            for space in ["user", "net", "ipc", "uts"] {
+            for space in ["user", "mnt", "pid", "net", "ipc", "uts"] {
                 let name = format!("ns/{space}");
                 assert_ne!(procs::link(*pid, &name), procs::link(gateway, &name), "{role}: {space}");
             }

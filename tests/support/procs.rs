@@ -38,11 +38,12 @@ pub fn jailed(gateway: u32) -> Vec<Jailed> {
     found
 }
 
-/// What a process was started as, when it is one of ours that is jailed.
+/// What a process is, when it is one of ours that is jailed: it has the spawner's line of arguments and
+/// its role for a name.
 fn role(pid: u32) -> Option<String> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let mut words = line.split(|byte| *byte == 0).skip_while(|word| *word != b"__jailed").skip(1);
-    words.next().map(|word| String::from_utf8_lossy(word).into_owned())
+    let ours = line.split(|byte| *byte == 0).any(|word| word == b"__spawner");
+    status(pid, "Name").filter(|name| ours && name != "spawner")
 }
 
 fn everyone() -> impl Iterator<Item = u32> {

@@ -1,37 +1,49 @@
-//! The other face of this binary: the processes that the gateway jails.
+//! The other face of this binary: the spawner, and in its forks the processes that the gateway jails.
 //!
-//! `bulkhead __jailed ROLE` is started by the gateway only, with a socket as its standard input. It jails
-//! itself first and then becomes an agent's or a skill's process. It never returns to the commands.
+//! `bulkhead __spawner` is started by the gateway only, with a socket as its standard input. It never
+//! returns to the commands; nor does what it bears, which is jailed before it plays its role.
 
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use sandbox::Program;
+use sandbox::spawner::{self, Role};
 
 use crate::failure::Exit;
 
 /// The hidden first argument.
-pub(crate) const JAILED: &str = "__jailed";
+const SPAWNER: &str = "__spawner";
 
-/// Does the work of a jailed process, if this is to be one.
-pub(crate) fn take_over() -> Option<ExitCode> {
-    let mut args = std::env::args_os().skip(1);
-    if args.next()? != JAILED {
-        return None;
-    }
-    let role = args.next().and_then(|role| role.into_string().ok()).unwrap_or_default();
-    Some(match role.as_str() {
-        "agent" | "worker" | "probe" => work(&role),
-        // Nobody reads what a jailed process prints; a person who tried this is told by the code.
-        _ => Exit::Usage.into(),
-    })
+/// Everything that this binary can be in a jail.
+const ROLES: &[Role<'_>] =
+    &[(turn::AGENT_ROLE, think), (skills::WORKER, work), (sandbox::PROBE, |_| Exit::Done.into())];
+
+/// This very binary as the spawner.
+pub(crate) fn spawner() -> Program {
+    // The link leads to the running binary even when its file has been replaced meanwhile.
+    Program { path: PathBuf::from("/proc/self/exe"), args: vec![SPAWNER.to_owned()] }
 }
 
-/// Errors have nowhere to go but the exit code: standard error leads to nowhere, and the gateway has been
-/// told on the socket what it needs to know.
-fn work(role: &str) -> ExitCode {
-    let Ok(mut stream) = sandbox::inside::enter() else { return Exit::Unreachable.into() };
-    let worked = match role {
-        "agent" => agent::run(&mut stream).is_ok(),
-        "worker" => skills::work(stream).is_ok(),
-        _ => true,
-    };
-    if worked { Exit::Done.into() } else { Exit::Internal.into() }
+/// Does the work of the spawner, if this is to be it, and of what it bears.
+pub(crate) fn take_over() -> Option<ExitCode> {
+    let mut args = std::env::args_os().skip(1);
+    if args.next()? != SPAWNER {
+        return None;
+    }
+    // Nobody reads what it prints; a person who tried this is told by the code.
+    Some(if args.next().is_none() { spawner::serve(ROLES) } else { Exit::Usage.into() })
+}
+
+/// Errors have nowhere to go but the exit code: standard error leads to nowhere.
+fn think(mut stream: UnixStream) -> ExitCode {
+    ended(agent::run(&mut stream).is_ok())
+}
+
+fn work(stream: UnixStream) -> ExitCode {
+    ended(skills::work(stream).is_ok())
+}
+
+fn ended(well: bool) -> ExitCode {
+    if well { Exit::Done.into() } else { Exit::Internal.into() }
 }

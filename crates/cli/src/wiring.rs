@@ -1,12 +1,11 @@
 //! The rooms, put together into a gateway. Nothing is decided here.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bulkhead_http::{About, Api, Bound};
 use journal::Journal;
 use models::Models;
-use sandbox::{Layer, Program, Roster, SpawnError};
+use sandbox::{Layer, Roster, SpawnError};
 use skills::Skills;
 use tokio_util::sync::CancellationToken;
 use turn::{Gateway, Parts, StartError};
@@ -15,21 +14,15 @@ use vocab::Ambient;
 use crate::ambient::Machine;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::jailed::JAILED;
+use crate::jailed;
 use crate::settings::{Containment, HomePolicies, Settings};
-
-/// This very binary, as a jailed process of the kind `role`.
-fn program(role: &str) -> Program {
-    // The link leads to the running binary even when its file has been replaced meanwhile.
-    Program { path: PathBuf::from("/proc/self/exe"), args: vec![JAILED.to_owned(), role.to_owned()] }
-}
 
 /// Every layer of containment, tried for real.
 ///
 /// # Errors
 /// When not even a reduced jail stands.
 pub(crate) async fn probe() -> Result<Vec<Layer>, SpawnError> {
-    sandbox::probe(&program("probe")).await
+    sandbox::probe(&jailed::spawner()).await
 }
 
 /// Opens the home's record and starts its gateway.
@@ -43,25 +36,20 @@ pub(crate) async fn gateway(home: &Home, settings: &Settings) -> Result<Arc<Gate
     let ambient: Arc<dyn Ambient> = Arc::new(Machine);
     let journal = Journal::open(journal::Config { path: home.database() }, Arc::clone(&ambient))
         .map_err(|error| Failure::unreachable(error.to_string()))?;
-    let roster = Roster::new().map_err(|error| {
+    let roster = Roster::new(&jailed::spawner()).map_err(|error| {
         Failure::unreachable(format!("the thread that starts agents cannot be made: {error}"))
     })?;
     let parts = Parts {
         journal,
         models: Models::new(settings.model_servers(home))
             .map_err(|error| Failure::usage(error.to_string()))?,
-        skills: Skills::new(skills::Config {
-            program: program("worker"),
-            board_dir: home.board(),
-            egress: settings.egress(home),
-        }),
+        skills: Skills::new(skills::Config { board_dir: home.board(), egress: settings.egress(home) }),
         roster,
         ambient,
         policies: Box::new(HomePolicies::new(home.clone(), settings)),
     };
     let config = turn::Config {
         agents_dir: home.agents(),
-        program: program("agent"),
         database: home.database(),
         approval_lifetime: settings.approvals.lifetime,
         solo: settings.solo(),

@@ -143,10 +143,10 @@ fn what_needs_no_home_works_without_one() {
     assert_eq!(home.json(&["version"])["name"], "bulkhead");
     home.run(&["--version"]).done().has("bulkhead 0.");
     for shell in ["bash", "zsh", "fish"] {
-        home.run(&["completion", shell]).done().has("approvals").lacks("__jailed");
+        home.run(&["completion", shell]).done().has("approvals").lacks("__spawner");
     }
     let help = home.run(&["--help"]).done();
-    help.has("Examples:").has("Exit codes:").lacks("__jailed");
+    help.has("Examples:").has("Exit codes:").lacks("__spawner");
     home.run(&["chat", "--help"]).done().has("bulkhead chat echo");
 }
 
@@ -162,9 +162,12 @@ fn a_reader_that_goes_away_is_no_error() {
 #[test]
 fn a_jailed_role_is_nothing_for_people() {
     let home = Home::none();
-    for args in
-        [vec!["__jailed"], vec!["__jailed", "root"], vec!["__jailed", "agent"], vec!["__jailed", "worker"]]
-    {
+    for args in [
+        vec!["__spawner"],
+        vec!["__spawner", "root"],
+        vec!["__spawner", "agent"],
+        vec!["__spawner", "--help"],
+    ] {
         let said = home.run(&args);
         assert_ne!(said.code, 0);
         assert!(said.out.is_empty() && !said.err.contains("panicked"), "{}{}", said.out, said.err);

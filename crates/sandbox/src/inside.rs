@@ -1,44 +1,51 @@
 //! The jailed side: what a process does to itself before it does anything else.
 //!
-//! In comes the socket on standard input and on it the jail, as the gateway named it. Out goes the same
-//! socket, with every layer of [`crate::layer`] in force, or the end of the process. Nothing here trusts
-//! what the process was started with: descriptors, environment and limits are set anew.
+//! In comes the socket that the process was born with and on it the jail, as the gateway named it. Out goes
+//! the same socket, with every layer of [`crate::layer`] in force, or the end of the process. Nothing here
+//! trusts what the process was born with: descriptors, root and limits are set anew.
 
-mod descriptors;
+pub(crate) mod descriptors;
 mod files;
+pub(crate) mod identity;
 mod limits;
-mod namespaces;
-mod parent;
+pub(crate) mod parent;
 mod rights;
+mod root;
 mod seccomp;
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use rustix::process::Pid;
 use vocab::frame::{self, FrameError};
 
+use self::identity::User;
 use crate::Jail;
 use crate::jail::JailError;
 use crate::layer::{self, Layer};
+use crate::spawner::spaces::Spaces;
 use crate::wire::{Answer, Order};
+
+/// What a process knows from before it was born.
+#[derive(Debug)]
+pub(crate) struct Birth {
+    /// A descriptor of the gateway.
+    pub(crate) gateway: OwnedFd,
+    /// The namespaces that it was born into.
+    pub(crate) spaces: Spaces,
+    /// Who it is outside them.
+    pub(crate) user: User,
+}
 
 /// A process that could not be jailed. It must end without doing anything.
 #[derive(Debug, thiserror::Error)]
-pub enum EnterError {
+pub(crate) enum EnterError {
     /// A layer cannot be had. The gateway has been told.
     #[error("the jail's layer `{layer}` cannot be had: {why}")]
-    Refused {
-        /// The layer.
-        layer: String,
-        /// Why.
-        why: String,
-    },
-    /// Standard input is no socket of the gateway's, or the other descriptors cannot be closed.
-    #[error(
-        "standard input is not the gateway's socket; a jailed program is started by the gateway only: {0}"
-    )]
-    Socket(io::Error),
+    Refused { layer: String, why: String },
+    /// The other descriptors cannot be closed.
+    #[error("the descriptors that were inherited cannot be closed: {0}")]
+    Descriptors(#[from] io::Error),
     /// The gateway did not say which jail.
     #[error("cannot speak with the gateway: {0}")]
     Order(#[from] FrameError),
@@ -61,6 +68,12 @@ pub(crate) enum LayerError {
     Mistaken { why: String, mend: String },
 }
 
+impl From<io::Error> for LayerError {
+    fn from(error: io::Error) -> Self {
+        Self::Lacking(error.to_string())
+    }
+}
+
 impl From<rustix::io::Errno> for LayerError {
     fn from(error: rustix::io::Errno) -> Self {
         Self::Lacking(error.to_string())
@@ -70,27 +83,21 @@ impl From<rustix::io::Errno> for LayerError {
 /// What a layer says is in force.
 pub(crate) type Laid = Result<String, LayerError>;
 
-/// Jails this process as the gateway says and returns the socket to it.
-///
-/// To be called first in `main`, before any thread is started and any descriptor is opened: descriptors
-/// above the standard three are closed, and namespaces cannot be left by a process with several threads.
-/// The three standard descriptors lead to `/dev/null` afterwards.
-///
-/// # Errors
-/// When the jail does not stand. The gateway has been told why, and the caller ends the process.
-pub fn enter() -> Result<UnixStream, EnterError> {
-    let mut stream = UnixStream::from(descriptors::take().map_err(EnterError::Socket)?);
+/// Jails this process as the gateway says and returns the socket to it. The process was just born and has
+/// one thread.
+pub(crate) fn enter(mut stream: UnixStream, birth: Birth) -> Result<UnixStream, EnterError> {
+    descriptors::keep_only(&[stream.as_fd(), birth.gateway.as_fd()])?;
     let Order { jail } = frame::read(&mut stream)?.ok_or(EnterError::Alone)?;
     jail.check()?;
-    let peer = parent::of(&stream).map_err(EnterError::Socket)?;
     let mut layers = vec![Layer::had(layer::DESCRIPTORS, "the socket alone; standard ones to /dev/null")];
-    for (name, lay) in layers_of(&jail, peer) {
+    for (name, lay) in layers_of(&jail, &birth) {
         match lay() {
             Ok(what) => layers.push(Layer::had(name, what)),
             Err(LayerError::Lacking(why)) if jail.reduced => layers.push(Layer::lacking(name, why)),
             Err(error) => return Err(refuse(&mut stream, name, error)?),
         }
     }
+    drop(birth);
     frame::write(&mut stream, &Answer::Ready { layers })?;
     Ok(stream)
 }
@@ -98,20 +105,32 @@ pub fn enter() -> Result<UnixStream, EnterError> {
 type Lay<'a> = Box<dyn FnOnce() -> Laid + 'a>;
 
 /// The layers that follow the socket, in order: first those that need rights, then those that take them.
-fn layers_of(jail: &Jail, gateway: Pid) -> [(&'static str, Lay<'_>); 10] {
+fn layers_of<'a>(jail: &'a Jail, birth: &'a Birth) -> [(&'static str, Lay<'a>); 13] {
+    let born = |name: &'static str, what: &'static str| -> (&'static str, Lay<'a>) {
+        (name, Box::new(move || born_into(birth, name).map(|()| what.into())))
+    };
+    let user = || born_into(birth, layer::USER_NAMESPACE).and_then(|()| identity::map(birth.user));
+    let root = || born_into(birth, layer::MOUNT_NAMESPACE).and_then(|()| root::own(jail));
     [
-        (layer::USER_NAMESPACE, Box::new(namespaces::user)),
-        (layer::NETWORK_NAMESPACE, Box::new(namespaces::network)),
-        (layer::IPC_NAMESPACE, Box::new(namespaces::ipc)),
-        (layer::UTS_NAMESPACE, Box::new(namespaces::uts)),
+        (layer::USER_NAMESPACE, Box::new(user)),
+        born(layer::MOUNT_NAMESPACE, "its own"),
+        born(layer::PID_NAMESPACE, "its own, with no other process"),
+        born(layer::NETWORK_NAMESPACE, "its own, with no interface up"),
+        born(layer::IPC_NAMESPACE, "its own"),
+        born(layer::UTS_NAMESPACE, "its own"),
+        (layer::ROOT, Box::new(root)),
         (layer::LIMITS, Box::new(|| limits::set(jail))),
         (layer::CAPABILITIES, Box::new(rights::drop_capabilities)),
         // After the last change of credentials: some changes take the signal back.
-        (layer::PARENT_DEATH, Box::new(move || parent::tie(gateway))),
+        (layer::PARENT_DEATH, Box::new(|| parent::tie(&birth.gateway))),
         (layer::NO_NEW_PRIVILEGES, Box::new(rights::no_new_privileges)),
         (layer::LANDLOCK, Box::new(|| files::restrict(jail))),
         (layer::SECCOMP, Box::new(|| seccomp::restrict(jail.names_files()))),
     ]
+}
+
+fn born_into(birth: &Birth, name: &str) -> Result<(), LayerError> {
+    birth.spaces.lacks(name).map_or(Ok(()), |lacking| Err(LayerError::Lacking(lacking.why.clone())))
 }
 
 /// Tells the gateway, and makes the error for the caller.

@@ -18,12 +18,13 @@ pub const MAX_PATHS: usize = 256;
 const DEFAULT_OPEN_FILES: u64 = 64;
 const DEFAULT_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What is run in a jail: a program that calls [`crate::inside::enter`] before anything else.
+/// What becomes the spawner: a program that calls [`crate::spawner::serve`] before anything else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     /// The executable; `/proc/self/exe` for the gateway's own.
     pub path: PathBuf,
-    /// Its arguments. Every process of the machine can read them, so they carry no secrets.
+    /// Its arguments. Every process of the machine can read them, and they are those of every jailed
+    /// process, so they carry no secrets.
     pub args: Vec<String>,
 }
 
@@ -40,10 +41,31 @@ pub struct Jail {
     pub memory_bytes: u64,
     /// Descriptors that it may have open at once.
     pub open_files: u64,
-    /// The largest file that it may write, in bytes. A larger write ends the process.
+    /// The largest file that it may write, in bytes. A larger write fails.
     pub file_bytes: u64,
+    /// What a program that nobody here wrote needs beside the granted paths; `None` for a role of the
+    /// spawner's.
+    pub system: Option<System>,
     /// Go on without a layer that this machine lacks, and say so. An administrator's explicit setting.
     pub reduced: bool,
+}
+
+/// What a program that nobody here wrote needs beside the granted paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct System {
+    /// Folders and files of the machine that it may read, absolute: libraries, certificates, time zones.
+    pub read: Vec<PathBuf>,
+    /// Programs that it may start, absolute; empty: every one beneath `read`.
+    pub programs: Vec<PathBuf>,
+    /// The most processes and threads at once.
+    pub processes: u32,
+    /// The most that `/tmp` and `/dev/shm` may each hold, in bytes.
+    pub tmp_bytes: u64,
+    /// The most processor time of each process, in seconds; `None` for no bound.
+    pub cpu_seconds: Option<u64>,
+    /// Bring loopback up and listen on it; the listener comes out to the gateway.
+    pub listen: bool,
 }
 
 impl Default for Jail {
@@ -55,6 +77,7 @@ impl Default for Jail {
             memory_bytes: DEFAULT_MEMORY_BYTES,
             open_files: DEFAULT_OPEN_FILES,
             file_bytes: DEFAULT_FILE_BYTES,
+            system: None,
             reduced: false,
         }
     }

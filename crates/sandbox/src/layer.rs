@@ -9,12 +9,18 @@ pub const PARENT_DEATH: &str = "parent-death";
 pub const DESCRIPTORS: &str = "descriptors";
 /// An own user namespace: no right of the machine's root is left.
 pub const USER_NAMESPACE: &str = "user-namespace";
+/// An own mount namespace: what is mounted in it is not mounted outside, and the other way round.
+pub const MOUNT_NAMESPACE: &str = "mount-namespace";
+/// An own PID namespace: no other process is seen, and all of it ends with its first process.
+pub const PID_NAMESPACE: &str = "pid-namespace";
 /// An own network namespace without a single interface up.
 pub const NETWORK_NAMESPACE: &str = "network-namespace";
 /// No shared memory, semaphores or message queues with others.
 pub const IPC_NAMESPACE: &str = "ipc-namespace";
 /// An own host name.
 pub const UTS_NAMESPACE: &str = "uts-namespace";
+/// An own root with the granted paths and nothing else.
+pub const ROOT: &str = "own-root";
 /// Memory, descriptors, file size and processes are bounded; no core dump.
 pub const LIMITS: &str = "limits";
 /// No capability, not even in its own user namespace.
@@ -27,12 +33,15 @@ pub const LANDLOCK: &str = "landlock";
 pub const SECCOMP: &str = "seccomp";
 
 /// Every layer, in the order in which they are laid.
-pub const ALL: [&str; 11] = [
+pub const ALL: [&str; 14] = [
     DESCRIPTORS,
     USER_NAMESPACE,
+    MOUNT_NAMESPACE,
+    PID_NAMESPACE,
     NETWORK_NAMESPACE,
     IPC_NAMESPACE,
     UTS_NAMESPACE,
+    ROOT,
     LIMITS,
     CAPABILITIES,
     PARENT_DEATH,
@@ -43,7 +52,7 @@ pub const ALL: [&str; 11] = [
 
 const USER_NAMESPACE_MEND: &str = "allow user namespaces: `sysctl user.max_user_namespaces=16384`, on Debian \
     also `kernel.unprivileged_userns_clone=1`, on Ubuntu `kernel.apparmor_restrict_unprivileged_userns=0`; in a \
-    container let its seccomp profile pass `unshare`";
+    container let its seccomp profile pass `clone3`, `clone` and `unshare`";
 
 /// One layer of a jail, as it was really had or not had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,9 +82,13 @@ impl Layer {
 #[must_use]
 pub fn mend(name: &str) -> &'static str {
     match name {
-        PARENT_DEATH => "start it from the gateway; a jailed program is not started by hand",
+        PARENT_DEATH => "start the gateway again",
         DESCRIPTORS => "use Linux 5.9 or newer and let `/dev/null` be there",
-        USER_NAMESPACE | NETWORK_NAMESPACE | IPC_NAMESPACE | UTS_NAMESPACE => USER_NAMESPACE_MEND,
+        USER_NAMESPACE | MOUNT_NAMESPACE | PID_NAMESPACE | NETWORK_NAMESPACE | IPC_NAMESPACE
+        | UTS_NAMESPACE => USER_NAMESPACE_MEND,
+        ROOT => {
+            "use Linux 5.12 or newer with `/proc` mounted; in a container let its seccomp and AppArmor profiles pass the mount calls and `pivot_root`"
+        }
         LIMITS => "raise the hard limits of the user that runs the gateway (`ulimit -H -a`)",
         CAPABILITIES => "let the seccomp profile of the container pass `capset`",
         NO_NEW_PRIVILEGES => "let the seccomp profile of the container pass `prctl`",

@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::SpawnError;
 use crate::admission::{Admission, Ticket};
+use crate::control::Request;
 use crate::process::Process;
-use crate::spawner::{Job, Started, launch};
-use crate::{Program, SpawnError};
+use crate::starter::{Job, Line, Started};
 
 /// An owner: a name, a door and what came through it.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Owner {
     pub(crate) door: Admission,
     /// The door of the whole roster.
     all: Arc<Admission>,
+    /// Held while a process is being started, from the look at the doors to its entry.
+    starting: Mutex<()>,
     /// Started and not yet reaped.
     entries: Mutex<Vec<Entry>>,
 }
@@ -55,7 +58,13 @@ pub(crate) struct Lease {
 
 impl Owner {
     pub(crate) fn new(name: &str, all: Arc<Admission>) -> Self {
-        Self { name: name.into(), door: Admission::default(), all, entries: Mutex::default() }
+        Self {
+            name: name.into(),
+            door: Admission::default(),
+            all,
+            starting: Mutex::default(),
+            entries: Mutex::default(),
+        }
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -82,29 +91,33 @@ impl Owner {
     /// listed: whoever closes the door and then takes the lock sees every process that came through.
     pub(crate) fn start(
         self: Arc<Self>,
-        program: &Program,
+        line: &mut Line,
+        request: &Request,
         claim: Claim,
         jobs: SyncSender<Job>,
     ) -> Result<Started, SpawnError> {
-        let mut entries = self.entries();
+        let starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.admits(claim.doors) {
             return Err(self.closed());
         }
-        let (process, stream) =
-            launch(program).map_err(|source| SpawnError::Start { program: program.path.clone(), source })?;
-        let process = Arc::new(process);
-        entries.push(Entry { process: Arc::clone(&process), _place: claim.place });
-        drop(entries);
+        let (process, stream) = line.ask(request)?;
+        self.entries().push(Entry { process: Arc::clone(&process), _place: claim.place });
+        drop(starting);
         Ok(Started { lease: Lease { owner: self, process, doors: claim.doors, jobs }, stream })
     }
 
-    /// Sends SIGKILL to every process and returns them. The doors are closed before.
-    pub(crate) fn strike(&self) -> Vec<Arc<Process>> {
-        let strike = |entry: &Entry| match entry.process.kill() {
-            // One that cannot be signalled does not end in time, and is counted as left.
-            Ok(()) | Err(_) => Arc::clone(&entry.process),
-        };
-        self.entries().iter().map(strike).collect()
+    /// Sends SIGKILL to every process that is there. The doors are closed before.
+    pub(crate) fn strike(&self) {
+        // One that cannot be signalled does not end in time, and is counted as left.
+        self.entries().iter().for_each(|entry| entry.process.kill().unwrap_or_default());
+    }
+
+    /// Sends SIGKILL to every process, the one that is on its way too, and returns them.
+    pub(crate) fn strike_all(&self) -> Vec<Arc<Process>> {
+        let starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.strike();
+        drop(starting);
+        self.entries().iter().map(|entry| Arc::clone(&entry.process)).collect()
     }
 
     /// Waits until the process has ended and strikes it off the list; leaves it there when it has not

@@ -2,12 +2,16 @@
 
 use crate::{Jail, Layer, Program, Roster, SpawnError};
 
-/// Lays every layer in a throw-away process of `program` and says which of them it had.
+/// The role of the process that [`probe`] tries everything in.
+pub const PROBE: &str = "probe";
+
+/// Lays every layer in a throw-away process of `spawner`, which serves [`PROBE`], and says which of them it
+/// had.
 ///
 /// # Errors
 /// When not even a reduced jail stands.
-pub async fn probe(program: &Program) -> Result<Vec<Layer>, SpawnError> {
-    let roster = Roster::new().map_err(SpawnError::Socket)?;
-    let child = roster.spawn("probe", program, &Jail { reduced: true, ..Jail::default() }).await?;
+pub async fn probe(spawner: &Program) -> Result<Vec<Layer>, SpawnError> {
+    let roster = Roster::new(spawner).map_err(SpawnError::Socket)?;
+    let child = roster.spawn("probe", PROBE, &Jail { reduced: true, ..Jail::default() }).await?;
     Ok(child.layers().to_vec())
 }

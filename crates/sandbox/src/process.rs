@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -15,6 +16,8 @@ use rustix::process::{
 pub(crate) struct Process {
     pid: u32,
     pidfd: OwnedFd,
+    /// Whether it is out of the process table. As long as it is not, nobody else gets its number.
+    reaped: Mutex<bool>,
 }
 
 impl Process {
@@ -22,7 +25,12 @@ impl Process {
     pub(crate) fn of(child: &std::process::Child) -> io::Result<Self> {
         let pid = child.id();
         let raw = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
-        Ok(Self { pid, pidfd: pidfd_open(raw, PidfdFlags::empty())? })
+        Ok(Self::new(pid, pidfd_open(raw, PidfdFlags::empty())?))
+    }
+
+    /// Takes over a child that has a descriptor already.
+    pub(crate) fn new(pid: u32, pidfd: OwnedFd) -> Self {
+        Self { pid, pidfd, reaped: Mutex::new(false) }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -41,10 +49,8 @@ impl Process {
     /// ended by `until`. A process that was reaped before counts as reaped.
     pub(crate) fn reap(&self, until: Instant) -> io::Result<bool> {
         loop {
-            match waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
-                Ok(Some(_)) | Err(Errno::CHILD) => return Ok(true),
-                Ok(None) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+            if self.try_reap()? {
+                return Ok(true);
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -52,6 +58,19 @@ impl Process {
             }
             self.wait_readable(left)?;
         }
+    }
+
+    fn try_reap(&self) -> io::Result<bool> {
+        let mut reaped = self.reaped.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*reaped {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+            *reaped = match waitid(WaitId::PidFd(self.pidfd.as_fd()), options) {
+                Ok(Some(_)) | Err(Errno::CHILD) => true,
+                Ok(None) | Err(Errno::INTR) => false,
+                Err(error) => return Err(error.into()),
+            };
+        }
+        Ok(*reaped)
     }
 
     fn wait_readable(&self, at_most: Duration) -> io::Result<()> {

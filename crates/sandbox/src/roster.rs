@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,10 +10,11 @@ use tokio::sync::{Semaphore, oneshot};
 use vocab::frame::FrameError;
 
 use crate::admission::Admission;
+use crate::control::Request;
 use crate::jail::JailError;
 use crate::owner::Owner;
 use crate::process::Process;
-use crate::spawner::{self, Job, Start, Started};
+use crate::starter::{self, Current, Job, Start, Started};
 use crate::wire::{Answer, Order};
 use crate::{Child, Jail, Layer, Program};
 
@@ -51,17 +51,22 @@ pub enum SpawnError {
         /// The bound.
         limit: usize,
     },
-    /// The program does not start.
-    #[error("cannot start `{}`: {source}; look at the file's mode and at the limit of processes", program.display())]
+    /// The machine gives no process.
+    #[error(
+        "cannot start a process for `{role}`: {source}; look at the limits on processes and memory of the gateway's user"
+    )]
     Start {
-        /// The executable.
-        program: PathBuf,
+        /// What it would have been.
+        role: String,
         /// Why.
         source: io::Error,
     },
-    /// The thread that starts processes is not there.
-    #[error("the thread that starts processes is gone; restart the gateway")]
-    Spawner,
+    /// The process that starts all others is not there, and cannot be had again.
+    #[error("the process that starts agents cannot be had: {why}; restart the gateway if this stays so")]
+    Spawner {
+        /// Why.
+        why: String,
+    },
     /// This machine lacks a layer.
     #[error("the jail's layer `{layer}` cannot be had: {why}; {mend}")]
     Refused {
@@ -107,20 +112,24 @@ pub struct Roster {
 #[derive(Debug)]
 struct Shared {
     jobs: SyncSender<Job>,
+    spawner: Arc<Current>,
     all: Arc<Admission>,
     places: Arc<Semaphore>,
     owners: Mutex<BTreeMap<String, Arc<Owner>>>,
 }
 
 impl Roster {
-    /// A roster without processes, and the thread that starts them.
+    /// A roster without processes. `spawner` is started now and, should it end, again when it is needed.
     ///
     /// # Errors
-    /// When the machine gives no further thread.
-    pub fn new() -> io::Result<Self> {
+    /// When the machine gives no further thread. A spawner that does not start is told by
+    /// [`Roster::spawn`].
+    pub fn new(spawner: &Program) -> io::Result<Self> {
+        let current = Arc::<Current>::default();
         Ok(Self {
             shared: Arc::new(Shared {
-                jobs: spawner::start()?,
+                jobs: starter::start(spawner.clone(), Arc::clone(&current))?,
+                spawner: current,
                 all: Arc::default(),
                 places: Arc::new(Semaphore::new(MAX_CHILDREN)),
                 owners: Mutex::default(),
@@ -128,26 +137,15 @@ impl Roster {
         })
     }
 
-    /// Starts `program` in `jail` for `owner` and waits until its jail stands. Dropping the future or the
-    /// child kills the process.
+    /// Starts a process in `jail` for `owner`, waits until its jail stands and lets it play `role`, which is
+    /// one of those that the spawner serves. Dropping the future or the child kills the process.
     ///
     /// # Errors
     /// See [`SpawnError`]; no process is left behind.
-    pub async fn spawn(&self, owner: &str, program: &Program, jail: &Jail) -> Result<Child, SpawnError> {
+    pub async fn spawn(&self, owner: &str, role: &str, jail: &Jail) -> Result<Child, SpawnError> {
         jail.check()?;
-        let owner = self.admit(owner)?;
-        let place = Arc::clone(&self.shared.places)
-            .try_acquire_owned()
-            .map_err(|_| SpawnError::Full { what: "processes", limit: MAX_CHILDREN })?;
-        let claim = owner.claim(place)?;
-        let (answer, started) = oneshot::channel();
-        let jobs = self.shared.jobs.clone();
-        let start = Start { program: program.clone(), owner, claim, jobs, answer };
-        self.shared
-            .jobs
-            .try_send(Job::Start(start))
-            .map_err(|_| SpawnError::Full { what: "processes to be started", limit: spawner::MAX_JOBS })?;
-        let Started { lease, stream } = started.await.map_err(|_| SpawnError::Spawner)??;
+        let request = Request { role: role.into(), reduced: jail.reduced };
+        let Started { lease, stream } = self.start(owner, request).await?;
         let mut child = Child::new(lease, stream).map_err(SpawnError::Socket)?;
         match tokio::time::timeout(READY_WAIT, greet(&mut child, jail)).await {
             Ok(Ok(layers)) => Ok(child.with_layers(layers)),
@@ -156,6 +154,29 @@ impl Roster {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(SpawnError::Silent),
         }
+    }
+
+    /// Has a process born that waits for its jail.
+    async fn start(&self, owner: &str, request: Request) -> Result<Started, SpawnError> {
+        let owner = self.admit(owner)?;
+        let place = Arc::clone(&self.shared.places)
+            .try_acquire_owned()
+            .map_err(|_| SpawnError::Full { what: "processes", limit: MAX_CHILDREN })?;
+        let claim = owner.claim(place)?;
+        let (answer, started) = oneshot::channel();
+        let start = Start { request, owner, claim, jobs: self.shared.jobs.clone(), answer };
+        self.shared
+            .jobs
+            .try_send(Job::Start(start))
+            .map_err(|_| SpawnError::Full { what: "processes to be started", limit: starter::MAX_JOBS })?;
+        let gone = |_| SpawnError::Spawner { why: "the thread that speaks with it is gone".into() };
+        started.await.map_err(gone)?
+    }
+
+    /// The number of the process that starts all others; `None` while there is none.
+    #[must_use]
+    pub fn spawner(&self) -> Option<u32> {
+        self.shared.spawner.pid()
     }
 
     /// Lets `owner` have no new process; those it has go on. One that is being started does not survive
@@ -190,7 +211,9 @@ impl Roster {
     #[must_use]
     pub fn stop(&self) -> Vec<(String, Killed)> {
         self.shared.all.close();
-        self.kill_all()
+        let killed = self.kill_all();
+        self.shared.spawner.end();
+        killed
     }
 
     /// How many processes `owner` has, those that have ended and are still held included.
@@ -239,11 +262,13 @@ async fn greet(child: &mut Child, jail: &Jail) -> Result<Vec<Layer>, SpawnError>
     }
 }
 
-/// Closes every door, strikes every process, reaps them all.
+/// Closes every door, strikes every process, reaps them all. What runs is struck first; only then is the
+/// one waited for that is perhaps being started.
 fn end(owners: &[Arc<Owner>]) -> Vec<(String, Killed)> {
     let begun = Instant::now();
     owners.iter().for_each(|owner| owner.door.close());
-    let struck: Vec<_> = owners.iter().map(|owner| (owner, owner.strike())).collect();
+    owners.iter().for_each(|owner| owner.strike());
+    let struck: Vec<_> = owners.iter().map(|owner| (owner, owner.strike_all())).collect();
     struck
         .into_iter()
         .map(|(owner, processes)| (owner.name.clone(), reap(owner, &processes, begun)))

@@ -1,92 +1,139 @@
-//! The one thread that starts and buries processes.
+//! The spawner: a process with one thread that forks itself into jails.
 //!
-//! It lives as long as its roster: Linux sends the parent-death signal when the *thread* that started a
-//! process ends, and a thread of an asynchronous runtime may end long before the gateway does.
-//! It takes [`Job`]s from a bounded queue, and hands each new process back with its end of the socket.
+//! The gateway starts it once, with an empty environment and one socket as its standard input. For each
+//! [`Request`] it forks: the new process is born into its namespaces, is the gateway's child and not the
+//! spawner's, jails itself (see [`crate::inside`]) and then plays its role. Nothing is executed for that, so
+//! that nothing is loaded or relocated, and all these processes share the pages that nobody writes to.
+//!
+//! Until a fork nothing of an agent's is read and no random number is drawn, since what is in memory then
+//! every jailed process has.
 
+pub(crate) mod fork;
+pub(crate) mod spaces;
+
+use std::ffi::CString;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::process::ExitCode;
 
-use tokio::sync::oneshot;
+use rustix::io::Errno;
+use rustix::thread::set_name;
 
-use crate::Program;
-use crate::owner::{Claim, Lease, Owner};
-use crate::process::Process;
-use crate::roster::SpawnError;
+use self::fork::{Parent, Side, fork};
+use self::spaces::Spaces;
+use crate::control::{self, Reply, Request};
+use crate::inside::{self, Birth, descriptors, identity, parent};
 
-/// The most jobs that wait for the spawner.
-pub(crate) const MAX_JOBS: usize = 1024;
+/// A role by name, and what the process does in it once its jail stands. The stream leads to the gateway.
+pub type Role<'a> = (&'a str, fn(UnixStream) -> ExitCode);
 
-/// How long the spawner waits for one killed process to end before it leaves it to the next kill.
-const BURY_WAIT: Duration = Duration::from_millis(500);
+/// The spawner's own name, as tools show processes.
+const NAME: &str = "spawner";
 
-pub(crate) enum Job {
-    /// Start a process.
-    Start(Start),
-    /// Take a killed process out of the process table and out of its owner's list.
-    Bury { owner: Arc<Owner>, process: Arc<Process> },
+/// Serves the gateway until it goes away; in a new process, plays the role that the gateway asked for.
+///
+/// To be called first in `main`, before any thread is started and any descriptor is opened. Whatever it
+/// returns, the process is to end with it.
+#[must_use]
+pub fn serve(roles: &[Role<'_>]) -> ExitCode {
+    match work(roles) {
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(newborn)) => newborn.live(),
+        // Nobody reads what it would print; the gateway sees that it is gone.
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
-pub(crate) struct Start {
-    pub(crate) program: Program,
-    pub(crate) owner: Arc<Owner>,
-    pub(crate) claim: Claim,
-    /// Where the lease sends the process when it is given up.
-    pub(crate) jobs: SyncSender<Job>,
-    pub(crate) answer: oneshot::Sender<Result<Started, SpawnError>>,
+/// A process that was just born, still with all that the spawner has.
+struct Newborn {
+    name: String,
+    role: fn(UnixStream) -> ExitCode,
+    stream: UnixStream,
+    birth: Birth,
 }
 
-/// A process that runs and has not been heard of yet.
-pub(crate) struct Started {
-    pub(crate) lease: Lease,
-    pub(crate) stream: UnixStream,
-}
-
-/// Starts the thread. It ends when every sender of its queue is gone.
-pub(crate) fn start() -> io::Result<SyncSender<Job>> {
-    let (sender, jobs) = sync_channel(MAX_JOBS);
-    std::thread::Builder::new().name("spawner".into()).spawn(move || work(&jobs))?;
-    Ok(sender)
-}
-
-fn work(jobs: &Receiver<Job>) {
-    while let Ok(job) = jobs.recv() {
-        match job {
-            Job::Start(start) => {
-                let Start { program, owner, claim, jobs, answer } = start;
-                // The caller may have gone; the lease that nobody took then kills the process here.
-                drop(answer.send(owner.start(&program, claim, jobs)));
-            }
-            Job::Bury { owner, process } => {
-                owner.bury(&process, Instant::now() + BURY_WAIT);
-            }
+impl Newborn {
+    fn live(self) -> ExitCode {
+        let Self { name, role, stream, birth } = self;
+        call_oneself(&name);
+        match inside::enter(stream, birth) {
+            Ok(stream) => role(stream),
+            Err(_) => ExitCode::FAILURE,
         }
     }
 }
 
-/// Starts `program` with an empty environment, in `/`, with one end of a socket as its standard input and
-/// nothing else, and returns it with the other end.
-pub(crate) fn launch(program: &Program) -> io::Result<(Process, UnixStream)> {
-    let (ours, theirs) = UnixStream::pair()?;
-    let mut child = Command::new(&program.path)
-        .args(&program.args)
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    match Process::of(&child) {
-        Ok(process) => Ok((process, ours)),
-        Err(error) => {
-            child.kill()?;
-            child.wait()?;
-            Err(error)
-        }
+/// For tools that show processes. A name that cannot be had is no reason not to live.
+fn call_oneself(name: &str) {
+    if let Ok(name) = CString::new(name) {
+        set_name(&name).unwrap_or_default();
     }
+}
+
+/// Answers requests. Returns the new process in the new process, nothing when the gateway has gone.
+fn work(roles: &[Role<'_>]) -> io::Result<Option<Newborn>> {
+    let control = descriptors::take()?;
+    call_oneself(NAME);
+    let gateway = parent::gateway(&control)?;
+    parent::tie(&gateway).map_err(|error| io::Error::other(error.to_string()))?;
+    let user = identity::outer();
+    while let Some((request, descriptors)) = control::receive::<Request>(&control)? {
+        let mut descriptors = descriptors.into_iter();
+        let reply = match (role(roles, &request.role), descriptors.next()) {
+            (Some(role), Some(socket)) => match bear(&request, descriptors.next().as_ref()) {
+                Ok(Made::Here(spaces)) => {
+                    let birth = Birth { gateway, spaces, user };
+                    return Ok(Some(Newborn { name: request.role, role, stream: socket.into(), birth }));
+                }
+                Ok(Made::There(pid, pidfd)) => {
+                    control::send(&control, &Reply::Born { pid }, &[pidfd.as_fd()])?;
+                    continue;
+                }
+                Ok(Made::Not(reply)) => reply,
+                Err(error) => failed(&error),
+            },
+            _ => failed(&Errno::INVAL.into()),
+        };
+        control::send(&control, &reply, &[])?;
+    }
+    Ok(None)
+}
+
+fn role(roles: &[Role<'_>], name: &str) -> Option<fn(UnixStream) -> ExitCode> {
+    roles.iter().find(|(known, _)| *known == name).map(|(_, role)| *role)
+}
+
+fn failed(error: &io::Error) -> Reply {
+    Reply::Failed { errno: error.raw_os_error().unwrap_or(libc::EIO) }
+}
+
+/// What became of a request.
+enum Made {
+    /// This is the new process.
+    Here(Spaces),
+    /// The new process is there.
+    There(u32, OwnedFd),
+    /// There is none.
+    Not(Reply),
+}
+
+fn bear(request: &Request, cgroup: Option<&OwnedFd>) -> io::Result<Made> {
+    let mut spaces = Spaces::all();
+    let cgroup = cgroup.map(AsFd::as_fd);
+    let side = match fork(spaces.flags, Parent::CallersParent, cgroup) {
+        Err(error) if spaces::is_to_blame(&error) => {
+            spaces = spaces::find()?;
+            if let Some(lacking) = spaces.lacking.first().filter(|_| !request.reduced) {
+                let crate::Layer { name, why, mend, .. } = lacking.clone();
+                return Ok(Made::Not(Reply::Refused { layer: name, why, mend }));
+            }
+            fork(spaces.flags, Parent::CallersParent, cgroup)?
+        }
+        other => other?,
+    };
+    Ok(match side {
+        Side::Child => Made::Here(spaces),
+        Side::Parent { pid, pidfd } => Made::There(pid, pidfd),
+    })
 }

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use monitor::Compartment;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
-use sandbox::{Child, Jail, Program, Roster, SpawnError};
+use sandbox::{Child, Jail, Roster, SpawnError};
 use tokio_util::sync::CancellationToken;
 use vocab::frame::FrameError;
 use vocab::{AgentName, PersonId};
 
 use crate::told::Failure;
 use crate::wire::{FromWorker, ToWorker};
+
+/// The role that the spawner must serve with [`crate::work`].
+pub const WORKER: &str = "worker";
 
 /// How long a worker may take over one request.
 pub const CALL_WAIT: Duration = Duration::from_secs(30);
@@ -147,29 +150,19 @@ impl Bench {
 
     /// Asks a worker and waits for its answer. A worker that does not succeed in that is gone afterwards;
     /// so is one whose answer is no longer awaited.
-    pub(crate) async fn ask(
-        &mut self,
-        program: &Program,
-        desk: Desk,
-        request: &ToWorker,
-    ) -> Result<FromWorker, Failure> {
-        match self.try_ask(program, desk, request).await {
+    pub(crate) async fn ask(&mut self, desk: Desk, request: &ToWorker) -> Result<FromWorker, Failure> {
+        match self.try_ask(desk, request).await {
             Ok(FromWorker::Failed { why }) => Err(Failure::new(why)),
             Ok(answer) => Ok(answer),
             Err(error) => Err(Failure::new(error)),
         }
     }
 
-    async fn try_ask(
-        &mut self,
-        program: &Program,
-        desk: Desk,
-        request: &ToWorker,
-    ) -> Result<FromWorker, BenchError> {
+    async fn try_ask(&mut self, desk: Desk, request: &ToWorker) -> Result<FromWorker, BenchError> {
         if self.deaths >= MAX_DEATHS {
             return Err(BenchError::Spent);
         }
-        let mut worker = self.worker(program, desk).await?;
+        let mut worker = self.worker(desk).await?;
         self.deaths = self.deaths.saturating_add(1);
         let answer = tokio::time::timeout(CALL_WAIT, exchange(&mut worker.child, request))
             .await
@@ -188,13 +181,13 @@ impl Bench {
     }
 
     /// The worker at `desk`, taken from its place; a fresh one when there is none or its jail no longer fits.
-    async fn worker(&mut self, program: &Program, desk: Desk) -> Result<Worker, SpawnError> {
+    async fn worker(&mut self, desk: Desk) -> Result<Worker, SpawnError> {
         let (jail, granted) = self.jail(desk);
         let fits = |worker: &Worker| worker.jail == jail && worker.granted == granted;
         match self.slot(desk).take().filter(fits) {
             Some(worker) => Ok(worker),
             None => {
-                let child = self.roster.spawn(&self.seat.owner, program, &jail).await?;
+                let child = self.roster.spawn(&self.seat.owner, WORKER, &jail).await?;
                 Ok(Worker { child, jail, granted })
             }
         }
@@ -255,7 +248,8 @@ mod tests {
             memory_bytes: 64 * 1024 * 1024,
             reduced: false,
         };
-        Bench::new(Roster::new().unwrap(), seat)
+        let none = sandbox::Program { path: "/bin/false".into(), args: vec![] };
+        Bench::new(Roster::new(&none).unwrap(), seat)
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) async fn get(skills: &Skills, bench: &mut Bench, action: &Action, bou
     let errand = skills.broker.errand(permitted).map_err(Failure::new)?;
     let wanted = Wanted { max_bytes, accept: ACCEPT, takes: readable };
     let page = errand.get(address, &wanted).await.map_err(Failure::new)?;
-    convert(skills, bench, &errand, page).await
+    convert(bench, &errand, page).await
 }
 
 fn readable(media: &str) -> bool {
@@ -39,11 +39,10 @@ fn readable(media: &str) -> bool {
     kind == "text" || (kind == "application" && text)
 }
 
-async fn convert(skills: &Skills, bench: &mut Bench, errand: &Errand<'_>, page: Page) -> Told {
+async fn convert(bench: &mut Bench, errand: &Errand<'_>, page: Page) -> Told {
     let html = matches!(page.media.as_str(), "text/html" | "application/xhtml+xml");
     let request = ToWorker::Page { body: BASE64.encode(&page.body), charset: page.charset, html };
-    let FromWorker::Text { text, cut, replaced } = bench.ask(&skills.program, Desk::Pages, &request).await?
-    else {
+    let FromWorker::Text { text, cut, replaced } = bench.ask(Desk::Pages, &request).await? else {
         return Err(Failure::misfit_answer());
     };
     let mut mark = format!("page {}, {} bytes of {}", page.url, page.body.len(), page.media);

@@ -7,18 +7,18 @@ use serde_json::Value;
 use vocab::{Action, Resource};
 
 use crate::bench::{Bench, Desk};
+use crate::told;
 use crate::told::{Failure, MAX_DATA_BYTES, Told};
 use crate::wire::{FromWorker, Kind, Listed, Place, ToWorker};
-use crate::{Skills, told};
 
 /// Reads what `action` names.
-pub(crate) async fn read(skills: &Skills, bench: &mut Bench, action: &Action, bounds: &Bounds) -> Told {
+pub(crate) async fn read(bench: &mut Bench, action: &Action, bounds: &Bounds) -> Told {
     let place = place(action, bounds)?;
     let number = |name| action.args.get(name).and_then(Value::as_u64);
     let offset = number("offset").unwrap_or_default();
     let limit = number("limit").unwrap_or(u64::MAX).min(MAX_DATA_BYTES as u64);
     let request = ToWorker::Read { place, offset, limit };
-    match bench.ask(&skills.program, Desk::Files, &request).await? {
+    match bench.ask(Desk::Files, &request).await? {
         FromWorker::Content { text, size, end } => Ok(content(action, &text, offset, size, end)),
         FromWorker::Listing { entries, more } => Ok(listing(action, &entries, more)),
         _ => Err(Failure::misfit_answer()),

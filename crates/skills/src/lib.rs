@@ -2,8 +2,8 @@
 //!
 //! A [`monitor::Permit`] comes in and is consumed; an [`vocab::Outcome`] goes out. Every effect is
 //! private to this room, so nothing happens without a permit. Files and pages are handled by jailed
-//! workers ([`work`] is what runs in the jail); the gateway itself fetches (`egress`), since a worker has no
-//! network, and keeps the boards, since they are the home's.
+//! workers ([`work`] is what the role [`WORKER`] does in the jail); the gateway itself fetches (`egress`), since
+//! a worker has no network, and keeps the boards, since they are the home's.
 //!
 //! This room decides nothing: which path, host or channel is allowed was judged before. It makes sure
 //! that what happens is what was judged, and that a failure is one sentence.
@@ -24,11 +24,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use monitor::{Compartment, Granted, Permit, Refused};
-use sandbox::{Program, Roster};
+use sandbox::Roster;
 use tokio::sync::Mutex;
 use vocab::{Body, Outcome, PersonId, Status, Timestamp, Verb};
 
-pub use bench::{Bench, CALL_WAIT, MAX_DEATHS, Seat};
+pub use bench::{Bench, CALL_WAIT, MAX_DEATHS, Seat, WORKER};
 pub use egress::{Addresses, Egress, HeaderError, HostHeader, Resolve};
 pub use specs::specs;
 pub use worker::{WorkError, work};
@@ -39,8 +39,6 @@ use crate::told::Failure;
 /// What the skills need to know.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What runs in a worker's jail: a program that calls [`sandbox::inside::enter`], then [`work`].
-    pub program: Program,
     /// The folder of the boards. It is made when the first post comes.
     pub board_dir: PathBuf,
     /// What an administrator says about places outside of the gateway.
@@ -49,7 +47,6 @@ pub struct Config {
 
 /// The skills of a gateway.
 pub struct Skills {
-    program: Program,
     board_dir: PathBuf,
     broker: Broker,
     posting: Arc<Mutex<()>>,
@@ -66,7 +63,6 @@ impl Skills {
     #[must_use]
     pub fn with_resolver(config: Config, resolver: Arc<dyn Resolve>) -> Self {
         Self {
-            program: config.program,
             board_dir: config.board_dir,
             broker: Broker::new(config.egress, resolver),
             posting: Arc::default(),
@@ -99,8 +95,8 @@ impl Skills {
     ) -> Result<Outcome, Refused> {
         let Granted { proposal, action, bounds, labels, .. } = permit.redeem(now)?;
         let told = match action.verb {
-            Verb::FileRead => file_reader::read(self, bench, &action, &bounds).await,
-            Verb::FileWrite => file_writer::write(self, bench, &action, &bounds).await,
+            Verb::FileRead => file_reader::read(bench, &action, &bounds).await,
+            Verb::FileWrite => file_writer::write(bench, &action, &bounds).await,
             Verb::WebGet => browser::get(self, bench, &action, &bounds).await,
             Verb::MessagePost => {
                 message::post(&self.board_dir, &self.posting, bench.seat(), bench.stopped(), &action, now)

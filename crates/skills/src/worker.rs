@@ -55,7 +55,7 @@ enum Trouble {
     BehindEnd(String, u64, u64),
     #[error("the disk is full: `{0}` was not written, and what was there before is unchanged")]
     Full(String),
-    #[error("`{0}` was not written: its disk is mounted read-only")]
+    #[error("`{0}` was not written: its disk is mounted read-only, or it may only be read")]
     ReadOnly(String),
     #[error("`{0}` was not written, and a part of the text may stand in `{1}`: {2}")]
     LeftBehind(String, String, Errno),

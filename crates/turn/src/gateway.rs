@@ -9,7 +9,7 @@ use journal::{Change, Draft, Journal};
 use models::Models;
 use monitor::{Compartment, Monitor};
 use parking_lot::Mutex;
-use sandbox::{Program, Roster};
+use sandbox::Roster;
 use skills::{Bench, Skills};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -44,8 +44,6 @@ pub(crate) const TOKENS: &str = "tokens";
 pub struct Config {
     /// The folder with one folder for each agent.
     pub agents_dir: PathBuf,
-    /// The program that is jailed as an agent's process.
-    pub program: Program,
     /// The journal's database, for reading conversations back.
     pub database: PathBuf,
     /// How long an action waits for a person before silence becomes a no.

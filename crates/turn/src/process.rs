@@ -16,6 +16,9 @@ const MAX_THINKING: Duration = Duration::from_secs(20);
 /// Descriptors that an agent process may hold: its socket and what the allocator needs.
 const AGENT_OPEN_FILES: u64 = 16;
 
+/// The role that the spawner must serve with the agent's loop.
+pub const AGENT_ROLE: &str = "agent";
+
 pub(crate) struct Process {
     child: Child,
 }
@@ -29,16 +32,13 @@ impl Process {
             memory_bytes: turn.compartment.charter().limits.memory,
             open_files: AGENT_OPEN_FILES,
             file_bytes: 0,
+            system: None,
             reduced: gateway.config.reduced,
         };
         let agent = &turn.row.agent;
-        let child =
-            gateway.roster.spawn(agent.as_str(), &gateway.config.program, &jail).await.map_err(|error| {
-                Refusal::new(
-                    RefusalKind::Unavailable,
-                    format!("the agent `{agent}` was not started: {error}"),
-                )
-            })?;
+        let child = gateway.roster.spawn(agent.as_str(), AGENT_ROLE, &jail).await.map_err(|error| {
+            Refusal::new(RefusalKind::Unavailable, format!("the agent `{agent}` was not started: {error}"))
+        })?;
         if turn.stopped.is_cancelled() {
             // Between a stop and this start an administrator may have resumed the agent; this turn is from before.
             return Err(Refusal::new(RefusalKind::Conflict, format!("the agent `{agent}` was stopped")));

@@ -81,14 +81,12 @@ impl Home {
             administrator: false,
         };
         let journal = Journal::open(journal::Config { path: database(folder) }, Arc::clone(&ambient))?;
-        let skills = Skills::new(skills::Config {
-            program: Program { path: program.to_owned(), args: vec!["__jailed".into(), "worker".into()] },
-            board_dir: folder.join("board"),
-            egress: Default::default(),
-        });
+        let skills =
+            Skills::new(skills::Config { board_dir: folder.join("board"), egress: Default::default() });
         let compartment = compartment(folder, &asker)?;
+        let spawner = Program { path: program.to_owned(), args: vec!["__spawner".into()] };
         let shared = Shared { ambient, compartment, journal, skills, asker, marks: BTreeMap::new() };
-        Ok(Self { shared: Arc::new(shared), roster: Roster::new()?, folder: folder.to_owned() })
+        Ok(Self { shared: Arc::new(shared), roster: Roster::new(&spawner)?, folder: folder.to_owned() })
     }
 
     pub(crate) fn database(&self) -> PathBuf {

@@ -14,10 +14,9 @@ mod tell;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use sandbox::{Layer, Program};
+use sandbox::Layer;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
@@ -28,7 +27,7 @@ use self::stage::Stage;
 use self::tell::Teller;
 use crate::command::alone;
 use crate::failure::{Exit, Failure};
-use crate::jailed::JAILED;
+use crate::jailed;
 use crate::terminal::Screen;
 
 const EXAMPLES: &str = "Examples:
@@ -88,9 +87,8 @@ pub(crate) fn run(screen: Screen, _: &Args) -> Result<Exit, Failure> {
 }
 
 async fn play(teller: Teller) -> Result<Found, Failure> {
-    let program =
-        Program { path: PathBuf::from("/proc/self/exe"), args: vec![JAILED.to_owned(), "probe".to_owned()] };
-    let layers = sandbox::probe(&program).await.map_err(|error| Failure::unreachable(error.to_string()))?;
+    let layers =
+        sandbox::probe(&jailed::spawner()).await.map_err(|error| Failure::unreachable(error.to_string()))?;
     let missing: Vec<Layer> = layers.into_iter().filter(|layer| !layer.present).collect();
     let mut stage = Stage::set(if missing.is_empty() { "full" } else { "reduced" }).await?;
     teller.opening(&missing)?;

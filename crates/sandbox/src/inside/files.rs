@@ -79,7 +79,7 @@ fn rule(path: &Path, access: BitFlags<AccessFs>, abi: ABI) -> Result<PathBeneath
     }
 }
 
-fn mistaken(path: &Path, why: &str) -> LayerError {
+pub(super) fn mistaken(path: &Path, why: &str) -> LayerError {
     let path: PathBuf = path.into();
     LayerError::Mistaken {
         why: format!("the granted path `{}` cannot be used: {why}", path.display()),

@@ -9,7 +9,7 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use std::os::fd::AsRawFd;
 
 use crate::Check;
-use crate::stage::{Folders, Plain, ask, program, roster, run, tight};
+use crate::stage::{Folders, Plain, ask, roster, run, tight};
 
 pub(crate) const CHECKS: &[Check] = &[
     ("files outside the grants", || contained(FILES)),
@@ -210,7 +210,7 @@ fn contained(cases: &[Case]) {
             let world = World::new();
             let jail = if files { world.folders.jail() } else { tight() };
             let inside = run(async {
-                let mut child = roster().spawn("a", &program("jailed", &[]), &jail).await.unwrap();
+                let mut child = roster().spawn("a", "jailed", &jail).await.unwrap();
                 ask(&mut child, attempt, &world.fill(args)).await
             });
             assert!(inside.is_err(), "{attempt} {args:?} came through (with files: {files}): {inside:?}");
@@ -247,7 +247,7 @@ fn what_is_granted_works() {
     let world = World::new();
     run(async {
         let jail = world.folders.jail();
-        let mut child = roster().spawn("a", &program("jailed", &[]), &jail).await.unwrap();
+        let mut child = roster().spawn("a", "jailed", &jail).await.unwrap();
         for (attempt, args) in work {
             let done = ask(&mut child, attempt, &world.fill(args)).await;
             assert!(done.is_ok(), "{attempt} {args:?}: {done:?}");
@@ -260,7 +260,7 @@ fn what_is_granted_works() {
 fn a_program_without_files_has_none() {
     let world = World::new();
     run(async {
-        let mut child = roster().spawn("a", &program("jailed", &[]), &tight()).await.unwrap();
+        let mut child = roster().spawn("a", "jailed", &tight()).await.unwrap();
         for (attempt, path) in [("read", "{granted}/file"), ("list", "{granted}"), ("create", "{work}/new")] {
             let done = ask(&mut child, attempt, &world.fill(&[path])).await;
             assert!(done.is_err(), "{attempt} {path}: {done:?}");
@@ -275,7 +275,7 @@ fn a_program_that_fails_ends() {
     for attempt in ["panic", "abort", "deep"] {
         run(async {
             let roster = roster();
-            let mut child = roster.spawn("a", &program("jailed", &[]), &tight()).await.unwrap();
+            let mut child = roster.spawn("a", "jailed", &tight()).await.unwrap();
             assert!(ask(&mut child, attempt, &[]).await.is_err(), "{attempt}");
             let pid = child.pid();
             crate::stage::until("the process has ended", || !crate::stage::runs(pid));

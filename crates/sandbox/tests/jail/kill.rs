@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bulkhead_sandbox::{Child, Jail, MAX_CHILDREN, Program, Roster, SpawnError};
+use bulkhead_sandbox::{Child, MAX_CHILDREN, Program, Roster, SpawnError};
 
 use crate::Check;
 use crate::program::Ask;
-use crate::stage::{program, roster, run, runs, tight, until};
+use crate::stage::{roster, run, runs, tight, until};
 
 pub(crate) const CHECKS: &[Check] = &[
     ("kill ends busy and sleeping processes", kill_ends_busy_and_sleeping_processes),
@@ -21,22 +21,26 @@ pub(crate) const CHECKS: &[Check] = &[
     ("stop is for good", stop_is_for_good),
     ("dropping a child ends it", dropping_a_child_ends_it),
     ("dropping a spawn ends it", dropping_a_spawn_ends_it),
-    ("programs that do not become jailed", programs_that_do_not_become_jailed),
+    ("processes that say nothing", processes_that_say_nothing),
+    ("programs that are no spawner", programs_that_are_no_spawner),
+    ("a killed spawner is replaced", a_killed_spawner_is_replaced),
+    ("kill of the spawner against spawn", kill_of_the_spawner_against_spawn),
     ("the places are bounded and come back", the_places_come_back),
     ("children die with the gateway", children_die_with_the_gateway),
     ("children do not die with the thread that asked", children_outlive_the_asking_thread),
 ];
 
 async fn jailed(roster: &Roster, owner: &str) -> Child {
-    roster.spawn(owner, &program("jailed", &[]), &tight()).await.unwrap()
+    roster.spawn(owner, "jailed", &tight()).await.unwrap()
 }
 
 async fn set_to(child: &mut Child, attempt: &str) {
     child.send(&Ask { attempt: attempt.into(), args: vec![] }).await.unwrap();
 }
 
-/// Every process that this one has started and not yet reaped.
-fn offspring() -> BTreeSet<u32> {
+/// Every process that this one is the parent of and has not yet reaped, the roster's spawner apart.
+fn offspring(roster: &Roster) -> BTreeSet<u32> {
+    let spawner = roster.spawner();
     let own = std::process::id().to_string();
     let parent = |stat: &str| stat.rsplit(") ").next()?.split(' ').nth(1).map(str::to_owned);
     fs::read_dir("/proc")
@@ -44,7 +48,7 @@ fn offspring() -> BTreeSet<u32> {
         .filter_map(|entry| entry.unwrap().file_name().to_string_lossy().parse().ok())
         .filter(|pid| {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            parent(&stat).is_some_and(|parent| parent == own)
+            parent(&stat).is_some_and(|parent| parent == own) && Some(*pid) != spawner
         })
         .collect()
 }
@@ -60,7 +64,7 @@ fn kill_ends_busy_and_sleeping_processes() {
         }
         let killed = roster.kill("a");
         assert_eq!((killed.processes, killed.left), (4, 0));
-        assert_eq!(offspring(), BTreeSet::new());
+        assert_eq!(offspring(&roster), BTreeSet::new());
         for mut child in children {
             assert!(matches!(child.recv::<Ask>().await, Ok(None) | Err(_)));
         }
@@ -83,12 +87,12 @@ fn a_killed_owner_gets_nothing() {
     run(async {
         let roster = roster();
         assert_eq!(roster.kill("a").processes, 0);
-        let refused = roster.spawn("a", &program("jailed", &[]), &tight()).await;
+        let refused = roster.spawn("a", "jailed", &tight()).await;
         assert!(matches!(refused, Err(SpawnError::Closed { owner }) if owner == "a"));
         roster.open("a");
         drop(jailed(&roster, "a").await);
         roster.close("a");
-        assert!(roster.spawn("a", &program("jailed", &[]), &tight()).await.is_err());
+        assert!(roster.spawn("a", "jailed", &tight()).await.is_err());
     });
 }
 
@@ -97,8 +101,8 @@ fn a_killed_owner_gets_nothing() {
 fn kill_against_spawn() {
     const KILLS: u32 = 300;
     const STARTERS: usize = 3;
-    until("earlier checks have left nothing", || offspring().is_empty());
     let roster = roster();
+    until("earlier checks have left nothing", || offspring(&roster).is_empty());
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..STARTERS {
@@ -106,7 +110,7 @@ fn kill_against_spawn() {
             scope.spawn(move || {
                 run(async {
                     while !over.load(Ordering::SeqCst) {
-                        match roster.spawn("a", &program("jailed", &[]), &tight()).await {
+                        match roster.spawn("a", "jailed", &tight()).await {
                             Ok(child) => drop(child),
                             Err(SpawnError::Closed { .. }) => tokio::task::yield_now().await,
                             Err(other) => panic!("{other}"),
@@ -120,7 +124,7 @@ fn kill_against_spawn() {
             // Another moment in the life of a spawn each time.
             std::thread::sleep(Duration::from_micros(u64::from(round) * 37 % 5_000));
             let killed = roster.kill("a");
-            let left = offspring();
+            let left = offspring(&roster);
             assert_eq!((killed.left, roster.count("a"), left), (0, 0, BTreeSet::new()), "round {round}");
             ended += killed.processes;
             roster.open("a");
@@ -139,7 +143,7 @@ fn stop_is_for_good() {
         assert!(!runs(one.pid()) && !runs(other.pid()));
         roster.open("a");
         for owner in ["a", "b", "new"] {
-            let refused = roster.spawn(owner, &program("jailed", &[]), &tight()).await;
+            let refused = roster.spawn(owner, "jailed", &tight()).await;
             assert!(matches!(refused, Err(SpawnError::Closed { .. })), "{refused:?}");
         }
     });
@@ -151,52 +155,114 @@ fn dropping_a_child_ends_it() {
         let mut child = jailed(&roster, "a").await;
         set_to(&mut child, "spin").await;
         drop(child);
-        until("the child is gone", || roster.count("a") == 0 && offspring().is_empty());
+        until("the child is gone", || roster.count("a") == 0 && offspring(&roster).is_empty());
     });
-}
-
-fn sleeper() -> Program {
-    Program { path: "/bin/sleep".into(), args: vec!["1000".into()] }
 }
 
 fn dropping_a_spawn_ends_it() {
     run(async {
-        let roster = roster();
-        let (program, jail) = (sleeper(), Jail::default());
-        let spawn = Box::pin(roster.spawn("a", &program, &jail));
-        assert!(tokio::time::timeout(Duration::from_millis(20), spawn).await.is_err());
-        until("the process is gone", || roster.count("a") == 0 && offspring().is_empty());
+        let (roster, jail) = (roster(), tight());
+        let mut dropped = 0;
+        for after in 0..100 {
+            let spawn = Box::pin(roster.spawn("a", "jailed", &jail));
+            // Another moment in the life of a spawn each time.
+            let given_up = tokio::time::timeout(Duration::from_micros(after * 40), spawn).await;
+            dropped += u32::from(given_up.is_err());
+        }
+        assert!(dropped > 0, "every process was there at once");
+        until("the processes are gone", || roster.count("a") == 0 && offspring(&roster).is_empty());
     });
 }
 
-fn programs_that_do_not_become_jailed() {
+fn processes_that_say_nothing() {
     run(async {
         let roster = roster();
-        let spawn = async |path: &str| {
-            let program = Program { path: path.into(), args: vec![] };
-            roster.spawn("a", &program, &tight()).await.unwrap_err()
-        };
-        assert!(matches!(spawn("/nonexistent/program").await, SpawnError::Start { .. }));
-        assert!(matches!(spawn("/etc/passwd").await, SpawnError::Start { .. }));
-        assert!(matches!(spawn("/bin/true").await, SpawnError::Ended));
+        drop(jailed(&roster, "a").await);
+        // The clock now runs when nothing else can happen, and a jail takes its time.
         tokio::time::pause();
-        let silent = roster.spawn("a", &sleeper(), &tight()).await;
+        let silent = roster.spawn("a", "jailed", &tight()).await;
         assert!(matches!(silent, Err(SpawnError::Silent)), "{silent:?}");
-        until("all are gone", || roster.count("a") == 0 && offspring().is_empty());
+        until("all are gone", || roster.count("a") == 0 && offspring(&roster).is_empty());
     });
+}
+
+fn programs_that_are_no_spawner() {
+    let spawned = |path: &str, args: &[&str]| {
+        let args = args.iter().map(ToString::to_string).collect();
+        let roster = Roster::new(&Program { path: path.into(), args }).unwrap();
+        let error = run(roster.spawn("a", "jailed", &tight())).unwrap_err();
+        assert!(matches!(error, SpawnError::Spawner { .. }), "{path}: {error:?}");
+        until("all are gone", || roster.count("a") == 0 && offspring(&roster).is_empty());
+        error.to_string()
+    };
+    assert!(spawned("/nonexistent/program", &[]).contains("/nonexistent/program"));
+    assert!(spawned("/etc/passwd", &[]).contains("/etc/passwd"));
+    spawned("/bin/true", &[]);
+    spawned("/bin/cat", &[]);
+    assert!(spawned("/bin/sleep", &["1000"]).contains("did not answer"));
+}
+
+fn a_killed_spawner_is_replaced() {
+    run(async {
+        let roster = roster();
+        let mut child = jailed(&roster, "a").await;
+        let first = roster.spawner().unwrap();
+        end(first);
+        // What it has borne lives on, is heard and can be killed.
+        assert!(crate::stage::ask(&mut child, "time-and-chance", &[]).await.is_ok());
+        let other = jailed(&roster, "a").await;
+        assert_ne!(roster.spawner().unwrap(), first);
+        assert!(runs(child.pid()) && runs(other.pid()));
+        assert_eq!((roster.kill("a").processes, offspring(&roster)), (2, BTreeSet::new()));
+    });
+}
+
+/// The spawner is killed over and over while it bears processes. None is left that nobody knows of.
+fn kill_of_the_spawner_against_spawn() {
+    let (roster, over) = (roster(), AtomicBool::new(false));
+    until("earlier checks have left nothing", || offspring(&roster).is_empty());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..60_u64 {
+                std::thread::sleep(Duration::from_micros(round * 97 % 3_000));
+                if let Some(spawner) = roster.spawner() {
+                    end(spawner);
+                }
+            }
+            over.store(true, Ordering::SeqCst);
+        });
+        run(async {
+            while !over.load(Ordering::SeqCst) {
+                match roster.spawn("a", "jailed", &tight()).await {
+                    Ok(child) => drop(child),
+                    Err(error) => assert!(matches!(error, SpawnError::Spawner { .. }), "{error}"),
+                }
+            }
+        });
+    });
+    until("all are gone", || {
+        // What a dying spawner bore is looked for after each job.
+        drop(run(jailed(&roster, "a")));
+        roster.count("a") <= 1 && offspring(&roster).len() <= 1
+    });
+}
+
+fn end(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    // It may have ended meanwhile.
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap_or_default();
 }
 
 fn the_places_come_back() {
     run(async {
         let roster = roster();
         for _ in 0..MAX_CHILDREN + 8 {
-            let program = Program { path: "/nonexistent/program".into(), args: vec![] };
-            let refused = roster.spawn("a", &program, &tight()).await;
+            let refused = roster.spawn("a", "no such role", &tight()).await;
             assert!(matches!(refused, Err(SpawnError::Start { .. })), "{refused:?}");
         }
         let mut children = Vec::new();
         let refused = loop {
-            match roster.spawn("a", &program("jailed", &[]), &tight()).await {
+            match roster.spawn("a", "jailed", &tight()).await {
                 Ok(child) => children.push(child),
                 Err(error) => break error,
             }
@@ -213,7 +279,7 @@ fn children_die_with_the_gateway() {
     let mut gateway = Command::new("/proc/self/exe").arg("gateway").stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(gateway.stdout.take().unwrap()).lines().map(Result::unwrap);
     let pids: Vec<u32> = lines.take_while(|line| line != "all").map(|line| line.parse().unwrap()).collect();
-    assert_eq!(pids.len(), 3);
+    assert_eq!(pids.len(), 4);
     assert!(pids.iter().all(|pid| runs(*pid)));
     gateway.kill().unwrap();
     gateway.wait().unwrap();

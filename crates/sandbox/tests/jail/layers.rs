@@ -2,17 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bulkhead_sandbox::{Child, Jail, SpawnError, layer, probe};
 
 use crate::Check;
-use crate::stage::{Folders, program, roster, run, tight};
+use crate::stage::{Folders, ask, roster, run, spawner, tight};
 
 pub(crate) const CHECKS: &[Check] = &[
     ("every layer is there and named", every_layer_is_there_and_named),
     ("the kernel says so too", the_kernel_says_so_too),
     ("only the socket is inherited", only_the_socket_is_inherited),
+    ("nothing but the grants is there", nothing_but_the_grants_is_there),
+    ("grants within grants", grants_within_grants),
+    ("no other process is seen", no_other_process_is_seen),
     ("a missing layer refuses", a_missing_layer_refuses),
     ("a reduced jail names what it lacks", a_reduced_jail_names_what_it_lacks),
     ("a granted path that is not there refuses", a_path_that_is_not_there_refuses),
@@ -20,14 +24,14 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 fn every_layer_is_there_and_named() {
-    let layers = run(probe(&program("jailed", &[]))).unwrap();
+    let layers = run(probe(&spawner())).unwrap();
     let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
     assert_eq!(names, layer::ALL);
     assert!(layers.iter().all(|layer| layer.present && !layer.why.is_empty() && layer.mend.is_empty()));
 }
 
 fn with_child(jail: &Jail, look: impl FnOnce(&Child)) {
-    run(async { look(&roster().spawn("a", &program("jailed", &[]), jail).await.unwrap()) });
+    run(async { look(&roster().spawn("a", "jailed", jail).await.unwrap()) });
 }
 
 fn of(pid: u32, file: &str) -> String {
@@ -46,7 +50,7 @@ fn the_kernel_says_so_too() {
         for set in ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"] {
             assert_eq!(field(set), "0000000000000000", "{set}");
         }
-        for space in ["user", "net", "ipc", "uts"] {
+        for space in ["user", "mnt", "pid", "net", "ipc", "uts"] {
             let link = |who: &str| fs::read_link(format!("/proc/{who}/ns/{space}")).unwrap();
             assert_ne!(link("self"), link(&child.pid().to_string()), "{space}");
         }
@@ -84,29 +88,131 @@ fn without(call: &str, more: &[&str]) -> Vec<String> {
 }
 
 fn a_missing_layer_refuses() {
-    assert_eq!(without("unshare", &[]), ["refused user-namespace true"]);
-    assert_eq!(without("landlock", &[]), ["refused landlock true"]);
-    assert_eq!(without("capset", &[]), ["refused capabilities true"]);
-    assert_eq!(without("seccomp", &[]), ["refused seccomp true"]);
+    let refused = |call| without(call, &[]);
+    assert_eq!(refused("user"), ["refused user-namespace true"]);
+    assert_eq!(refused("mount"), ["refused mount-namespace true"]);
+    assert_eq!(refused("pid"), ["refused pid-namespace true"]);
+    assert_eq!(refused("network"), ["refused network-namespace true"]);
+    assert_eq!(refused("fsopen"), ["refused own-root true"]);
+    assert_eq!(refused("pivot-root"), ["refused own-root true"]);
+    assert_eq!(refused("landlock"), ["refused landlock true"]);
+    assert_eq!(refused("capset"), ["refused capabilities true"]);
+    assert_eq!(refused("seccomp"), ["refused seccomp true"]);
 }
 
 fn a_reduced_jail_names_what_it_lacks() {
-    assert_eq!(without("landlock", &["reduced"]), ["lacks landlock"]);
-    assert_eq!(without("capset", &["reduced"]), ["lacks capabilities"]);
-    assert_eq!(without("seccomp", &["reduced"]), ["lacks seccomp"]);
-    let names = ["user-namespace", "network-namespace", "ipc-namespace", "uts-namespace"];
-    assert_eq!(without("unshare", &["reduced"]), names.map(|name| format!("lacks {name}")));
+    let lacks = |call| without(call, &["reduced"]);
+    assert_eq!(lacks("landlock"), ["lacks landlock"]);
+    assert_eq!(lacks("capset"), ["lacks capabilities"]);
+    assert_eq!(lacks("seccomp"), ["lacks seccomp"]);
+    assert_eq!(lacks("network"), ["lacks network-namespace"]);
+    assert_eq!(lacks("pid"), ["lacks pid-namespace"]);
+    assert_eq!(lacks("fsopen"), ["lacks own-root"]);
+    assert_eq!(lacks("pivot-root"), ["lacks own-root"]);
+    assert_eq!(lacks("mount"), ["lacks mount-namespace", "lacks own-root"]);
+    let names = ["user", "mount", "pid", "network", "ipc", "uts"].map(|name| format!("{name}-namespace"));
+    let mut names = [names.to_vec(), vec!["own-root".to_owned()]].concat();
+    if rustix::process::getuid().is_root() {
+        // Root has the others without it.
+        names.truncate(1);
+    }
+    assert_eq!(lacks("user"), names.iter().map(|name| format!("lacks {name}")).collect::<Vec<_>>());
+}
+
+/// The mount points of a process and their options.
+fn mounts(pid: u32) -> Vec<(String, Vec<String>)> {
+    let line = |line: &str| {
+        let mut words = line.split(' ').skip(4);
+        let point = words.next().unwrap().to_owned();
+        (point, words.next().unwrap().split(',').map(str::to_owned).collect())
+    };
+    of(pid, "mountinfo").lines().map(line).collect()
+}
+
+fn beneath(pid: u32, folder: &Path) -> Vec<String> {
+    let root = PathBuf::from(format!("/proc/{pid}/root"));
+    let folder = root.join(folder.strip_prefix("/").unwrap());
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn nothing_but_the_grants_is_there() {
+    with_child(&tight(), |child| {
+        assert_eq!(beneath(child.pid(), Path::new("/")), [""; 0]);
+        assert_eq!(mounts(child.pid()).len(), 1);
+    });
+    let folders = Folders::new();
+    let file = folders.path("outside/secret");
+    let jail = folders.jail();
+    // A file by itself, and folders within a granted one that need no mount of their own.
+    fs::create_dir_all(folders.path("work/deep/er")).unwrap();
+    let read = [jail.read.clone(), vec![file.clone(), folders.path("work/deep")]].concat();
+    let write = [jail.write.clone(), vec![folders.path("work/deep/er")]].concat();
+    with_child(&Jail { read, write, ..jail }, |child| {
+        let root = folders.root.path();
+        assert_eq!(beneath(child.pid(), Path::new("/")), [root.iter().nth(1).unwrap().to_str().unwrap()]);
+        assert_eq!(beneath(child.pid(), root), ["granted", "outside", "work"]);
+        assert_eq!(beneath(child.pid(), &folders.path("outside")), ["secret"]);
+        assert_eq!(beneath(child.pid(), &folders.path("granted")), ["file", "link"]);
+        let mut seen = mounts(child.pid());
+        seen.sort();
+        let path = |name: &str| folders.path(name).to_str().unwrap().to_owned();
+        let expected = ["/".to_owned(), path("granted"), path("outside/secret"), path("work")];
+        assert_eq!(seen.iter().map(|(point, _)| point.clone()).collect::<Vec<_>>(), expected);
+        for (point, options) in seen {
+            let has = |option: &str| options.iter().any(|had| had == option);
+            assert!(has("nosuid") && has("nodev") && has("noexec"), "{point}: {options:?}");
+            assert_eq!(has("ro"), point != path("work"), "{point}: {options:?}");
+        }
+    });
+}
+
+/// What may be written within what may be read has a mount of its own; so has a grant of everything.
+fn grants_within_grants() {
+    let folders = Folders::new();
+    fs::create_dir(folders.path("granted/desk")).unwrap();
+    let jail =
+        Jail { read: vec![folders.path("granted")], write: vec![folders.path("granted/desk")], ..tight() };
+    let everything = Jail { read: vec!["/".into()], write: vec![folders.path("work")], ..tight() };
+    for (jail, work) in [(jail, "granted/desk"), (everything, "work")] {
+        run(async {
+            let mut child = roster().spawn("a", "jailed", &jail).await.unwrap();
+            let mut tries = async |attempt: &str, path: &str| {
+                ask(&mut child, attempt, &[folders.path(path).to_string_lossy().into_owned()]).await
+            };
+            assert!(tries("read", "granted/file").await.is_ok(), "{work}");
+            assert!(tries("write", "granted/file").await.is_err(), "{work}");
+            assert!(tries("create", &format!("{work}/new")).await.is_ok(), "{work}");
+            assert!(tries("create", "granted/new").await.is_err(), "{work}");
+        });
+        assert!(folders.path(work).join("new").exists());
+    }
+}
+
+fn no_other_process_is_seen() {
+    with_child(&tight(), |child| {
+        let status = of(child.pid(), "status");
+        let numbers = status.lines().find(|line| line.starts_with("NSpid:")).unwrap();
+        let numbers: Vec<&str> = numbers.split_whitespace().skip(1).collect();
+        assert_eq!(numbers.last(), Some(&"1"), "it is the first of its namespace: {numbers:?}");
+        assert_eq!(numbers.first(), Some(&child.pid().to_string().as_str()));
+    });
 }
 
 fn a_path_that_is_not_there_refuses() {
     let folders = Folders::new();
     std::os::unix::fs::symlink("/dev/null", folders.path("granted/device")).unwrap();
-    for path in ["granted/nothing", "granted/device"] {
+    rustix::fs::mkfifoat(rustix::fs::CWD, folders.path("granted/pipe"), 0o600.into()).unwrap();
+    for path in ["granted/nothing", "granted/pipe", "granted/device", "granted/link"] {
         for reduced in [false, true] {
             let jail = Jail { read: vec![folders.path(path)], reduced, ..tight() };
-            match run(roster().spawn("a", &program("jailed", &[]), &jail)) {
+            match run(roster().spawn("a", "jailed", &jail)) {
                 Err(SpawnError::Refused { layer, why, mend }) => {
-                    assert_eq!(layer, layer::LANDLOCK);
+                    assert_eq!(layer, layer::ROOT);
                     assert!(why.contains(path) && !mend.is_empty(), "{why}; {mend}");
                 }
                 other => panic!("{other:?}"),
@@ -118,7 +224,7 @@ fn a_path_that_is_not_there_refuses() {
 fn a_senseless_jail_starts_nothing() {
     let roster = roster();
     let jail = Jail { read: vec!["relative".into()], ..tight() };
-    let spawned = run(roster.spawn("a", &program("jailed", &[]), &jail));
+    let spawned = run(roster.spawn("a", "jailed", &jail));
     assert!(matches!(spawned, Err(SpawnError::Jail(_))), "{spawned:?}");
     assert_eq!(roster.count("a"), 0);
 }

@@ -1,7 +1,7 @@
 //! The jail from the outside and from the inside.
 //!
-//! This binary is the test and the program under test: with a role as its first argument it is a process
-//! that tries to get out, without one it starts such processes and says what became of them. As root it
+//! This binary is the test and the program under test: with a part as its first argument it is a spawner whose
+//! processes try to get out, without one it starts such processes and says what became of them. As root it
 //! runs everything a second time as an ordinary user. A machine that lacks a layer skips, loudly.
 
 #![expect(
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [role, rest @ ..] if program::ROLES.contains(role) => program::play(role, rest),
+        [part, rest @ ..] if program::PARTS.contains(part) => program::play(part, rest),
         _ => check_all(&words),
     }
 }

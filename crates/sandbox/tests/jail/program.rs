@@ -5,8 +5,12 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use bulkhead_sandbox::{Jail, SpawnError, inside};
-use seccompiler::{SeccompAction, SeccompFilter, TargetArch, apply_filter};
+use bulkhead_sandbox::spawner::{self, Role};
+use bulkhead_sandbox::{Jail, PROBE, SpawnError};
+use seccompiler::{
+    SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+    apply_filter,
+};
 use serde::{Deserialize, Serialize};
 use vocab::frame;
 
@@ -25,25 +29,32 @@ pub(crate) struct Told {
     pub(crate) result: Result<String, String>,
 }
 
-/// The roles that this binary plays for itself.
-pub(crate) const ROLES: &[&str] = &["jailed", "plain", "hostile", "impostor", "gateway", "without"];
+/// What this binary does for itself when it is called with one of these words.
+pub(crate) const PARTS: &[&str] = &["spawner", "plain", "gateway", "without"];
 
-pub(crate) fn play(role: &str, args: &[&str]) -> ExitCode {
-    match (role, args) {
-        ("jailed", _) => match inside::enter() {
-            Ok(stream) => serve(stream),
-            Err(_) => return ExitCode::FAILURE,
-        },
+/// What the processes do that the spawner bears.
+const ROLES: &[Role<'_>] = &[
+    (PROBE, |_| ExitCode::SUCCESS),
+    ("jailed", |stream| {
+        serve(stream);
+        ExitCode::SUCCESS
+    }),
+    // Told what to do by a first frame, and then it keeps to no form.
+    ("hostile", |mut stream| {
+        if let Ok(Some(kind)) = frame::read::<String>(&mut stream) {
+            hostile::attack(&kind, stream);
+        }
+        ExitCode::SUCCESS
+    }),
+];
+
+pub(crate) fn play(part: &str, args: &[&str]) -> ExitCode {
+    match (part, args) {
+        ("spawner", _) => return spawner::serve(ROLES),
         ("plain", _) => serve(standard_input()),
-        ("hostile", [kind]) => match inside::enter() {
-            Ok(stream) => hostile::attack(kind, stream),
-            Err(_) => return ExitCode::FAILURE,
-        },
-        // Never enters its jail, and speaks all the same.
-        ("impostor", [kind]) => hostile::attack(kind, standard_input()),
         ("gateway", _) => gateway(),
         ("without", [call, rest @ ..]) => without(call, rest.contains(&"reduced")),
-        _ => panic!("no role {role} {args:?}"),
+        _ => panic!("no part {part} {args:?}"),
     }
     ExitCode::SUCCESS
 }
@@ -61,18 +72,18 @@ fn serve(mut stream: UnixStream) {
     }
 }
 
-/// A gateway with three busy children, whose numbers it prints. It waits to be killed.
+/// A gateway with three busy children, whose numbers it prints, and its spawner's. It waits to be killed.
 fn gateway() {
     stage::run(async {
         let roster = stage::roster();
         let mut children = Vec::new();
         for _ in 0..3 {
-            let mut child =
-                roster.spawn("a", &stage::program("jailed", &[]), &Jail::default()).await.unwrap();
+            let mut child = roster.spawn("a", "jailed", &Jail::default()).await.unwrap();
             child.send(&Ask { attempt: "spin".into(), args: vec![] }).await.unwrap();
             println!("{}", child.pid());
             children.push(child);
         }
+        println!("{}", roster.spawner().unwrap());
         println!("all");
         std::io::stdout().flush().unwrap();
         std::future::pending::<()>().await;
@@ -81,20 +92,32 @@ fn gateway() {
 
 /// Tries to have a jail on a machine where one system call fails, and prints what it got.
 fn without(call: &str, reduced: bool) {
-    let number = match call {
-        "unshare" => libc::SYS_unshare,
-        "landlock" => libc::SYS_landlock_create_ruleset,
-        "seccomp" => libc::SYS_seccomp,
-        "capset" => libc::SYS_capset,
+    // A fork into a namespace, as containers refuse it: the newer call altogether.
+    let born_into = |flag: i32| {
+        let flag = u64::from(flag.unsigned_abs());
+        let is = SeccompCmpOp::MaskedEq(flag);
+        let rule = SeccompCondition::new(0, SeccompCmpArgLen::Dword, is, flag).unwrap();
+        vec![(libc::SYS_clone3, vec![]), (libc::SYS_clone, vec![SeccompRule::new(vec![rule]).unwrap()])]
+    };
+    let rules = match call {
+        "user" => born_into(libc::CLONE_NEWUSER),
+        "mount" => born_into(libc::CLONE_NEWNS),
+        "pid" => born_into(libc::CLONE_NEWPID),
+        "network" => born_into(libc::CLONE_NEWNET),
+        "fsopen" => vec![(libc::SYS_fsopen, vec![])],
+        "pivot-root" => vec![(libc::SYS_pivot_root, vec![])],
+        "landlock" => vec![(libc::SYS_landlock_create_ruleset, vec![])],
+        "seccomp" => vec![(libc::SYS_seccomp, vec![])],
+        "capset" => vec![(libc::SYS_capset, vec![])],
         other => panic!("no call {other}"),
     };
     let arch = TargetArch::try_from(std::env::consts::ARCH).unwrap();
     let refuse = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
-    let rules = [(number, vec![])].into();
+    let rules = rules.into_iter().collect();
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).unwrap();
     apply_filter(&seccompiler::BpfProgram::try_from(filter).unwrap()).unwrap();
     let jail = Jail { reduced, ..Jail::default() };
-    let spawned = stage::run(stage::roster().spawn("a", &stage::program("jailed", &[]), &jail));
+    let spawned = stage::run(stage::roster().spawn("a", "jailed", &jail));
     match spawned {
         Ok(child) => {
             for layer in child.layers().iter().filter(|layer| !layer.present) {

@@ -21,20 +21,23 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// This binary in a role.
-pub(crate) fn program(role: &str, args: &[&str]) -> Program {
-    let args = [role].iter().chain(args).map(ToString::to_string).collect();
-    Program { path: "/proc/self/exe".into(), args }
+/// This binary as a spawner.
+pub(crate) fn spawner() -> Program {
+    Program { path: "/proc/self/exe".into(), args: vec!["spawner".into()] }
 }
 
 pub(crate) fn roster() -> Roster {
-    Roster::new().unwrap()
+    Roster::new(&spawner()).unwrap()
 }
 
-/// The layers that this machine lacks, by name.
+/// The layers that this machine lacks, and why.
 pub(crate) fn lacking() -> Vec<String> {
-    let layers = run(probe(&program("jailed", &[]))).unwrap();
-    layers.into_iter().filter(|layer| !layer.present).map(|layer| layer.name).collect()
+    let layers = run(probe(&spawner())).unwrap();
+    layers
+        .into_iter()
+        .filter(|layer| !layer.present)
+        .map(|layer| format!("{} ({})", layer.name, layer.why))
+        .collect()
 }
 
 /// Waits until something holds.

@@ -19,8 +19,13 @@ use vocab::{
     Status, Timestamp, TurnId,
 };
 
-/// The argument that makes the test's own binary the jailed program.
-pub(crate) const JAILED: &str = "__jailed";
+/// The argument that makes the test's own binary the spawner.
+pub(crate) const SPAWNER: &str = "__spawner";
+
+/// The test's own binary as the spawner.
+pub(crate) fn spawner() -> Program {
+    Program { path: "/proc/self/exe".into(), args: vec![SPAWNER.into()] }
+}
 
 /// A clock that stands and bytes that count.
 struct Still(AtomicU64);
@@ -95,18 +100,14 @@ impl Home {
             default_model: "rehearsal/none".into(),
             ..monitor::Config::default()
         };
-        let (gate, roster) = (Gate::new(), Roster::new().unwrap());
+        let (gate, roster) = (Gate::new(), Roster::new(&spawner()).unwrap());
         let compartment = Monitor::new(config).unwrap().compartment(Arc::new(charter), gate.clone()).unwrap();
         let journal = Journal::open(
             journal::Config { path: dir.path().join("journal.sqlite") },
             Arc::new(Still(AtomicU64::new(1))),
         )
         .unwrap();
-        let skills = Skills::new(Config {
-            program: Program { path: "/proc/self/exe".into(), args: vec![JAILED.into()] },
-            board_dir: dir.path().join("boards"),
-            egress: Default::default(),
-        });
+        let skills = Skills::new(Config { board_dir: dir.path().join("boards"), egress: Default::default() });
         let bench = skills.bench(&roster, &compartment, &asker.id, false);
         Self { dir, compartment, gate, asker, journal, skills, bench, roster, proposals: 0 }
     }

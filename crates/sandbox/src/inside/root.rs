@@ -1,0 +1,239 @@
+//! A root of one's own: a small tree in memory with the granted paths in their places and nothing else.
+//!
+//! Each granted path is mounted where it is outside, with what lies mounted beneath it: without devices and
+//! set-user-ID programs, read-only unless it may be written. Then the tree becomes the root, the machine's
+//! is cut off, and the tree itself takes no further entry. What is mounted outside from then on does not
+//! appear here.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use libc::{MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
+    UnmountFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen, mount_change, move_mount, open_tree,
+    unmount,
+};
+use rustix::process::{chdir, fchdir, pivot_root};
+
+use super::files::mistaken;
+use super::{Laid, LayerError};
+use crate::Jail;
+
+/// The most that the tree itself may hold, in bytes: it has folders and empty files only.
+const TREE_BYTES: &str = "1m";
+
+/// The most folders and files that lead to the granted paths.
+const TREE_ENTRIES: &str = "16384";
+
+/// How a granted path is mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mount {
+    /// Where it is, outside and inside.
+    pub(crate) path: PathBuf,
+    /// Whether it can be written to.
+    pub(crate) writable: bool,
+    /// Whether programs on it can be started.
+    pub(crate) executable: bool,
+}
+
+/// Which mounts a jail needs, those above before those beneath. What an earlier one shows already, with the
+/// same rights or more, needs none; Landlock still tells reading from writing.
+pub(crate) fn mounts(jail: &Jail) -> Vec<Mount> {
+    let mount = |writable| {
+        move |path: &PathBuf| Mount {
+            path: path.components().collect(),
+            writable,
+            executable: jail.system.is_some(),
+        }
+    };
+    let mut all: Vec<Mount> =
+        jail.write.iter().map(mount(true)).chain(jail.read.iter().map(mount(false))).collect();
+    // Of two for one path the writable one stays in front.
+    all.sort_by(|one, other| one.path.cmp(&other.path).then(other.writable.cmp(&one.writable)));
+    let mut kept: Vec<Mount> = Vec::new();
+    for mount in all {
+        let shown = kept
+            .iter()
+            .rfind(|above| mount.path.starts_with(&above.path))
+            .is_some_and(|above| above.writable || !mount.writable);
+        if !shown {
+            kept.push(mount);
+        }
+    }
+    kept
+}
+
+/// A root that is being built, and the machine's.
+pub(crate) struct Tree {
+    machine: OwnedFd,
+    root: OwnedFd,
+}
+
+/// Gives this process a root of its own.
+pub(crate) fn own(jail: &Jail) -> Laid {
+    let mounts = mounts(jail);
+    let tree = Tree::plant(&mounts)?;
+    mounts.iter().try_for_each(|mount| tree.graft(mount))?;
+    tree.enter()?;
+    Ok(format!("{} paths mounted, nothing else is there", mounts.len()))
+}
+
+impl Tree {
+    /// Lays the tree over the machine's root, without entering it.
+    pub(crate) fn plant(mounts: &[Mount]) -> Result<Self, LayerError> {
+        let machine = openat(CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        // From here on nothing that is mounted in either world appears in the other.
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+            .map_err(lacking("/"))?;
+        let root = match mounts.first().filter(|mount| mount.path == Path::new("/")) {
+            Some(everything) => copy(&machine, everything)?,
+            None => empty()?,
+        };
+        move_mount(&root, "", CWD, "/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(lacking("/"))?;
+        Ok(Self { machine, root })
+    }
+
+    /// Puts a path of the machine in its place.
+    pub(crate) fn graft(&self, mount: &Mount) -> Result<(), LayerError> {
+        let Some((parents, name)) = place(&mount.path) else {
+            return Ok(());
+        };
+        let found = self.find(&mount.path)?;
+        let folder = parents.into_iter().try_fold(self.root.try_clone()?, |at, name| below(&at, name))?;
+        let at = match FileType::from_raw_mode(fstat(&found)?.st_mode) {
+            FileType::Directory => below(&folder, name)?,
+            FileType::RegularFile => file(&folder, name)?,
+            _ => return Err(mistaken(&mount.path, "it is neither a folder nor a plain file")),
+        };
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        let copy = copy(&found, mount)?;
+        Ok(move_mount(&copy, "", &at, "", flags).map_err(lacking(&mount.path))?)
+    }
+
+    fn find(&self, path: &Path) -> Result<OwnedFd, LayerError> {
+        let beneath = path.strip_prefix("/").unwrap_or(path);
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        // A link on the way would let whoever may change it choose what is granted.
+        openat2(&self.machine, beneath, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).map_err(|error| {
+            match error {
+                Errno::LOOP => {
+                    mistaken(path, "it is a link or lies behind one; grant what the link leads to")
+                }
+                other => mistaken(path, &other.to_string()),
+            }
+        })
+    }
+
+    /// Makes the tree the root, and cuts the machine's off.
+    pub(crate) fn enter(self) -> Result<(), LayerError> {
+        let Self { machine, root } = self;
+        drop(machine);
+        set(&root, MOUNT_ATTR_RDONLY, false).map_err(lacking("/"))?;
+        fchdir(&root)?;
+        // The new root on the old one, and the old one then on top: it is what `.` leads to.
+        pivot_root(".", ".").map_err(lacking("/"))?;
+        unmount(".", UnmountFlags::DETACH).map_err(lacking("/"))?;
+        Ok(chdir("/")?)
+    }
+}
+
+/// The folders on the way to a path, and its last part. Nothing for `/`.
+fn place(path: &Path) -> Option<(Vec<&OsStr>, &OsStr)> {
+    let mut parts: Vec<&OsStr> = path
+        .components()
+        .filter_map(|part| match part {
+            Component::Normal(name) => Some(name),
+            _ => None,
+        })
+        .collect();
+    let name = parts.pop()?;
+    Some((parts, name))
+}
+
+fn empty() -> Result<OwnedFd, LayerError> {
+    let tree = || {
+        let kind = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        for (key, value) in [("size", TREE_BYTES), ("nr_inodes", TREE_ENTRIES), ("mode", "755")] {
+            fsconfig_set_string(&kind, key, value)?;
+        }
+        fsconfig_create(&kind)?;
+        let flags = MountAttrFlags::MOUNT_ATTR_NOSUID
+            | MountAttrFlags::MOUNT_ATTR_NODEV
+            | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+        fsmount(&kind, FsMountFlags::FSMOUNT_CLOEXEC, flags)
+    };
+    Ok(tree().map_err(lacking("tmpfs"))?)
+}
+
+/// A mount of what `found` leads to, with all that is mounted beneath, not yet anywhere.
+fn copy(found: &OwnedFd, mount: &Mount) -> Result<OwnedFd, LayerError> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
+    let copy = open_tree(found, "", flags).map_err(lacking(&mount.path))?;
+    let mut rights = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+    if !mount.writable {
+        rights |= MOUNT_ATTR_RDONLY;
+    }
+    if !mount.executable {
+        rights |= MOUNT_ATTR_NOEXEC;
+    }
+    set(&copy, rights, true).map_err(lacking(&mount.path))?;
+    Ok(copy)
+}
+
+/// The folder `name`, made when it is not there.
+fn below(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, LayerError> {
+    match mkdirat(folder, name, Mode::from_raw_mode(0o755)) {
+        // Within a granted path it is there, or the grant is mistaken; nothing is made there.
+        Ok(()) | Err(Errno::EXIST | Errno::ROFS) => {}
+        Err(error) => return Err(lacking(name)(error).into()),
+    }
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(openat(folder, name, flags, Mode::empty()).map_err(lacking(name))?)
+}
+
+/// The file `name`, made when it is not there.
+fn file(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, LayerError> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    match openat(folder, name, flags, Mode::from_raw_mode(0o644)) {
+        Ok(_) | Err(Errno::EXIST | Errno::ROFS) => {}
+        Err(error) => return Err(lacking(name)(error).into()),
+    }
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(openat(folder, name, flags, Mode::empty()).map_err(lacking(name))?)
+}
+
+/// Adds to what a mount forbids (`MOUNT_ATTR_*`), and to all beneath it if `whole`.
+fn set(mount: &OwnedFd, rights: u64, whole: bool) -> Result<(), Errno> {
+    let attributes = libc::mount_attr { attr_set: rights, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let flags = libc::AT_EMPTY_PATH | if whole { libc::AT_RECURSIVE } else { 0 };
+    #[expect(unsafe_code, reason = "no safe call sets a mount's attributes")]
+    // SAFETY: the path is an empty string and the attributes are a struct of the size that is named; both
+    // outlive the call, which writes to neither.
+    let set = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_fd().as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if set == 0 {
+        return Ok(());
+    }
+    Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO))
+}
+
+/// Says where it was that the kernel refused.
+fn lacking<P: AsRef<Path> + ?Sized>(at: &P) -> impl Fn(Errno) -> LayerError {
+    move |error| LayerError::Lacking(format!("`{}` cannot be mounted: {error}", at.as_ref().display()))
+}
