@@ -3,7 +3,7 @@
 use std::process::Child;
 
 use bulkhead_tests::procs::{self, Jailed};
-use bulkhead_tests::{Home, Said, eventually};
+use bulkhead_tests::{Home, Said, eventually, skipped};
 
 /// How many conversations go on at once.
 const SESSIONS: usize = 8;
@@ -16,6 +16,22 @@ turns:
     delay_ms: 10000
   - say: a late call
     calls: [{skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}]
+";
+
+const POSTER: &str = "# Poster
+
+## Identity
+
+- Name: poster
+- Role: Tells others
+
+## Skills
+
+- message: Tell others
+
+## Channels
+
+- board: forum
 ";
 
 /// A home where as many turns as that are in the middle of it, with all their processes.
@@ -84,6 +100,61 @@ fn a_crash_leaves_no_process_and_every_turn_is_accounted_for() {
         let session = outcome["session"].as_str().unwrap();
         home.run(&["chat", "helper", "--session", session, "and now?"]).done().has("on it");
     }
+    home.verifies();
+}
+
+#[test]
+fn a_crash_leaves_no_process_even_when_somebody_keeps_its_sockets_open() {
+    let (home, chats, jailed) = busy();
+    // No end of file tells a process that the gateway is gone: the kernel alone ends it.
+    let Some(held) = procs::sockets_of(home.gateway()) else {
+        skipped(
+            "chaos::heavy::a_crash_leaves_no_process_even",
+            "the sockets of the gateway cannot be had: run as root",
+        );
+        home.run(&["gateway", "stop"]).done();
+        chats.into_iter().for_each(|chat| drop(Said::of(chat)));
+        return;
+    };
+    assert!(held.len() >= 2 * SESSIONS, "{} sockets", held.len());
+    let gateway = home.gateway();
+    let killed = std::process::Command::new("kill").args(["-9", &gateway.to_string()]).status().unwrap();
+    assert!(killed.success());
+    none_is_left(&jailed);
+    eventually("the gateway's process is gone", || !procs::lives(gateway));
+    drop(held);
+    for chat in chats {
+        Said::of(chat).with(4).lacks("too late");
+    }
+    home.start();
+    home.verifies();
+}
+
+#[test]
+fn a_signal_ends_every_process_and_what_waits_and_says_so() {
+    let (home, chats, jailed) = busy();
+    home.soul("poster", POSTER);
+    home.scene("turns: [{calls: [{skill: message, arguments: {channel: \"board:forum\", text: hello}}]}]");
+    let waits = home.begin(&["chat", "poster", "tell them"]);
+    let approval = home.waiting();
+    let gateway = home.gateway();
+    let told = std::process::Command::new("kill").args(["-TERM", &gateway.to_string()]).status().unwrap();
+    assert!(told.success());
+    eventually("the gateway's process is gone", || !procs::lives(gateway));
+    assert!(jailed.iter().all(|process| !procs::lives(process.pid)), "{jailed:?}");
+    for chat in chats.into_iter().chain([waits]) {
+        let said = Said::of(chat);
+        assert_ne!(said.code, 0, "{}", said.out);
+        said.lacks("too late");
+    }
+    let records = home.whole(&[]);
+    let last = records.last().unwrap();
+    assert_eq!((&last["kind"], &last["content"]["what"]), (&"admin".into(), &"gateway stop".into()));
+    let open = |record: &&serde_json::Value| record["kind"] == "outcome" && record["status"] == "unknown";
+    assert_eq!(records.iter().filter(open).count(), SESSIONS);
+    home.start();
+    assert_eq!(home.json(&["approvals", "show", &approval])["state"], "cancelled");
+    home.run(&["approvals", "approve", &approval]).fails(3, "does not wait any more");
     home.verifies();
 }
 

@@ -110,3 +110,27 @@ fn what_a_gateway_was_wired_with_is_not_judged_anew_before_a_restart() {
     home.run(&["gateway", "restart"]).with(0);
     home.run(&["chat", "helper", "hello"]).with(0);
 }
+
+#[test]
+fn what_waits_is_cancelled_in_one_stroke_with_the_stop_and_the_heartbeat_says_so() {
+    let posts =
+        "turns: [{calls: [{skill: message, arguments: {channel: \"board:content-team\", text: hello}}]}]";
+    let home = Home::playing(posts);
+    let chat = home.begin(&["chat", "echo", "announce it"]);
+    let id = home.waiting();
+    home.run(&["agents", "kill", "echo"]).done();
+    let beat = fs::read_to_string(home.at("agents/echo/HEARTBEAT.md")).unwrap();
+    assert!(beat.contains("stopped by a person"), "{beat}");
+    drop(Said::of(chat));
+    let records = home.whole(&["--agent", "echo"]);
+    let kill = records.iter().position(|record| record["content"]["what"] == "kill").unwrap();
+    let before = &records[kill - 1];
+    assert_eq!((&before["content"]["what"], &before["kind"]), (&"cancelled".into(), &"approval".into()));
+    assert_eq!(before["seq"].as_u64().unwrap() + 1, records[kill]["seq"].as_u64().unwrap());
+    home.crash();
+    home.start();
+    home.run(&["approvals", "approve", &id]).fails(3, "does not wait any more");
+    home.run(&["chat", "echo", "and now?"]).fails(3, "agents resume echo");
+    assert_eq!(home.posts("hello"), 0);
+    home.verifies();
+}

@@ -1,7 +1,10 @@
 //! What the kernel says of processes, from `/proc`.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 /// A jailed process of a gateway.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,4 +73,18 @@ pub fn descriptors(pid: u32) -> Vec<(u32, String)> {
         .collect();
     found.sort();
     found
+}
+
+/// Copies of every socket that a process has open, so that they stay open when it is gone; nothing where the
+/// kernel does not let this process look into that one.
+#[must_use]
+pub fn sockets_of(pid: u32) -> Option<Vec<OwnedFd>> {
+    let raw = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    let process = pidfd_open(raw, PidfdFlags::empty()).unwrap();
+    let sockets = descriptors(pid).into_iter().filter(|(_, to)| to.starts_with("socket:"));
+    sockets
+        .map(|(number, _)| {
+            pidfd_getfd(&process, i32::try_from(number).unwrap(), PidfdGetfdFlags::empty()).ok()
+        })
+        .collect()
 }

@@ -23,15 +23,15 @@ impl Gateway {
         &self,
         agent: Option<&AgentName>,
         why: &str,
-        last: Draft,
-        state: Vec<Change>,
+        last: Option<(Draft, Vec<Change>)>,
     ) -> Result<(), Refusal> {
         let _deciding = self.deciding.lock().await;
         let (rows, unread) = match self.pending(agent) {
             Ok(rows) => (rows, Ok(())),
             Err(refusal) => (Vec::new(), Err(refusal)),
         };
-        self.cancel_rows(rows, why, Some(last), state).await?;
+        let (last, state) = last.unzip();
+        self.cancel_rows(rows, why, last, state.unwrap_or_default()).await?;
         unread
     }
 

@@ -122,7 +122,7 @@ impl Gateway {
             json!({ "why": why, "processes": killed.processes, "left": killed.left, "ms": killed.ms });
         let draft = records::of_agent(Kind::Admin, by, &slot.name, "kill", details);
         let standing = records::put(AGENT, slot.name.as_str(), &Standing::Killed)?;
-        self.cancel_pending(Some(&slot.name), "the agent was stopped", draft, vec![standing]).await
+        self.cancel_pending(Some(&slot.name), "the agent was stopped", Some((draft, vec![standing]))).await
     }
 
     /// Takes no new messages for an agent; what runs goes on.
@@ -192,12 +192,13 @@ impl Gateway {
         let mut draft = Draft::new(Kind::Admin);
         draft.person = by.map(|person| person.id.clone());
         draft.payload = json!({ "what": "gateway stop", "details": { "killed": report.killed } });
-        let recorded = match pending {
-            Pending::Cancel => self.cancel_pending(None, "the gateway was stopped", draft, Vec::new()).await,
-            Pending::Keep => self.record(draft, Vec::new()).await,
+        let cancelled = match pending {
+            Pending::Cancel => self.cancel_pending(None, "the gateway was stopped", None).await,
+            Pending::Keep => Ok(()),
         };
+        let recorded = self.record(draft, Vec::new()).await;
         self.hearts.flush_all();
-        recorded.map(|()| report)
+        cancelled.and(recorded).map(|()| report)
     }
 
     /// Every agent that has a folder with a SOUL.md.
