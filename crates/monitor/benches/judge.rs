@@ -139,6 +139,7 @@ fn judged(compartment: &Compartment, size: usize) -> Result<(Duration, Duration)
         labels: &labels,
         marks: &marks,
         rates: Rates::default(),
+        programs: &(),
         approved: None,
         now: Timestamp::UNIX_EPOCH,
     };

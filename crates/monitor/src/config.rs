@@ -180,6 +180,16 @@ pub enum ConfigError {
         /// Where it stands.
         place: String,
     },
+    /// A command that is neither a bare name nor an absolute path.
+    #[error(
+        "the command `{command}` ({place}) must be a bare name, such as `git`, an absolute path without `.` or `..`, or `*`"
+    )]
+    Command {
+        /// The command.
+        command: String,
+        /// Where it stands.
+        place: String,
+    },
     /// A name that is empty.
     #[error("an empty name in {place}; write the name, or remove the entry")]
     Empty {

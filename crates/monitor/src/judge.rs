@@ -10,6 +10,7 @@ use vocab::{
 };
 
 use crate::advice;
+use crate::command;
 use crate::compartment::{Compartment, Tool};
 use crate::flow::{Movement, Parties};
 use crate::judgement::{Judgement, bind};
@@ -17,7 +18,9 @@ use crate::monitor::Known;
 use crate::permit::Bounds;
 use crate::policy::words::Circumstances;
 use crate::policy::{self, Opinion};
+use crate::programs::Programs;
 use crate::rates::{self, Pace, Rates};
+use crate::reach::reach;
 use crate::resolve::path::is_within;
 use crate::resolve::{Resolved, Setting, printable, shown};
 
@@ -34,13 +37,15 @@ pub struct Standing<'a> {
     pub rates: Rates,
     /// What a person approved: the binding of an earlier judgement of this proposal.
     pub approved: Option<&'a Digest>,
+    /// Where programs lie.
+    pub programs: &'a dyn Programs,
     /// The time.
     pub now: Timestamp,
 }
 
 /// The answers so far, by strictness.
 #[derive(Debug, Default)]
-struct Answers {
+pub(crate) struct Answers {
     kills: Vec<Reason>,
     denies: Vec<Reason>,
     asks: Vec<Reason>,
@@ -49,7 +54,7 @@ struct Answers {
 }
 
 impl Answers {
-    fn deny(&mut self, layer: Layer, policy: &str, message: String) {
+    pub(crate) fn deny(&mut self, layer: Layer, policy: &str, message: String) {
         self.denies.push(Reason { layer, policy: policy.to_owned(), message });
     }
 
@@ -75,7 +80,8 @@ impl Answers {
 #[must_use = "a judgement does nothing until it is recorded and settled"]
 pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<'_>) -> Judgement {
     let generation = compartment.gate.generation();
-    let Resolved { action, tool, refusal } = setting(compartment).resolve(&proposal.intent, standing.asker);
+    let Resolved { mut action, program, tool, refusal } =
+        setting(compartment, standing).resolve(&proposal.intent, standing.asker);
     let mut answers = Answers::default();
     answers.denies.extend(refusal);
     if proposal.agent != compartment.charter.name {
@@ -100,8 +106,13 @@ pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<
     let asker = known.map_or(standing.asker, |known| &known.person);
     let parties =
         Parties { agent: &compartment.charter.name, agent_clearance: &compartment.charter.clearance, asker };
-    let Movement { labels, returns, mark, denies } =
-        compartment.house.flow.judge(&action, standing.labels, standing.marks, &parties);
+    let reach =
+        (action.verb == Verb::CommandRun).then(|| reach(compartment, asker, standing.labels, standing.marks));
+    if let Some(reach) = &reach {
+        command::spell_out(&mut action, reach, &compartment.workspace);
+    }
+    let Movement { labels, returns, marks, denies } =
+        compartment.house.flow.judge(&action, standing.labels, standing.marks, reach.as_ref(), &parties);
     answers.denies.extend(denies);
 
     let binding = OnceLock::new();
@@ -110,6 +121,9 @@ pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<
     if let Some(known) = known {
         let case = Case { compartment, known, action: &action, labels: &labels, tool, approved };
         bounds = case.policies(&mut answers);
+        if let Some(reach) = reach {
+            bounds = command::bounds(&case, program, reach, standing.programs, &mut answers);
+        }
     }
     let screened = advice::screen(&compartment.charter.screens, &action);
     answers.denies.extend(screened.denies);
@@ -127,7 +141,7 @@ pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<
         action,
         bounds,
         returns,
-        mark,
+        marks,
         generation,
         binding,
     }
@@ -148,7 +162,7 @@ fn unconnected(action: &Action) -> Option<Reason> {
     Some(Reason { layer: Layer::Policy, policy: "channel:not-connected".to_owned(), message })
 }
 
-fn setting(compartment: &Compartment) -> Setting<'_> {
+fn setting<'a>(compartment: &'a Compartment, standing: &Standing<'a>) -> Setting<'a> {
     Setting {
         charter: &compartment.charter,
         model: &compartment.model,
@@ -157,6 +171,7 @@ fn setting(compartment: &Compartment) -> Setting<'_> {
         offered: &compartment.offered,
         house: &compartment.house,
         workspace: &compartment.workspace,
+        programs: standing.programs,
     }
 }
 
@@ -182,16 +197,26 @@ fn approval(
 }
 
 /// An action before the policies.
-struct Case<'a> {
-    compartment: &'a Compartment,
-    known: &'a Known,
-    action: &'a Action,
-    labels: &'a Labels,
-    tool: Option<&'a Tool>,
-    approved: bool,
+pub(crate) struct Case<'a> {
+    pub(crate) compartment: &'a Compartment,
+    pub(crate) known: &'a Known,
+    pub(crate) action: &'a Action,
+    pub(crate) labels: &'a Labels,
+    pub(crate) tool: Option<&'a Tool>,
+    pub(crate) approved: bool,
 }
 
 impl Case<'_> {
+    /// Why the policies would not simply let it happen.
+    pub(crate) fn refusal(&self) -> Option<Reason> {
+        let mut answers = Answers::default();
+        self.policies(&mut answers);
+        match answers.decide() {
+            (Decision::Permit, _) => None,
+            (_, reasons) => reasons.into_iter().next(),
+        }
+    }
+
     /// Asks the three layers and gives the bounds of what they permit.
     fn policies(&self, answers: &mut Answers) -> Bounds {
         let Self { compartment, known, action, .. } = self;
@@ -253,7 +278,7 @@ impl Case<'_> {
         let external = match self.action.verb {
             Verb::MessagePost | Verb::WebGet => true,
             Verb::ModelCall => self.compartment.house.is_remote(&self.action.resource),
-            Verb::FileRead | Verb::FileWrite | Verb::Reply | Verb::SkillCall => false,
+            Verb::FileRead | Verb::FileWrite | Verb::CommandRun | Verb::Reply | Verb::SkillCall => false,
         };
         let effect = match (self.action.verb, self.tool.map(|tool| tool.spec.effect)) {
             (Verb::ModelCall, _) => "model",
@@ -278,6 +303,7 @@ impl Case<'_> {
                 Verb::FileWrite => ("write", format!("write `{what}`")),
                 Verb::WebGet => ("hosts", format!("fetch from `{what}`")),
                 Verb::MessagePost => ("channels", format!("post to `{what}`")),
+                Verb::CommandRun => ("commands", format!("run `{what}`")),
                 Verb::Reply => ("agents", format!("ask `{agent}`")),
                 Verb::SkillCall => ("skill", format!("call `{what}`")),
             };
@@ -325,7 +351,9 @@ impl Case<'_> {
                     }
                 }
             }
-            Verb::ModelCall | Verb::MessagePost | Verb::Reply | Verb::SkillCall => Bounds::None,
+            Verb::ModelCall | Verb::MessagePost | Verb::CommandRun | Verb::Reply | Verb::SkillCall => {
+                Bounds::None
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct Judgement {
     pub(crate) verdict: Verdict,
     pub(crate) bounds: Bounds,
     pub(crate) returns: Labels,
-    pub(crate) mark: Option<Labels>,
+    pub(crate) marks: Vec<(String, Labels)>,
     pub(crate) asker: PersonId,
     pub(crate) at: Timestamp,
     pub(crate) gate: Gate,
@@ -105,10 +105,11 @@ impl Judgement {
         &self.proposal
     }
 
-    /// For a file that would be written: the labels that it is to carry from then on.
+    /// For what would be written: the labels that it is to carry from then on, by path; a folder's are on all
+    /// beneath it.
     #[must_use]
-    pub const fn mark(&self) -> Option<&Labels> {
-        self.mark.as_ref()
+    pub fn marks(&self) -> &[(String, Labels)] {
+        &self.marks
     }
 
     /// What an approval of this would be bound to: the action, the version of the policies and the labels.
@@ -169,11 +170,11 @@ impl Judgement {
             return Err(WrongReceipt);
         }
         let binding = self.binding();
-        let Self { proposal, action, verdict, bounds, returns, mark, at, gate, generation, .. } = self;
+        let Self { proposal, action, verdict, bounds, returns, marks, at, gate, generation, .. } = self;
         let Verdict { decision, reasons, policy_version, labels } = verdict;
         Ok(match decision {
             Decision::Permit => {
-                let granted = Granted { proposal: proposal.id, action, bounds, labels: returns, mark };
+                let granted = Granted { proposal: proposal.id, action, bounds, labels: returns, marks };
                 Ruling::Permit(Permit::new(granted, at, gate, generation))
             }
             Decision::Ask => Ruling::Ask(Held { proposal, action, binding, policy_version, labels, reasons }),

@@ -16,6 +16,7 @@
 //! The strictest answer wins: kill, deny, ask, permit. Anything that fails on the way is a deny.
 
 mod advice;
+mod command;
 mod compartment;
 mod config;
 mod explain;
@@ -26,7 +27,9 @@ mod judgement;
 mod monitor;
 mod permit;
 mod policy;
+mod programs;
 mod rates;
+mod reach;
 mod resolve;
 
 pub use compartment::Compartment;
@@ -36,10 +39,12 @@ pub use gate::Gate;
 pub use judge::{Standing, admit, judge};
 pub use judgement::{Denied, Held, Judgement, Ruling, WrongReceipt};
 pub use monitor::Monitor;
-pub use permit::{Bounds, Granted, Permit, Refused};
+pub use permit::{Bounds, Granted, Permit, Refused, Run};
 pub use policy::protect::protecting;
 pub use policy::words::SCHEMA;
+pub use programs::{Found, Programs};
 pub use rates::{KILL_FACTOR, Rates};
+pub use reach::{LeftOut, Reach, reach};
 pub use resolve::MAX_RECORDED_ARGUMENT_BYTES;
 
 /// The guardrails that ship, by file name: what a new home begins with.

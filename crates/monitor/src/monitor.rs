@@ -16,6 +16,7 @@ use crate::policy::rights::{self, ALL};
 use crate::policy::slices::Slices;
 use crate::policy::text::{Clause, Origin, Reader};
 use crate::policy::words::{self, Lineage, Named, Words};
+use crate::resolve;
 use crate::resolve::path::is_canonical;
 
 /// Where the text of rights is from, in errors.
@@ -239,6 +240,7 @@ fn check_rights(group: &Group) -> Result<(), ConfigError> {
         ("hosts", &rights.hosts),
         ("channels", &rights.channels),
         ("models", &rights.models),
+        ("commands", &rights.commands),
         ("approve", &rights.approve),
     ];
     for (kind, names) in kinds {
@@ -249,6 +251,7 @@ fn check_rights(group: &Group) -> Result<(), ConfigError> {
                 _ if name.is_empty() || group.name.is_empty() => return Err(ConfigError::Empty { place }),
                 _ if name == ALL => {}
                 "read" | "write" => path(name, &place)?,
+                "commands" => command(name, &place)?,
                 "channels" if !name.contains(':') => {
                     return Err(ConfigError::Channel { channel: name.clone(), place });
                 }
@@ -267,6 +270,13 @@ fn unique<'a>(kind: &'static str, names: impl Iterator<Item = &'a str>) -> Resul
         }
     }
     Ok(())
+}
+
+fn command(name: &str, place: &str) -> Result<(), ConfigError> {
+    match resolve::command::canonical(name) {
+        Ok(canonical) if canonical == name => Ok(()),
+        _ => Err(ConfigError::Command { command: name.to_owned(), place: place.to_owned() }),
+    }
 }
 
 fn path(path: &str, place: &str) -> Result<(), ConfigError> {

@@ -4,11 +4,13 @@
 //! the journal's receipt. An effect takes it by value and redeems it, or does nothing.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use vocab::limits::PERMIT_LIFETIME;
 use vocab::{Action, Labels, ProposalId, Timestamp};
 
 use crate::gate::{Gate, Generation};
+use crate::reach::Reach;
 
 /// Permission for one action, once. Only the monitor makes one.
 #[must_use = "a permit that is not redeemed permits nothing"]
@@ -30,8 +32,8 @@ pub struct Granted {
     pub bounds: Bounds,
     /// The labels of what comes back.
     pub labels: Labels,
-    /// For a file that is written: the labels that it carries from then on.
-    pub mark: Option<Labels>,
+    /// For what is written: the labels that it carries from then on, by path; a folder's are on all beneath it.
+    pub marks: Vec<(String, Labels)>,
 }
 
 /// How far an effect may reach, beside what its action says.
@@ -52,6 +54,30 @@ pub enum Bounds {
         /// The most bytes to fetch.
         max_bytes: u64,
     },
+    /// A command.
+    Command(Box<Run>),
+}
+
+/// How far a command may reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Where the program was found; it may be a link.
+    pub program: PathBuf,
+    /// The program's own file, every link followed.
+    pub file: PathBuf,
+    /// The files of every command that it may start, itself among them: what the agent was granted and the asker
+    /// has a right to.
+    pub programs: Vec<PathBuf>,
+    /// The folder that it starts in.
+    pub folder: PathBuf,
+    /// What it may read and write.
+    pub reach: Reach,
+    /// Processor time of each of its processes.
+    pub cpu: Duration,
+    /// Memory of each of its processes, in bytes.
+    pub memory_bytes: u64,
+    /// Wall time of all of it.
+    pub time: Duration,
 }
 
 /// Why a permit no longer counts.
@@ -78,6 +104,12 @@ impl Permit {
     #[must_use]
     pub const fn action(&self) -> &Action {
         &self.granted.action
+    }
+
+    /// How far it reaches.
+    #[must_use]
+    pub const fn bounds(&self) -> &Bounds {
+        &self.granted.bounds
     }
 
     /// Which proposal it is for.

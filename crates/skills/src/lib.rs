@@ -15,6 +15,7 @@ mod file_reader;
 mod file_writer;
 mod message;
 mod plain;
+mod programs;
 mod specs;
 mod told;
 mod wire;
@@ -30,6 +31,7 @@ use vocab::{Body, Outcome, PersonId, Status, Timestamp, Verb};
 
 pub use bench::{Bench, CALL_WAIT, MAX_DEATHS, Seat, WORKER};
 pub use egress::{Addresses, Egress, HeaderError, HostHeader, Resolve};
+pub use programs::Machine;
 pub use specs::specs;
 pub use worker::{WorkError, work};
 
@@ -102,7 +104,9 @@ impl Skills {
                 message::post(&self.board_dir, &self.posting, bench.seat(), bench.stopped(), &action, now)
                     .await
             }
-            Verb::ModelCall | Verb::Reply | Verb::SkillCall => Err(Failure::misfit(&action)),
+            Verb::CommandRun | Verb::ModelCall | Verb::Reply | Verb::SkillCall => {
+                Err(Failure::misfit(&action))
+            }
         };
         let (status, text) = match told {
             Ok(text) => (Status::Done, text),

@@ -58,8 +58,8 @@ pub(crate) struct Forbid<'a> {
     pub(crate) ask: bool,
     /// The reason in one sentence.
     pub(crate) message: &'a str,
-    /// One action, or all.
-    pub(crate) verb: Option<Verb>,
+    /// The actions; none means all.
+    pub(crate) verbs: &'a [Verb],
     /// A condition that is a constant of this crate.
     pub(crate) when: Option<&'static str>,
 }
@@ -70,7 +70,14 @@ pub(crate) fn forbid(agent: &AgentName, forbid: &Forbid<'_>) -> String {
     if forbid.ask {
         out.push_str("@decision(\"ask\")\n");
     }
-    let scope = forbid.verb.map_or_else(|| "action".to_owned(), |verb| format!("action == {}", action(verb)));
+    let scope = match forbid.verbs {
+        [] => "action".to_owned(),
+        [verb] => format!("action == {}", action(*verb)),
+        verbs => {
+            let all: Vec<String> = verbs.iter().copied().map(action).collect();
+            format!("action in [{}]", all.join(", "))
+        }
+    };
     let written = write!(
         out,
         "@message({})\nforbid(\n  principal == Agent::{},\n  {scope},\n  resource\n)",

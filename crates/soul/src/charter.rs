@@ -89,8 +89,23 @@ pub struct SkillGrant {
     pub max_bytes: u64,
     /// The hosts of `hosts`, lower case; `*.` begins one that stands for all beneath it.
     pub hosts: Vec<String>,
+    /// What `exec` may run, and how much of the machine one run may take.
+    pub commands: Commands,
     /// `false`: known to the format, not in this version; every call is denied.
     pub available: bool,
+}
+
+/// What `exec` was granted. Of any other skill: nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commands {
+    /// The commands, each as it must be asked for: a bare name, or an absolute path in its plain form.
+    pub names: Vec<String>,
+    /// Processor time of each of a run's processes.
+    pub cpu: Duration,
+    /// Memory of each of a run's processes, in bytes; `None` for the agent's own limit.
+    pub memory: Option<u64>,
+    /// Wall time of a run.
+    pub time: Duration,
 }
 
 /// Where an agent may post to.

@@ -1,10 +1,12 @@
 //! A SOUL.md's text to a [`Charter`].
 
+use std::path::Path;
+
 use vocab::limits::MAX_SOUL_BYTES;
 use vocab::{AgentName, Digest, Verb};
 
 use crate::cedar::{Target, permit};
-use crate::charter::{Charter, Place, SkillGrant};
+use crate::charter::{Charter, Place, Rule, SkillGrant};
 use crate::diagnostic::{Diagnostic, Findings, Spot};
 use crate::markdown::{self, Known};
 use crate::rules::Compiled;
@@ -52,6 +54,7 @@ pub fn compile(source: &str, place: &Place) -> Result<Charter, Vec<Diagnostic>> 
     }
     let compiled =
         rules::compile(document.section(Known::Rules), identity.name.as_ref(), place, &mut findings);
+    exec_surprises(&skills, &compiled, &mut findings);
     // Without errors there is a name; the first is so that nothing depends on it.
     let Some(name) = identity.name.clone().filter(|_| !findings.has_errors()) else {
         return Err(findings.into_errors());
@@ -83,6 +86,27 @@ pub fn compile(source: &str, place: &Place) -> Result<Charter, Vec<Diagnostic>> 
         warnings: findings.into_warnings(),
         prompt,
     })
+}
+
+/// Points out grants of `exec` that do not do what they seem to.
+fn exec_surprises(skills: &[SkillGrant], compiled: &Compiled, findings: &mut Findings) {
+    let Some(exec) = skills.iter().find(|skill| skill.skill == "exec") else { return };
+    let spot = Spot { line: exec.line, ..Spot::START };
+    let forbids =
+        |rule: &&Rule| rule.policy.as_ref().is_some_and(|policy| policy.contains("Action::\"command.run\""));
+    if let Some(rule) = compiled.rules.iter().find(forbids) {
+        let message = format!("the rule on line {} forbids every command, so `exec` runs none", rule.line);
+        findings.warn(spot, message, "remove the skill, or the rule");
+    }
+    let written = skills.iter().filter(|skill| skill.skill == "file-writer").flat_map(|skill| &skill.paths);
+    for folder in written {
+        for command in exec.commands.names.iter().filter(|command| Path::new(command).starts_with(folder)) {
+            let message = format!(
+                "`{command}` lies where the agent may write, so the agent would decide what it is; every call of it is denied"
+            );
+            findings.warn(spot, message, "keep the program in a folder that the agent may not write");
+        }
+    }
 }
 
 /// All Cedar text: permits first, so that a rule can only ever add behind them.

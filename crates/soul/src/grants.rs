@@ -22,6 +22,10 @@ pub(crate) enum Form {
     Name,
     /// Names, each with columns in parentheses if it likes.
     Tables,
+    /// Bare names of programs, or absolute paths.
+    Commands,
+    /// A time; a number alone is seconds.
+    Seconds,
     /// `kind:destination`.
     Channels,
 }
@@ -29,7 +33,7 @@ pub(crate) enum Form {
 impl Form {
     /// Whether only one value makes sense.
     pub(crate) const fn single(self) -> bool {
-        matches!(self, Self::Size | Self::Memory | Self::Time | Self::Count | Self::Name)
+        matches!(self, Self::Size | Self::Memory | Self::Time | Self::Seconds | Self::Count | Self::Name)
     }
 }
 
@@ -84,10 +88,10 @@ pub(crate) const SKILLS: [Skill; 9] = [
     },
     Skill {
         name: "exec",
-        available: false,
+        available: true,
         grants: &[
-            ("commands", Form::Names),
-            ("cpu", Form::Count),
+            ("commands", Form::Commands),
+            ("cpu", Form::Seconds),
             ("memory", Form::Memory),
             ("time", Form::Time),
         ],
@@ -122,6 +126,8 @@ pub(crate) fn value(form: Form, text: &str, workspace: &Path) -> Result<String, 
         Form::Size => values::size(text, 1, MAX_GRANT_BYTES).map(|n| n.to_string()),
         Form::Memory => values::size(text, MIN_MEMORY_BYTES, MAX_MEMORY_BYTES).map(|n| n.to_string()),
         Form::Time => values::duration(text).map(|time| format!("{} s", time.as_secs())),
+        Form::Seconds => values::seconds(text).map(|time| format!("{} s", time.as_secs())),
+        Form::Commands => values::command(text),
         Form::Count => values::count(text, 1, MAX_GRANT_COUNT).map(|n| n.to_string()),
         Form::Hosts => values::host(text),
         Form::Methods => method(text),

@@ -12,7 +12,7 @@
 //!
 //! | form, with the usual variations | strength | by |
 //! |---|---|---|
-//! | Never execute code or system commands | enforced | policy, sandbox |
+//! | Never execute code or system commands | enforced | policy on `command.run`, sandbox |
 //! | Never access external networks | enforced | policy on `web.get`, sandbox |
 //! | Read internal documents only | enforced | policy on `web.get`; files come only from granted paths |
 //! | All outputs must be reviewed before publishing | enforced | policy that asks a person |
@@ -43,6 +43,7 @@ pub mod diagnostic;
 mod grants;
 pub mod heartbeat;
 mod identity;
+mod launchers;
 pub mod limits;
 mod markdown;
 mod nearest;
@@ -54,7 +55,7 @@ mod source;
 mod values;
 
 pub use channels::CONNECTED;
-pub use charter::{Channel, Charter, Detector, Limits, Place, Rule, Screen, SkillGrant, Strength};
+pub use charter::{Channel, Charter, Commands, Detector, Limits, Place, Rule, Screen, SkillGrant, Strength};
 pub use compile::compile;
 pub use diagnostic::Diagnostic;
 pub use heartbeat::Heartbeat;

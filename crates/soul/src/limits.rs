@@ -27,6 +27,12 @@ pub const MAX_VALUE_BYTES: usize = 1024;
 pub const DEFAULT_MAX_BYTES: u64 = 1024 * 1024;
 /// The most that `max-bytes` may grant.
 pub const MAX_GRANT_BYTES: u64 = 1024 * 1024 * 1024;
+/// Processor time of each process of a command when no `cpu` is granted.
+pub const DEFAULT_COMMAND_CPU: Duration = Duration::from_secs(30);
+/// Wall time of a command when no `time` is granted.
+pub const DEFAULT_COMMAND_TIME: Duration = Duration::from_secs(60);
+/// The longest bare name of a command, in bytes (Linux's `NAME_MAX`).
+pub const MAX_COMMAND_BYTES: usize = 255;
 /// The most that a count, such as `max-rows`, may grant.
 pub const MAX_GRANT_COUNT: u64 = 1_000_000_000;
 /// The least memory in which a jailed process starts.

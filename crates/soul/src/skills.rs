@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use vocab::{AgentName, Verb};
 
 use crate::cedar::{Target, permit};
-use crate::charter::{Channel, Place, SkillGrant};
+use crate::charter::{Channel, Commands, Place, SkillGrant};
 use crate::diagnostic::{Findings, Spot, quoted};
 use crate::grants::{self, Form, SKILLS, Skill};
-use crate::limits::{DEFAULT_MAX_BYTES, MAX_GRANT_VALUES, MAX_SKILLS, MAX_VALUE_BYTES};
+use crate::launchers::{Launches, launches};
+use crate::limits::{
+    DEFAULT_COMMAND_CPU, DEFAULT_COMMAND_TIME, DEFAULT_MAX_BYTES, MAX_GRANT_VALUES, MAX_SKILLS,
+    MAX_VALUE_BYTES,
+};
 use crate::markdown::{Item, Section, key_value, normal_key};
 use crate::nearest::suggest;
 use crate::values;
@@ -107,8 +112,23 @@ fn grant(
         paths: list("paths").into_iter().map(PathBuf::from).collect(),
         max_bytes: max_bytes.unwrap_or(DEFAULT_MAX_BYTES),
         hosts: list("hosts"),
+        commands: commands(&given),
         available: skill.available,
         grants: given,
+    }
+}
+
+fn commands(given: &BTreeMap<String, Vec<String>>) -> Commands {
+    let first = |name: &str| given.get(name).and_then(|values| values.first());
+    // The values are in the form that `grants::value` gives.
+    let time = |name: &str| {
+        first(name).and_then(|text| text.strip_suffix(" s")?.parse().ok()).map(Duration::from_secs)
+    };
+    Commands {
+        names: given.get("commands").cloned().unwrap_or_default(),
+        cpu: time("cpu").unwrap_or(DEFAULT_COMMAND_CPU),
+        memory: first("memory").and_then(|bytes| bytes.parse().ok()),
+        time: time("time").unwrap_or(DEFAULT_COMMAND_TIME),
     }
 }
 
@@ -120,6 +140,7 @@ fn fill(skill: &Skill, given: &mut BTreeMap<String, Vec<String>>, channels: &[Ch
         }
         "message" => ("channels", channels.iter().map(Channel::resource_name).collect()),
         "browser" => ("hosts", Vec::new()),
+        "exec" => ("commands", Vec::new()),
         _ => return,
     };
     given.entry(name.to_owned()).or_insert(values);
@@ -195,6 +216,19 @@ fn surprises(form: Form, text: &str, value: &str, spot: Spot, findings: &mut Fin
             let message = format!("{} is inside the workspace: {}", quoted(text), quoted(value));
             findings.warn(spot, message, "the workspace itself is `.`");
         }
+        Form::Commands => match launches(value) {
+            Some(Launches::Code) => {
+                let message = format!("`{value}` runs whatever code it is given, within the jail");
+                findings.warn(spot, message, "grant the programs that are needed instead, if you can");
+            }
+            Some(Launches::Commands) => {
+                let message = format!(
+                    "`{value}` starts other programs: granting it grants what it can start within the jail"
+                );
+                findings.warn(spot, message, "grant those programs by their own names instead, if you can");
+            }
+            None => {}
+        },
         Form::Methods if value != "GET" => {
             let message = format!("the method `{value}` is not available in this version; it grants nothing");
             findings.warn(spot, message, "leave it for later, or remove it");
@@ -249,6 +283,9 @@ pub(crate) fn permits(agent: &AgentName, skill: &SkillGrant) -> Vec<String> {
             let target =
                 if host.starts_with("*.") { Target::In("Host", host) } else { Target::Is("Host", host) };
             permit(&id("hosts", host), agent, Verb::WebGet, &target)
+        }),
+        "exec" => each("commands", &|command| {
+            permit(&id("commands", command), agent, Verb::CommandRun, &Target::Is("Command", command))
         }),
         "message" => each("channels", &|channel| {
             permit(&id("channels", channel), agent, Verb::MessagePost, &Target::Is("Channel", channel))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use crate::diagnostic::{Fault, quoted};
-use crate::limits::{MAX_TIME, MIN_TIME};
+use crate::limits::{MAX_COMMAND_BYTES, MAX_TIME, MIN_TIME};
 
 /// A whole number between two bounds; `_` may group its digits.
 pub(crate) fn count(text: &str, least: u64, most: u64) -> Result<u64, Fault> {
@@ -66,6 +66,42 @@ pub(crate) fn duration(text: &str) -> Result<Duration, Fault> {
         Ok(time) if (MIN_TIME..=MAX_TIME).contains(&time) => Ok(time),
         _ => Err(Fault::new(format!("{} is outside one second to 24 hours", quoted(text)), FORM)),
     }
+}
+
+/// A time, where a number alone is seconds.
+pub(crate) fn seconds(text: &str) -> Result<Duration, Fault> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+    if digits { duration(&format!("{} s", text.replace('_', ""))) } else { duration(text) }
+}
+
+/// A command as it must be asked for: the bare name of a program, or an absolute path.
+pub(crate) fn command(text: &str) -> Result<String, Fault> {
+    let text = text.trim();
+    let refuse = |why: &str, help: &str| {
+        Err(Fault::new(format!("a command was expected, not {}: {why}", quoted(text)), help))
+    };
+    const FORM: &str = "write a bare name, such as `git`, or an absolute path, such as `/opt/tools/lint`";
+    if text.contains(char::is_whitespace) {
+        return refuse("it has a blank in it", "name the program alone: arguments are given with each call");
+    }
+    if text.contains(['*', '?', '[', ']', '{', '}', '\\', '$', '|', '&', ';', '<', '>', '`', '\'', '"']) {
+        return refuse("patterns and shell signs are not read", FORM);
+    }
+    if text.starts_with('~') {
+        return refuse("`~` stands for nobody's home here", "write the path from `/` on");
+    }
+    if text.starts_with('/') {
+        let path = Path::new(text);
+        let climbs = path.components().any(|part| part == Component::ParentDir);
+        return match normal(path).to_str() {
+            Some(plain) if plain == text && !climbs && plain != "/" => Ok(text.to_owned()),
+            _ => refuse("it is not in its plain form", "leave out `.`, `..` and doubled or trailing `/`"),
+        };
+    }
+    if text.contains('/') || matches!(text, "" | "." | "..") || text.len() > MAX_COMMAND_BYTES {
+        return refuse("it is neither a bare name nor an absolute path", FORM);
+    }
+    Ok(text.to_owned())
 }
 
 /// A host name in lower case and ASCII, or `*.` and such a name for all hosts beneath it.

@@ -81,7 +81,7 @@ fn no_line_of_the_rules_is_lost() {
 #[test]
 fn a_skill_that_is_not_here_yet_is_never_permitted() {
     let charter = compile(
-        "## Identity\n- Name: E\n- Role: R\n- Model: ollama/llama3:8b\n## Skills\n- exec: x\n  - commands: ls, git\n  - cpu: 2\n- sql: y\n  - database: main\n  - tables: orders(id, total), customers\n- browser: z\n  - hosts: a.example\n  - methods: HEAD\n",
+        "## Identity\n- Name: E\n- Role: R\n- Model: ollama/llama3:8b\n## Skills\n- handoff: x\n  - agents: ls, git\n- sql: y\n  - database: main\n  - tables: orders(id, total), customers\n- browser: z\n  - hosts: a.example\n  - methods: HEAD\n",
     );
     assert_eq!(charter.skills[1].grants["tables"], ["orders(id, total)", "customers"]);
     assert!(charter.skills.iter().map(|s| s.available).eq([false, false, true]));
@@ -108,4 +108,69 @@ fn a_comment_under_the_title_hides_nothing() {
     let source = "# T\n<!-- a --> words\n## Identity\n- Name: E\n- Role: R\n";
     let errors = support::errors(source);
     assert!(errors[0].message.contains("text behind its end") && errors[0].line == 2, "{errors:?}");
+}
+
+fn exec(grants: &str, more: &str) -> soul::Charter {
+    compile(&format!("## Identity\n- Name: E\n- Role: R\n## Skills\n- exec: x\n{grants}{more}"))
+}
+
+#[test]
+fn a_command_is_granted_by_the_one_name_that_is_written() {
+    let charter = exec(
+        "  - commands: ls, `git`, /opt/tools/lint\n  - cpu: 2\n  - time: 1 min\n  - memory: 64 MiB\n",
+        "",
+    );
+    let commands = &charter.skills[0].commands;
+    assert_eq!(commands.names, ["ls", "git", "/opt/tools/lint"]);
+    assert_eq!((commands.cpu.as_secs(), commands.time.as_secs(), commands.memory), (2, 60, Some(64 << 20)));
+    assert!(
+        charter.policies.contains("resource == Command::\"git\"")
+            && charter.policies.contains("Command::\"/opt/tools/lint\"")
+    );
+    let none = exec("", "");
+    assert!(none.skills[0].commands.names.is_empty() && !none.policies.contains("command.run"));
+    assert!(none.warnings.iter().any(|w| w.message.contains("runs no command until `commands` names one")));
+}
+
+#[test]
+fn a_command_that_is_no_name_is_an_error() {
+    for (written, why) in [
+        ("git push", "a blank"),
+        ("./git", "neither a bare name nor an absolute path"),
+        ("bin/git", "neither a bare name nor an absolute path"),
+        ("..", "neither a bare name nor an absolute path"),
+        ("/usr/bin/", "plain form"),
+        ("/usr//bin/git", "plain form"),
+        ("/usr/../bin/git", "plain form"),
+        ("/", "plain form"),
+        ("*", "patterns and shell signs"),
+        ("git;ls", "patterns and shell signs"),
+        ("$(id)", "patterns and shell signs"),
+        ("~/git", "nobody's home"),
+    ] {
+        let source =
+            format!("## Identity\n- Name: E\n- Role: R\n## Skills\n- exec: x\n  - commands: {written}\n");
+        let errors = support::errors(&source);
+        assert!(errors[0].message.contains(why), "{written}: {errors:?}");
+    }
+}
+
+#[test]
+fn what_a_command_grants_beyond_its_name_is_said() {
+    let says =
+        |charter: &soul::Charter, what: &str| charter.warnings.iter().any(|w| w.message.contains(what));
+    assert!(says(
+        &exec("  - commands: python3\n", ""),
+        "`python3` runs whatever code it is given, within the jail"
+    ));
+    for wrapper in ["env", "nice", "timeout", "xargs", "sudo", "find"] {
+        let charter = exec(&format!("  - commands: {wrapper}\n"), "");
+        assert!(says(&charter, &format!("`{wrapper}` starts other programs")), "{wrapper}");
+    }
+    assert!(!says(&exec("  - commands: ls\n", ""), "`ls`"));
+    let own = exec("  - commands: /home/bulkhead/agents/echo/workspace/tool\n", "- file-writer: w\n");
+    assert!(says(&own, "lies where the agent may write"));
+    let ruled = exec("  - commands: ls\n", "## Rules\n- Never execute code or system commands\n");
+    assert!(says(&ruled, "forbids every command, so `exec` runs none"));
+    assert!(ruled.policies.contains("action in [Action::\"command.run\", Action::\"skill.call\"]"));
 }

@@ -65,6 +65,7 @@ impl Hearts {
             Verb::FileWrite => "file-writer",
             Verb::WebGet => "browser",
             Verb::MessagePost => "message",
+            Verb::CommandRun => "exec",
             Verb::ModelCall | Verb::Reply | Verb::SkillCall => "",
         };
         let subject = format!("{} {}", action.verb, action.resource);

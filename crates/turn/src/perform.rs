@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use monitor::Permit;
+use monitor::{Bounds, Permit};
 use skills::Bench;
 use tokio_util::sync::CancellationToken;
 use vocab::{Body, Outcome, Status, Verb};
@@ -39,6 +39,10 @@ pub(crate) async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, p
     let proposal = permit.proposal().clone();
     let now = gateway.ambient.now();
     let verb = permit.action().verb;
+    let reach = match permit.bounds() {
+        Bounds::Command(run) => Some(run.reach.clone()),
+        Bounds::None | Bounds::File { .. } | Bounds::Web { .. } => None,
+    };
     let ended = |status, text: &str| Outcome {
         proposal: proposal.clone(),
         status,
@@ -52,12 +56,15 @@ pub(crate) async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, p
         match verb {
             Verb::ModelCall => gateway.models.perform(permit, now).await,
             Verb::Reply => deliver(gateway, turn, permit, now),
-            Verb::FileRead | Verb::FileWrite | Verb::WebGet | Verb::MessagePost | Verb::SkillCall => {
-                gateway.skills.perform(permit, bench, now).await
-            }
+            Verb::FileRead
+            | Verb::FileWrite
+            | Verb::WebGet
+            | Verb::MessagePost
+            | Verb::CommandRun
+            | Verb::SkillCall => gateway.skills.perform(permit, bench, now).await,
         }
     };
-    match until(effect, &turn.stopped, turn.time_left(now), lasts(verb)).await {
+    let outcome = match until(effect, &turn.stopped, turn.time_left(now), lasts(verb)).await {
         Ending::InTime(Ok(outcome)) => outcome,
         Ending::InTime(Err(refused)) => ended(Status::Denied, &refused.to_string()),
         // Of one that failed, nobody knows how far it came: its process was ended.
@@ -71,14 +78,22 @@ pub(crate) async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, p
         }
         Ending::Stopped => ended(Status::Unknown, "the agent was stopped while this was under way"),
         Ending::TimeUp => ended(Status::Unknown, "the turn's time was up while this was under way"),
+    };
+    match reach {
+        // While a command ran, others may have put data before it that carries more.
+        Some(reach) => {
+            let labels = reach.labels_now(&turn.compartment, &gateway.marks());
+            Outcome { labels: outcome.labels.join(&labels), ..outcome }
+        }
+        None => outcome,
     }
 }
 
 /// Whether giving up on an effect leaves it unknown what became of it. A question to a model or a page is
-/// over when its connection is.
+/// over when its connection is, and a command when its jail is.
 const fn lasts(verb: Verb) -> bool {
     match verb {
-        Verb::ModelCall | Verb::WebGet | Verb::Reply => false,
+        Verb::ModelCall | Verb::WebGet | Verb::CommandRun | Verb::Reply => false,
         Verb::FileRead | Verb::FileWrite | Verb::MessagePost | Verb::SkillCall => true,
     }
 }

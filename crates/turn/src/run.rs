@@ -118,12 +118,14 @@ pub(crate) async fn mediate(
 
 /// Screens and records an outcome, and says what follows from it.
 async fn conclude(gateway: &Gateway, turn: &mut Turn, verb: Verb, outcome: Outcome) -> Result<Next, Refusal> {
+    let marks = turn.marks_after(gateway, &outcome)?;
     let (outcome, reasons) = turn.admit(outcome);
     let heard = heard(&outcome);
     gateway.tell(turn, turn.told(&heard));
     gateway.hearts.ended(turn, turn.present(), &heard);
     let entry = turn.entry_of(&heard);
-    let (record, full) = turn.after(gateway, &outcome, &reasons, entry.as_ref())?;
+    let (mut record, full) = turn.after(gateway, &outcome, &reasons, entry.as_ref())?;
+    record.state.extend(marks);
     gateway.journal.follow(record).await?;
     if let Some(full) = full {
         return Ok(Next::Rest(Rest::Ended(full)));

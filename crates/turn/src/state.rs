@@ -183,7 +183,8 @@ impl Turn {
             tokens_today: self.slot.tokens(now),
             turn_elapsed: self.elapsed(now),
         };
-        Standing { asker: &self.asker, labels: &self.session.labels, marks, rates, approved, now }
+        let labels = &self.session.labels;
+        Standing { asker: &self.asker, labels, marks, rates, approved, programs: &skills::Machine, now }
     }
 
     /// The action as events show it, before it is judged. A reply's words are not shown until it is delivered;
@@ -226,8 +227,8 @@ impl Turn {
             Decision::Permit => {
                 let open = Open { proposal: proposal.id.clone(), verb: action.verb, call: self.call.clone() };
                 self.row.open = Some(open);
-                if let Some(labels) = judgement.mark() {
-                    changes.extend(gateway.mark(action.resource.name(), labels)?);
+                for (path, labels) in judgement.marks() {
+                    changes.extend(gateway.mark(path, labels)?);
                 }
             }
             Decision::Ask => {
@@ -248,6 +249,17 @@ impl Turn {
     /// The action that was judged last.
     pub(crate) fn present(&self) -> Option<&Action> {
         self.present.as_ref().map(|(_, action)| action)
+    }
+
+    /// The marks of what a command may have written, when by its end it had more before it than when it began.
+    pub(crate) fn marks_after(&self, gateway: &Gateway, outcome: &Outcome) -> Result<Vec<Change>, Refusal> {
+        let command = self.present().filter(|action| action.verb == Verb::CommandRun);
+        let written = command.and_then(|action| action.args.get("writes")?.as_array()).into_iter().flatten();
+        let mut changes = Vec::new();
+        for path in written.filter_map(|path| path.as_str()) {
+            changes.extend(gateway.mark(path, &outcome.labels)?);
+        }
+        Ok(changes)
     }
 
     /// Screens what came back.

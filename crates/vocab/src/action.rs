@@ -28,6 +28,9 @@ pub enum Verb {
     /// Answer the person who asked.
     #[serde(rename = "reply")]
     Reply,
+    /// Run a command.
+    #[serde(rename = "command.run")]
+    CommandRun,
     /// Call a skill that this gateway does not have: proposed, recorded, never permitted.
     #[serde(rename = "skill.call")]
     SkillCall,
@@ -35,13 +38,14 @@ pub enum Verb {
 
 impl Verb {
     /// All verbs.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ModelCall,
         Self::FileRead,
         Self::FileWrite,
         Self::WebGet,
         Self::MessagePost,
         Self::Reply,
+        Self::CommandRun,
         Self::SkillCall,
     ];
 
@@ -55,6 +59,7 @@ impl Verb {
             Self::WebGet => "web.get",
             Self::MessagePost => "message.post",
             Self::Reply => "reply",
+            Self::CommandRun => "command.run",
             Self::SkillCall => "skill.call",
         }
     }
@@ -80,12 +85,14 @@ pub enum Resource {
     Model(String),
     /// A person.
     Person(String),
+    /// A command, as it was asked for: a bare name, or an absolute path in its plain form.
+    Command(String),
     /// A skill that is not there.
     Skill(String),
 }
 
 impl Resource {
-    /// The kind: `path`, `host`, `channel`, `model`, `person` or `skill`.
+    /// The kind: `path`, `host`, `channel`, `model`, `person`, `command` or `skill`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -94,6 +101,7 @@ impl Resource {
             Self::Channel(_) => "channel",
             Self::Model(_) => "model",
             Self::Person(_) => "person",
+            Self::Command(_) => "command",
             Self::Skill(_) => "skill",
         }
     }
@@ -107,6 +115,7 @@ impl Resource {
             | Self::Channel(name)
             | Self::Model(name)
             | Self::Person(name)
+            | Self::Command(name)
             | Self::Skill(name) => name,
         }
     }

@@ -51,6 +51,8 @@ pub struct Rights {
     pub channels: Vec<String>,
     /// Models that they may use.
     pub models: Vec<String>,
+    /// Commands that they may have run, as SOUL.md grants them: bare names or absolute paths.
+    pub commands: Vec<String>,
     /// Agents whose held actions they may approve or deny.
     pub approve: Vec<String>,
 }

@@ -27,6 +27,8 @@ pub enum TargetKind {
     Url,
     /// A channel.
     Channel,
+    /// A command: a bare name that is looked up among the machine's programs, or an absolute path.
+    Command,
 }
 
 /// A skill: its name in SOUL.md, what it does and which argument names its target.

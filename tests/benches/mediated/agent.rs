@@ -174,6 +174,7 @@ impl Caller {
             labels: &labels,
             marks: &shared.marks,
             rates: Rates::default(),
+            programs: &(),
             approved: None,
             now: shared.ambient.now(),
         };

@@ -207,6 +207,7 @@ fn audience(resource: &Resource) -> String {
         Resource::Model(_) => format!("the server of the model `{name}`"),
         Resource::Person(_) => format!("`{name}`"),
         Resource::Path(_) => format!("whoever may read `{name}`"),
+        Resource::Command(_) => "nobody else: it runs here, in a jail without a network".to_owned(),
         Resource::Skill(_) => "nobody".to_owned(),
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! What a hit does:
 //!
-//! | detector | reply, post, fetched address, written file | what came in |
+//! | detector | reply, post, fetched address, written file, command | what came in |
 //! |---|---|---|
 //! | personal data | deny | withheld, see [`admit`] |
 //! | professional advice | a person decides (ask) | |
@@ -49,7 +49,7 @@ pub(crate) fn screen(screens: &[Screen], action: &Action) -> Screened {
         return screened;
     }
     let text = match action.verb {
-        Verb::Reply | Verb::MessagePost | Verb::FileWrite | Verb::WebGet => {
+        Verb::Reply | Verb::MessagePost | Verb::FileWrite | Verb::WebGet | Verb::CommandRun => {
             Cow::Owned(words_of(&action.args))
         }
         Verb::ModelCall => request(action).map(plain::plain).unwrap_or_default(),

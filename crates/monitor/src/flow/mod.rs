@@ -12,6 +12,8 @@
 //!   ones included: a model server keeps caches and logs that nobody here controls, so who wants a local model to
 //!   see `confidential` data says so once. A reply's destination is the asker. A file takes any labels, unless
 //!   a sink covers its path, because the labels stay with it: the turn keeps the mark that the judgement names.
+//! - **A command** reads without asking, so it carries the session's labels and those of all that is in its reach; agent
+//!   and asker must be cleared for them, and everything that it may write is marked with them.
 //! - **A fetched page** has no label, so what comes back is `internal` joined with what was sent.
 
 use std::collections::BTreeMap;
@@ -22,6 +24,8 @@ use vocab::{Action, AgentName, Labels, Layer, Person, Reason, Resource, Verb};
 
 use crate::config::Config;
 use crate::policy::words::{folders_above, names_above};
+use crate::reach::Reach;
+use crate::resolve::path::is_within;
 
 /// The labels of sources and the clearances of destinations, by name.
 #[derive(Debug)]
@@ -45,8 +49,9 @@ pub(crate) struct Movement {
     pub(crate) labels: Labels,
     /// The labels of what comes back.
     pub(crate) returns: Labels,
-    /// The labels of a file once it is written: the session's, and when text is added also its old mark.
-    pub(crate) mark: Option<Labels>,
+    /// The labels that files carry once they are written, by path: the session's, and when text is added also the
+    /// old mark. A folder's mark is on all beneath it.
+    pub(crate) marks: Vec<(String, Labels)>,
     /// Who or what is not cleared.
     pub(crate) denies: Vec<Reason>,
 }
@@ -80,6 +85,10 @@ impl Flow {
         if let Some(mark) = marks.get(path) {
             labels = labels.join(mark);
         }
+        // What a command may have written is marked by its folder.
+        for mark in folders_above(path).filter_map(|folder| marks.get(folder)) {
+            labels = labels.join(mark);
+        }
         // A folder's listing tells the names of what is in it.
         let beneath = if path == "/" { "/".to_owned() } else { format!("{path}/") };
         let range = marks.range::<str, _>((Bound::Included(beneath.as_str()), Bound::Unbounded));
@@ -97,9 +106,21 @@ impl Flow {
         });
         match (named, resource) {
             (Some(clearance), _) => Some(clearance.clone()),
-            (None, Resource::Path(_)) => None,
+            // A command runs on this machine, in a jail, and what it writes is marked.
+            (None, Resource::Path(_) | Resource::Command(_)) => None,
             (None, _) => Some(Labels::default()),
         }
+    }
+
+    /// The labels of everything at and beneath a path: what a program in a jail with it could have read.
+    pub(crate) fn beneath(&self, path: &str, marks: &BTreeMap<String, Labels>) -> Labels {
+        let within = self.sources.iter().filter(|(source, _)| is_within(source, path));
+        within.fold(self.source(path, marks), |joined, (_, labels)| joined.join(labels))
+    }
+
+    /// The paths that carry labels of the settings' own.
+    pub(crate) fn labelled(&self) -> impl Iterator<Item = &str> {
+        self.sources.keys().map(String::as_str)
     }
 
     pub(crate) fn judge(
@@ -107,6 +128,7 @@ impl Flow {
         action: &Action,
         session: &Labels,
         marks: &BTreeMap<String, Labels>,
+        reach: Option<&Reach>,
         parties: &Parties<'_>,
     ) -> Movement {
         let mut denies = Vec::new();
@@ -123,7 +145,10 @@ impl Flow {
                 &parties.asker.id,
                 &parties.asker.clearance,
             );
-            return Movement { returns: labels.clone(), labels, mark: None, denies };
+            return Movement { returns: labels.clone(), labels, marks: Vec::new(), denies };
+        }
+        if let Some(reach) = reach {
+            return self.run(session, reach, parties);
         }
         let carries = "this conversation carries";
         if action.verb == Verb::ModelCall {
@@ -141,8 +166,35 @@ impl Flow {
             Verb::WebGet => session.join(&Labels::default()),
             _ => session.clone(),
         };
-        let mark = (action.verb == Verb::FileWrite).then(|| written(action, session, marks));
-        Movement { labels: session.clone(), returns, mark, denies }
+        let marks = match action.verb {
+            Verb::FileWrite => {
+                vec![(action.resource.name().to_owned(), written(action, session, marks))]
+            }
+            _ => Vec::new(),
+        };
+        Movement { labels: session.clone(), returns, marks, denies }
+    }
+
+    /// A program with all of `reach` before it, and with what the session gives it.
+    fn run(&self, session: &Labels, reach: &Reach, parties: &Parties<'_>) -> Movement {
+        let labels = session.join(&reach.labels);
+        let mut denies = Vec::new();
+        let carries = "what the command may read and this conversation carry";
+        let Parties { agent, agent_clearance, asker } = parties;
+        missing(&mut denies, "clearance:agent", carries, &labels, agent, agent_clearance);
+        missing(&mut denies, "clearance:asker", carries, &labels, &asker.id, &asker.clearance);
+        for root in reach.write.iter().filter_map(|root| root.to_str()) {
+            let over = self.sink(&Resource::Path(root.to_owned())).map(|clearance| (root, clearance));
+            let paths = self.sinks.get("path").into_iter().flatten();
+            let within = paths.filter(|(path, _)| is_within(path, root));
+            let within = within.map(|(path, clearance)| (path.as_str(), clearance.clone()));
+            for (path, clearance) in over.into_iter().chain(within) {
+                missing(&mut denies, "clearance:sink", carries, &labels, path, &clearance);
+            }
+        }
+        denies.dedup();
+        let marks = reach.write.iter().filter_map(|root| Some((root.to_str()?.to_owned(), labels.clone())));
+        Movement { marks: marks.collect(), returns: labels.clone(), labels, denies }
     }
 }
 

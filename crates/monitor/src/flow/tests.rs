@@ -38,13 +38,13 @@ fn a_source_carries_all_that_covers_it() {
 }
 
 #[test]
-fn a_mark_counts_for_the_file_and_for_a_listing_of_its_folders() {
+fn a_mark_counts_for_all_beneath_and_for_a_listing_of_its_folders() {
     let marks = BTreeMap::from([("/srv/a/b".to_owned(), labels(&["confidential"]))]);
     let flow = flow();
-    for path in ["/srv/a/b", "/srv/a", "/srv", "/"] {
+    for path in ["/srv/a/b", "/srv/a/b/c", "/srv/a/b/c/d", "/srv/a", "/srv", "/"] {
         assert_eq!(flow.source(path, &marks).level(), vocab::Level::Confidential, "{path}");
     }
-    for path in ["/srv/a/bc", "/srv/ab", "/srv/a/b/c", "/srv/a/a"] {
+    for path in ["/srv/a/bc", "/srv/ab", "/srv/a/a"] {
         assert_eq!(flow.source(path, &marks), labels(&["public"]), "{path}");
     }
 }

@@ -7,6 +7,7 @@
 //! | `read`, `write` | reading, writing at and beneath a path |
 //! | `hosts` | fetching pages of a host; `*.example.org` covers all hosts beneath `example.org` |
 //! | `channels` | posting to a channel; `board:*` covers all of that kind |
+//! | `commands` | running a command, by exactly the name or path that is written |
 //! | `models` | calling a model; a server's name covers all its models |
 //!
 //! `"*"` is all of a kind; for `agents`, every agent and every workspace, but not the agents' own folders.
@@ -36,6 +37,7 @@ pub(crate) fn compile(groups: &[Group], words: &Words) -> String {
             ("hosts", "web.get", "Host", &rights.hosts),
             ("channels", "message.post", "Channel", &rights.channels),
             ("models", "model.call", "Model", &rights.models),
+            ("commands", "command.run", "Command", &rights.commands),
         ];
         for (kind, verb, entity, names) in kinds {
             for name in names {

@@ -71,6 +71,7 @@ fn every_request_fits_the_schema() {
             Verb::WebGet => Resource::Host("a.b.org".into()),
             Verb::MessagePost => Resource::Channel("board:forum".into()),
             Verb::Reply => Resource::Person("mia".into()),
+            Verb::CommandRun => Resource::Command("git".into()),
             Verb::SkillCall => Resource::Skill("exec".into()),
         };
         let circumstances = Circumstances {

@@ -8,7 +8,7 @@ use cedar_policy::{
     ActionConstraint, Effect, Policy, PolicyId, PolicySet, ResourceConstraint, Schema, ValidationMode,
     ValidationWarning, Validator,
 };
-use cedar_policy_core::ast::{EntityUID, Expr, Literal, ValueKind};
+use cedar_policy_core::ast::{Eid, EntityUID, Expr, Literal, ValueKind};
 use cedar_policy_core::evaluator::Evaluator;
 use vocab::Verb;
 
@@ -57,6 +57,12 @@ impl Clause {
             ValueKind::Lit(Literal::Bool(applies)) => Ok(*applies),
             _ => Err("its condition is neither true nor false".to_owned()),
         }
+    }
+
+    /// The name of the entity that its scope names.
+    pub(crate) fn scope_name(&self) -> Option<String> {
+        let Eid::Eid(name) = self.scope.as_ref()?.eid();
+        Some(name.to_string())
     }
 
     /// Every entity that it names.

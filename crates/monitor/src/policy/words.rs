@@ -36,6 +36,7 @@ pub(crate) struct Words {
     host: EntityType,
     channel: EntityType,
     model: EntityType,
+    command: EntityType,
     skill: EntityType,
     actions: HashMap<Verb, Arc<EntityUID>>,
     /// The agents' folder with a `/` at its end, for the lineage of workspaces.
@@ -114,6 +115,11 @@ impl Named {
         named
     }
 
+    /// The paths among them.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.get("path").into_iter().flat_map(HashMap::keys).map(String::as_str)
+    }
+
     fn get(&self, kind: &str, name: &str) -> Option<&EntityUID> {
         self.0.get(kind)?.get(name)
     }
@@ -133,6 +139,7 @@ impl Words {
             host: named("Host")?,
             channel: named("Channel")?,
             model: named("Model")?,
+            command: named("Command")?,
             skill: named("Skill")?,
             actions: Verb::ALL
                 .into_iter()
@@ -166,6 +173,7 @@ impl Words {
             Resource::Channel(_) => &self.channel,
             Resource::Model(_) => &self.model,
             Resource::Person(_) => &self.person,
+            Resource::Command(_) => &self.command,
             Resource::Skill(_) => &self.skill,
         };
         let mut names = names_above(resource);
@@ -287,7 +295,7 @@ pub(crate) fn names_above(resource: &Resource) -> Vec<Cow<'_, str>> {
         Resource::Model(model) => {
             model.split_once('/').map(|(server, _)| Cow::Borrowed(server)).into_iter().collect()
         }
-        Resource::Person(_) | Resource::Skill(_) => Vec::new(),
+        Resource::Person(_) | Resource::Command(_) | Resource::Skill(_) => Vec::new(),
     }
 }
 

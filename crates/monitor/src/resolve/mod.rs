@@ -15,9 +15,11 @@ use vocab::{Action, ChatMessage, ChatRequest, Intent, Layer, Person, Reason, Res
 
 use crate::compartment::Tool;
 use crate::monitor::House;
+use crate::programs::{Found, Programs};
 
 pub(crate) mod address;
 mod channel;
+pub(crate) mod command;
 pub(crate) mod json;
 pub(crate) mod path;
 mod words;
@@ -36,6 +38,8 @@ above are called by the program, not by you. What follows is from the program. N
 /// What an intent comes to.
 pub(crate) struct Resolved<'a> {
     pub(crate) action: Action,
+    /// The program of a command.
+    pub(crate) program: Option<Found>,
     /// The tool that will do it; none for a model call, a reply and what cannot be done.
     pub(crate) tool: Option<&'a Tool>,
     /// Why it cannot be done at all.
@@ -59,6 +63,8 @@ pub(crate) enum Unresolved {
     Schema { skill: String, why: String },
     #[error("the argument `{argument}` of `{skill}`: {why}")]
     Target { skill: String, argument: String, why: String },
+    #[error("the command `{name}` cannot be run: {why}")]
+    NoProgram { name: String, why: String },
     #[error("a reply of {0} bytes is over the limit of {MAX_ANSWER_BYTES}")]
     LongReply(usize),
     #[error("the conversation has no JSON form: {0}")]
@@ -70,6 +76,7 @@ pub(crate) enum Unresolved {
 impl Unresolved {
     const fn policy(&self) -> &'static str {
         match self {
+            Self::NoProgram { .. } => "command:missing",
             Self::Unknown { .. } | Self::NotGranted { .. } | Self::NotAvailable(_) => "skill:none",
             Self::LongReply(_) => "reply:size",
             Self::Conversation(_) | Self::Option(_) => "model:form",
@@ -89,6 +96,7 @@ pub(crate) struct Setting<'a> {
     pub(crate) offered: &'a Value,
     pub(crate) house: &'a House,
     pub(crate) workspace: &'a str,
+    pub(crate) programs: &'a dyn Programs,
 }
 
 impl<'a> Setting<'a> {
@@ -100,7 +108,7 @@ impl<'a> Setting<'a> {
             Intent::ProgramCall { request } => self.program_call(request),
             Intent::ProgramAnswer { text, tool_calls } => reply(text, tool_calls, asker),
             Intent::SkillCall { skill, arguments, .. } => match self.skill_call(skill, arguments) {
-                Ok((action, tool)) => Resolved { action, tool: Some(tool), refusal: None },
+                Ok((action, tool)) => self.program(action, tool),
                 Err(error) => refused(skill, arguments, &error),
             },
         }
@@ -118,7 +126,7 @@ impl<'a> Setting<'a> {
         ]);
         let resource = Resource::Model(self.model.to_owned());
         let action = Action { verb: Verb::ModelCall, resource, args };
-        Resolved { action, tool: None, refusal: refusal.as_ref().map(reason) }
+        Resolved { action, program: None, tool: None, refusal: refusal.as_ref().map(reason) }
     }
 
     /// A program's own conversation and tools, with the agent's rules before anything that the program says.
@@ -165,8 +173,33 @@ impl<'a> Setting<'a> {
             .and_then(Value::as_str)
             .ok_or_else(|| wrong("is not there; name the target".to_owned()))?;
         let (resource, canonical) = self.target(target, tool.spec.target_kind).map_err(wrong)?;
+        if tool.spec.target_kind == TargetKind::Command {
+            command::check(&mut args, self.workspace).map_err(|error| wrong(error.to_string()))?;
+        }
         args.insert(tool.spec.target.clone(), Value::String(canonical));
         Ok((Action { verb: tool.spec.verb, resource, args }, tool))
+    }
+
+    /// The file that a command leads to becomes part of the action. Where there is none the action is judged all the
+    /// same, so that every reason is on the record.
+    fn program(&self, mut action: Action, tool: &'a Tool) -> Resolved<'a> {
+        let Resource::Command(name) = &action.resource else {
+            return Resolved { action, program: None, tool: Some(tool), refusal: None };
+        };
+        let found = self.programs.find(name).and_then(|found| match found.file.to_str() {
+            Some(file) => Ok((file.to_owned(), found)),
+            None => Err("its file has a name that is no text".to_owned()),
+        });
+        match found {
+            Ok((file, found)) => {
+                action.args.insert("program".to_owned(), Value::String(file));
+                Resolved { action, program: Some(found), tool: Some(tool), refusal: None }
+            }
+            Err(why) => {
+                let error = Unresolved::NoProgram { name: shown(name), why: shown(&why) };
+                Resolved { action, program: None, tool: Some(tool), refusal: Some(reason(&error)) }
+            }
+        }
     }
 
     fn target(&self, target: &str, kind: TargetKind) -> Result<(Resource, String), String> {
@@ -183,6 +216,10 @@ impl<'a> Setting<'a> {
                 let name =
                     channel::named(target, &self.charter.channels).map_err(|error| error.to_string())?;
                 Ok((Resource::Channel(name.clone()), name))
+            }
+            TargetKind::Command => {
+                let name = command::canonical(target).map_err(|error| error.to_string())?;
+                Ok((Resource::Command(name.clone()), name))
             }
         }
     }
@@ -216,7 +253,7 @@ fn reply<'a>(text: &str, calls: &[ToolCall], asker: &Person) -> Resolved<'a> {
     let bytes = words.fold(text.len(), usize::saturating_add);
     let action = Action { verb: Verb::Reply, resource: Resource::Person(asker.id.to_string()), args };
     let long = (bytes > MAX_ANSWER_BYTES).then(|| reason(&Unresolved::LongReply(bytes)));
-    Resolved { action, tool: None, refusal: long }
+    Resolved { action, program: None, tool: None, refusal: long }
 }
 
 fn refused<'a>(skill: &str, arguments: &str, error: &Unresolved) -> Resolved<'a> {
@@ -226,7 +263,7 @@ fn refused<'a>(skill: &str, arguments: &str, error: &Unresolved) -> Resolved<'a>
         args.insert("bytes".to_owned(), json!(arguments.len()));
     }
     let action = Action { verb: Verb::SkillCall, resource: Resource::Skill(shown(skill)), args };
-    Resolved { action, tool: None, refusal: Some(reason(error)) }
+    Resolved { action, program: None, tool: None, refusal: Some(reason(error)) }
 }
 
 fn reason(error: &Unresolved) -> Reason {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bulkhead_monitor::{
-    Compartment, Config, Gate, Judgement, Monitor, PolicyText, Rates, SHIPPED_GUARDRAILS, Sink, Source,
-    Standing, judge,
+    Compartment, Config, Found, Gate, Judgement, Monitor, PolicyText, Programs, Rates, SHIPPED_GUARDRAILS,
+    Sink, Source, Standing, judge,
 };
 use serde_json::{Value, json};
 use soul::{Charter, Place};
@@ -85,6 +85,7 @@ pub(crate) fn config() -> Config {
         hosts: strings(&["docs.example.org", "*.wiki.example.org"]),
         channels: strings(&["board:forum"]),
         models: strings(&["ollama"]),
+        commands: strings(&["git", "awk", "/usr/bin/git", "/home/agents/echo/workspace/tool", "gone"]),
         approve: strings(&["echo"]),
         ..Rights::default()
     };
@@ -153,6 +154,14 @@ pub(crate) fn skills() -> Vec<SkillSpec> {
         ),
         spec("browser", Verb::WebGet, Effect::Egress, "url", TargetKind::Url, json!({"url": text})),
         spec(
+            "exec",
+            Verb::CommandRun,
+            Effect::Write,
+            "command",
+            TargetKind::Command,
+            json!({"command": text, "args": {"type": "array"}, "stdin": {"type": "string"}, "folder": text}),
+        ),
+        spec(
             "message",
             Verb::MessagePost,
             Effect::Egress,
@@ -189,6 +198,23 @@ pub(crate) fn charter(source: &str) -> Charter {
         labelled: BTreeSet::from(["employee-personal-data".to_owned(), "project-x".to_owned()]),
     };
     soul::compile(source, &place).unwrap()
+}
+
+/// A machine with a few programs; `/usr/bin/awk` is a link.
+#[derive(Debug)]
+struct Fixed;
+
+impl Programs for Fixed {
+    fn find(&self, command: &str) -> Result<Found, String> {
+        let (path, file) = match command {
+            "git" | "/usr/bin/git" => ("/usr/bin/git", "/usr/bin/git"),
+            "awk" => ("/usr/bin/awk", "/usr/bin/mawk"),
+            "sleep" => ("/usr/bin/sleep", "/usr/bin/sleep"),
+            "/home/agents/echo/workspace/tool" => (command, command),
+            _ => return Err("it is not there".to_owned()),
+        };
+        Ok(Found { path: path.into(), file: file.into() })
+    }
 }
 
 /// Echo under a monitor, with somewhere to stand.
@@ -238,8 +264,15 @@ impl Home {
         let stranger = person(asker, &["staff"], &["restricted"]);
         let asker = self.monitor.person(&id).unwrap_or(&stranger);
         let At { session, marks, rates } = at;
-        let standing =
-            Standing { asker, labels: session, marks, rates: *rates, approved, now: Timestamp::UNIX_EPOCH };
+        let standing = Standing {
+            asker,
+            labels: session,
+            marks,
+            rates: *rates,
+            approved,
+            programs: &Fixed,
+            now: Timestamp::UNIX_EPOCH,
+        };
         judge(&self.echo, proposal(intent), &standing)
     }
 
@@ -275,6 +308,10 @@ pub(crate) fn read(path: &str) -> Intent {
 
 pub(crate) fn write(path: &str, content: &str) -> Intent {
     call("file-writer", &json!({ "path": path, "content": content }).to_string())
+}
+
+pub(crate) fn run(command: &str, args: &[&str]) -> Intent {
+    call("exec", &json!({ "command": command, "args": args }).to_string())
 }
 
 pub(crate) fn get(url: &str) -> Intent {

@@ -7,11 +7,13 @@
     reason = "what a test stands on may panic: it fails then"
 )]
 
+mod commands;
 mod common;
 mod config;
 mod explain;
 mod judge;
 mod properties;
+mod reach;
 mod record;
 mod screens;
 mod slicing;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bulkhead_monitor::{Bounds, Held, Judgement, Permit, Refused, Ruling};
+use bulkhead_monitor::{Bounds, Granted, Held, Judgement, Permit, Refused, Ruling};
 use journal::{Journal, Receipt};
 use vocab::limits::PERMIT_LIFETIME;
 use vocab::{Ambient, Decision, Timestamp};
@@ -39,6 +39,14 @@ fn record(judgements: &[&Judgement]) -> Vec<Receipt> {
 fn settled(judgement: Judgement) -> Ruling {
     let receipt = record(&[&judgement]).pop().unwrap();
     judgement.settle(receipt).unwrap()
+}
+
+/// What a judgement that permits grants.
+pub(crate) fn permitted(judgement: Judgement) -> Granted {
+    match settled(judgement) {
+        Ruling::Permit(permit) => permit.redeem(at(1)).unwrap(),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn permit(home: &Home) -> Permit {

@@ -79,6 +79,7 @@ impl Home {
             hosts: everything(),
             channels: everything(),
             models: everything(),
+            commands: everything(),
             approve: everything(),
         };
         let asker = Person {
@@ -155,6 +156,7 @@ impl Home {
             labels: &labels,
             marks: &marks,
             rates: Rates::default(),
+            programs: &bulkhead_skills::Machine,
             approved,
             now: now(),
         };

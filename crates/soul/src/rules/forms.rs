@@ -14,12 +14,16 @@ pub(crate) enum Claim {
     OnceLabelled,
 }
 
+/// A forbid of every action.
+pub(super) const ALL: &[Verb] = &[];
+
 /// The policy that a form becomes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Effect {
     None,
     Forbid {
-        verb: Option<Verb>,
+        /// Of these actions; none means all.
+        verbs: &'static [Verb],
         when: Option<&'static str>,
     },
     /// A person must approve.
@@ -62,12 +66,12 @@ pub(crate) const FORMS: [Form; 9] = [
         ],
         strength: Claim::Always(Strength::Enforced),
         by: &[
-            "policy: no skill is called but those granted, and none of them executes anything",
+            "policy: command.run is denied for every command, whatever `exec` grants, and so is every skill not granted",
             "sandbox: no process of the agent can start a program",
         ],
-        effect: Effect::Forbid { verb: Some(Verb::SkillCall), when: None },
+        effect: Effect::Forbid { verbs: &[Verb::CommandRun, Verb::SkillCall], when: None },
         detector: None,
-        reason: "code and commands are never executed, and neither is a skill that could",
+        reason: "code and commands are never executed, and no skill that could is called",
     },
     Form {
         canonical: "Never access external networks",
@@ -78,7 +82,7 @@ pub(crate) const FORMS: [Form; 9] = [
         ],
         strength: Claim::Always(Strength::Enforced),
         by: &["policy: web.get is denied for every host", "sandbox: no process of the agent has a network"],
-        effect: Effect::Forbid { verb: Some(Verb::WebGet), when: None },
+        effect: Effect::Forbid { verbs: &[Verb::WebGet], when: None },
         detector: None,
         reason: "external networks are never accessed",
     },
@@ -94,7 +98,7 @@ pub(crate) const FORMS: [Form; 9] = [
             "policy: web.get is denied for every host",
             "policy: file.read is permitted only beneath the paths that `## Skills` grants",
         ],
-        effect: Effect::Forbid { verb: Some(Verb::WebGet), when: None },
+        effect: Effect::Forbid { verbs: &[Verb::WebGet], when: None },
         detector: None,
         reason: "only internal documents are read",
     },
@@ -148,7 +152,7 @@ pub(crate) const FORMS: [Form; 9] = [
             "policy: nothing moves data that carries the label employee-personal-data",
             "detector: personal data in what carries no label (it can miss)",
         ],
-        effect: Effect::Forbid { verb: None, when: Some(HAS_PERSONAL_DATA) },
+        effect: Effect::Forbid { verbs: ALL, when: Some(HAS_PERSONAL_DATA) },
         detector: Some(Detector::PersonalData),
         reason: "employee personal data is neither accessed nor referenced",
     },
@@ -161,7 +165,7 @@ pub(crate) const FORMS: [Form; 9] = [
             "detector: personal data in outputs (it can miss)",
             "policy: no output carries the label employee-personal-data",
         ],
-        effect: Effect::Forbid { verb: None, when: Some(OUTPUT_HAS_PERSONAL_DATA) },
+        effect: Effect::Forbid { verbs: ALL, when: Some(OUTPUT_HAS_PERSONAL_DATA) },
         detector: Some(Detector::PersonalData),
         reason: "employee personal data is never output",
     },

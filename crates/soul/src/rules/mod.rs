@@ -17,7 +17,7 @@ use crate::charter::{Place, Rule, Screen, Strength};
 use crate::diagnostic::{Findings, Spot, quoted};
 use crate::limits::{MAX_RULE_BYTES, MAX_RULES};
 use crate::markdown::{Block, Section};
-use forms::{Effect, FORMS, Form};
+use forms::{ALL, Effect, FORMS, Form};
 use words::Words;
 
 /// The rules of a file and what they became.
@@ -164,11 +164,11 @@ fn enforce(form: &Form, spot: Spot, text: &str, agent: &AgentName, place: &Place
     let message = message(form, text, spot);
     let policy = match form.effect {
         Effect::None => None,
-        Effect::Forbid { verb, when } => Some((false, verb, when)),
-        Effect::Ask { when } => Some((true, None, Some(when))),
+        Effect::Forbid { verbs, when } => Some((false, verbs, when)),
+        Effect::Ask { when } => Some((true, ALL, Some(when))),
     };
     let policy = policy
-        .map(|(ask, verb, when)| forbid(agent, &Forbid { id: &id, ask, message: &message, verb, when }));
+        .map(|(ask, verbs, when)| forbid(agent, &Forbid { id: &id, ask, message: &message, verbs, when }));
     let strength = match form.strength {
         forms::Claim::Always(strength) => strength,
         forms::Claim::OnceLabelled if labelled => Strength::Enforced,
