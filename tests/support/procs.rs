@@ -29,16 +29,23 @@ pub fn status(pid: u32, name: &str) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
-/// The jailed processes whose parent is `gateway`.
+/// The jailed processes in use whose parent is `gateway`.
 #[must_use]
 pub fn jailed(gateway: u32) -> Vec<Jailed> {
     let parent = gateway.to_string();
     let mut found: Vec<Jailed> = everyone()
         .filter(|pid| lives(*pid) && status(*pid, "PPid").as_deref() == Some(parent.as_str()))
+        .filter(|pid| !waits(*pid))
         .filter_map(|pid| Some(Jailed { pid, role: role(pid)? }))
         .collect();
     found.sort();
     found
+}
+
+/// Whether a process was made ahead and has had nothing to do yet.
+fn waits(pid: u32) -> bool {
+    let score = fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap_or_default();
+    score.trim() == sandbox::SPARE_OOM_SCORE.to_string()
 }
 
 /// What a process is, when it is one of ours that is jailed: it has the spawner's line of arguments and

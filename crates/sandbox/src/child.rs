@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use vocab::frame::{self, FrameError};
 
 use crate::owner::Lease;
+use crate::spares::Shelved;
 use crate::{Layer, SpawnError};
 
 /// How long the rest of a frame may take once its first byte has come.
@@ -58,6 +59,15 @@ impl Child {
 
     pub(crate) fn with_layers(self, layers: Vec<Layer>) -> Self {
         Self { layers, ..self }
+    }
+
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// Takes the child off its runtime. Nothing has been received from it but whole frames.
+    pub(crate) fn shelve(self) -> io::Result<Shelved> {
+        Ok(Shelved { lease: self.lease, stream: self.stream.into_std()?, layers: self.layers })
     }
 
     pub(crate) fn stopped(&self) -> Option<SpawnError> {

@@ -22,8 +22,10 @@ mod owner;
 mod probe;
 mod process;
 mod roster;
+mod spares;
 pub mod spawner;
 mod starter;
+mod urgency;
 mod wire;
 
 pub use child::{Child, FRAME_WAIT, SEND_WAIT};
@@ -31,3 +33,4 @@ pub use jail::{Jail, JailError, MAX_PATHS, MIN_MEMORY_BYTES, MIN_OPEN_FILES, Pro
 pub use layer::Layer;
 pub use probe::{PROBE, probe};
 pub use roster::{KILL_WAIT, Killed, MAX_CHILDREN, MAX_OWNERS, READY_WAIT, Roster, SpawnError};
+pub use spares::{MAX_SPARES, SPARE_OOM_SCORE};

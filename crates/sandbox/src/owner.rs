@@ -11,6 +11,7 @@ use crate::admission::{Admission, Ticket};
 use crate::control::Request;
 use crate::process::Process;
 use crate::starter::{Job, Line, Started};
+use crate::urgency::Urgent;
 
 /// An owner: a name, a door and what came through it.
 #[derive(Debug)]
@@ -30,7 +31,11 @@ pub(crate) struct Owner {
 struct Entry {
     process: Arc<Process>,
     /// One of the roster's places, free again when the process has been reaped.
-    _place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
+    /// Made ahead and not yet taken.
+    spare: bool,
+    /// Whether it may have started others in its jail.
+    crowd: bool,
 }
 
 /// What a new process needs: both doors open ever since it was asked for, and a place.
@@ -38,6 +43,7 @@ struct Entry {
 pub(crate) struct Claim {
     doors: Doors,
     place: OwnedSemaphorePermit,
+    spare: bool,
 }
 
 /// Tickets to the owner's door and to the roster's.
@@ -72,9 +78,9 @@ impl Owner {
     }
 
     /// A claim to a process, while both doors are open.
-    pub(crate) fn claim(&self, place: OwnedSemaphorePermit) -> Result<Claim, SpawnError> {
+    pub(crate) fn claim(&self, place: OwnedSemaphorePermit, spare: bool) -> Result<Claim, SpawnError> {
         match (self.door.ticket(), self.all.ticket()) {
-            (Some(own), Some(all)) => Ok(Claim { doors: Doors { own, all }, place }),
+            (Some(own), Some(all)) => Ok(Claim { doors: Doors { own, all }, place, spare }),
             _ => Err(self.closed()),
         }
     }
@@ -93,6 +99,7 @@ impl Owner {
         self: Arc<Self>,
         line: &mut Line,
         request: &Request,
+        crowd: bool,
         claim: Claim,
         jobs: SyncSender<Job>,
     ) -> Result<Started, SpawnError> {
@@ -101,23 +108,36 @@ impl Owner {
             return Err(self.closed());
         }
         let (process, stream) = line.ask(request)?;
-        self.entries().push(Entry { process: Arc::clone(&process), _place: claim.place });
+        let Claim { doors, place, spare } = claim;
+        self.entries().push(Entry { process: Arc::clone(&process), place, spare, crowd });
         drop(starting);
-        Ok(Started { lease: Lease { owner: self, process, doors: claim.doors, jobs }, stream })
+        let lease = Lease { owner: self, process, doors, jobs };
+        if spare {
+            lease.set_aside();
+        }
+        Ok(Started { lease, stream })
     }
 
-    /// Sends SIGKILL to every process that is there. The doors are closed before.
-    pub(crate) fn strike(&self) {
+    /// Sends SIGKILL to every process that is there, then has them all end soon. The doors are closed before.
+    pub(crate) fn strike(&self, urgent: &Urgent) {
+        let entries = self.entries();
         // One that cannot be signalled does not end in time, and is counted as left.
-        self.entries().iter().for_each(|entry| entry.process.kill().unwrap_or_default());
+        let struck = entries.iter().filter(|entry| entry.process.strike().unwrap_or_default());
+        for entry in struck.collect::<Vec<_>>() {
+            entry.process.by_number(|pid| urgent.hurry(pid));
+            if entry.crowd {
+                urgent.hurry_crowd(entry.process.pid());
+            }
+        }
     }
 
-    /// Sends SIGKILL to every process, the one that is on its way too, and returns them.
-    pub(crate) fn strike_all(&self) -> Vec<Arc<Process>> {
+    /// Sends SIGKILL to every process, the one that is on its way too, and returns them, each with whether
+    /// it was a spare.
+    pub(crate) fn strike_all(&self, urgent: &Urgent) -> Vec<(Arc<Process>, bool)> {
         let starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
-        self.strike();
+        self.strike(urgent);
         drop(starting);
-        self.entries().iter().map(|entry| Arc::clone(&entry.process)).collect()
+        self.entries().iter().map(|entry| (Arc::clone(&entry.process), entry.spare)).collect()
     }
 
     /// Waits until the process has ended and strikes it off the list; leaves it there when it has not
@@ -130,12 +150,25 @@ impl Owner {
         gone
     }
 
+    /// How many processes there are, the spares not counted.
     pub(crate) fn count(&self) -> usize {
-        self.entries().len()
+        self.entries().iter().filter(|entry| !entry.spare).count()
     }
 }
 
 impl Lease {
+    /// Makes a spare one that is in use, with a place of its own.
+    pub(crate) fn put_to_use(&self, place: OwnedSemaphorePermit) {
+        let mut entries = self.owner.entries();
+        if let Some(entry) = entries.iter_mut().find(|entry| Arc::ptr_eq(&entry.process, &self.process)) {
+            (entry.place, entry.spare) = (place, false);
+        }
+    }
+
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ pub(crate) struct Process {
     pidfd: OwnedFd,
     /// Whether it is out of the process table. As long as it is not, nobody else gets its number.
     reaped: Mutex<bool>,
+    /// Whether a kill has struck it.
+    struck: AtomicBool,
 }
 
 impl Process {
@@ -30,11 +33,19 @@ impl Process {
 
     /// Takes over a child that has a descriptor already.
     pub(crate) fn new(pid: u32, pidfd: OwnedFd) -> Self {
-        Self { pid, pidfd, reaped: Mutex::new(false) }
+        Self { pid, pidfd, reaped: Mutex::new(false), struck: AtomicBool::new(false) }
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Sends SIGKILL, the first time that this is called. Says whether it was.
+    pub(crate) fn strike(&self) -> io::Result<bool> {
+        if self.struck.swap(true, Ordering::Relaxed) {
+            return Ok(false);
+        }
+        self.kill().map(|()| true)
     }
 
     /// Sends SIGKILL. A process that is gone already counts as killed.
@@ -58,6 +69,18 @@ impl Process {
             }
             self.wait_readable(left)?;
         }
+    }
+
+    /// Whether it runs, as far as the kernel says at this moment.
+    pub(crate) fn lives(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        matches!(poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&now)), Ok(0))
+    }
+
+    /// Does something to the process by its number, which is its own as long as it is not reaped.
+    pub(crate) fn by_number<T>(&self, act: impl FnOnce(u32) -> T) -> Option<T> {
+        let reaped = self.reaped.lock().unwrap_or_else(PoisonError::into_inner);
+        (!*reaped).then(|| act(self.pid))
     }
 
     fn try_reap(&self) -> io::Result<bool> {

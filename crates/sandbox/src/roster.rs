@@ -6,7 +6,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use vocab::frame::FrameError;
 
 use crate::admission::Admission;
@@ -14,7 +14,9 @@ use crate::control::Request;
 use crate::jail::JailError;
 use crate::owner::Owner;
 use crate::process::Process;
+use crate::spares::{Key, Shelved, Spares};
 use crate::starter::{self, Current, Job, Start, Started};
+use crate::urgency::Urgent;
 use crate::wire::{Answer, Order};
 use crate::{Child, Jail, Layer, Program};
 
@@ -94,7 +96,8 @@ pub enum SpawnError {
 /// What a kill did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Killed {
-    /// How many processes were ended.
+    /// How many processes were ended. Those that were made ahead and not yet used end too and are not
+    /// counted.
     pub processes: u32,
     /// How many had not ended within [`KILL_WAIT`]. They have the signal and are found by the next kill.
     pub left: u32,
@@ -115,6 +118,7 @@ struct Shared {
     spawner: Arc<Current>,
     all: Arc<Admission>,
     places: Arc<Semaphore>,
+    spares: Spares,
     owners: Mutex<BTreeMap<String, Arc<Owner>>>,
 }
 
@@ -132,6 +136,7 @@ impl Roster {
                 spawner: current,
                 all: Arc::default(),
                 places: Arc::new(Semaphore::new(MAX_CHILDREN)),
+                spares: Spares::default(),
                 owners: Mutex::default(),
             }),
         })
@@ -140,12 +145,69 @@ impl Roster {
     /// Starts a process in `jail` for `owner`, waits until its jail stands and lets it play `role`, which is
     /// one of those that the spawner serves. Dropping the future or the child kills the process.
     ///
+    /// A process that was made ahead for the same is taken instead, and never a second time. Another one is
+    /// then made ahead, see [`MAX_SPARES`](crate::MAX_SPARES).
+    ///
     /// # Errors
     /// See [`SpawnError`]; no process is left behind.
     pub async fn spawn(&self, owner: &str, role: &str, jail: &Jail) -> Result<Child, SpawnError> {
         jail.check()?;
+        let key = Key::of(owner, role, jail);
+        let place = Arc::clone(&self.shared.places)
+            .try_acquire_owned()
+            .map_err(|_| SpawnError::Full { what: "processes", limit: MAX_CHILDREN })?;
+        let spare = self.shared.spares.take(&key).filter(Shelved::fits);
+        let child = match spare.map(Shelved::take) {
+            Some(Ok(child)) => {
+                child.lease().put_to_use(place);
+                child
+            }
+            _ => self.begin(owner, role, jail, place, false).await?,
+        };
+        self.make_ahead(key);
+        Ok(child)
+    }
+
+    /// Makes a process ahead, unless there is one or there are too many. It takes nobody's place.
+    fn make_ahead(&self, key: Key) {
+        let Some((making, place)) = self.shared.spares.make(&key) else {
+            return;
+        };
+        let roster = self.clone();
+        tokio::spawn(async move {
+            let Key { owner, role, jail, .. } = &key;
+            // What fails now fails again, and is told, when the process is asked for.
+            if let Ok(child) = roster.begin(owner, role, jail, place, true).await {
+                // The paths may have become others meanwhile.
+                if Key::of(owner, role, jail) == key
+                    && let Ok(spare) = child.shelve()
+                {
+                    making.done(spare);
+                }
+            }
+        });
+    }
+
+    async fn begin(
+        &self,
+        owner: &str,
+        role: &str,
+        jail: &Jail,
+        place: OwnedSemaphorePermit,
+        spare: bool,
+    ) -> Result<Child, SpawnError> {
+        let owner = self.admit(owner)?;
+        let claim = owner.claim(place, spare)?;
         let request = Request { role: role.into(), reduced: jail.reduced };
-        let Started { lease, stream } = self.start(owner, request).await?;
+        let (answer, started) = oneshot::channel();
+        let crowd = jail.system.is_some();
+        let start = Start { request, crowd, owner, claim, jobs: self.shared.jobs.clone(), answer };
+        self.shared
+            .jobs
+            .try_send(Job::Start(start))
+            .map_err(|_| SpawnError::Full { what: "processes to be started", limit: starter::MAX_JOBS })?;
+        let gone = |_| SpawnError::Spawner { why: "the thread that speaks with it is gone".into() };
+        let Started { lease, stream } = started.await.map_err(gone)??;
         let mut child = Child::new(lease, stream).map_err(SpawnError::Socket)?;
         match tokio::time::timeout(READY_WAIT, greet(&mut child, jail)).await {
             Ok(Ok(layers)) => Ok(child.with_layers(layers)),
@@ -154,23 +216,6 @@ impl Roster {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(SpawnError::Silent),
         }
-    }
-
-    /// Has a process born that waits for its jail.
-    async fn start(&self, owner: &str, request: Request) -> Result<Started, SpawnError> {
-        let owner = self.admit(owner)?;
-        let place = Arc::clone(&self.shared.places)
-            .try_acquire_owned()
-            .map_err(|_| SpawnError::Full { what: "processes", limit: MAX_CHILDREN })?;
-        let claim = owner.claim(place)?;
-        let (answer, started) = oneshot::channel();
-        let start = Start { request, owner, claim, jobs: self.shared.jobs.clone(), answer };
-        self.shared
-            .jobs
-            .try_send(Job::Start(start))
-            .map_err(|_| SpawnError::Full { what: "processes to be started", limit: starter::MAX_JOBS })?;
-        let gone = |_| SpawnError::Spawner { why: "the thread that speaks with it is gone".into() };
-        started.await.map_err(gone)?
     }
 
     /// The number of the process that starts all others; `None` while there is none.
@@ -196,7 +241,9 @@ impl Roster {
     /// Blocks until they are reaped: well under a millisecond for one process, at most [`KILL_WAIT`].
     #[must_use]
     pub fn kill(&self, owner: &str) -> Killed {
-        end(&[self.owner(owner)]).first().map_or_else(Killed::none, |(_, killed)| *killed)
+        let killed = end(&[self.owner(owner)]).first().map_or_else(Killed::none, |(_, killed)| *killed);
+        self.shared.spares.forget(|key| key.owner == owner);
+        killed
     }
 
     /// Does [`Roster::kill`] to every owner that ever had a process: all doors close first, then all
@@ -204,7 +251,9 @@ impl Roster {
     #[must_use]
     pub fn kill_all(&self) -> Vec<(String, Killed)> {
         let owners: Vec<_> = self.owners().values().cloned().collect();
-        end(&owners)
+        let killed = end(&owners);
+        self.shared.spares.forget(|_| true);
+        killed
     }
 
     /// Does [`Roster::kill_all`], and lets nobody have a process ever again: the end of a gateway.
@@ -263,25 +312,30 @@ async fn greet(child: &mut Child, jail: &Jail) -> Result<Vec<Layer>, SpawnError>
 }
 
 /// Closes every door, strikes every process, reaps them all. What runs is struck first; only then is the
-/// one waited for that is perhaps being started.
+/// one waited for that is perhaps being started. All of it goes before whatever else the machine does.
 fn end(owners: &[Arc<Owner>]) -> Vec<(String, Killed)> {
     let begun = Instant::now();
+    let urgent = Urgent::now();
     owners.iter().for_each(|owner| owner.door.close());
-    owners.iter().for_each(|owner| owner.strike());
-    let struck: Vec<_> = owners.iter().map(|owner| (owner, owner.strike_all())).collect();
+    owners.iter().for_each(|owner| owner.strike(&urgent));
+    let struck: Vec<_> = owners.iter().map(|owner| (owner, owner.strike_all(&urgent))).collect();
     struck
         .into_iter()
         .map(|(owner, processes)| (owner.name.clone(), reap(owner, &processes, begun)))
         .collect()
 }
 
-fn reap(owner: &Owner, processes: &[Arc<Process>], begun: Instant) -> Killed {
+fn reap(owner: &Owner, processes: &[(Arc<Process>, bool)], begun: Instant) -> Killed {
     let until = begun + KILL_WAIT;
-    let gone = processes.iter().filter(|process| owner.bury(process, until)).count();
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Killed {
-        processes: count(gone),
-        left: count(processes.len().saturating_sub(gone)),
-        elapsed: begun.elapsed(),
+    let mut killed = Killed::none();
+    for (process, spare) in processes {
+        let gone = owner.bury(process, until);
+        let counter = match (gone, spare) {
+            (true, true) => continue,
+            (true, false) => &mut killed.processes,
+            (false, _) => &mut killed.left,
+        };
+        *counter = counter.saturating_add(1);
     }
+    Killed { elapsed: begun.elapsed(), ..killed }
 }

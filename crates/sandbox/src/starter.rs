@@ -37,6 +37,8 @@ pub(crate) enum Job {
 
 pub(crate) struct Start {
     pub(crate) request: Request,
+    /// Whether the process may start others in its jail.
+    pub(crate) crowd: bool,
     pub(crate) owner: Arc<Owner>,
     pub(crate) claim: Claim,
     /// Where the lease sends the process when it is given up.
@@ -63,9 +65,9 @@ fn work(jobs: &Receiver<Job>, mut line: Line) {
     while let Ok(job) = jobs.recv() {
         match job {
             Job::Start(start) => {
-                let Start { request, owner, claim, jobs, answer } = start;
+                let Start { request, crowd, owner, claim, jobs, answer } = start;
                 // The caller may have gone; the lease that nobody took then kills the process here.
-                drop(answer.send(owner.start(&mut line, &request, claim, jobs)));
+                drop(answer.send(owner.start(&mut line, &request, crowd, claim, jobs)));
             }
             Job::Bury { owner, process } => {
                 owner.bury(&process, Instant::now() + BURY_WAIT);

@@ -112,7 +112,7 @@ impl Tree {
         };
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
         let copy = copy(&found, mount)?;
-        Ok(move_mount(&copy, "", &at, "", flags).map_err(lacking(&mount.path))?)
+        move_mount(&copy, "", &at, "", flags).map_err(lacking(&mount.path))
     }
 
     fn find(&self, path: &Path) -> Result<OwnedFd, LayerError> {
@@ -167,7 +167,7 @@ fn empty() -> Result<OwnedFd, LayerError> {
             | MountAttrFlags::MOUNT_ATTR_NOEXEC;
         fsmount(&kind, FsMountFlags::FSMOUNT_CLOEXEC, flags)
     };
-    Ok(tree().map_err(lacking("tmpfs"))?)
+    tree().map_err(lacking("tmpfs"))
 }
 
 /// A mount of what `found` leads to, with all that is mounted beneath, not yet anywhere.
@@ -193,10 +193,10 @@ fn below(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, LayerError> {
     match mkdirat(folder, name, Mode::from_raw_mode(0o755)) {
         // Within a granted path it is there, or the grant is mistaken; nothing is made there.
         Ok(()) | Err(Errno::EXIST | Errno::ROFS) => {}
-        Err(error) => return Err(lacking(name)(error).into()),
+        Err(error) => return Err(lacking(name)(error)),
     }
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(openat(folder, name, flags, Mode::empty()).map_err(lacking(name))?)
+    openat(folder, name, flags, Mode::empty()).map_err(lacking(name))
 }
 
 /// The file `name`, made when it is not there.
@@ -204,10 +204,10 @@ fn file(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, LayerError> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
     match openat(folder, name, flags, Mode::from_raw_mode(0o644)) {
         Ok(_) | Err(Errno::EXIST | Errno::ROFS) => {}
-        Err(error) => return Err(lacking(name)(error).into()),
+        Err(error) => return Err(lacking(name)(error)),
     }
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(openat(folder, name, flags, Mode::empty()).map_err(lacking(name))?)
+    openat(folder, name, flags, Mode::empty()).map_err(lacking(name))
 }
 
 /// Adds to what a mount forbids (`MOUNT_ATTR_*`), and to all beneath it if `whole`.

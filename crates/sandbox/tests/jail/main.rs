@@ -17,6 +17,7 @@ mod hostile;
 mod kill;
 mod layers;
 mod program;
+mod spares;
 mod stage;
 
 use std::os::unix::process::CommandExt;
@@ -53,7 +54,9 @@ fn check_all(words: &[&str]) -> ExitCode {
     let second = words.contains(&AS_ORDINARY_USER);
     let filter = words.iter().find(|word| !word.starts_with('-') && **word != AS_ORDINARY_USER);
     let (mut passed, mut failed) = (0, 0);
-    for (name, check) in [escapes::CHECKS, layers::CHECKS, kill::CHECKS, hostile::CHECKS].concat() {
+    for (name, check) in
+        [escapes::CHECKS, layers::CHECKS, kill::CHECKS, spares::CHECKS, hostile::CHECKS].concat()
+    {
         if filter.is_some_and(|wanted| !name.contains(wanted)) {
             continue;
         }

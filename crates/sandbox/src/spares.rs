@@ -1,0 +1,165 @@
+//! Processes made ahead: in their jails, whole and enforced, waiting for the first word.
+//!
+//! Building a jail is what a start costs; a spare has that behind it. It is for one owner, one role and one
+//! jail with the very folders that were there when it was built. Whoever takes it is the only one who ever
+//! does. While it waits it is the first that the kernel ends when memory is short.
+
+use std::fs;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::owner::Lease;
+use crate::{Child, Jail, Layer};
+
+/// The most processes that wait at once. Those that have waited longest give way to new ones.
+pub const MAX_SPARES: usize = 32;
+
+/// How willingly the kernel ends a waiting process when memory is short (`oom_score_adj`): before all others.
+/// A process in use has the score that the gateway has.
+pub const SPARE_OOM_SCORE: i32 = 1000;
+
+/// The gateway's own score.
+const OWN_SCORE: &str = "/proc/self/oom_score_adj";
+
+/// For whom, as what and in which jail a process runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) owner: String,
+    pub(crate) role: String,
+    pub(crate) jail: Jail,
+    /// Device and inode of every granted path, as of now. A folder that was replaced is another one.
+    granted: Vec<Option<(u64, u64)>>,
+}
+
+impl Key {
+    pub(crate) fn of(owner: &str, role: &str, jail: &Jail) -> Self {
+        let system = jail.system.iter().flat_map(|system| system.read.iter().chain(&system.programs));
+        let granted = jail.read.iter().chain(&jail.write).chain(system).map(identity).collect();
+        Self { owner: owner.into(), role: role.into(), jail: jail.clone(), granted }
+    }
+}
+
+fn identity(path: &PathBuf) -> Option<(u64, u64)> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let found = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::empty()).ok()?;
+    fstat(found).ok().map(|seen| (seen.st_dev, seen.st_ino))
+}
+
+#[derive(Debug)]
+struct Spare {
+    key: Key,
+    /// `None` while it is being made.
+    child: Option<Shelved>,
+}
+
+/// Every spare of a roster, oldest first.
+#[derive(Debug)]
+pub(crate) struct Spares {
+    shelf: Arc<Shelf>,
+    places: Arc<Semaphore>,
+}
+
+type Shelf = Mutex<Vec<Spare>>;
+
+impl Default for Spares {
+    fn default() -> Self {
+        Self { shelf: Arc::default(), places: Arc::new(Semaphore::new(MAX_SPARES)) }
+    }
+}
+
+fn lock(shelf: &Shelf) -> MutexGuard<'_, Vec<Spare>> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A place on the shelf that is empty again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Making {
+    shelf: Arc<Shelf>,
+    key: Key,
+}
+
+impl Making {
+    /// Puts a spare on the shelf, unless its place was cleared meanwhile.
+    pub(crate) fn done(self, child: Shelved) {
+        if let Some(spare) = lock(&self.shelf).iter_mut().find(|spare| spare.key == self.key) {
+            spare.child = Some(child);
+        }
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        lock(&self.shelf).retain(|spare| spare.key != self.key || spare.child.is_some());
+    }
+}
+
+impl Spares {
+    /// Takes the spare for `key`, if there is one.
+    pub(crate) fn take(&self, key: &Key) -> Option<Shelved> {
+        let mut shelf = lock(&self.shelf);
+        let at = shelf.iter().position(|spare| spare.child.is_some() && spare.key == *key)?;
+        shelf.remove(at).child
+    }
+
+    /// Reserves a place for a further spare, unless there is one for `key`, on its way or on the shelf. The
+    /// oldest makes room.
+    pub(crate) fn make(&self, key: &Key) -> Option<(Making, OwnedSemaphorePermit)> {
+        let mut shelf = lock(&self.shelf);
+        if shelf.iter().any(|spare| spare.key == *key) {
+            return None;
+        }
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            // Its place is free once it has been buried; the next start finds it.
+            if let Some(at) = shelf.iter().position(|spare| spare.child.is_some()) {
+                drop(shelf.remove(at));
+            }
+            return None;
+        };
+        shelf.push(Spare { key: key.clone(), child: None });
+        Some((Making { shelf: Arc::clone(&self.shelf), key: key.clone() }, place))
+    }
+
+    /// Drops every spare that is meant.
+    pub(crate) fn forget(&self, meant: impl Fn(&Key) -> bool) {
+        lock(&self.shelf).retain(|spare| !meant(&spare.key));
+    }
+}
+
+/// A process that waits, on no runtime.
+#[derive(Debug)]
+pub(crate) struct Shelved {
+    pub(crate) lease: Lease,
+    pub(crate) stream: UnixStream,
+    pub(crate) layers: Vec<Layer>,
+}
+
+impl Shelved {
+    /// Whether it lives and its owner was not stopped since it was asked for. Makes it a process like any
+    /// other to the kernel.
+    pub(crate) fn fits(&self) -> bool {
+        let alive = self.lease.stopped().is_none() && self.lease.process().lives();
+        alive && fs::read_to_string(OWN_SCORE).is_ok_and(|own| score(&self.lease, own.trim()))
+    }
+
+    /// Puts it on the caller's runtime.
+    pub(crate) fn take(self) -> io::Result<Child> {
+        Ok(Child::new(self.lease, self.stream)?.with_layers(self.layers))
+    }
+}
+
+impl Lease {
+    /// Lets the kernel end it first when memory is short. Where that cannot be had it waits all the same.
+    pub(crate) fn set_aside(&self) {
+        score(self, &SPARE_OOM_SCORE.to_string());
+    }
+}
+
+fn score(lease: &Lease, score: &str) -> bool {
+    let write = |pid| fs::write(format!("/proc/{pid}/oom_score_adj"), score).is_ok();
+    lease.process().by_number(write).unwrap_or_default()
+}
