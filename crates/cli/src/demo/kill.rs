@@ -26,7 +26,18 @@ pub(super) struct Process {
     started: String,
 }
 
-/// The living children of the process `parent`.
+/// What the process is called that starts all others and is no agent's.
+const SPAWNER: &str = "spawner";
+
+impl Process {
+    /// Whether it was made ahead and has had nothing to do yet.
+    fn waits(&self) -> bool {
+        let score = fs::read_to_string(format!("/proc/{}/oom_score_adj", self.pid));
+        score.is_ok_and(|score| score.trim() == sandbox::SPARE_OOM_SCORE.to_string())
+    }
+}
+
+/// The living processes of agents whose parent is the gateway `parent`.
 pub(super) fn children(parent: u32) -> Result<Vec<Process>, Failure> {
     let failed =
         |error: std::io::Error| Failure::unreachable(format!("`/proc` cannot be looked into: {error}"));
@@ -49,7 +60,8 @@ pub(super) async fn remaining(stage: &Stage) -> Result<Vec<Process>, Failure> {
     let gateway = stage.pid().ok_or_else(|| Failure::internal("the demo's gateway does not run"))?;
     let until = Instant::now() + FAREWELL;
     loop {
-        let left = children(gateway)?;
+        let mut left = children(gateway)?;
+        left.retain(|process| !process.waits());
         if left.is_empty() || Instant::now() >= until {
             return Ok(left);
         }
@@ -60,7 +72,10 @@ pub(super) async fn remaining(stage: &Stage) -> Result<Vec<Process>, Failure> {
 /// The process of this line of `/proc/PID/stat` (proc_pid_stat(5)), when it is a living child of `parent`.
 fn child(pid: u32, stat: &str, parent: u32) -> Option<Process> {
     // The command's name, in brackets, may hold anything.
-    let (_, rest) = stat.rsplit_once(") ")?;
+    let (name, rest) = stat.rsplit_once(") ")?;
+    if name.split_once('(').is_some_and(|(_, name)| name == SPAWNER) {
+        return None;
+    }
     let fields: Vec<&str> = rest.split(' ').collect();
     let (state, of, started) = (*fields.first()?, fields.get(1)?.parse::<u32>().ok()?, *fields.get(19)?);
     let living = !matches!(state, "Z" | "X");
@@ -133,5 +148,7 @@ mod tests {
         assert_eq!(child(7, &stat("Z", 5), 5), None);
         assert_eq!(child(7, &stat("S", 6), 5), None);
         assert_eq!(child(7, "nonsense", 5), None);
+        let spawner = stat("S", 5).replace("(a) Z 1 (b)", "(spawner)");
+        assert_eq!(child(7, &spawner, 5), None, "it is no agent's");
     }
 }
