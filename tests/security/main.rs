@@ -8,5 +8,6 @@ mod labels;
 mod late;
 mod people;
 mod rules;
+mod secrets;
 mod stop;
 mod zero_egress;

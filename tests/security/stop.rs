@@ -78,6 +78,9 @@ turns:
       - {skill: file-writer, arguments: {path: HOME/agents/sly/SOUL.md, content: anything}}
       - {skill: file-writer, arguments: {path: HOME/guardrails/base.cedar, content: anything}}
       - {skill: file-writer, arguments: {path: HOME/keys/new, content: anything}}
+      - {skill: file-reader, arguments: {path: HOME/secrets/api}}
+      - {skill: file-reader, arguments: {path: HOME/secrets}}
+      - {skill: file-writer, arguments: {path: HOME/secrets/api, content: sk-of-the-agent}}
       - {skill: file-reader, arguments: {path: HOME/handbook/expenses.md}}
       - {skill: file-writer, arguments: {path: HOME/agents/sly/workspace/note.md, content: mine}}
   - say: I tried.
@@ -85,6 +88,7 @@ turns:
     let home = Home::playing(calls);
     let path = home.path();
     let all = path.display();
+    fs::write(home.at("secrets/api"), "sk-sesame-1234").unwrap();
     let soul = format!(
         "# Sly\n## Identity\n- Name: sly\n- Role: Tries\n## Rules\n- Be kind\n## Skills\n\
          - file-reader: all of it\n  - paths: {all}\n- file-writer: all of it\n  - paths: {all}\n"
@@ -96,7 +100,9 @@ turns:
     let verdicts = home.records(&["--kind", "verdict", "--agent", "sly"]);
     let of_files = verdicts.iter().filter(|v| v["action"]["verb"].as_str().unwrap().starts_with("file."));
     let decisions: Vec<&str> = of_files.map(|v| v["decision"].as_str().unwrap()).collect();
-    assert_eq!(decisions, ["deny", "deny", "deny", "deny", "deny", "deny", "permit", "permit"]);
+    assert_eq!(decisions, [["deny"; 9].as_slice(), &["permit"; 2]].concat());
+    assert_eq!(fs::read_to_string(home.at("secrets/api")).unwrap(), "sk-sesame-1234");
+    assert!(!format!("{:?}", home.whole(&["--agent", "sly"])).contains("sesame"));
     assert_eq!(tree(&home.at("guardrails")), guardrails);
     assert_eq!(fs::read_to_string(home.at("agents/sly/SOUL.md")).unwrap(), soul);
 }

@@ -6,6 +6,7 @@ pub mod llama;
 pub mod procs;
 pub mod said;
 pub mod server;
+pub mod tls;
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};

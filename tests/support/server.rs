@@ -80,6 +80,13 @@ impl Server {
         requests.iter().filter(|request| request.path.ends_with(path)).cloned().collect()
     }
 
+    /// The requests that it has got whose path begins so.
+    #[must_use]
+    pub fn requests_beneath(&self, path: &str) -> Vec<Request> {
+        let requests = self.requests.lock().unwrap();
+        requests.iter().filter(|request| request.path.starts_with(path)).cloned().collect()
+    }
+
     /// The settings that name it as the model server `box`.
     #[must_use]
     pub fn settings(&self) -> String {
