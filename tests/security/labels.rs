@@ -143,6 +143,24 @@ fn what_was_read_is_not_passed_on_and_its_label_outlives_the_conversation() {
 }
 
 #[test]
+fn what_is_written_to_a_public_folder_is_not_public_by_that() {
+    let calls = |call: &str| format!("turns: [{{calls: [{call}]}}, {{say: well, repeat: true}}]");
+    let note = "HOME/agents/keeper/workspace/notes.md";
+    let read = format!("{{skill: file-reader, arguments: {{path: {note}}}}}");
+    let plan = "{skill: file-reader, arguments: {path: HOME/plans/merger.md}}";
+    let write = format!("{{skill: file-writer, arguments: {{path: {note}, content: we merge}}}}");
+    let home = home("confidential", &calls(&format!("{plan}, {write}")));
+    home.edit("labels = [\"confidential\"]", "labels = [\"internal\"]");
+    home.add("[[label]]\npath = \"HOME/agents/keeper/workspace\"\nlabels = [\"public\"]\n");
+    home.run(&["chat", "keeper", "what is planned?"]).done();
+    assert_eq!(verdict(&home, "file.write")["decision"], "permit");
+    home.run(&["gateway", "restart"]).done();
+    home.scene(&calls(&read));
+    home.run(&["chat", "keeper", "what do the notes say?"]).done();
+    assert_eq!(verdict(&home, "file.read")["labels"], serde_json::json!(["internal"]));
+}
+
+#[test]
 fn a_model_that_is_not_cleared_does_not_hear_it() {
     let home = home("confidential", READS);
     home.edit(

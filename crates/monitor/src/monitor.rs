@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cedar_policy::Schema;
 use jsonschema::Validator;
 use soul::Charter;
-use vocab::{AgentName, Digest, Group, Person, PersonId, Resource, SkillSpec};
+use vocab::{AgentName, Digest, Group, Labels, Person, PersonId, Resource, SkillSpec};
 
 use crate::compartment::{Compartment, soul_file};
 use crate::config::{Config, ConfigError};
@@ -114,6 +114,12 @@ impl Monitor {
     #[must_use]
     pub fn labelled(&self) -> BTreeSet<String> {
         self.house.labelled.clone()
+    }
+
+    /// Whether everything at and beneath a path carries at least `labels` by the settings, so that no mark is needed.
+    #[must_use]
+    pub fn carries(&self, path: &str, labels: &Labels) -> bool {
+        self.house.flow.carries(path, labels)
     }
 
     /// A person of the settings.

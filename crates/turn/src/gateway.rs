@@ -275,7 +275,9 @@ impl Gateway {
         let mut marks = self.marks.lock();
         let known = marks.get(path);
         let joined = known.map_or_else(|| labels.clone(), |known| known.join(labels));
-        if known == Some(&joined) || joined == Labels::default() {
+        // What nobody labelled is `internal` as it is. Where the settings say less, the mark has to say more.
+        let plain = || joined == Labels::default() && self.monitor.lock().1.carries(path, &joined);
+        if known == Some(&joined) || plain() {
             return Ok(None);
         }
         if marks.len() >= MAX_MARKS {

@@ -118,6 +118,13 @@ impl Flow {
         within.fold(self.source(path, marks), |joined, (_, labels)| joined.join(labels))
     }
 
+    /// Whether everything at and beneath a path carries at least `labels` without any mark.
+    pub(crate) fn carries(&self, path: &str, labels: &Labels) -> bool {
+        let none = BTreeMap::new();
+        let beneath = self.sources.keys().map(String::as_str).filter(|source| is_within(source, path));
+        std::iter::once(path).chain(beneath).all(|place| labels.within(&self.source(place, &none)))
+    }
+
     /// The paths that carry labels of the settings' own.
     pub(crate) fn labelled(&self) -> impl Iterator<Item = &str> {
         self.sources.keys().map(String::as_str)

@@ -50,6 +50,22 @@ fn a_mark_counts_for_all_beneath_and_for_a_listing_of_its_folders() {
 }
 
 #[test]
+fn a_mark_is_needed_where_anything_carries_less() {
+    let flow = flow();
+    for (path, names, carries) in [
+        ("/etc", &["internal"][..], true),
+        ("/etc", &["confidential"], false),
+        ("/", &["internal"], false),
+        ("/srv/a", &["internal"], false),
+        ("/srv/a", &["public"], true),
+        ("/srv/hr/x", &["confidential"], true),
+        ("/srv/hr/x", &["internal", "project-x"], false),
+    ] {
+        assert_eq!(flow.carries(path, &labels(names)), carries, "{path} {names:?}");
+    }
+}
+
+#[test]
 fn the_closest_sink_counts() {
     let flow = flow();
     let at = |resource| flow.sink(&resource);
