@@ -1,5 +1,6 @@
 //! A program that nobody here wrote, driven through a real gateway.
 
+mod clients;
 mod driver;
 mod guest;
 mod house;

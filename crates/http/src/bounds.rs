@@ -13,6 +13,13 @@ pub(crate) const MAX_CHAT_BYTES: usize = 4 * 1024 * 1024;
 /// and a little around them.
 pub(crate) const MAX_MCP_BYTES: usize = 6 * vocab::limits::MAX_ARGUMENT_BYTES + 64 * 1024;
 
+/// The most chat requests of one run that are read and taken apart at the same time; others wait. JSON takes many
+/// times its own bytes while it is taken apart.
+pub(crate) const MAX_READ_AT_ONCE: usize = 4;
+
+/// The most connections of one run's program; further ones wait in the kernel's queue.
+pub(crate) const MAX_GUEST_CONNECTIONS: usize = 64;
+
 /// How much of a chat request that is too large is read and dropped, in bytes, before its connection is closed.
 pub(crate) const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
 

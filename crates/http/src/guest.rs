@@ -15,11 +15,12 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use futures_util::StreamExt as _;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use turn::Run;
 use vocab::Digest;
 
-use crate::bounds::{GUEST_TIME, MAX_DRAINED_BYTES};
+use crate::bounds::{GUEST_TIME, MAX_DRAINED_BYTES, MAX_READ_AT_ONCE};
 use crate::health::{is_ours, names_us};
 use crate::openai::{self, Error};
 use crate::{listen, mcp};
@@ -30,13 +31,20 @@ pub(crate) struct Guest {
     pub(crate) run: Arc<Run>,
     /// When the run began to be served, in seconds of the Unix epoch.
     pub(crate) begun: i64,
+    /// Places for requests that are being read.
+    pub(crate) reading: Arc<Semaphore>,
     /// The digest of the run's key: digests are compared, so that no time tells of the key.
     key: Digest,
 }
 
 /// All that a program in its jail can ask for. `key` is what it must send as `Authorization: Bearer KEY`.
 pub fn run_router(run: Arc<Run>, key: &str) -> Router {
-    let guest = Guest { begun: run.stamp().seconds, key: Digest::of(key.as_bytes()), run: Arc::clone(&run) };
+    let guest = Guest {
+        begun: run.stamp().seconds,
+        reading: Arc::new(Semaphore::new(MAX_READ_AT_ONCE)),
+        key: Digest::of(key.as_bytes()),
+        run: Arc::clone(&run),
+    };
     Router::new()
         .route("/v1/models", get(openai::list_models))
         .route("/v1/models/{*name}", get(openai::show_model))
@@ -73,7 +81,7 @@ pub async fn serve_run(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let router = run_router(Arc::clone(&run), key);
     let drain = drain.child_token();
-    let served = listen::tcp(listener, router, drain.clone());
+    let served = listen::guest(listener, router, drain.clone());
     tokio::pin!(served);
     tokio::select! {
         () = served.as_mut() => {}

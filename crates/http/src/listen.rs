@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::bounds::{
-    ACCEPT_PAUSE, DRAIN_TIME, HEAD_TIME, MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS, MAX_SOCKET_PATH_BYTES,
+    ACCEPT_PAUSE, DRAIN_TIME, HEAD_TIME, MAX_CONNECTIONS, MAX_GUEST_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS,
+    MAX_SOCKET_PATH_BYTES,
 };
 use crate::caller::Peer;
 
@@ -121,29 +122,38 @@ pub(crate) async fn unix(listener: UnixListener, router: Router, drain: Cancella
         let peer = peer(&stream)?;
         Ok((stream, Some(peer)))
     };
-    serve(accept, router, drain).await;
+    serve(accept, router, MAX_CONNECTIONS, drain).await;
 }
 
 /// Serves `router` to whoever connects over TCP: nobody in particular.
 pub(crate) async fn tcp(listener: TcpListener, router: Router, drain: CancellationToken) {
+    over_tcp(listener, router, MAX_CONNECTIONS, drain).await;
+}
+
+/// Serves `router` to a program in its jail, which alone can connect.
+pub(crate) async fn guest(listener: TcpListener, router: Router, drain: CancellationToken) {
+    over_tcp(listener, router, MAX_GUEST_CONNECTIONS, drain).await;
+}
+
+async fn over_tcp(listener: TcpListener, router: Router, most: usize, drain: CancellationToken) {
     let accept = async || {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         Ok((stream, None))
     };
-    serve(accept, router, drain).await;
+    serve(accept, router, most, drain).await;
 }
 
 fn peer(stream: &UnixStream) -> io::Result<Peer> {
     Ok(Peer { uid: stream.peer_cred()?.uid() })
 }
 
-async fn serve<S, F>(accept: impl Fn() -> F, router: Router, drain: CancellationToken)
+async fn serve<S, F>(accept: impl Fn() -> F, router: Router, most: usize, drain: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Future<Output = io::Result<(S, Option<Peer>)>>,
 {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(most));
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let place = tokio::select! {

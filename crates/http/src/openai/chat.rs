@@ -11,6 +11,7 @@ use crate::bounds::MAX_CHAT_BYTES;
 use crate::guest::{Guest, whole_body};
 
 pub(crate) async fn chat(State(guest): State<Guest>, request: Request) -> Result<Response, Error> {
+    let reading = guest.reading.acquire().await;
     let body = whole_body(request, MAX_CHAT_BYTES).await.ok_or_else(|| Error::too_large(MAX_CHAT_BYTES))?;
     // Taking apart megabytes of JSON must not hold up what else this thread serves.
     let asked = tokio::task::spawn_blocking(move || read(&body)).await;
@@ -18,6 +19,7 @@ pub(crate) async fn chat(State(guest): State<Guest>, request: Request) -> Result
         tracing::error!("a chat request could not be read: {error}");
         Wrong::new(None, "the body cannot be read")
     })??;
+    drop(reading);
     let head = write::Head { model: guest.run.model().unwrap_or_default(), stamp: guest.run.stamp() };
     match guest.run.propose(Intent::ProgramCall { request }).await? {
         Came::Answer(answer) if stream => Ok(write::stream(&head, &answer, usage)),

@@ -30,7 +30,7 @@ use drive::{Ask, Driver};
 pub(crate) use mailbox::{Decided, Mailbox};
 
 /// The most requests of one run that wait for their turn; one more is refused as busy.
-pub const MAX_WAITING_REQUESTS: usize = 32;
+pub const MAX_WAITING_REQUESTS: usize = 16;
 
 /// The most bytes of a run's command that the record and HEARTBEAT.md keep.
 pub const MAX_COMMAND_BYTES: usize = 4096;
