@@ -4,17 +4,21 @@
 //! its time, no more memory is taken than bytes have arrived, and a child that breaks the form is killed.
 
 use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use vocab::frame::{self, FrameError};
 
+use crate::handoff;
 use crate::owner::Lease;
+use crate::roster::KILL_WAIT;
 use crate::spares::Shelved;
 use crate::{Layer, SpawnError};
 
@@ -102,6 +106,63 @@ impl Child {
         }
         self.broken = false;
         Ok(())
+    }
+
+    /// Sends one frame with descriptors beside its first byte, as [`Child::send`] does.
+    pub(crate) async fn hand<T: Serialize>(
+        &mut self,
+        value: &T,
+        with: &[BorrowedFd<'_>],
+    ) -> Result<(), FrameError> {
+        self.check()?;
+        let bytes = frame::encode(value)?;
+        self.broken = true;
+        let until = Instant::now() + SEND_WAIT;
+        let stream = &mut self.stream;
+        let sent = async {
+            let first = stream.async_io(Interest::WRITABLE, || handoff::send(&*stream, &bytes, with)).await?;
+            stream.write_all(bytes.get(first..).unwrap_or_default()).await
+        };
+        match timeout_at(until, sent).await {
+            Ok(sent) => sent?,
+            Err(_) => return Err(self.give_up(timed_out("the process does not read"))),
+        }
+        self.broken = false;
+        Ok(())
+    }
+
+    /// Receives one frame and the descriptors beside it, which nothing came before that was not asked for.
+    /// Not cancel-safe; the caller bounds the time.
+    pub(crate) async fn take_handed<T: DeserializeOwned>(
+        &mut self,
+    ) -> Result<Option<(T, Vec<OwnedFd>)>, FrameError> {
+        self.check()?;
+        let (stream, mut handed, mut first) = (&self.stream, Vec::new(), [0]);
+        let got = stream
+            .async_io(Interest::READABLE, || handoff::receive(stream, &mut first, &mut handed))
+            .await
+            .map_err(FrameError::from);
+        match got {
+            Ok(0) => return Ok(None),
+            Ok(_) => self.arrived.extend(first),
+            Err(error) => return Err(self.give_up(error)),
+        }
+        self.begun = Some(Instant::now());
+        Ok(self.recv().await?.map(|value| (value, handed)))
+    }
+
+    /// Kills the process and waits until it is gone, and with the first of a PID namespace all others. Says
+    /// whether it is within [`KILL_WAIT`].
+    pub(crate) async fn end(&self) -> io::Result<bool> {
+        self.lease.kill()?;
+        let pidfd = self.lease.pidfd()?;
+        #[expect(unsafe_code, reason = "the safe call is deprecated in favour of this one")]
+        // SAFETY: the descriptor is owned by what it is registered with, and so open until it is taken out.
+        let ended = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }?;
+        match timeout(KILL_WAIT, ended.readable()).await {
+            Ok(ready) => ready.map(|_| true),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Receives one frame; `None` when the process has ended between frames. Waits as long as no frame

@@ -7,13 +7,18 @@
 pub(crate) mod descriptors;
 mod files;
 pub(crate) mod identity;
+pub(crate) mod init;
 mod limits;
+mod network;
 pub(crate) mod parent;
 mod rights;
 mod root;
 mod seccomp;
+mod system;
 
+use std::cell::{Cell, RefCell};
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
@@ -35,6 +40,42 @@ pub(crate) struct Birth {
     pub(crate) spaces: Spaces,
     /// Who it is outside them.
     pub(crate) user: User,
+}
+
+/// What the layers of a guest's jail hand on to those that come later.
+#[derive(Debug, Default)]
+pub(crate) struct Baggage {
+    /// Where the gateway listens inside.
+    pub(crate) listener: RefCell<Option<TcpListener>>,
+    /// The machine's folder of terminals, since a guest may be given one.
+    pub(crate) terminals: RefCell<Option<OwnedFd>>,
+    /// The PID namespace bounds how many processes there are.
+    pub(crate) processes_bounded: Cell<bool>,
+}
+
+/// A process whose jail stands.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    /// The way to the gateway.
+    pub(crate) stream: UnixStream,
+    /// Where the gateway listens inside, for a guest that was promised it.
+    pub(crate) listener: Option<TcpListener>,
+    /// Whether it can filter its system calls further.
+    pub(crate) filtered: bool,
+}
+
+/// What a guest's jail does not go without, even when it is reduced: a kill could not hold, or its own
+/// network and files would be the machine's.
+const GUESTS_NEED: [&str; 5] = [
+    layer::USER_NAMESPACE,
+    layer::MOUNT_NAMESPACE,
+    layer::PID_NAMESPACE,
+    layer::NETWORK_NAMESPACE,
+    layer::ROOT,
+];
+
+fn may_lack(jail: &Jail, name: &str) -> bool {
+    jail.reduced && !(jail.system.is_some() && GUESTS_NEED.contains(&name))
 }
 
 /// A process that could not be jailed. It must end without doing anything.
@@ -85,47 +126,65 @@ pub(crate) type Laid = Result<String, LayerError>;
 
 /// Jails this process as the gateway says and returns the socket to it. The process was just born and has
 /// one thread.
-pub(crate) fn enter(mut stream: UnixStream, birth: Birth) -> Result<UnixStream, EnterError> {
+pub(crate) fn enter(mut stream: UnixStream, birth: Birth) -> Result<Entered, EnterError> {
     descriptors::keep_only(&[stream.as_fd(), birth.gateway.as_fd()])?;
     let Order { jail } = frame::read(&mut stream)?.ok_or(EnterError::Alone)?;
     jail.check()?;
     let mut layers = vec![Layer::had(layer::DESCRIPTORS, "the socket alone; standard ones to /dev/null")];
-    for (name, lay) in layers_of(&jail, &birth) {
+    let baggage = Baggage::default();
+    if jail.system.is_some() {
+        *baggage.terminals.borrow_mut() = files::guest::terminals();
+    }
+    for (name, lay) in layers_of(&jail, &birth, &baggage) {
         match lay() {
             Ok(what) => layers.push(Layer::had(name, what)),
-            Err(LayerError::Lacking(why)) if jail.reduced => layers.push(Layer::lacking(name, why)),
+            Err(LayerError::Lacking(why)) if may_lack(&jail, name) => layers.push(Layer::lacking(name, why)),
             Err(error) => return Err(refuse(&mut stream, name, error)?),
         }
     }
     drop(birth);
+    let filtered = layers.iter().any(|layer| layer.name == layer::SECCOMP && layer.present);
     frame::write(&mut stream, &Answer::Ready { layers })?;
-    Ok(stream)
+    Ok(Entered { stream, listener: baggage.listener.into_inner(), filtered })
 }
 
 type Lay<'a> = Box<dyn FnOnce() -> Laid + 'a>;
 
 /// The layers that follow the socket, in order: first those that need rights, then those that take them.
-fn layers_of<'a>(jail: &'a Jail, birth: &'a Birth) -> [(&'static str, Lay<'a>); 13] {
+fn layers_of<'a>(jail: &'a Jail, birth: &'a Birth, baggage: &'a Baggage) -> [(&'static str, Lay<'a>); 13] {
     let born = |name: &'static str, what: &'static str| -> (&'static str, Lay<'a>) {
         (name, Box::new(move || born_into(birth, name).map(|()| what.into())))
     };
     let user = || born_into(birth, layer::USER_NAMESPACE).and_then(|()| identity::map(birth.user));
-    let root = || born_into(birth, layer::MOUNT_NAMESPACE).and_then(|()| root::own(jail));
+    let root = || born_into(birth, layer::MOUNT_NAMESPACE).and_then(|()| root::own(jail, baggage));
+    let network = || {
+        born_into(birth, layer::NETWORK_NAMESPACE)?;
+        match &jail.system {
+            Some(system) if system.listen => network::listen(&mut baggage.listener.borrow_mut()),
+            _ => Ok("its own, with no interface up".into()),
+        }
+    };
     [
         (layer::USER_NAMESPACE, Box::new(user)),
         born(layer::MOUNT_NAMESPACE, "its own"),
         born(layer::PID_NAMESPACE, "its own, with no other process"),
-        born(layer::NETWORK_NAMESPACE, "its own, with no interface up"),
+        (layer::NETWORK_NAMESPACE, Box::new(network)),
         born(layer::IPC_NAMESPACE, "its own"),
         born(layer::UTS_NAMESPACE, "its own"),
         (layer::ROOT, Box::new(root)),
-        (layer::LIMITS, Box::new(|| limits::set(jail))),
+        (layer::LIMITS, Box::new(|| limits::set(jail, baggage))),
         (layer::CAPABILITIES, Box::new(rights::drop_capabilities)),
         // After the last change of credentials: some changes take the signal back.
         (layer::PARENT_DEATH, Box::new(|| parent::tie(&birth.gateway))),
         (layer::NO_NEW_PRIVILEGES, Box::new(rights::no_new_privileges)),
-        (layer::LANDLOCK, Box::new(|| files::restrict(jail))),
-        (layer::SECCOMP, Box::new(|| seccomp::restrict(jail.names_files()))),
+        (layer::LANDLOCK, Box::new(|| files::restrict(jail, baggage))),
+        (
+            layer::SECCOMP,
+            Box::new(|| match &jail.system {
+                Some(_) => seccomp::restrict_guest(),
+                None => seccomp::restrict(jail.names_files()),
+            }),
+        ),
     ]
 }
 

@@ -12,6 +12,15 @@ pub const MIN_MEMORY_BYTES: u64 = 16 * 1024 * 1024;
 /// and a file, and two to spare.
 pub const MIN_OPEN_FILES: u64 = 8;
 
+/// The fewest processes of a foreign program: itself.
+pub const MIN_PROCESSES: u64 = 1;
+
+/// The least that `/tmp` and `/dev/shm` hold, in bytes: one page.
+pub const MIN_TMP_BYTES: u64 = 4096;
+
+/// The least processor time, in seconds.
+pub const MIN_CPU_SECONDS: u64 = 1;
+
 /// The most paths that one jail names.
 pub const MAX_PATHS: usize = 256;
 
@@ -54,18 +63,37 @@ pub struct Jail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct System {
-    /// Folders and files of the machine that it may read, absolute: libraries, certificates, time zones.
+    /// Folders and files of the machine that it may read beside `/usr` and its like, absolute: an
+    /// interpreter or a library that lies elsewhere.
     pub read: Vec<PathBuf>,
-    /// Programs that it may start, absolute; empty: every one beneath `read`.
+    /// Programs that it may start, absolute, or folders of such; empty: every one that it sees. A program of
+    /// these may still do whatever code it can read tells it, so an interpreter is as good as every program.
     pub programs: Vec<PathBuf>,
-    /// The most processes and threads at once.
+    /// The most processes and threads at once. For the machine's root, whose processes Linux does not
+    /// count, it is 300 more.
     pub processes: u32,
-    /// The most that `/tmp` and `/dev/shm` may each hold, in bytes.
+    /// The most that `/tmp` and `/dev/shm` may hold together, in bytes.
     pub tmp_bytes: u64,
     /// The most processor time of each process, in seconds; `None` for no bound.
     pub cpu_seconds: Option<u64>,
-    /// Bring loopback up and listen on it; the listener comes out to the gateway.
+    /// Bring loopback up and listen on 127.0.0.1:[`crate::GUEST_PORT`]; the listener comes out through
+    /// [`crate::Guest::take_listener`].
     pub listen: bool,
+}
+
+impl System {
+    fn check(&self) -> Result<(), JailError> {
+        let room = [
+            (u64::from(self.processes), "processes", MIN_PROCESSES),
+            // None would mean no bound to the kernel.
+            (self.tmp_bytes, "bytes of `/tmp`", MIN_TMP_BYTES),
+            (self.cpu_seconds.unwrap_or(MIN_CPU_SECONDS), "seconds of processor time", MIN_CPU_SECONDS),
+        ];
+        match room.into_iter().find(|(given, _, least)| given < least) {
+            Some((given, what, least)) => Err(JailError::Room(given, what, least)),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Default for Jail {
@@ -92,6 +120,12 @@ pub enum JailError {
     /// Too many paths.
     #[error("a jail of {0} paths; the most is {MAX_PATHS}: grant folders instead of single files")]
     Paths(usize),
+    /// A foreign program's jail without what such a program needs.
+    #[error("a program that is not Bulkhead's own needs `system` in its jail: libraries, limits")]
+    System,
+    /// A bound under which nothing starts.
+    #[error("{0} {1} are too few for a program; the least is {2}")]
+    Room(u64, &'static str, u64),
     /// Too little memory.
     #[error("{0} bytes of memory are too few for a process; the least is {MIN_MEMORY_BYTES}")]
     Memory(u64),
@@ -116,11 +150,13 @@ impl Jail {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn check(&self) -> Result<(), JailError> {
-        let paths = self.read.len().saturating_add(self.write.len());
+        let system = self.system.iter().flat_map(|system| system.read.iter().chain(&system.programs));
+        let named = self.read.iter().chain(&self.write).chain(system.clone());
+        let paths = named.clone().count();
         if paths > MAX_PATHS {
             return Err(JailError::Paths(paths));
         }
-        if let Some(path) = self.read.iter().chain(&self.write).find(|path| !plain(path)) {
+        if let Some(path) = named.into_iter().find(|path| !plain(path)) {
             return Err(JailError::Path(path.clone()));
         }
         if self.memory_bytes < MIN_MEMORY_BYTES {
@@ -129,7 +165,7 @@ impl Jail {
         if self.open_files < MIN_OPEN_FILES {
             return Err(JailError::OpenFiles(self.open_files));
         }
-        Ok(())
+        self.system.as_ref().map_or(Ok(()), System::check)
     }
 }
 

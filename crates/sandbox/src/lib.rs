@@ -4,6 +4,9 @@
 //! the layer that this machine lacks. [`Roster::kill`] ends every process of one owner. The processes are
 //! forks of one [`spawner`], a process with one thread that the [`Roster`] starts.
 //!
+//! A program that nobody here wrote is a [`Guest`]: [`Roster::launch`] starts it beneath a first process of its
+//! own, in a root that looks like a usual machine.
+//!
 //! This room knows no policy: it does not know what an agent, a grant or a permit is. An owner is an
 //! opaque name, and a jail is a list of folders and limits.
 //!
@@ -15,6 +18,8 @@
 mod admission;
 mod child;
 mod control;
+mod guest;
+mod handoff;
 mod inside;
 mod jail;
 pub mod layer;
@@ -29,7 +34,13 @@ mod urgency;
 mod wire;
 
 pub use child::{Child, FRAME_WAIT, SEND_WAIT};
-pub use jail::{Jail, JailError, MAX_PATHS, MIN_MEMORY_BYTES, MIN_OPEN_FILES, Program, System};
+pub use guest::{
+    Command, CommandError, Exit, GUEST_PORT, Guest, GuestError, MAX_COMMAND_BYTES, MAX_COMMAND_PARTS,
+};
+pub use jail::{
+    Jail, JailError, MAX_PATHS, MIN_CPU_SECONDS, MIN_MEMORY_BYTES, MIN_OPEN_FILES, MIN_PROCESSES,
+    MIN_TMP_BYTES, Program, System,
+};
 pub use layer::Layer;
 pub use probe::{PROBE, probe};
 pub use roster::{KILL_WAIT, Killed, MAX_CHILDREN, MAX_OWNERS, READY_WAIT, Roster, SpawnError};

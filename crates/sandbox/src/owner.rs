@@ -178,6 +178,11 @@ impl Lease {
         (!self.owner.admits(self.doors)).then(|| self.owner.closed())
     }
 
+    /// A further descriptor of the process, readable once it has ended.
+    pub(crate) fn pidfd(&self) -> std::io::Result<std::os::fd::OwnedFd> {
+        self.process.pidfd()
+    }
+
     /// Sends SIGKILL now; the process is reaped when the lease is dropped.
     pub(crate) fn kill(&self) -> std::io::Result<()> {
         self.process.kill()

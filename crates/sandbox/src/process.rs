@@ -48,6 +48,11 @@ impl Process {
         self.kill().map(|()| true)
     }
 
+    /// A further descriptor of it.
+    pub(crate) fn pidfd(&self) -> io::Result<OwnedFd> {
+        self.pidfd.try_clone()
+    }
+
     /// Sends SIGKILL. A process that is gone already counts as killed.
     pub(crate) fn kill(&self) -> io::Result<()> {
         match pidfd_send_signal(&self.pidfd, Signal::KILL) {

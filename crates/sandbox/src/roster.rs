@@ -11,10 +11,12 @@ use vocab::frame::FrameError;
 
 use crate::admission::Admission;
 use crate::control::Request;
+use crate::guest::{Command, CommandError, Guest};
 use crate::jail::JailError;
 use crate::owner::Owner;
 use crate::process::Process;
 use crate::spares::{Key, Shelved, Spares};
+use crate::spawner::INIT;
 use crate::starter::{self, Current, Job, Start, Started};
 use crate::urgency::Urgent;
 use crate::wire::{Answer, Order};
@@ -39,6 +41,9 @@ pub enum SpawnError {
     /// The jail makes no sense.
     #[error("this jail cannot be built: {0}")]
     Jail(#[from] JailError),
+    /// The command makes no sense.
+    #[error("this command cannot be started: {0}")]
+    Unfit(#[from] CommandError),
     /// The owner was killed or closed, before or while the process was started.
     #[error("`{owner}` is stopped and gets no new process; resume it first")]
     Closed {
@@ -88,6 +93,14 @@ pub enum SpawnError {
     /// The process said something else.
     #[error("the process does not speak as a jailed program does: {0}")]
     Frame(FrameError),
+    /// The program of somebody else's was not started in its jail.
+    #[error("{why}")]
+    Command {
+        /// What a shell would end with: 127 for a program that is not there, 126 for any other reason.
+        code: u8,
+        /// What is wrong and what to do.
+        why: String,
+    },
     /// The socket cannot be used here.
     #[error("cannot use the socket to the process: {0}")]
     Socket(io::Error),
@@ -216,6 +229,18 @@ impl Roster {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(SpawnError::Silent),
         }
+    }
+
+    /// Starts `command`, a program that nobody here wrote, in `jail` for `owner`. Returns once it runs.
+    /// Dropping the future or the guest ends everything that it started.
+    ///
+    /// # Errors
+    /// See [`SpawnError`]; nothing is left behind.
+    pub async fn launch(&self, owner: &str, jail: &Jail, command: Command) -> Result<Guest, SpawnError> {
+        let system = jail.system.as_ref().ok_or(JailError::System)?;
+        command.check()?;
+        let child = self.spawn(owner, INIT, jail).await?;
+        Guest::start(child, command, system.listen).await
     }
 
     /// The number of the process that starts all others; `None` while there is none.

@@ -23,7 +23,7 @@ use rustix::thread::set_name;
 use self::fork::{Parent, Side, fork};
 use self::spaces::Spaces;
 use crate::control::{self, Reply, Request};
-use crate::inside::{self, Birth, descriptors, identity, parent};
+use crate::inside::{self, Birth, descriptors, identity, init, parent};
 
 /// A role by name, and what the process does in it once its jail stands. The stream leads to the gateway.
 pub type Role<'a> = (&'a str, fn(UnixStream) -> ExitCode);
@@ -45,10 +45,22 @@ pub fn serve(roles: &[Role<'_>]) -> ExitCode {
     }
 }
 
+/// The role of the first process of a guest's jail. Every spawner serves it.
+pub(crate) const INIT: &str = "init";
+
+/// What a process does once its jail stands.
+#[derive(Debug, Clone, Copy)]
+enum Plays {
+    /// One of the roles that the spawner was given.
+    Role(fn(UnixStream) -> ExitCode),
+    /// It starts a program that nobody here wrote.
+    Init,
+}
+
 /// A process that was just born, still with all that the spawner has.
 struct Newborn {
     name: String,
-    role: fn(UnixStream) -> ExitCode,
+    role: Plays,
     stream: UnixStream,
     birth: Birth,
 }
@@ -58,7 +70,10 @@ impl Newborn {
         let Self { name, role, stream, birth } = self;
         call_oneself(&name);
         match inside::enter(stream, birth) {
-            Ok(stream) => role(stream),
+            Ok(entered) => match role {
+                Plays::Role(role) => role(entered.stream),
+                Plays::Init => init::run(entered),
+            },
             Err(_) => ExitCode::FAILURE,
         }
     }
@@ -100,8 +115,11 @@ fn work(roles: &[Role<'_>]) -> io::Result<Option<Newborn>> {
     Ok(None)
 }
 
-fn role(roles: &[Role<'_>], name: &str) -> Option<fn(UnixStream) -> ExitCode> {
-    roles.iter().find(|(known, _)| *known == name).map(|(_, role)| *role)
+fn role(roles: &[Role<'_>], name: &str) -> Option<Plays> {
+    if name == INIT {
+        return Some(Plays::Init);
+    }
+    roles.iter().find(|(known, _)| *known == name).map(|(_, role)| Plays::Role(*role))
 }
 
 fn failed(error: &io::Error) -> Reply {

@@ -1,4 +1,8 @@
-//! The first words between the gateway and a jailed process: the jail, and whether it stands.
+//! The first words between the gateway and a jailed process: the jail, and whether it stands. With a guest's
+//! first process also the program to start, and what became of it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,4 +23,63 @@ pub(crate) enum Answer {
     Ready { layers: Vec<Layer> },
     /// A layer cannot be had; the process ends.
     Refused { layer: String, why: String, mend: String },
+}
+
+/// A name or an argument: bytes without a zero, mostly text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Text {
+    Plain(String),
+    Bytes(Vec<u8>),
+}
+
+impl From<&OsStr> for Text {
+    fn from(text: &OsStr) -> Self {
+        match text.to_str() {
+            Some(plain) => Self::Plain(plain.into()),
+            None => Self::Bytes(text.as_bytes().into()),
+        }
+    }
+}
+
+impl From<Text> for OsString {
+    fn from(text: Text) -> Self {
+        match text {
+            Text::Plain(plain) => plain.into(),
+            Text::Bytes(bytes) => Self::from_vec(bytes),
+        }
+    }
+}
+
+/// The program that the first process of a guest's jail is to start. Its standard descriptors come along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Launch {
+    pub(crate) program: Text,
+    pub(crate) args: Vec<Text>,
+    pub(crate) env: Vec<(Text, Text)>,
+    pub(crate) folder: Text,
+    pub(crate) terminal: bool,
+}
+
+/// What the gateway says while the program runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "tell", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Tell {
+    /// Send the program a signal.
+    Signal { signal: i32 },
+}
+
+/// What the first process says of the program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "told", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Told {
+    /// It runs. The listener comes along, if one was promised.
+    Running,
+    /// It was not started; a shell would end with `code`.
+    Not { code: u8, why: String },
+    /// It ended by itself.
+    Exited { code: u8 },
+    /// A signal ended it.
+    Killed { signal: u8 },
 }

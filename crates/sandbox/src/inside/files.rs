@@ -4,6 +4,8 @@
 //! effort. [`OLDEST`] is the least. What newer ones add (TCP since 4, devices since 5, signals and
 //! abstract sockets since 6) is also refused by seccomp and by the network namespace.
 
+pub(super) mod guest;
+
 use std::path::{Path, PathBuf};
 
 use landlock::{
@@ -12,7 +14,7 @@ use landlock::{
 };
 use rustix::fs::{FileType, fstat};
 
-use super::{Laid, LayerError};
+use super::{Baggage, Laid, LayerError};
 use crate::Jail;
 
 /// The oldest ABI that holds: before 3 (Linux 6.2) a file that may only be read could be emptied.
@@ -22,11 +24,11 @@ const OLDEST: ABI = ABI::V3;
 const NEWEST_FIRST: [ABI; 5] = [ABI::V9, ABI::V6, ABI::V5, ABI::V4, OLDEST];
 
 /// Restricts this process to the paths of its jail and says which ABI holds.
-pub(crate) fn restrict(jail: &Jail) -> Laid {
+pub(crate) fn restrict(jail: &Jail, baggage: &Baggage) -> Laid {
     let mut failure = None;
     for abi in NEWEST_FIRST {
-        match handle_all(abi) {
-            Ok(ruleset) => return allow(ruleset, abi, jail),
+        match handle_all(abi, jail.system.is_none()) {
+            Ok(ruleset) => return allow(ruleset, abi, jail, baggage),
             Err(error) => failure = Some(error),
         }
     }
@@ -34,13 +36,14 @@ pub(crate) fn restrict(jail: &Jail) -> Laid {
     Err(LayerError::Lacking(format!("this kernel has no Landlock ABI from {OLDEST} on: {why}")))
 }
 
-/// A ruleset that forbids all that `abi` can forbid, and fails on a kernel that does not know all of it.
-fn handle_all(abi: ABI) -> Result<RulesetCreated, RulesetError> {
+/// A ruleset that forbids all that `abi` can forbid, and fails on a kernel that does not know all of it. A
+/// guest's sockets stay in its own network namespace without it.
+fn handle_all(abi: ABI, sockets: bool) -> Result<RulesetCreated, RulesetError> {
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(abi))?;
     let (net, scope) = (AccessNet::from_all(abi), Scope::from_all(abi));
-    if !net.is_empty() {
+    if sockets && !net.is_empty() {
         ruleset = ruleset.handle_access(net)?;
     }
     if !scope.is_empty() {
@@ -49,7 +52,10 @@ fn handle_all(abi: ABI) -> Result<RulesetCreated, RulesetError> {
     ruleset.create()
 }
 
-fn allow(mut ruleset: RulesetCreated, abi: ABI, jail: &Jail) -> Laid {
+fn allow(mut ruleset: RulesetCreated, abi: ABI, jail: &Jail, baggage: &Baggage) -> Laid {
+    if let Some(system) = &jail.system {
+        ruleset = guest::allow(ruleset, abi, jail, system, baggage)?;
+    }
     let read = make_bitflags!(AccessFs::{ReadFile | ReadDir});
     // A folder is opened to sync it and to look for what is in it, hence `ReadDir`.
     let write = make_bitflags!(AccessFs::{
@@ -79,7 +85,7 @@ fn rule(path: &Path, access: BitFlags<AccessFs>, abi: ABI) -> Result<PathBeneath
     }
 }
 
-pub(super) fn mistaken(path: &Path, why: &str) -> LayerError {
+pub(crate) fn mistaken(path: &Path, why: &str) -> LayerError {
     let path: PathBuf = path.into();
     LayerError::Mistaken {
         why: format!("the granted path `{}` cannot be used: {why}", path.display()),

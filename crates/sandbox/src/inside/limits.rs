@@ -1,8 +1,8 @@
 //! Resource limits, soft and hard alike, so that the process cannot raise them.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 
-use super::{Laid, LayerError};
+use super::{Baggage, Laid, LayerError};
 use crate::Jail;
 
 /// The most stack, in bytes.
@@ -12,19 +12,30 @@ const STACK_BYTES: u64 = 8 * 1024 * 1024;
 ///
 /// Memory is bounded by what the process may write to privately (`Data`, since Linux 4.7 with private
 /// mappings); seccomp refuses the shared ones.
-pub(crate) fn set(jail: &Jail) -> Laid {
-    let limits = [
+///
+/// Processes are counted for each user and user namespace, and not at all for the machine's root: for it the
+/// PID namespace must bound them.
+pub(crate) fn set(jail: &Jail, baggage: &Baggage) -> Laid {
+    // The first process of a guest's jail is one more.
+    let processes = jail.system.as_ref().map_or(0, |system| u64::from(system.processes).saturating_add(1));
+    if processes > 0 && geteuid().is_root() && !baggage.processes_bounded.get() {
+        return Err(LayerError::Lacking("this kernel does not bound how many processes root has".into()));
+    }
+    let writes = jail.system.is_some() || !jail.write.is_empty();
+    let mut limits = vec![
         (Resource::Data, jail.memory_bytes),
         (Resource::Stack, STACK_BYTES),
         (Resource::Nofile, jail.open_files),
-        (Resource::Fsize, if jail.write.is_empty() { 0 } else { jail.file_bytes }),
+        (Resource::Fsize, if writes { jail.file_bytes } else { 0 }),
         (Resource::Core, 0),
-        (Resource::Nproc, 0),
+        (Resource::Nproc, processes),
         (Resource::Memlock, 0),
         (Resource::Msgqueue, 0),
         (Resource::Nice, 0),
         (Resource::Rtprio, 0),
     ];
+    limits
+        .extend(jail.system.as_ref().and_then(|system| system.cpu_seconds).map(|most| (Resource::Cpu, most)));
     for (resource, wanted) in limits {
         // A hard limit of the gateway that is lower stays as it is.
         let most = getrlimit(resource).maximum.map_or(wanted, |most| most.min(wanted));
@@ -34,5 +45,9 @@ pub(crate) fn set(jail: &Jail) -> Laid {
             return Err(LayerError::Lacking(format!("the kernel does not keep the limit {resource:?}")));
         }
     }
-    Ok(format!("{} bytes of memory, {} descriptors, no child process", jail.memory_bytes, jail.open_files))
+    let children = match &jail.system {
+        Some(system) => format!("{} processes, each with", system.processes),
+        None => "no child process,".into(),
+    };
+    Ok(format!("{children} {} bytes of memory, {} descriptors", jail.memory_bytes, jail.open_files))
 }

@@ -6,12 +6,15 @@
 //! appear here.
 
 use std::ffi::OsStr;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use libc::{MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat, openat2};
+use rustix::fs::{
+    CWD, FileType, Mode, OFlags, ResolveFlags, fchmod, fstat, mkdirat, openat, openat2, symlinkat,
+};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
@@ -21,7 +24,7 @@ use rustix::mount::{
 use rustix::process::{chdir, fchdir, pivot_root};
 
 use super::files::mistaken;
-use super::{Laid, LayerError};
+use super::{Baggage, Laid, LayerError, system};
 use crate::Jail;
 
 /// The most that the tree itself may hold, in bytes: it has folders and empty files only.
@@ -48,7 +51,8 @@ pub(crate) fn mounts(jail: &Jail) -> Vec<Mount> {
         move |path: &PathBuf| Mount {
             path: path.components().collect(),
             writable,
-            executable: jail.system.is_some(),
+            // Where only some programs may be started, none lies among the granted files.
+            executable: jail.system.as_ref().is_some_and(|system| system.programs.is_empty()),
         }
     };
     let mut all: Vec<Mount> =
@@ -69,15 +73,27 @@ pub(crate) fn mounts(jail: &Jail) -> Vec<Mount> {
 }
 
 /// A root that is being built, and the machine's.
+#[derive(Debug)]
 pub(crate) struct Tree {
     machine: OwnedFd,
     root: OwnedFd,
 }
 
 /// Gives this process a root of its own.
-pub(crate) fn own(jail: &Jail) -> Laid {
+pub(crate) fn own(jail: &Jail, baggage: &Baggage) -> Laid {
     let mounts = mounts(jail);
+    if let Some(everything) =
+        mounts.first().filter(|mount| jail.system.is_some() && mount.path == Path::new("/"))
+    {
+        return Err(mistaken(
+            &everything.path,
+            "a program of somebody else's gets folders, not the whole machine",
+        ));
+    }
     let tree = Tree::plant(&mounts)?;
+    if let Some(system) = &jail.system {
+        baggage.processes_bounded.set(system::fill(&tree, system)?.processes_bounded);
+    }
     mounts.iter().try_for_each(|mount| tree.graft(mount))?;
     tree.enter()?;
     Ok(format!("{} paths mounted, nothing else is there", mounts.len()))
@@ -142,6 +158,92 @@ impl Tree {
     }
 }
 
+/// What a guest's root has besides.
+impl Tree {
+    /// Mounts `source`, a path of the machine without links, at `target`: a folder, a file or a device.
+    pub(super) fn show(&self, source: &Path, target: &Path, rights: u64) -> Result<(), LayerError> {
+        let found = self.find(source)?;
+        let folder = FileType::from_raw_mode(fstat(&found)?.st_mode) == FileType::Directory;
+        let copy = clone(&found, source)?;
+        set(&copy, rights, true).map_err(lacking(source))?;
+        self.mount(&copy, target, folder)
+    }
+
+    /// Mounts a folder that is nowhere else yet.
+    pub(super) fn attach(&self, mount: &OwnedFd, target: &Path) -> Result<(), LayerError> {
+        self.mount(mount, target, true)
+    }
+
+    /// Hides what is at `target`: behind an empty folder, or a file that nothing can be read from.
+    pub(super) fn cover(&self, target: &Path, folder: bool) -> Result<(), LayerError> {
+        if !folder {
+            return self.show(Path::new("/dev/null"), target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+        }
+        let cover = empty()?;
+        set(&cover, MOUNT_ATTR_RDONLY, false).map_err(lacking(target))?;
+        self.attach(&cover, target)
+    }
+
+    /// Makes a link that says `text`. One that is there already stays.
+    pub(super) fn link(&self, at: &Path, text: &Path) -> Result<(), LayerError> {
+        let Some((folder, name)) = self.parent(at)? else {
+            return Ok(());
+        };
+        match symlinkat(text, &folder, name) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(error) => Err(lacking(at)(error)),
+        }
+    }
+
+    /// Makes a small file.
+    pub(super) fn write(&self, at: &Path, text: &str) -> Result<(), LayerError> {
+        let Some((folder, name)) = self.parent(at)? else {
+            return Ok(());
+        };
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = openat(&folder, name, flags, Mode::from_raw_mode(0o644)).map_err(lacking(at))?;
+        Ok(File::from(file).write_all(text.as_bytes())?)
+    }
+
+    fn mount(&self, mount: &OwnedFd, target: &Path, folder: bool) -> Result<(), LayerError> {
+        let Some((parent, name)) = self.parent(target)? else {
+            return Ok(());
+        };
+        let at = if folder { below(&parent, name)? } else { file(&parent, name)? };
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        move_mount(mount, "", &at, "", flags).map_err(lacking(target))
+    }
+
+    fn parent<'a>(&self, path: &'a Path) -> Result<Option<(OwnedFd, &'a OsStr)>, LayerError> {
+        let Some((parents, name)) = place(path) else {
+            return Ok(None);
+        };
+        let parent = parents.into_iter().try_fold(self.root.try_clone()?, |at, name| below(&at, name))?;
+        Ok(Some((parent, name)))
+    }
+}
+
+/// A new file system of a kind, not yet anywhere, with `rights` (`MOUNT_ATTR_*`).
+pub(super) fn fresh(kind: &str, options: &[(&str, &str)], rights: u64) -> Result<OwnedFd, Errno> {
+    let made = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (key, value) in options {
+        fsconfig_set_string(&made, *key, *value)?;
+    }
+    fsconfig_create(&made)?;
+    let rights = MountAttrFlags::from_bits_retain(u32::try_from(rights).unwrap_or(u32::MAX));
+    fsmount(&made, FsMountFlags::FSMOUNT_CLOEXEC, rights)
+}
+
+/// A new folder of a file system that is nowhere, as a mount of its own, for everyone to write to.
+pub(super) fn part(whole: &OwnedFd, name: &str, rights: u64) -> Result<OwnedFd, LayerError> {
+    let folder = below(whole, OsStr::new(name))?;
+    let open = openat(whole, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    fchmod(&open, Mode::from_raw_mode(0o1777))?;
+    let copy = clone(&folder, Path::new(name))?;
+    set(&copy, rights, false).map_err(lacking(name))?;
+    Ok(copy)
+}
+
 /// The folders on the way to a path, and its last part. Nothing for `/`.
 fn place(path: &Path) -> Option<(Vec<&OsStr>, &OsStr)> {
     let mut parts: Vec<&OsStr> = path
@@ -155,28 +257,15 @@ fn place(path: &Path) -> Option<(Vec<&OsStr>, &OsStr)> {
     Some((parts, name))
 }
 
-fn empty() -> Result<OwnedFd, LayerError> {
-    let tree = || {
-        let kind = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-        for (key, value) in [("size", TREE_BYTES), ("nr_inodes", TREE_ENTRIES), ("mode", "755")] {
-            fsconfig_set_string(&kind, key, value)?;
-        }
-        fsconfig_create(&kind)?;
-        let flags = MountAttrFlags::MOUNT_ATTR_NOSUID
-            | MountAttrFlags::MOUNT_ATTR_NODEV
-            | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-        fsmount(&kind, FsMountFlags::FSMOUNT_CLOEXEC, flags)
-    };
-    tree().map_err(lacking("tmpfs"))
+pub(super) fn empty() -> Result<OwnedFd, LayerError> {
+    let options = [("size", TREE_BYTES), ("nr_inodes", TREE_ENTRIES), ("mode", "755")];
+    let rights = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    fresh("tmpfs", &options, rights).map_err(lacking("tmpfs"))
 }
 
 /// A mount of what `found` leads to, with all that is mounted beneath, not yet anywhere.
 fn copy(found: &OwnedFd, mount: &Mount) -> Result<OwnedFd, LayerError> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_EMPTY_PATH
-        | OpenTreeFlags::AT_RECURSIVE;
-    let copy = open_tree(found, "", flags).map_err(lacking(&mount.path))?;
+    let copy = clone(found, &mount.path)?;
     let mut rights = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
     if !mount.writable {
         rights |= MOUNT_ATTR_RDONLY;
@@ -186,6 +275,14 @@ fn copy(found: &OwnedFd, mount: &Mount) -> Result<OwnedFd, LayerError> {
     }
     set(&copy, rights, true).map_err(lacking(&mount.path))?;
     Ok(copy)
+}
+
+fn clone(found: &OwnedFd, path: &Path) -> Result<OwnedFd, LayerError> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
+    open_tree(found, "", flags).map_err(lacking(path))
 }
 
 /// The folder `name`, made when it is not there.
@@ -211,7 +308,7 @@ fn file(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, LayerError> {
 }
 
 /// Adds to what a mount forbids (`MOUNT_ATTR_*`), and to all beneath it if `whole`.
-fn set(mount: &OwnedFd, rights: u64, whole: bool) -> Result<(), Errno> {
+pub(super) fn set(mount: &OwnedFd, rights: u64, whole: bool) -> Result<(), Errno> {
     let attributes = libc::mount_attr { attr_set: rights, attr_clr: 0, propagation: 0, userns_fd: 0 };
     let flags = libc::AT_EMPTY_PATH | if whole { libc::AT_RECURSIVE } else { 0 };
     #[expect(unsafe_code, reason = "no safe call sets a mount's attributes")]
@@ -234,6 +331,6 @@ fn set(mount: &OwnedFd, rights: u64, whole: bool) -> Result<(), Errno> {
 }
 
 /// Says where it was that the kernel refused.
-fn lacking<P: AsRef<Path> + ?Sized>(at: &P) -> impl Fn(Errno) -> LayerError {
+pub(super) fn lacking<P: AsRef<Path> + ?Sized>(at: &P) -> impl Fn(Errno) -> LayerError {
     move |error| LayerError::Lacking(format!("`{}` cannot be mounted: {error}", at.as_ref().display()))
 }

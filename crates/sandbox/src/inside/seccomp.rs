@@ -4,6 +4,7 @@
 //! A call of another architecture ends the process.
 
 mod allowed;
+mod guest;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use seccompiler::{
 };
 
 use self::allowed::{Allowed, EVERYONE, FILES, When};
+use self::guest::{GUEST, GUEST_OLDER, INIT, PROBED};
 use super::{Laid, LayerError};
 
 impl From<BackendError> for LayerError {
@@ -27,9 +29,33 @@ impl From<BackendError> for LayerError {
 
 /// Puts the filter in force: for every jailed program, and the calls on files if the jail names some.
 pub(crate) fn restrict(files: bool) -> Laid {
-    let calls = calls(files);
-    let program = compile(&calls)?;
-    seccompiler::apply_filter(&program).map_err(|error| LayerError::Lacking(error.to_string()))?;
+    tighten(&calls(files))
+}
+
+/// Puts the filter for a program in force that nobody here wrote. A child has it too.
+pub(crate) fn restrict_guest() -> Laid {
+    let calls = guest_calls();
+    apply(&compile(&calls)?)?;
+    // Of two filters that refuse, the later one's reason counts.
+    apply(&unknown(PROBED)?)?;
+    match secure_computing_mode() {
+        Ok(SecureComputingMode::Filter) => Ok(format!("{} calls allowed, all others refused", calls.len())),
+        other => Err(LayerError::Lacking(format!("the filter is not in force: {other:?}"))),
+    }
+}
+
+/// Takes from the first process of a guest's jail what it needed to start the program.
+pub(crate) fn restrict_init() -> Laid {
+    let calls: Vec<&Allowed> = EVERYONE.iter().chain(INIT).collect();
+    tighten(&calls)
+}
+
+fn apply(program: &BpfProgram) -> Result<(), LayerError> {
+    seccompiler::apply_filter(program).map_err(|error| LayerError::Lacking(error.to_string()))
+}
+
+fn tighten(calls: &[&Allowed]) -> Laid {
+    apply(&compile(calls)?)?;
     // `prctl` is no longer allowed, so an answer would mean that the filter is not there.
     match secure_computing_mode() {
         Err(rustix::io::Errno::PERM) => Ok(format!("{} calls allowed, all others refused", calls.len())),
@@ -42,6 +68,18 @@ pub(crate) fn restrict(files: bool) -> Laid {
 
 fn calls(files: bool) -> Vec<&'static Allowed> {
     EVERYONE.iter().chain(FILES.iter().filter(|_| files)).collect()
+}
+
+fn guest_calls() -> Vec<&'static Allowed> {
+    GUEST.iter().chain(GUEST_OLDER).collect()
+}
+
+/// A filter that lets everything through but these, which look as if the kernel did not know them.
+fn unknown(calls: &[i64]) -> Result<BpfProgram, BackendError> {
+    let rules = calls.iter().map(|call| (*call, Vec::new())).collect();
+    let refuse = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
+    let arch = TargetArch::try_from(std::env::consts::ARCH)?;
+    SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch)?.try_into()
 }
 
 fn compile(calls: &[&Allowed]) -> Result<BpfProgram, BackendError> {
@@ -68,6 +106,12 @@ fn conditions(when: When) -> Result<Vec<SeccompCondition>, BackendError> {
         When::BothLack(one, two) => vec![lacks(one)?, lacks(two)?],
         When::Null(argument) => {
             vec![SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?]
+        }
+        When::Masked(which) => {
+            let masked = |(argument, mask, value): &(u8, u64, u64)| {
+                int(*argument, SeccompCmpOp::MaskedEq(*mask), *value)
+            };
+            which.iter().map(masked).collect::<Result<_, _>>()?
         }
         When::Own(argument) => {
             let own = getpid().as_raw_nonzero().get().unsigned_abs();

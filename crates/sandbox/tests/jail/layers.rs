@@ -81,7 +81,7 @@ fn only_the_socket_is_inherited() {
     });
 }
 
-fn without(call: &str, more: &[&str]) -> Vec<String> {
+pub(crate) fn without(call: &str, more: &[&str]) -> Vec<String> {
     let output = Command::new("/proc/self/exe").args(["without", call]).args(more).output().unwrap();
     assert!(output.status.success(), "{call}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()

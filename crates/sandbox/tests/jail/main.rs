@@ -13,6 +13,7 @@
 
 mod attempts;
 mod escapes;
+mod guest;
 mod hostile;
 mod kill;
 mod layers;
@@ -55,7 +56,8 @@ fn check_all(words: &[&str]) -> ExitCode {
     let filter = words.iter().find(|word| !word.starts_with('-') && **word != AS_ORDINARY_USER);
     let (mut passed, mut failed) = (0, 0);
     for (name, check) in
-        [escapes::CHECKS, layers::CHECKS, kill::CHECKS, spares::CHECKS, hostile::CHECKS].concat()
+        [escapes::CHECKS, layers::CHECKS, kill::CHECKS, spares::CHECKS, hostile::CHECKS, &guest::checks()]
+            .concat()
     {
         if filter.is_some_and(|wanted| !name.contains(wanted)) {
             continue;

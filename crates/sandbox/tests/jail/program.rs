@@ -14,7 +14,7 @@ use seccompiler::{
 use serde::{Deserialize, Serialize};
 use vocab::frame;
 
-use crate::{attempts, hostile, stage};
+use crate::{attempts, guest, hostile, stage};
 
 /// An order to try something.
 #[derive(Debug, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ pub(crate) fn play(part: &str, args: &[&str]) -> ExitCode {
         ("spawner", _) => return spawner::serve(ROLES),
         ("plain", _) => serve(standard_input()),
         ("gateway", _) => gateway(),
-        ("without", [call, rest @ ..]) => without(call, rest.contains(&"reduced")),
+        ("without", [call, rest @ ..]) => without(call, rest),
         _ => panic!("no part {part} {args:?}"),
     }
     ExitCode::SUCCESS
@@ -91,7 +91,7 @@ fn gateway() {
 }
 
 /// Tries to have a jail on a machine where one system call fails, and prints what it got.
-fn without(call: &str, reduced: bool) {
+fn without(call: &str, words: &[&str]) {
     // A fork into a namespace, as containers refuse it: the newer call altogether.
     let born_into = |flag: i32| {
         let flag = u64::from(flag.unsigned_abs());
@@ -116,11 +116,19 @@ fn without(call: &str, reduced: bool) {
     let rules = rules.into_iter().collect();
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).unwrap();
     apply_filter(&seccompiler::BpfProgram::try_from(filter).unwrap()).unwrap();
+    let reduced = words.contains(&"reduced");
     let jail = Jail { reduced, ..Jail::default() };
-    let spawned = stage::run(stage::roster().spawn("a", "jailed", &jail));
-    match spawned {
-        Ok(child) => {
-            for layer in child.layers().iter().filter(|layer| !layer.present) {
+    let had = if words.contains(&"guest") {
+        let jail = Jail { system: Some(guest::system()), ..jail };
+        let roster = stage::roster();
+        let launched = roster.launch("a", &jail, guest::command(&["true"], "/".as_ref()));
+        stage::run(launched).map(|guest| guest.layers().to_vec())
+    } else {
+        stage::run(stage::roster().spawn("a", "jailed", &jail)).map(|child| child.layers().to_vec())
+    };
+    match had {
+        Ok(layers) => {
+            for layer in layers.iter().filter(|layer| !layer.present) {
                 println!("lacks {}", layer.name);
             }
         }

@@ -37,17 +37,19 @@ pub(super) enum When {
     Null(u8),
     /// The argument is this process's own number.
     Own(u8),
+    /// Of each of these arguments, the bits of the mask have this value: `(argument, mask, value)`.
+    Masked(&'static [(u8, u64, u64)]),
 }
 
-const fn any(call: i64) -> Allowed {
+pub(super) const fn any(call: i64) -> Allowed {
     Allowed { call, when: When::Always }
 }
 
-const fn only(call: i64, when: When) -> Allowed {
+pub(super) const fn only(call: i64, when: When) -> Allowed {
     Allowed { call, when }
 }
 
-const fn bits(flags: i32) -> u64 {
+pub(super) const fn bits(flags: i32) -> u64 {
     flags.unsigned_abs() as u64
 }
 

@@ -8,6 +8,7 @@ use super::*;
 
 const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
 const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | 1;
+const UNKNOWN: u32 = libc::SECCOMP_RET_ERRNO | 38;
 const KILL: u32 = libc::SECCOMP_RET_KILL_PROCESS;
 
 #[cfg(target_arch = "x86_64")]
@@ -61,13 +62,18 @@ fn call(number: i64, args: [u64; 6]) -> Call {
     Call { number: number as u32, arch: ARCH, args }
 }
 
-/// A call that the rule lets through.
+/// A call that the rule lets through, and only just: what it does not look at has every bit.
 fn example(allowed: &Allowed) -> Call {
-    let mut args = [0; 6];
+    let mut args = [u64::MAX; 6];
+    let mut set = |argument: u8, value| args[usize::from(argument)] = value;
     match allowed.when {
-        When::Is(argument, value) => args[usize::from(argument)] = value,
-        When::Own(argument) => args[usize::from(argument)] = u64::from(std::process::id()),
-        When::Always | When::Lacks(..) | When::BothLack(..) | When::Null(_) => {}
+        When::Is(argument, value) => set(argument, value),
+        When::Own(argument) => set(argument, u64::from(std::process::id())),
+        When::Lacks(argument, bits) => set(argument, !bits),
+        When::BothLack(one, two) => [one, two].iter().for_each(|(argument, bits)| set(*argument, !bits)),
+        When::Null(argument) => set(argument, 0),
+        When::Masked(which) => which.iter().for_each(|(argument, mask, value)| set(*argument, !mask | value)),
+        When::Always => {}
     }
     call(allowed.call, args)
 }
@@ -78,14 +84,85 @@ fn filter(files: bool) -> BpfProgram {
 
 #[test]
 fn no_rule_is_redundant() {
-    let every = calls(true);
-    for (at, rule) in every.iter().enumerate() {
-        let call = example(rule);
-        assert_eq!(judge(&compile(&every).unwrap(), &call), ALLOW, "{rule:?}");
-        let mut others = every.clone();
-        others.remove(at);
-        assert_eq!(judge(&compile(&others).unwrap(), &call), REFUSE, "{rule:?} is covered by others");
+    let init: Vec<&Allowed> = EVERYONE.iter().chain(INIT).collect();
+    for every in [calls(true), guest_calls(), init] {
+        let whole = compile(&every).unwrap();
+        for (at, rule) in every.iter().enumerate() {
+            let call = example(rule);
+            assert_eq!(judge(&whole, &call), ALLOW, "{rule:?}");
+            // Of the same call alone: others have no say.
+            let others: Vec<&Allowed> = every
+                .iter()
+                .enumerate()
+                .filter(|(other, allowed)| *other != at && allowed.call == rule.call)
+                .map(|(_, allowed)| *allowed)
+                .collect();
+            assert_eq!(judge(&compile(&others).unwrap(), &call), REFUSE, "{rule:?} is covered by others");
+        }
     }
+}
+
+#[test]
+fn a_guests_arguments_are_looked_at() {
+    use libc::*;
+    let guest = compile(&guest_calls()).unwrap();
+    let word = |value: i32| value as u64;
+    let shared = word(MAP_SHARED | MAP_ANONYMOUS);
+    let create = word(O_CREAT | O_WRONLY);
+    let refused = [
+        call(SYS_clone, [word(CLONE_NEWUSER | SIGCHLD), 0, 0, 0, 0, 0]),
+        call(SYS_clone, [word(CLONE_NEWNS), 0, 0, 0, 0, 0]),
+        call(SYS_clone, [word(CLONE_NEWCGROUP), 0, 0, 0, 0, 0]),
+        call(SYS_clone, [word(CLONE_NEWNET), 0, 0, 0, 0, 0]),
+        call(SYS_socket, [word(AF_NETLINK), word(SOCK_RAW), 0, 0, 0, 0]),
+        call(SYS_socket, [word(AF_NETLINK), word(SOCK_DGRAM), 0, 0, 0, 0]),
+        call(SYS_socket, [word(AF_PACKET), word(SOCK_DGRAM), 0, 0, 0, 0]),
+        call(SYS_socket, [word(AF_VSOCK), word(SOCK_STREAM), 0, 0, 0, 0]),
+        call(SYS_socket, [word(AF_ALG), word(SOCK_STREAM), 0, 0, 0, 0]),
+        call(SYS_socket, [word(AF_INET), word(SOCK_RAW), word(IPPROTO_ICMP), 0, 0, 0]),
+        call(SYS_socket, [word(AF_INET), word(SOCK_STREAM), word(IPPROTO_SCTP), 0, 0, 0]),
+        call(SYS_socket, [word(AF_INET), word(SOCK_DGRAM), word(IPPROTO_ICMP), 0, 0, 0]),
+        call(SYS_socketpair, [word(AF_TIPC), word(SOCK_STREAM), 0, 0, 0, 0]),
+        call(SYS_ioctl, [0, TIOCSTI, 0, 0, 0, 0]),
+        call(SYS_ioctl, [0, TIOCSTI | 1 << 32, 0, 0, 0, 0]),
+        call(SYS_ioctl, [0, 0x541C, 0, 0, 0, 0]),
+        call(SYS_mmap, [0, 4096, 3, shared, u64::MAX, 0]),
+        call(SYS_mmap, [0, 4096, 3, word(MAP_SHARED_VALIDATE | MAP_ANONYMOUS), u64::MAX, 0]),
+        call(SYS_fchmodat, [3, 0, 0o4755, 0, 0, 0]),
+        call(SYS_fchmod, [3, 0o2755, 0, 0, 0, 0]),
+        call(SYS_openat, [3, 0, create, 0o4755, 0, 0]),
+        call(SYS_openat, [3, 0, word(O_TMPFILE | O_RDWR), 0o4755, 0, 0]),
+        call(SYS_mknodat, [3, 0, 0o104_755, 0, 0, 0]),
+        call(SYS_fcntl, [3, word(F_SETLEASE), 0, 0, 0, 0]),
+        call(SYS_personality, [word(ADDR_NO_RANDOMIZE), 0, 0, 0, 0, 0]),
+        call(SYS_seccomp, [1, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0, 0, 0, 0]),
+        call(SYS_prctl, [word(PR_SET_MM), 0, 0, 0, 0, 0]),
+        call(SYS_prctl, [word(PR_SET_PTRACER), 0, 0, 0, 0, 0]),
+    ];
+    for call in refused {
+        assert_eq!(judge(&guest, &call), REFUSE, "{call:?}");
+    }
+    let allowed = [
+        call(SYS_clone, [word(SIGCHLD | CLONE_CHILD_SETTID), 0, 0, 0, 0, 0]),
+        call(SYS_socket, [word(AF_INET), word(SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK), 0, 0, 0, 0]),
+        call(SYS_openat, [3, 0, create, 0o1644, 0, 0]),
+        call(SYS_openat, [3, 0, 0, u64::MAX, 0, 0]),
+        call(SYS_mmap, [0, 4096, 3, word(MAP_SHARED), 3, 0]),
+        call(SYS_mmap, [0, 4096, 7, word(MAP_PRIVATE | MAP_ANONYMOUS), u64::MAX, 0]),
+    ];
+    for call in allowed {
+        assert_eq!(judge(&guest, &call), ALLOW, "{call:?}");
+    }
+}
+
+#[test]
+fn a_guest_is_told_that_probed_calls_are_unknown() {
+    let unknown = unknown(PROBED).unwrap();
+    for number in PROBED {
+        assert_eq!(judge(&unknown, &call(*number, [0; 6])), UNKNOWN);
+        assert!(!guest_calls().iter().any(|allowed| allowed.call == *number), "{number}");
+    }
+    assert_eq!(judge(&unknown, &call(libc::SYS_read, [0; 6])), ALLOW);
 }
 
 #[test]
@@ -146,5 +223,37 @@ proptest! {
         for number in dangerous {
             prop_assert_eq!(judge(&filter, &call(number, args)), REFUSE, "{}", number);
         }
+    }
+
+    #[test]
+    fn no_arguments_make_a_guests_dangerous_calls_pass(args in any::<[u64; 6]>()) {
+        let dangerous = [
+            libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev, libc::SYS_process_madvise,
+            libc::SYS_kcmp, libc::SYS_pidfd_getfd, libc::SYS_bpf, libc::SYS_userfaultfd, libc::SYS_perf_event_open,
+            libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register, libc::SYS_io_setup,
+            libc::SYS_keyctl, libc::SYS_add_key, libc::SYS_request_key, libc::SYS_mount, libc::SYS_umount2,
+            libc::SYS_pivot_root, libc::SYS_chroot, libc::SYS_fsopen, libc::SYS_fsconfig, libc::SYS_fsmount,
+            libc::SYS_fspick, libc::SYS_open_tree, libc::SYS_move_mount, libc::SYS_mount_setattr,
+            libc::SYS_unshare, libc::SYS_setns, libc::SYS_clone3, libc::SYS_kexec_load, libc::SYS_init_module,
+            libc::SYS_finit_module, libc::SYS_delete_module, libc::SYS_open_by_handle_at,
+            libc::SYS_name_to_handle_at, libc::SYS_fanotify_init, libc::SYS_memfd_create, libc::SYS_memfd_secret,
+            libc::SYS_execveat, libc::SYS_openat2, libc::SYS_quotactl, libc::SYS_swapon, libc::SYS_swapoff,
+            libc::SYS_acct, libc::SYS_settimeofday, libc::SYS_clock_settime, libc::SYS_clock_adjtime,
+            libc::SYS_adjtimex, libc::SYS_reboot, libc::SYS_syslog, libc::SYS_sethostname,
+            libc::SYS_setdomainname, libc::SYS_sync, libc::SYS_shmget, libc::SYS_shmat, libc::SYS_semget,
+            libc::SYS_msgget, libc::SYS_mq_open, libc::SYS_remap_file_pages, libc::SYS_vhangup,
+            libc::SYS_lookup_dcookie, libc::SYS_nfsservctl, libc::SYS_setgroups, libc::SYS_capset,
+        ];
+        let filter = compile(&guest_calls()).unwrap();
+        for number in dangerous {
+            prop_assert_eq!(judge(&filter, &call(number, args)), REFUSE, "{}", number);
+        }
+    }
+
+    #[test]
+    fn what_is_not_listed_for_a_guest_is_refused(number in any::<u32>(), args in any::<[u64; 6]>()) {
+        prop_assume!(!guest_calls().iter().any(|allowed| allowed.call == i64::from(number)));
+        let call = Call { number, arch: ARCH, args };
+        prop_assert_eq!(judge(&compile(&guest_calls()).unwrap(), &call), REFUSE);
     }
 }

@@ -1,0 +1,272 @@
+//! What a guest's root has beside the granted paths: enough of a usual machine for programs that nobody here
+//! wrote, and nothing of this machine's own.
+//!
+//! Programs and libraries (`/usr` and what belongs to it) and the chosen parts of `/etc` are the machine's,
+//! read-only. The files that name people, hosts and servers are made up. `/proc` shows the guest's own
+//! processes; `/tmp` and `/dev/shm` are memory, together bounded.
+
+mod programs;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use libc::{MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::write;
+use rustix::process::{getegid, geteuid};
+use rustix::system::{sethostname, uname};
+
+pub(super) use self::programs::{loaders, resolve};
+use super::LayerError;
+use super::root::{Tree, fresh, lacking};
+use crate::jail::System;
+
+/// What a usual machine keeps its programs and libraries in.
+pub(super) const SYSTEM: [&str; 7] = ["usr", "lib", "lib32", "lib64", "libx32", "bin", "sbin"];
+
+/// What of `/etc` is the machine's. Nothing here may ever hold a secret or a person's name.
+const ETC: [&str; 12] = [
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "alternatives",
+    "ssl/certs",
+    "ca-certificates",
+    "pki/tls/certs",
+    "pki/ca-trust/extracted",
+    "localtime",
+    "timezone",
+    "mime.types",
+    "terminfo",
+];
+
+/// Devices, and what stands in for them. `/dev/zero` can be mapped as shared memory, which no limit counts;
+/// `/dev/full` reads the same and cannot.
+const DEVICES: [(&str, &str); 6] = [
+    ("null", "/dev/null"),
+    ("zero", "/dev/full"),
+    ("full", "/dev/full"),
+    ("random", "/dev/random"),
+    ("urandom", "/dev/urandom"),
+    ("tty", "/dev/tty"),
+];
+
+/// What `/dev` leads on to.
+const DEVICE_LINKS: [(&str, &str); 5] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
+];
+
+/// What of `/proc` tells about the machine and not about the guest, or reaches beyond it.
+const HIDDEN_FILES: [&str; 21] = [
+    "cmdline",
+    "config.gz",
+    "consoles",
+    "diskstats",
+    "interrupts",
+    "iomem",
+    "ioports",
+    "kallsyms",
+    "kcore",
+    "key-users",
+    "keys",
+    "kmsg",
+    "kpagecount",
+    "kpageflags",
+    "modules",
+    "partitions",
+    "sched_debug",
+    "slabinfo",
+    "sysrq-trigger",
+    "timer_list",
+    "vmallocinfo",
+];
+
+/// The same, of folders.
+const HIDDEN_FOLDERS: [&str; 8] = ["acpi", "asound", "bus", "driver", "fs", "irq", "scsi", "tty"];
+
+/// How many files `/tmp` and `/dev/shm` hold together.
+const TMP_FILES: &str = "65536";
+
+/// How many terminals a guest opens of its own.
+const TERMINALS: &str = "16";
+
+/// The first Linux whose PID namespaces each have a bound of their own. Before it, writing one would change
+/// the machine's.
+const OWN_PID_BOUND: (u32, u32) = (6, 14);
+
+/// Process numbers that the kernel does not give out a second time (`RESERVED_PIDS`).
+const RESERVED_PIDS: u32 = 300;
+
+const HOST_NAME: &[u8] = b"jail";
+
+/// What came of filling the tree.
+pub(super) struct Filled {
+    /// The PID namespace itself bounds how many processes there are.
+    pub(super) processes_bounded: bool,
+}
+
+/// Puts all of it into the tree, before the granted paths.
+pub(super) fn fill(tree: &Tree, system: &System) -> Result<Filled, LayerError> {
+    sethostname(HOST_NAME)?;
+    for name in SYSTEM {
+        show_as_it_is(tree, &Path::new("/").join(name))?;
+    }
+    etc(tree)?;
+    devices(tree)?;
+    let processes_bounded = proc(tree, system.processes)?;
+    scratch(tree, system)?;
+    for path in &system.read {
+        let real = found(path)?;
+        tree.show(&real, &real, READ)?;
+        if real != *path {
+            tree.show(&real, path, READ)?;
+        }
+    }
+    programs::narrow(tree, &system.programs)?;
+    Ok(Filled { processes_bounded })
+}
+
+/// How what is the machine's is mounted.
+const READ: u64 = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY;
+
+/// A path of the machine with every link on the way followed.
+fn found(path: &Path) -> Result<PathBuf, LayerError> {
+    fs::canonicalize(path).map_err(|error| super::files::mistaken(path, &error.to_string()))
+}
+
+/// Shows a path of the machine in its place: a link as the link that it is. What is not there is left out.
+fn show_as_it_is(tree: &Tree, path: &Path) -> Result<(), LayerError> {
+    match fs::symlink_metadata(path) {
+        Ok(data) if data.is_symlink() => tree.link(path, &fs::read_link(path)?),
+        Ok(_) => match fs::canonicalize(path) {
+            Ok(real) => tree.show(&real, path, READ),
+            Err(error) => Err(error.into()),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        // What the gateway's user may not see, its guests do not need.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn etc(tree: &Tree) -> Result<(), LayerError> {
+    let etc = Path::new("/etc");
+    for name in ETC {
+        show_as_it_is(tree, &etc.join(name))?;
+    }
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    let made_up = [
+        (
+            "passwd",
+            format!(
+                "agent:x:{uid}:{gid}:agent:/tmp:/bin/sh\nroot:x:0:0:root:/:/usr/sbin/nologin\n\
+                 nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
+            ),
+        ),
+        ("group", format!("agent:x:{gid}:\nroot:x:0:\nnogroup:x:65534:\n")),
+        ("hosts", "127.0.0.1 localhost jail\n::1 localhost jail\n".into()),
+        ("resolv.conf", "# Nobody answers for names here.\n".into()),
+        ("nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\n".into()),
+    ];
+    made_up.iter().try_for_each(|(name, text)| tree.write(&etc.join(name), text))
+}
+
+fn devices(tree: &Tree) -> Result<(), LayerError> {
+    let dev = Path::new("/dev");
+    for (name, source) in DEVICES {
+        if Path::new(source).exists() {
+            tree.show(Path::new(source), &dev.join(name), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)?;
+        }
+    }
+    for (name, target) in DEVICE_LINKS {
+        tree.link(&dev.join(name), Path::new(target))?;
+    }
+    // Terminals of its own, for programs that open some. A kernel without them is no reason to refuse.
+    let options = [("ptmxmode", "666"), ("mode", "620"), ("max", TERMINALS)];
+    match fresh("devpts", &options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) {
+        Ok(terminals) => tree.attach(&terminals, &dev.join("pts")),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Mounts `/proc` of the own PID namespace. Says whether that namespace bounds its processes.
+fn proc(tree: &Tree, processes: u32) -> Result<bool, LayerError> {
+    const RIGHTS: u64 = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    let at = Path::new("/proc");
+    // One does not see what one may not look into; an older kernel has no such way for one mount.
+    let proc = fresh("proc", &[("hidepid", "ptraceable")], RIGHTS)
+        .or_else(|_| fresh("proc", &[], RIGHTS))
+        .map_err(|error| {
+            LayerError::Lacking(format!(
+                "`/proc` cannot be mounted: {error}; in a container leave its own `/proc` whole (`--security-opt systempaths=unconfined`)"
+            ))
+        })?;
+    let bounded = bounds_itself(uname().release().to_str().unwrap_or_default());
+    if bounded {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        let bound = openat(&proc, "sys/kernel/pid_max", flags, Mode::empty()).map_err(lacking("pid_max"))?;
+        let most = processes.saturating_add(RESERVED_PIDS).saturating_add(1);
+        write(&bound, most.to_string().as_bytes()).map_err(lacking("pid_max"))?;
+    }
+    tree.attach(&proc, at)?;
+    for name in HIDDEN_FILES.iter().filter(|name| Path::new("/proc").join(name).exists()) {
+        tree.cover(&at.join(name), false)?;
+    }
+    for name in HIDDEN_FOLDERS.iter().filter(|name| Path::new("/proc").join(name).exists()) {
+        tree.cover(&at.join(name), true)?;
+    }
+    // A file here that root may write, root without capabilities may write too: `sysrq-trigger`, settings.
+    super::root::set(&proc, MOUNT_ATTR_RDONLY, false).map_err(lacking(at))?;
+    Ok(bounded)
+}
+
+fn bounds_itself(release: &str) -> bool {
+    let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= OWN_PID_BOUND,
+        _ => false,
+    }
+}
+
+/// `/tmp` and `/dev/shm`, which share one bound.
+fn scratch(tree: &Tree, system: &System) -> Result<(), LayerError> {
+    const RIGHTS: u64 = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+    let size = system.tmp_bytes.to_string();
+    let options = [("size", size.as_str()), ("nr_inodes", TMP_FILES), ("mode", "755")];
+    let memory = fresh("tmpfs", &options, RIGHTS).map_err(lacking("tmpfs"))?;
+    let started = if system.programs.is_empty() { 0 } else { MOUNT_ATTR_NOEXEC };
+    for (name, at, rights) in [("tmp", "/tmp", started), ("shm", "/dev/shm", MOUNT_ATTR_NOEXEC)] {
+        tree.attach(&super::root::part(&memory, name, rights)?, Path::new(at))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_kernels_bound_is_left_alone() {
+        for release in ["6.14.0", "6.14-rc1", "6.18.3-amd64", "7.0"] {
+            assert!(bounds_itself(release), "{release}");
+        }
+        for release in ["6.13.9", "5.15.0-91-generic", "", "x", "6", "6.x"] {
+            assert!(!bounds_itself(release), "{release}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_etc_that_may_hold_a_secret_is_shown() {
+        for name in ["shadow", "gshadow", "ssh", "sudoers", "ssl/private", "passwd", "npmrc", "pip.conf"] {
+            assert!(!ETC.iter().any(|shown| Path::new(name).starts_with(shown)), "{name}");
+            assert!(
+                !ETC.iter().any(|shown| Path::new(shown).starts_with(name) && *shown != "ssl/certs"),
+                "{name}"
+            );
+        }
+    }
+}
