@@ -1,4 +1,5 @@
 //! What is left when the gateway, or an agent, ends at the worst moment.
 
+mod commands;
 mod heavy;
 mod restart;

@@ -4,6 +4,7 @@ mod approvals;
 mod containment;
 mod doctor;
 mod egress;
+mod exec;
 mod labels;
 mod late;
 mod people;

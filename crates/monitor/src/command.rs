@@ -55,17 +55,17 @@ pub(crate) fn bounds(
         answers.deny(Layer::Policy, "command:folder", message);
     }
     let granted = &tool.grant.commands;
-    let mut files = vec![file.clone()];
+    let mut all = vec![path.clone()];
     for found in granted.names.iter().filter(|name| runs(case, name)).filter_map(|n| programs.find(n).ok()) {
         let writable = found.file.to_str().is_none_or(|file| reach.writes(file));
-        if !writable && !files.contains(&found.file) {
-            files.push(found.file);
+        if !writable && !all.contains(&found.path) {
+            all.push(found.path);
         }
     }
     Bounds::Command(Box::new(Run {
         program: path,
         file,
-        programs: files,
+        programs: all,
         folder: folder.into(),
         reach,
         cpu: granted.cpu,

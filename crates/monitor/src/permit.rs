@@ -65,8 +65,8 @@ pub struct Run {
     pub program: PathBuf,
     /// The program's own file, every link followed.
     pub file: PathBuf,
-    /// The files of every command that it may start, itself among them: what the agent was granted and the asker
-    /// has a right to.
+    /// Where every program was found that it may start, itself among them: what the agent was granted and the
+    /// asker has a right to.
     pub programs: Vec<PathBuf>,
     /// The folder that it starts in.
     pub folder: PathBuf,

@@ -142,6 +142,11 @@ impl Bench {
         &self.seat
     }
 
+    /// What starts its processes.
+    pub(crate) const fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
     /// The process numbers of the workers that are running.
     #[must_use]
     pub fn pids(&self) -> Vec<u32> {
@@ -216,7 +221,7 @@ async fn exchange(child: &mut Child, request: &ToWorker) -> Result<Option<FromWo
 
 /// A folder or regular file that is there. What is not there cannot be named to the kernel; the worker
 /// says that it is missing. What is reached through a link is left out as well: the worker would not open it.
-fn present(path: &Path) -> Option<Granted> {
+pub(crate) fn present(path: &Path) -> Option<Granted> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let found = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).ok()?;
     let seen = fstat(&found).ok()?;

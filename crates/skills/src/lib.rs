@@ -1,4 +1,4 @@
-//! What agents can do, a file each: read and write files, fetch a page, post a message.
+//! What agents can do, a file each: read and write files, fetch a page, post a message, run a command.
 //!
 //! A [`monitor::Permit`] comes in and is consumed; an [`vocab::Outcome`] goes out. Every effect is
 //! private to this room, so nothing happens without a permit. Files and pages are handled by jailed
@@ -11,6 +11,7 @@
 mod bench;
 mod browser;
 mod egress;
+mod exec;
 mod file_reader;
 mod file_writer;
 mod message;
@@ -104,9 +105,8 @@ impl Skills {
                 message::post(&self.board_dir, &self.posting, bench.seat(), bench.stopped(), &action, now)
                     .await
             }
-            Verb::CommandRun | Verb::ModelCall | Verb::Reply | Verb::SkillCall => {
-                Err(Failure::misfit(&action))
-            }
+            Verb::CommandRun => exec::run(bench, &action, &bounds).await,
+            Verb::ModelCall | Verb::Reply | Verb::SkillCall => Err(Failure::misfit(&action)),
         };
         let (status, text) = match told {
             Ok(text) => (Status::Done, text),

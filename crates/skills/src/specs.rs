@@ -14,13 +14,19 @@ const MAX_URL_CHARS: usize = 2048;
 /// The longest name of a channel, in characters.
 const MAX_CHANNEL_CHARS: usize = 128;
 
+/// The most arguments of a command.
+const MAX_ARGS: usize = 512;
+
+/// The longest argument of a command, in characters.
+const MAX_ARG_CHARS: usize = 32 * 1024;
+
 /// The longest post, in characters.
 pub(crate) const MAX_POST_CHARS: usize = 16 * 1024;
 
 /// The skills of this version, in the order in which a model is shown them.
 #[must_use]
 pub fn specs() -> Vec<SkillSpec> {
-    vec![file_reader(), file_writer(), browser(), message()]
+    vec![file_reader(), file_writer(), browser(), message(), exec()]
 }
 
 /// An object that takes `properties` and nothing else.
@@ -127,6 +133,37 @@ fn message() -> SkillSpec {
     }
 }
 
+fn exec() -> SkillSpec {
+    let properties = json!({
+        "command": {
+            "type": "string", "minLength": 1, "maxLength": MAX_PATH_CHARS,
+            "description": "One of the granted commands, exactly as it is granted; its name alone, without arguments.",
+        },
+        "args": {
+            "type": "array", "maxItems": MAX_ARGS, "items": { "type": "string", "maxLength": MAX_ARG_CHARS },
+            "description": "The arguments, one by one. No shell reads them: no quotes, pipes, patterns or variables.",
+        },
+        "stdin": {
+            "type": "string", "maxLength": MAX_ARGUMENT_BYTES,
+            "description": "What the command reads from its standard input.",
+        },
+        "folder": {
+            "type": "string", "minLength": 1, "maxLength": MAX_PATH_CHARS,
+            "description": "Where it starts: absolute, or relative to the workspace, where it starts when this is left out.",
+        },
+    });
+    SkillSpec {
+        name: "exec".into(),
+        verb: Verb::CommandRun,
+        effect: Effect::Write,
+        target: "command".into(),
+        target_kind: TargetKind::Command,
+        description: "Runs one of the granted commands, without a network, and gives back what it writes."
+            .into(),
+        schema: schema(properties, &["command"]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +185,20 @@ mod tests {
                     json!({"path": "a", "content": "x", "append": true}),
                 ],
                 vec![json!({"path": "a"}), json!({"path": "a", "content": 1})],
+            ),
+            "exec" => (
+                vec![
+                    json!({"command": "git"}),
+                    json!({"command": "git", "args": ["log", ""], "stdin": "", "folder": "."}),
+                ],
+                vec![
+                    json!({}),
+                    json!({"command": ""}),
+                    json!({"command": ["git"]}),
+                    json!({"command": "git", "args": "log"}),
+                    json!({"command": "git", "args": [1]}),
+                    json!({"command": "git", "args": vec!["a"; MAX_ARGS + 1]}),
+                ],
             ),
             "browser" => (vec![json!({"url": "https://example.org/"})], vec![json!({"url": 7})]),
             _ => (

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bulkhead_monitor::{Bounds, Config, Judgement, Run};
+use proptest::prelude::*;
 use serde_json::json;
 use vocab::{Decision, Resource, Verb};
 
@@ -71,7 +72,7 @@ fn a_granted_command_is_permitted_with_exactly_its_reach() {
     let run = bounds(judged);
     assert_eq!(run.reach.read, [PathBuf::from("/srv/docs/team"), WORKSPACE.into()]);
     assert_eq!(run.reach.write, [PathBuf::from(WORKSPACE)]);
-    assert_eq!(run.programs, [PathBuf::from("/usr/bin/git"), "/usr/bin/mawk".into()], "not what mia may not");
+    assert_eq!(run.programs, [PathBuf::from("/usr/bin/git"), "/usr/bin/awk".into()], "not what mia may not");
     assert_eq!((run.cpu, run.time), (Duration::from_secs(5), Duration::from_secs(20)));
     assert_eq!(run.memory_bytes, 64 * 1024 * 1024);
     let awk = bounds(home.judge("mia", crate::common::run("awk", &[])));
@@ -231,4 +232,34 @@ fn an_approval_is_for_the_arguments_the_file_and_the_reach() {
         [PathBuf::from("/usr/bin/git")],
         "what must be asked for is not started by another"
     );
+}
+
+fn word() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => prop::sample::select(strings(&["git", "awk", "/usr/bin/git", "./git", "git ", "GIT", "sh", "env", "/", "..", ""])),
+        1 => "[a-zA-Z./ ]{0,12}",
+        1 => ".{0,12}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever a model writes: only a granted name, letter by letter, is permitted, and its arguments stay as they were.
+    #[test]
+    fn only_a_granted_name_is_ever_permitted(
+        command in word(),
+        args in prop::collection::vec(word(), 0..4),
+        folder in prop::option::of(word()),
+    ) {
+        let mut call_args = json!({ "command": command, "args": args });
+        if let Some(folder) = folder {
+            call_args["folder"] = folder.into();
+        }
+        let judged = home().judge("mia", call("exec", &call_args.to_string()));
+        if judged.verdict().decision == Decision::Permit {
+            prop_assert!(["git", "awk"].contains(&command.as_str()), "{}", command);
+            prop_assert_eq!(&judged.action().args["args"], &json!(args));
+        }
+    }
 }
