@@ -31,6 +31,9 @@ pub const MAX_OWNERS: usize = 4096;
 /// How long a new process may take to say that its jail stands.
 pub const READY_WAIT: Duration = Duration::from_secs(10);
 
+/// How long after a start the next one is made ahead, so that it does not keep a session from beginning.
+const AHEAD_AFTER: Duration = Duration::from_millis(20);
+
 /// How long a kill waits for processes to end. SIGKILL cannot be refused, but a process may be stuck
 /// inside the kernel.
 pub const KILL_WAIT: Duration = Duration::from_secs(5);
@@ -188,6 +191,7 @@ impl Roster {
         };
         let roster = self.clone();
         tokio::spawn(async move {
+            tokio::time::sleep(AHEAD_AFTER).await;
             let Key { owner, role, jail, .. } = &key;
             // What fails now fails again, and is told, when the process is asked for.
             if let Ok(child) = roster.begin(owner, role, jail, place, true).await {

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use libc::{SCHED_FIFO, SCHED_OTHER, SCHED_RESET_ON_FORK, c_int, pid_t, sched_param};
+use libc::{SCHED_FIFO, SCHED_OTHER, c_int, pid_t, sched_param};
 
 /// Real-time priority of those who are killed: the least. They end as soon as they run.
 const DYING: c_int = 1;
@@ -87,7 +87,7 @@ fn set(pid: pid_t, policy: c_int, priority: c_int) -> bool {
     let returned = unsafe {
         let mut parameters: sched_param = std::mem::zeroed();
         parameters.sched_priority = priority;
-        libc::sched_setscheduler(pid, policy | SCHED_RESET_ON_FORK, &raw const parameters)
+        libc::sched_setscheduler(pid, policy, &raw const parameters)
     };
     if returned == -1 && io::Error::last_os_error().kind() == io::ErrorKind::PermissionDenied {
         REFUSED.store(true, Ordering::Relaxed);

@@ -1,0 +1,62 @@
+//! What containment costs and how fast it ends: a jailed start beside a bare one of the same binary, a start
+//! from a spare beside a cold one, a kill on a machine that has four times too much to do beside a plain
+//! SIGKILL, the memory of an idle agent, and a processor's work inside and outside the jail.
+//!
+//! `cargo bench -p bulkhead-tests --bench containment`. It needs the release binary beside itself: `cargo build
+//! --release -p bulkhead`. It is its own spawner where a jailed process has to do something that no agent does.
+//! It prints figures and ratios within one run and asserts nothing about them, because a machine's day is no
+//! test; that nothing is left it does assert.
+
+mod kill;
+mod procs;
+mod stage;
+mod start;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+type Done<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// As many threads as the gateway has for its tasks.
+const THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    if let Some(code) = stage::play() {
+        return code;
+    }
+    match measure() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure() -> Done<()> {
+    let binary = binary()?;
+    let load = std::fs::read_to_string("/proc/loadavg")?;
+    println!("{} cores, load {}", std::thread::available_parallelism()?, load.trim());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
+    runtime.block_on(async {
+        start::starts(&binary).await?;
+        start::memory(&binary).await?;
+        start::work().await?;
+        kill::one().await?;
+        kill::many().await
+    })?;
+    drop(runtime);
+    procs::nothing_left()
+}
+
+/// The release binary, beside the folder that this benchmark was built into.
+fn binary() -> Done<PathBuf> {
+    let own = std::env::current_exe()?;
+    let binary = own.ancestors().nth(2).unwrap_or(Path::new(".")).join("bulkhead");
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    let why = "build it first with `cargo build --release -p bulkhead`";
+    Err(format!("there is no `{}`: {why}", binary.display()).into())
+}
