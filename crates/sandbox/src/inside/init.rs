@@ -154,3 +154,46 @@ fn pass_on(program: Pid, signal: i32) {
         kill_process_group(program, signal).unwrap_or_default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::wire::Text;
+
+    fn launch() -> Launch {
+        let text = || Text::Plain("x".into());
+        Launch { program: text(), args: vec![], env: vec![], folder: text(), terminal: false }
+    }
+
+    #[test]
+    fn the_first_frame_comes_with_three_descriptors_or_not_at_all() {
+        for count in 0..=handoff::MAX_HANDED {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let bytes = frame::encode(&launch()).unwrap();
+            let sent = handoff::send(&ours, &bytes, &vec![ours.as_fd(); count]).unwrap();
+            assert_eq!(sent, bytes.len());
+            let (got, handed) = order(&mut theirs).unwrap().unwrap();
+            assert_eq!(got, launch());
+            assert_eq!(handoff::exactly::<3>(handed).is_ok(), count == 3, "{count}");
+        }
+    }
+
+    #[test]
+    fn what_keeps_to_no_form_is_no_order() {
+        let whole = frame::encode(&launch()).unwrap();
+        let tell = frame::encode(&Tell::Signal { signal: 9 }).unwrap();
+        let cases: [&[u8]; 5] =
+            [b"x", b"\xff\xff\xff\xff\x01", b"\0\0\0\0", &whole[..whole.len() - 1], &tell];
+        for bytes in cases {
+            let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+            ours.write_all(bytes).unwrap();
+            drop(ours);
+            assert!(order(&mut theirs).is_err(), "{bytes:?}");
+        }
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        drop(ours);
+        assert!(order(&mut theirs).unwrap().is_none());
+    }
+}

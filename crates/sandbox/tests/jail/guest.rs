@@ -53,6 +53,8 @@ pub(crate) fn jail(folders: &Folders, system: System) -> Jail {
     }
 }
 
+pub(crate) use self::ends::host;
+
 /// A command with `/dev/null` as its descriptors.
 pub(crate) fn command(words: &[&str], folder: &Path) -> Command {
     let null = || OwnedFd::from(File::options().read(true).write(true).open("/dev/null").unwrap());

@@ -30,7 +30,7 @@ pub(crate) struct Told {
 }
 
 /// What this binary does for itself when it is called with one of these words.
-pub(crate) const PARTS: &[&str] = &["spawner", "plain", "gateway", "without"];
+pub(crate) const PARTS: &[&str] = &["spawner", "plain", "gateway", "host", "without"];
 
 /// What the processes do that the spawner bears.
 const ROLES: &[Role<'_>] = &[
@@ -53,6 +53,7 @@ pub(crate) fn play(part: &str, args: &[&str]) -> ExitCode {
         ("spawner", _) => return spawner::serve(ROLES),
         ("plain", _) => serve(standard_input()),
         ("gateway", _) => gateway(),
+        ("host", [mark]) => guest::host(mark),
         ("without", [call, rest @ ..]) => without(call, rest),
         _ => panic!("no part {part} {args:?}"),
     }

@@ -15,6 +15,7 @@ pub(super) const CHECKS: &[Check] = &[
     ("guest: what it left behind ends with it", what_it_left_behind_ends_with_it),
     ("guest: a kill ends all of it", a_kill_ends_all_of_it),
     ("guest: dropping it ends all of it", dropping_it_ends_all_of_it),
+    ("guest: it does not outlive the gateway", it_does_not_outlive_the_gateway),
     ("guest: kill against launch", kill_against_launch),
     ("guest: signals reach it", signals_reach_it),
     ("guest: orphans are taken", orphans_are_taken),
@@ -94,6 +95,33 @@ fn dropping_it_ends_all_of_it() {
         until("all is gone", || marked(&format!("sleep\0{mark}")).is_empty());
         until("it is off the list", || roster.count("a") == 0);
     });
+}
+
+/// A gateway with a guest that has a brood. It waits to be killed.
+pub(crate) fn host(mark: &str) {
+    let (folders, roster) = (Folders::new(), roster());
+    run(async {
+        let _guest = brooding(&roster, &jail(&folders, system()), &folders, mark).await;
+        println!("all");
+        std::future::pending::<()>().await;
+    });
+}
+
+fn it_does_not_outlive_the_gateway() {
+    let mark = mark();
+    let mut gateway = std::process::Command::new("/proc/self/exe")
+        .args(["host", &mark])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut said = std::io::BufReader::new(gateway.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    assert_eq!(line, "all\n");
+    assert_eq!(marked(&format!("sleep\0{mark}")).len(), 5);
+    gateway.kill().unwrap();
+    gateway.wait().unwrap();
+    until("all is gone", || marked(&mark).is_empty());
 }
 
 fn kill_against_launch() {
