@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use rustix::fs::{FileType, fstat};
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use tokio::time::timeout;
 use vocab::frame::FrameError;
@@ -59,6 +60,9 @@ pub enum CommandError {
     /// A variable whose name cannot be told from its value.
     #[error("`{0}` is no name of an environment variable")]
     Variable(String),
+    /// A folder where a program reads or writes: its descriptor leads on to all that lies about it.
+    #[error("a standard descriptor leads to a folder; pass a file, a pipe or a terminal")]
+    Folder,
     /// Too large.
     #[error(
         "arguments and environment of {0} bytes are over the limit of {MAX_COMMAND_BYTES}; pass large input through a file"
@@ -77,6 +81,12 @@ impl Command {
     pub fn check(&self) -> Result<(), CommandError> {
         if self.program.as_os_str().is_empty() {
             return Err(CommandError::Empty);
+        }
+        let folder = |fd: &OwnedFd| {
+            fstat(fd).is_ok_and(|data| FileType::from_raw_mode(data.st_mode) == FileType::Directory)
+        };
+        if self.stdio.iter().any(folder) {
+            return Err(CommandError::Folder);
         }
         let count = self.args.len().saturating_add(self.env.len());
         if count > MAX_COMMAND_PARTS {
@@ -292,6 +302,9 @@ mod tests {
         assert!(matches!(command("sh", &[], &[("A", "\0")]).check(), Err(CommandError::Zero(_))));
         assert!(matches!(command("sh", &[], &[("A=B", "")]).check(), Err(CommandError::Variable(_))));
         assert!(matches!(command("sh", &[], &[("", "")]).check(), Err(CommandError::Variable(_))));
+        let mut folder = command("sh", &[], &[]);
+        folder.stdio[2] = std::fs::File::open("/").unwrap().into();
+        assert_eq!(folder.check(), Err(CommandError::Folder));
         let long = "x".repeat(MAX_COMMAND_BYTES);
         assert!(matches!(command("sh", &[&long], &[]).check(), Err(CommandError::Bytes(_))));
         let many = vec![""; MAX_COMMAND_PARTS + 1];

@@ -51,6 +51,8 @@ pub(crate) struct Baggage {
     pub(crate) terminals: RefCell<Option<OwnedFd>>,
     /// The PID namespace bounds how many processes there are.
     pub(crate) processes_bounded: Cell<bool>,
+    /// Landlock keeps it from the machine's Unix sockets.
+    pub(crate) unix_bounded: Cell<bool>,
 }
 
 /// A process whose jail stands.
@@ -181,7 +183,7 @@ fn layers_of<'a>(jail: &'a Jail, birth: &'a Birth, baggage: &'a Baggage) -> [(&'
         (
             layer::SECCOMP,
             Box::new(|| match &jail.system {
-                Some(_) => seccomp::restrict_guest(),
+                Some(_) => seccomp::restrict_guest(baggage.unix_bounded.get()),
                 None => seccomp::restrict(jail.names_files()),
             }),
         ),

@@ -44,4 +44,4 @@ pub use jail::{
 pub use layer::Layer;
 pub use probe::{PROBE, probe};
 pub use roster::{KILL_WAIT, Killed, MAX_CHILDREN, MAX_OWNERS, READY_WAIT, Roster, SpawnError};
-pub use spares::{MAX_SPARES, SPARE_OOM_SCORE};
+pub use spares::{JAILED_OOM_SCORE, MAX_SPARES, SPARE_OOM_SCORE};

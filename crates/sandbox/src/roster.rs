@@ -227,7 +227,13 @@ impl Roster {
         let Started { lease, stream } = started.await.map_err(gone)??;
         let mut child = Child::new(lease, stream).map_err(SpawnError::Socket)?;
         match tokio::time::timeout(READY_WAIT, greet(&mut child, jail)).await {
-            Ok(Ok(layers)) => Ok(child.with_layers(layers)),
+            Ok(Ok(layers)) => {
+                // Where that cannot be had (a gateway without `/proc`) it runs all the same.
+                if !spare {
+                    child.lease().give_way();
+                }
+                Ok(child.with_layers(layers))
+            }
             // A kill looks like an end from here.
             Ok(Err(SpawnError::Ended)) => Err(child.stopped().unwrap_or(SpawnError::Ended)),
             Ok(Err(error)) => Err(error),

@@ -20,8 +20,10 @@ use crate::{Child, Jail, Layer};
 pub const MAX_SPARES: usize = 32;
 
 /// How willingly the kernel ends a waiting process when memory is short (`oom_score_adj`): before all others.
-/// A process in use has the score that the gateway has.
 pub const SPARE_OOM_SCORE: i32 = 1000;
+
+/// By how much it is more willing to end a process in use than the gateway, which must be there to stop it.
+pub const JAILED_OOM_SCORE: i32 = 500;
 
 /// The gateway's own score.
 const OWN_SCORE: &str = "/proc/self/oom_score_adj";
@@ -140,10 +142,10 @@ pub(crate) struct Shelved {
 
 impl Shelved {
     /// Whether it lives and its owner was not stopped since it was asked for. Makes it a process like any
-    /// other to the kernel.
+    /// other in use to the kernel.
     pub(crate) fn fits(&self) -> bool {
         let alive = self.lease.stopped().is_none() && self.lease.process().lives();
-        alive && fs::read_to_string(OWN_SCORE).is_ok_and(|own| score(&self.lease, own.trim()))
+        alive && self.lease.give_way()
     }
 
     /// Puts it on the caller's runtime.
@@ -156,6 +158,14 @@ impl Lease {
     /// Lets the kernel end it first when memory is short. Where that cannot be had it waits all the same.
     pub(crate) fn set_aside(&self) {
         score(self, &SPARE_OOM_SCORE.to_string());
+    }
+
+    /// Lets the kernel end it before the gateway when memory is short. Says whether that could be had.
+    pub(crate) fn give_way(&self) -> bool {
+        let own = fs::read_to_string(OWN_SCORE).ok().and_then(|own| own.trim().parse::<i32>().ok());
+        own.is_some_and(|own| {
+            score(self, &own.saturating_add(JAILED_OOM_SCORE).min(SPARE_OOM_SCORE).to_string())
+        })
     }
 }
 

@@ -6,13 +6,15 @@
 
 pub(super) mod guest;
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, make_bitflags,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, make_bitflags,
 };
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+use rustix::io::Errno;
 
 use super::{Baggage, Laid, LayerError};
 use crate::Jail;
@@ -74,9 +76,16 @@ fn allow(mut ruleset: RulesetCreated, abi: ABI, jail: &Jail, baggage: &Baggage) 
     Ok(format!("all of ABI {abi}, {paths} paths granted"))
 }
 
-fn rule(path: &Path, access: BitFlags<AccessFs>, abi: ABI) -> Result<PathBeneath<PathFd>, LayerError> {
+fn rule(path: &Path, access: BitFlags<AccessFs>, abi: ABI) -> Result<PathBeneath<OwnedFd>, LayerError> {
     let missing = |why: String| mistaken(path, &why);
-    let fd = PathFd::new(path).map_err(|error| missing(error.to_string()))?;
+    // What lies within another granted path has no mount of its own, and whoever may write there may have put
+    // a link in its place.
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let fd =
+        openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).map_err(|error| match error {
+            Errno::LOOP => missing("it is a link or lies behind one; grant what the link leads to".into()),
+            other => missing(other.to_string()),
+        })?;
     let kind = FileType::from_raw_mode(fstat(&fd)?.st_mode);
     match kind {
         FileType::Directory => Ok(PathBeneath::new(fd, access)),

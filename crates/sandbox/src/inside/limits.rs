@@ -8,6 +8,9 @@ use crate::Jail;
 /// The most stack, in bytes.
 const STACK_BYTES: u64 = 8 * 1024 * 1024;
 
+/// The most signals and timers that wait, of all its processes together. They count against its user too.
+const PENDING_SIGNALS: u64 = 1024;
+
 /// Sets every limit and reads it back.
 ///
 /// Memory is bounded by what the process may write to privately (`Data`, since Linux 4.7 with private
@@ -27,10 +30,12 @@ pub(crate) fn set(jail: &Jail, baggage: &Baggage) -> Laid {
         (Resource::Stack, STACK_BYTES),
         (Resource::Nofile, jail.open_files),
         (Resource::Fsize, if writes { jail.file_bytes } else { 0 }),
-        (Resource::Core, 0),
+        // Where dumps go to a program of the machine, it gets them with a limit of 0 too, but not of 1 (core(5)).
+        (Resource::Core, 1),
         (Resource::Nproc, processes),
         (Resource::Memlock, 0),
         (Resource::Msgqueue, 0),
+        (Resource::Sigpending, PENDING_SIGNALS),
         (Resource::Nice, 0),
         (Resource::Rtprio, 0),
     ];

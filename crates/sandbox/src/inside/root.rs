@@ -177,7 +177,8 @@ impl Tree {
     /// Hides what is at `target`: behind an empty folder, or a file that nothing can be read from.
     pub(super) fn cover(&self, target: &Path, folder: bool) -> Result<(), LayerError> {
         if !folder {
-            return self.show(Path::new("/dev/null"), target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+            let rights = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
+            return self.show(Path::new("/dev/null"), target, rights);
         }
         let cover = empty()?;
         set(&cover, MOUNT_ATTR_RDONLY, false).map_err(lacking(target))?;

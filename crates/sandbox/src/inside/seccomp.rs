@@ -18,7 +18,7 @@ use seccompiler::{
 };
 
 use self::allowed::{Allowed, EVERYONE, FILES, When};
-use self::guest::{GUEST, GUEST_OLDER, INIT, PROBED};
+use self::guest::{GUEST, GUEST_OLDER, GUEST_UNIX, INIT, PROBED};
 use super::{Laid, LayerError};
 
 impl From<BackendError> for LayerError {
@@ -32,9 +32,10 @@ pub(crate) fn restrict(files: bool) -> Laid {
     tighten(&calls(files))
 }
 
-/// Puts the filter for a program in force that nobody here wrote. A child has it too.
-pub(crate) fn restrict_guest() -> Laid {
-    let calls = guest_calls();
+/// Puts the filter for a program in force that nobody here wrote. A child has it too. `unix`: something else
+/// keeps it from the machine's own Unix sockets.
+pub(crate) fn restrict_guest(unix: bool) -> Laid {
+    let calls = guest_calls(unix);
     apply(&compile(&calls)?)?;
     // Of two filters that refuse, the later one's reason counts.
     apply(&unknown(PROBED)?)?;
@@ -70,8 +71,8 @@ fn calls(files: bool) -> Vec<&'static Allowed> {
     EVERYONE.iter().chain(FILES.iter().filter(|_| files)).collect()
 }
 
-fn guest_calls() -> Vec<&'static Allowed> {
-    GUEST.iter().chain(GUEST_OLDER).collect()
+fn guest_calls(unix: bool) -> Vec<&'static Allowed> {
+    GUEST.iter().chain(GUEST_OLDER).chain(GUEST_UNIX.iter().filter(|_| unix)).collect()
 }
 
 /// A filter that lets everything through but these, which look as if the kernel did not know them.
@@ -102,6 +103,10 @@ fn conditions(when: When) -> Result<Vec<SeccompCondition>, BackendError> {
     Ok(match when {
         When::Always => vec![],
         When::Is(argument, value) => vec![int(argument, SeccompCmpOp::Eq, value)?],
+        When::Not(argument, value) => vec![int(argument, SeccompCmpOp::Ne, value)?],
+        When::IsButNot((one, is), (other, not)) => {
+            vec![int(one, SeccompCmpOp::Eq, is)?, int(other, SeccompCmpOp::Ne, not)?]
+        }
         When::Lacks(argument, bits) => vec![lacks((argument, bits))?],
         When::BothLack(one, two) => vec![lacks(one)?, lacks(two)?],
         When::Null(argument) => {

@@ -8,11 +8,12 @@
 mod programs;
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use libc::{MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
 use rustix::fs::{Mode, OFlags, openat};
-use rustix::io::write;
+use rustix::io::{Errno, write};
 use rustix::process::{getegid, geteuid};
 use rustix::system::{sethostname, uname};
 
@@ -93,6 +94,22 @@ const TMP_FILES: &str = "65536";
 
 /// How many terminals a guest opens of its own.
 const TERMINALS: &str = "16";
+
+/// What of its user's a guest may have, by the names of `/proc/sys/user`: watchers of files, and no namespace
+/// of its own, should the system call filter ever let one through. Not `max_mnt_namespaces`: the kernel counts
+/// each mount that is nowhere yet as one, and the tree is still being built.
+const SHARES: [(&str, &str); 10] = [
+    ("max_inotify_instances", "32"),
+    ("max_inotify_watches", "16384"),
+    ("max_fanotify_groups", "0"),
+    ("max_user_namespaces", "0"),
+    ("max_pid_namespaces", "0"),
+    ("max_net_namespaces", "0"),
+    ("max_ipc_namespaces", "0"),
+    ("max_uts_namespaces", "0"),
+    ("max_cgroup_namespaces", "0"),
+    ("max_time_namespaces", "0"),
+];
 
 /// The first Linux whose PID namespaces each have a bound of their own. Before it, writing one would change
 /// the machine's.
@@ -179,7 +196,10 @@ fn devices(tree: &Tree) -> Result<(), LayerError> {
     let dev = Path::new("/dev");
     for (name, source) in DEVICES {
         if Path::new(source).exists() {
-            tree.show(Path::new(source), &dev.join(name), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)?;
+            // Read-only says nothing about what is written to a device. It keeps root's guests, which own the
+            // machine's nodes, from changing their modes and times.
+            let rights = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
+            tree.show(Path::new(source), &dev.join(name), rights)?;
         }
     }
     for (name, target) in DEVICE_LINKS {
@@ -212,6 +232,7 @@ fn proc(tree: &Tree, processes: u32) -> Result<bool, LayerError> {
         let most = processes.saturating_add(RESERVED_PIDS).saturating_add(1);
         write(&bound, most.to_string().as_bytes()).map_err(lacking("pid_max"))?;
     }
+    shares(&proc)?;
     tree.attach(&proc, at)?;
     for name in HIDDEN_FILES.iter().filter(|name| Path::new("/proc").join(name).exists()) {
         tree.cover(&at.join(name), false)?;
@@ -222,6 +243,21 @@ fn proc(tree: &Tree, processes: u32) -> Result<bool, LayerError> {
     // A file here that root may write, root without capabilities may write too: `sysrq-trigger`, settings.
     super::root::set(&proc, MOUNT_ATTR_RDONLY, false).map_err(lacking(at))?;
     Ok(bounded)
+}
+
+/// Bounds what the user has only so much of, for all of its processes together: else a guest uses it up for
+/// the gateway and for the user.
+fn shares(proc: &OwnedFd) -> Result<(), LayerError> {
+    for (name, most) in SHARES {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        match openat(proc, format!("sys/user/{name}"), flags, Mode::empty()) {
+            Ok(bound) => drop(write(&bound, most.as_bytes()).map_err(lacking(name))?),
+            // A kernel without the thing has no bound for it.
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(lacking(name)(error)),
+        }
+    }
+    Ok(())
 }
 
 fn bounds_itself(release: &str) -> bool {

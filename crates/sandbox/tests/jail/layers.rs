@@ -20,6 +20,7 @@ pub(crate) const CHECKS: &[Check] = &[
     ("a missing layer refuses", a_missing_layer_refuses),
     ("a reduced jail names what it lacks", a_reduced_jail_names_what_it_lacks),
     ("a granted path that is not there refuses", a_path_that_is_not_there_refuses),
+    ("a link within a granted folder refuses", a_link_within_a_granted_folder_refuses),
     ("a jail that makes no sense starts nothing", a_senseless_jail_starts_nothing),
 ];
 
@@ -61,7 +62,7 @@ fn the_kernel_says_so_too() {
         };
         assert!(limit("Max data size").contains(&(64 << 20).to_string()));
         assert!(limit("Max open files").contains(&"16".to_owned()));
-        assert!(limit("Max core file size").contains(&"0".to_owned()));
+        assert!(limit("Max core file size").contains(&"1".to_owned()));
         assert!(limits.lines().any(|line| line.starts_with("Max processes") && line.contains(" 0 ")));
         assert_eq!(of(child.pid(), "environ"), "");
         assert_eq!(of(child.pid(), "net/dev").lines().count(), 3, "two lines of heading and `lo`");
@@ -219,6 +220,19 @@ fn a_path_that_is_not_there_refuses() {
             }
         }
     }
+}
+
+/// What lies within a granted folder has no mount of its own, and may be a link since the day it was granted.
+fn a_link_within_a_granted_folder_refuses() {
+    let folders = Folders::new();
+    std::os::unix::fs::symlink("/", folders.path("work/link")).unwrap();
+    let read = vec![folders.path("work/link")];
+    let jail = Jail { read, write: vec![folders.path("work")], ..tight() };
+    let spawned = run(roster().spawn("a", "jailed", &jail));
+    assert!(
+        matches!(&spawned, Err(SpawnError::Refused { why, .. }) if why.contains("work/link")),
+        "{spawned:?}"
+    );
 }
 
 fn a_senseless_jail_starts_nothing() {

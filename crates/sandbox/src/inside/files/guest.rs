@@ -51,7 +51,8 @@ pub(super) fn allow(
     let free = AccessFs::from_all(abi) & !make_bitflags!(AccessFs::{MakeChar | MakeBlock | Execute});
     // Beyond what a granted folder allows anybody: links and sockets, which tools make. No named pipes, on
     // which whoever opens one outside would wait.
-    let own = (free & AccessFs::ResolveUnix) | make_bitflags!(AccessFs::{MakeSym | MakeSock});
+    let own = make_bitflags!(AccessFs::{MakeSym | MakeSock});
+    baggage.unix_bounded.set(free.contains(AccessFs::ResolveUnix));
     let terminal = (free & AccessFs::IoctlDev) | make_bitflags!(AccessFs::{ReadFile | WriteFile});
     let mut rules: Vec<(PathBuf, BitFlags<AccessFs>)> = vec![("/".into(), AccessFs::ReadDir.into())];
     let shown = system::SYSTEM.iter().map(|name| Path::new("/").join(name));

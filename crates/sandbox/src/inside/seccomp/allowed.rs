@@ -29,6 +29,10 @@ pub(super) enum When {
     Always,
     /// The argument has this value.
     Is(u8, u64),
+    /// The argument has another value than this.
+    Not(u8, u64),
+    /// The first argument has this value, and the second another than this.
+    IsButNot((u8, u64), (u8, u64)),
     /// The argument has none of these bits.
     Lacks(u8, u64),
     /// The first argument has none of the first bits, and the second none of the second.

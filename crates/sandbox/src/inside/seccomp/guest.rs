@@ -33,6 +33,9 @@ const NAMESPACES: u64 = 0x7E02_0000;
 /// A socket's kind without its flags.
 const KIND: u64 = 0xF;
 
+/// The first process of the PID namespace: the jail's own.
+const FIRST: u64 = 1;
+
 /// All bits of an `int`.
 const ALL: u64 = 0xFFFF_FFFF;
 
@@ -42,6 +45,10 @@ const fn socket(call: i64, which: &'static [(u8, u64, u64)]) -> Allowed {
 
 const fn ioctl_of(request: u64) -> Allowed {
     only(SYS_ioctl, When::Is(1, request))
+}
+
+const fn spares_first(call: i64, argument: u8) -> Allowed {
+    only(call, When::Not(argument, FIRST))
 }
 
 const fn fcntl_of(command: i32) -> Allowed {
@@ -214,16 +221,18 @@ pub(super) const GUEST: &[Allowed] = &[
     any(SYS_futex_waitv),
     any(SYS_sched_yield),
     any(SYS_sched_getaffinity),
-    any(SYS_sched_setaffinity),
+    // Of itself and its own, not of the first process: one that never has its turn is not ended either.
+    spares_first(SYS_sched_setaffinity, 0),
     any(SYS_sched_getparam),
-    any(SYS_sched_setparam),
+    spares_first(SYS_sched_setparam, 0),
     any(SYS_sched_getscheduler),
-    any(SYS_sched_setscheduler),
+    spares_first(SYS_sched_setscheduler, 0),
     any(SYS_sched_getattr),
     any(SYS_sched_get_priority_max),
     any(SYS_sched_get_priority_min),
     any(SYS_getpriority),
-    any(SYS_setpriority),
+    // Of one process, not of all of a user.
+    only(SYS_setpriority, When::IsButNot((0, bits(PRIO_PROCESS as i32)), (1, FIRST))),
     any(SYS_getcpu),
     // Who one is. Without capabilities nobody becomes anybody else.
     any(SYS_getpid),
@@ -250,7 +259,7 @@ pub(super) const GUEST: &[Allowed] = &[
     any(SYS_getrusage),
     any(SYS_getrlimit),
     any(SYS_setrlimit),
-    any(SYS_prlimit64),
+    spares_first(SYS_prlimit64, 0),
     any(SYS_times),
     any(SYS_sysinfo),
     any(SYS_uname),
@@ -326,9 +335,7 @@ pub(super) const GUEST: &[Allowed] = &[
     any(SYS_epoll_pwait),
     any(SYS_epoll_pwait2),
     any(SYS_eventfd2),
-    // Sockets: within the machine, and TCP and UDP of its own network, which has loopback only.
-    socket(SYS_socket, &[(0, ALL, AF_UNIX as u64), (1, KIND, SOCK_STREAM as u64), (2, ALL, 0)]),
-    socket(SYS_socket, &[(0, ALL, AF_UNIX as u64), (1, KIND, SOCK_DGRAM as u64), (2, ALL, 0)]),
+    // Sockets: TCP and UDP of its own network, which has loopback only; and pairs that can name no address.
     socket(SYS_socket, &[(0, ALL, AF_INET as u64), (1, KIND, SOCK_STREAM as u64), (2, ALL, 0)]),
     socket(
         SYS_socket,
@@ -349,7 +356,8 @@ pub(super) const GUEST: &[Allowed] = &[
         SYS_socket,
         &[(0, ALL, AF_INET6 as u64), (1, KIND, SOCK_DGRAM as u64), (2, ALL, IPPROTO_UDP as u64)],
     ),
-    socket(SYS_socketpair, &[(0, ALL, AF_UNIX as u64)]),
+    socket(SYS_socketpair, &[(0, ALL, AF_UNIX as u64), (1, KIND, SOCK_STREAM as u64)]),
+    socket(SYS_socketpair, &[(0, ALL, AF_UNIX as u64), (1, KIND, SOCK_SEQPACKET as u64)]),
     any(SYS_bind),
     any(SYS_listen),
     any(SYS_accept),
@@ -366,6 +374,14 @@ pub(super) const GUEST: &[Allowed] = &[
     any(SYS_recvmsg),
     any(SYS_recvmmsg),
     any(SYS_shutdown),
+];
+
+/// Sockets with a name of their own in a folder, where Landlock keeps them from those of the machine (ABI 9).
+/// A folder that is granted may have a daemon's socket in it, and read-only says nothing about what it is told.
+pub(super) const GUEST_UNIX: &[Allowed] = &[
+    socket(SYS_socket, &[(0, ALL, AF_UNIX as u64), (1, KIND, SOCK_STREAM as u64), (2, ALL, 0)]),
+    socket(SYS_socket, &[(0, ALL, AF_UNIX as u64), (1, KIND, SOCK_DGRAM as u64), (2, ALL, 0)]),
+    socket(SYS_socketpair, &[(0, ALL, AF_UNIX as u64), (1, KIND, SOCK_DGRAM as u64)]),
 ];
 
 /// The same by their older names, which this architecture still has.
