@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bulkhead_tests::PATIENCE;
 use journal::Kind;
+use monitor::{Reach, Sink, Source};
 use serde_json::{Value, json};
 use turn::{Came, Choice, Gateway, Pending, Program, RefusalKind, Run};
-use vocab::{ChatMessage, ChatRequest, Fault, Function, Intent, Labels, Role, Status};
+use vocab::{ChatMessage, ChatRequest, Fault, Function, Intent, Labels, Person, Role, Status};
 
 use crate::house::{House, SOUL, begin, echo, open, person};
 
@@ -183,6 +184,7 @@ async fn a_kill_in_the_middle_of_a_call_delivers_nothing_and_ends_the_run() {
         agent: echo(),
         command: "x".into(),
         labels: Labels::public(),
+        reach: None,
     };
     assert_eq!(gateway.begin_run(program).await.unwrap_err().kind, RefusalKind::Conflict);
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
@@ -221,6 +223,7 @@ async fn limits_labels_and_screens_hold_as_for_a_turn() {
         agent: echo(),
         command: "x".into(),
         labels: Labels::from_names(labels.iter().copied()).unwrap(),
+        reach: None,
     };
     let refusal = gateway.begin_run(program(&["confidential"])).await.unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::Forbidden);
@@ -233,6 +236,61 @@ async fn limits_labels_and_screens_hold_as_for_a_turn() {
     let run = gateway.begin_run(cleared).await.unwrap();
     let came = run.propose(chat("hi")).await.unwrap();
     assert!(matches!(&came, Came::Denied(why) if why[0].policy == "clearance:sink"), "{came:?}");
+    gateway.shutdown(None, Pending::Cancel).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_writes_carries_what_it_was_told_and_it_is_not_told_what_may_not_go_there() {
+    let house = House::new(GREETING);
+    let confidential = Labels::from_names(["confidential"]).unwrap();
+    let path = |name: &str| house.at(name).display().to_string();
+    {
+        let mut settings = house.settings.lock();
+        let anna = settings.people.iter_mut().find(|person| person.id.as_str() == "anna").unwrap();
+        anna.clearance = confidential.clone();
+        settings.sources = vec![Source { path: path("closed"), labels: confidential.clone() }];
+        let sink = vocab::Resource::Path(path("board"));
+        settings.sinks = vec![Sink { resource: sink, clearance: Labels::default() }];
+    }
+    house.soul(&format!(
+        "{}## Clearance\n- confidential\n",
+        SOUL.replace("FOLDER/docs", "FOLDER/docs, FOLDER/closed")
+    ));
+    let gateway = house.open().await;
+    let cleared = Person { clearance: confidential.clone(), ..person("anna", false) };
+    let writing = |folder: &str| Program {
+        person: cleared.clone(),
+        agent: echo(),
+        command: "x".into(),
+        labels: Labels::public(),
+        reach: Some(Reach {
+            read: vec![],
+            write: vec![house.at(folder)],
+            labels: Labels::public(),
+            left_out: vec![],
+        }),
+    };
+    let secret = || call("file-reader", &json!({ "path": house.at("closed/pay.md") }));
+    let status = || call("file-reader", &json!({ "path": house.at("docs/status.md") }));
+
+    // A folder that takes nothing confidential: a program that writes there does not hear it.
+    let run = gateway.begin_run(writing("board")).await.unwrap();
+    let came = run.propose(secret()).await.unwrap();
+    assert!(
+        matches!(&came, Came::Failed { status: Status::Withheld, text, .. } if text.contains("board")),
+        "{came:?}"
+    );
+    assert!(matches!(run.propose(status()).await.unwrap(), Came::Text(_)));
+    run.close("done").await;
+
+    // Where it may go it is heard, and what lies there is confidential from then on.
+    let run = gateway.begin_run(writing("docs")).await.unwrap();
+    assert!(matches!(run.propose(secret()).await.unwrap(), Came::Text(_)));
+    run.close("done").await;
+    let other = Program { person: person("ben", false), reach: None, ..writing("docs") };
+    let run = gateway.begin_run(other).await.unwrap();
+    let came = run.propose(status()).await.unwrap();
+    assert!(matches!(&came, Came::Denied(why) if why[0].policy == "clearance:asker"), "{came:?}");
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
 

@@ -203,6 +203,7 @@ pub(crate) async fn begin(gateway: &Arc<Gateway>) -> Run {
         agent: echo(),
         command: "claude --print hello".into(),
         labels: Labels::public(),
+        reach: None,
     };
     gateway.begin_run(program).await.unwrap()
 }

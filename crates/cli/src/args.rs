@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    agents, approvals, audit, chat, check, completion, doctor, explain, gateway, init, version,
+    agents, approvals, audit, chat, check, completion, doctor, explain, gateway, init, run, version,
 };
 use crate::demo;
 use crate::failure::{Exit, Failure};
@@ -19,6 +19,7 @@ const EXAMPLES: &str = "Examples:
   bulkhead check                             what each agent's SOUL.md comes to
   bulkhead gateway start                     start; returns when it answers
   bulkhead chat echo \"Write a post about X\"  one message, every step shown
+  bulkhead run echo -- python3 agent.py      any program as that agent, contained
   bulkhead approvals list                    what waits for a person
   bulkhead audit verify                      whether the record is whole
 
@@ -58,6 +59,7 @@ pub(crate) enum Command {
     Gateway(gateway::Args),
     Agents(agents::Args),
     Chat(chat::Args),
+    Run(run::Args),
     Approvals(approvals::Args),
     Audit(audit::Args),
     Completion(completion::Args),

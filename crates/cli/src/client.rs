@@ -1,6 +1,7 @@
 //! The gateway's API, over the socket in the home.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bulkhead_http::Problem;
@@ -137,18 +138,7 @@ impl Client {
     }
 
     fn nobody(&self, error: &reqwest::Error) -> Failure {
-        let root = self.root.display();
-        if cause(error) == Some(std::io::ErrorKind::PermissionDenied) {
-            return Failure::new(
-                Exit::Refused,
-                format!(
-                    "the gateway of `{root}` is not open to you: ask its administrator, or name your own home with `--home`"
-                ),
-            );
-        }
-        Failure::unreachable(format!(
-            "no gateway is running for `{root}`: start it with `bulkhead gateway start`"
-        ))
+        nobody(&self.root, cause(error).unwrap_or(ErrorKind::Other))
     }
 
     fn broken(&self, error: &reqwest::Error) -> Failure {
@@ -160,8 +150,24 @@ impl Client {
     }
 }
 
+/// Why the gateway of the home at `root` cannot be reached.
+pub(crate) fn nobody(root: &Path, why: ErrorKind) -> Failure {
+    let root = root.display();
+    if why == ErrorKind::PermissionDenied {
+        return Failure::new(
+            Exit::Refused,
+            format!(
+                "the gateway of `{root}` is not open to you: ask its administrator, or name your own home with `--home`"
+            ),
+        );
+    }
+    Failure::unreachable(format!(
+        "no gateway is running for `{root}`: start it with `bulkhead gateway start`"
+    ))
+}
+
 /// The operating system's word on why a connection failed.
-fn cause(error: &reqwest::Error) -> Option<std::io::ErrorKind> {
+fn cause(error: &reqwest::Error) -> Option<ErrorKind> {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
         if let Some(error) = error.downcast_ref::<std::io::Error>() {

@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     Internal,
     /// The person pressed Ctrl-C: 128 and the number of SIGINT, as shells have it.
     Interrupted,
+    /// As a program that was run here ended.
+    Program(u8),
 }
 
 impl Exit {
@@ -33,6 +35,7 @@ impl Exit {
             Self::Unreachable => 4,
             Self::Internal => 5,
             Self::Interrupted => 130,
+            Self::Program(code) => code,
         }
     }
 }

@@ -117,6 +117,11 @@ impl Home {
         self.root.join("gateway.sock")
     }
 
+    /// Where programs are run.
+    pub(crate) fn run_socket(&self) -> PathBuf {
+        self.root.join("run.sock")
+    }
+
     /// Held by the running gateway, with its process number inside.
     pub(crate) fn lock(&self) -> PathBuf {
         self.data().join("gateway.lock")

@@ -68,6 +68,7 @@ pub(crate) async fn gateway(home: &Home, settings: &Settings) -> Result<Arc<Gate
 pub(crate) async fn bind(home: &Home, settings: &Settings) -> Result<Bound, Failure> {
     let config = bulkhead_http::Config {
         socket: home.socket(),
+        run_socket: home.run_socket(),
         shared: settings.solo().is_none(),
         address: settings.gateway.address,
     };

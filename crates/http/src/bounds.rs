@@ -44,6 +44,15 @@ pub(crate) const MAX_CONNECTIONS: usize = 256;
 /// How long to wait when the machine has no file descriptor left for a connection.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The most programs that run at once.
+pub(crate) const MAX_PROGRAMS: usize = 32;
+
+/// How long a command may take to say what it wants run.
+pub(crate) const ASK_TIME: Duration = Duration::from_secs(5);
+
+/// How long a command may take to read a word from the gateway.
+pub(crate) const WORD_TIME: Duration = Duration::from_secs(5);
+
 /// How long connections may go on when the gateway stops.
 pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(1);
 

@@ -61,6 +61,7 @@ pub struct Api {
 /// `DRAIN_TIME`.
 pub async fn serve(bound: Bound, api: Api, drain: CancellationToken) {
     let local = listen::unix(bound.socket, router::router(api.clone()), drain.clone());
+    let runs = run::serve(bound.run_socket, Arc::clone(&api.gateway), drain.clone());
     let health = listen::tcp(bound.health, health::router(api.gateway), drain);
-    tokio::join!(local, health);
+    tokio::join!(local, runs, health);
 }

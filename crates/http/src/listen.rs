@@ -1,4 +1,4 @@
-//! The two listeners: who may connect, how many, and for how long.
+//! The listeners: who may connect, how many, and for how long.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -32,6 +32,8 @@ pub struct Config {
     /// The socket of the local API. What lies there already is removed: the caller holds the home's lock,
     /// so it is what a gateway left that did not end well.
     pub socket: PathBuf,
+    /// The socket on which programs are run. What lies there already is removed, too.
+    pub run_socket: PathBuf,
     /// Whether other operating-system users may connect; the settings say which of them is a person.
     pub shared: bool,
     /// Where health is served: a loopback address.
@@ -74,16 +76,17 @@ pub enum BindError {
     },
 }
 
-/// Both listeners, bound and not yet served.
+/// The listeners, bound and not yet served.
 #[derive(Debug)]
 pub struct Bound {
     pub(crate) socket: UnixListener,
+    pub(crate) run_socket: UnixListener,
     pub(crate) health: TcpListener,
     /// Where health is served, with the port that was had when 0 was asked for.
     pub address: SocketAddr,
 }
 
-/// Binds both listeners.
+/// Binds the listeners.
 ///
 /// # Errors
 /// When an address is not allowed or cannot be had.
@@ -91,8 +94,10 @@ pub async fn bind(config: &Config) -> Result<Bound, BindError> {
     if !config.address.ip().is_loopback() {
         return Err(BindError::NotLoopback(config.address));
     }
-    if config.socket.as_os_str().as_bytes().len() > MAX_SOCKET_PATH_BYTES {
-        return Err(BindError::TooLong(config.socket.clone()));
+    for socket in [&config.socket, &config.run_socket] {
+        if socket.as_os_str().as_bytes().len() > MAX_SOCKET_PATH_BYTES {
+            return Err(BindError::TooLong(socket.clone()));
+        }
     }
     let health = TcpListener::bind(config.address).await.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse(config.address),
@@ -100,19 +105,23 @@ pub async fn bind(config: &Config) -> Result<Bound, BindError> {
     })?;
     let address =
         health.local_addr().map_err(|source| BindError::Address { address: config.address, source })?;
-    let socket = local(config).map_err(|source| BindError::Socket { path: config.socket.clone(), source })?;
-    Ok(Bound { socket, health, address })
+    let socket = local(&config.socket, config.shared)?;
+    let run_socket = local(&config.run_socket, config.shared)?;
+    Ok(Bound { socket, run_socket, health, address })
 }
 
-fn local(config: &Config) -> io::Result<UnixListener> {
-    match std::fs::remove_file(&config.socket) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&config.socket)?;
-    let mode = if config.shared { 0o666 } else { 0o600 };
-    std::fs::set_permissions(&config.socket, std::fs::Permissions::from_mode(mode))?;
-    Ok(listener)
+fn local(path: &Path, shared: bool) -> Result<UnixListener, BindError> {
+    let bound = || {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        let mode = if shared { 0o666 } else { 0o600 };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+        Ok(listener)
+    };
+    bound().map_err(|source| BindError::Socket { path: path.to_owned(), source })
 }
 
 /// Serves `router` to whoever connects to the socket, with the kernel's word on who that is.
@@ -144,7 +153,7 @@ async fn over_tcp(listener: TcpListener, router: Router, most: usize, drain: Can
     serve(accept, router, most, drain).await;
 }
 
-fn peer(stream: &UnixStream) -> io::Result<Peer> {
+pub(crate) fn peer(stream: &UnixStream) -> io::Result<Peer> {
     Ok(Peer { uid: stream.peer_cred()?.uid() })
 }
 

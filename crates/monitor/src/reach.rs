@@ -15,6 +15,7 @@ use serde_json::Map;
 use vocab::{Action, Labels, Layer, Person, Reason, Resource, Verb};
 
 use crate::compartment::{Compartment, Tool};
+use crate::flow::Parties;
 use crate::judge::Case;
 use crate::monitor::Known;
 use crate::policy::words::{ANY_AGENT, WORKSPACE, folders_above};
@@ -65,6 +66,16 @@ impl Reach {
     /// Whether `path` may be written.
     pub(crate) fn writes(&self, path: &str) -> bool {
         self.write.iter().filter_map(|root| root.to_str()).any(|root| is_within(path, root))
+    }
+
+    /// Why a program with this before it may not be told what carries `told`: without asking it could pass it on to
+    /// where that may not go. Nothing when it may.
+    #[must_use]
+    pub fn denies(&self, compartment: &Compartment, asker: &Person, told: &Labels) -> Vec<Reason> {
+        let Compartment { house, charter, .. } = compartment;
+        let asker = house.known(&asker.id).map_or(asker, |known| &known.person);
+        let parties = Parties { agent: &charter.name, agent_clearance: &charter.clearance, asker };
+        house.flow.run(told, self, &parties).denies
     }
 
     /// The labels of all of it by now, when files have been marked meanwhile.

@@ -97,6 +97,7 @@ impl Gateway {
             stopped,
             compartment,
             transcript,
+            reach: None,
         };
         let made = Turn::new(made, self.ambient.now());
         self.hearts.received(&made, &entry);

@@ -331,6 +331,7 @@ impl Gateway {
             asker: self.person(&view.asked_by)?,
             compartment: slot.compartment(&monitor)?,
             transcript: session::transcript(&self.journal, &view.session)?,
+            reach: None,
             row: turn_row,
             session: session_row,
             slot,

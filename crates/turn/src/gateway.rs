@@ -291,6 +291,15 @@ impl Gateway {
         Ok(Some(change))
     }
 
+    /// The same for several folders or files.
+    pub(crate) fn mark_all(&self, paths: &[PathBuf], labels: &Labels) -> Result<Vec<Change>, Refusal> {
+        let mut changes = Vec::new();
+        for path in paths.iter().filter_map(|path| path.to_str()) {
+            changes.extend(self.mark(path, labels)?);
+        }
+        Ok(changes)
+    }
+
     pub(crate) fn restore_marks(&self, kept: BTreeMap<String, Labels>) {
         *self.marks.lock() = Arc::new(kept);
     }

@@ -34,6 +34,8 @@ pub use event::{ApprovalState, Event, Events, MAX_EVENTS_BEHIND, Missed, What};
 pub use gateway::{Config, Gateway, MAX_RUNNING_TURNS, Parts, Policies, StartError};
 pub use kill::Pending;
 pub use process::AGENT_ROLE;
-pub use program::{Came, MAX_COMMAND_BYTES, MAX_WAITING_REQUESTS, Program, Run, Stamp};
+pub use program::{
+    Came, Ended, Launched, MAX_COMMAND_BYTES, MAX_WAITING_REQUESTS, NotLaunched, Program, Run, Stamp, Wanted,
+};
 pub use refusal::{Refusal, RefusalKind};
 pub use view::{AgentView, ApprovalView, Conversation, KillReport, KilledAgent, Said};

@@ -119,7 +119,7 @@ pub(crate) async fn mediate(
 /// Screens and records an outcome, and says what follows from it.
 async fn conclude(gateway: &Gateway, turn: &mut Turn, verb: Verb, outcome: Outcome) -> Result<Next, Refusal> {
     let marks = turn.marks_after(gateway, &outcome)?;
-    let (outcome, reasons) = turn.admit(outcome);
+    let (outcome, reasons) = turn.admit(gateway, outcome);
     let heard = heard(&outcome);
     gateway.tell(turn, turn.told(&heard));
     gateway.hearts.ended(turn, turn.present(), &heard);

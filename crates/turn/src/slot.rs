@@ -142,7 +142,7 @@ impl Slot {
             return Ok(Arc::clone(&known.compartment));
         }
         let invalid = |message: String| Refusal::new(RefusalKind::Invalid, message);
-        let place = soul::Place { workspace: self.folder.join("workspace"), labelled: monitor.labelled() };
+        let place = soul::Place { workspace: self.workspace(), labelled: monitor.labelled() };
         let charter = soul::compile(&source, &place).map_err(|errors| {
             let first = errors.first().map_or_else(String::new, |e| format!(" line {}: {}", e.line, e.message));
             let name = &self.name;
@@ -173,6 +173,11 @@ impl Slot {
         if self.loaded.lock().take().is_some() {
             self.gate.advance();
         }
+    }
+
+    /// The agent's own folder.
+    pub(crate) fn workspace(&self) -> PathBuf {
+        self.folder.join("workspace")
     }
 
     /// Counts a proposal, and says how many came before it within the window.

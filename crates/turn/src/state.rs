@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::{Change, Ground, Kind};
-use monitor::{Compartment, Denied, Judgement, Rates, Standing};
+use monitor::{Compartment, Denied, Judgement, Rates, Reach, Standing};
 use tokio_util::sync::CancellationToken;
 use vocab::{
     Action, Ambient, Body, Decision, Digest, Entry, Intent, Labels, Layer, Level, Outcome, Person, Proposal,
@@ -29,6 +29,8 @@ pub(crate) struct Turn {
     pub(crate) slot: Arc<Slot>,
     pub(crate) compartment: Arc<Compartment>,
     pub(crate) transcript: Vec<Entry>,
+    /// What a program has before it: whatever it is told may be in what it can write from then on.
+    pub(crate) reach: Option<Reach>,
     /// Cancelled when the agent is stopped; a turn from before a stop stays stopped when the agent is resumed.
     pub(crate) stopped: CancellationToken,
     /// Counts the turn as running; given up when it rests.
@@ -81,11 +83,12 @@ pub(crate) struct Made {
     pub(crate) stopped: CancellationToken,
     pub(crate) compartment: Arc<Compartment>,
     pub(crate) transcript: Vec<Entry>,
+    pub(crate) reach: Option<Reach>,
 }
 
 impl Turn {
     pub(crate) fn new(made: Made, now: Timestamp) -> Self {
-        let Made { id, row, session, asker, slot, stopped, compartment, transcript } = made;
+        let Made { id, row, session, asker, slot, stopped, compartment, transcript, reach } = made;
         let running = Some(Running::new(Arc::clone(&slot)));
         Self {
             id,
@@ -95,6 +98,7 @@ impl Turn {
             slot,
             compartment,
             transcript,
+            reach,
             stopped,
             running,
             began: now,
@@ -251,7 +255,8 @@ impl Turn {
         self.present.as_ref().map(|(_, action)| action)
     }
 
-    /// The marks of what a command may have written, when by its end it had more before it than when it began.
+    /// The marks of what a command may have written, when by its end it had more before it than when it began,
+    /// and of what a program can write that is about to be told more.
     pub(crate) fn marks_after(&self, gateway: &Gateway, outcome: &Outcome) -> Result<Vec<Change>, Refusal> {
         let command = self.present().filter(|action| action.verb == Verb::CommandRun);
         let written = command.and_then(|action| action.args.get("writes")?.as_array()).into_iter().flatten();
@@ -259,15 +264,39 @@ impl Turn {
         for path in written.filter_map(|path| path.as_str()) {
             changes.extend(gateway.mark(path, &outcome.labels)?);
         }
+        if let (Some(reach), Status::Done) = (&self.reach, outcome.status) {
+            changes.extend(gateway.mark_all(&reach.write, &self.session.labels.join(&outcome.labels))?);
+        }
         Ok(changes)
     }
 
     /// Screens what came back.
-    pub(crate) fn admit(&self, outcome: Outcome) -> (Outcome, Vec<Reason>) {
-        match &self.present {
-            Some((_, action)) => monitor::admit(&self.compartment, &self.asker, action, outcome),
-            None => (outcome, Vec::new()),
+    pub(crate) fn admit(&self, gateway: &Gateway, outcome: Outcome) -> (Outcome, Vec<Reason>) {
+        let Some((_, action)) = &self.present else { return (outcome, Vec::new()) };
+        let (outcome, mut reasons) = monitor::admit(&self.compartment, &self.asker, action, outcome);
+        let Some(why) = self.unwritable(gateway, &outcome) else { return (outcome, reasons) };
+        let text = format!("withheld: {}", why.message);
+        reasons.insert(0, why);
+        let body = Body::Text { text };
+        (Outcome { status: Status::Withheld, labels: Labels::public(), body, ..outcome }, reasons)
+    }
+
+    /// Why a program may not be told this: it could write it, without asking, where it may not be written.
+    fn unwritable(&self, gateway: &Gateway, outcome: &Outcome) -> Option<Reason> {
+        let before = self.reach.as_ref().filter(|_| outcome.status == Status::Done)?;
+        let told = self.session.labels.join(&outcome.labels);
+        if told == self.session.labels {
+            return None;
         }
+        let denies = before.denies(&self.compartment, &self.asker, &told);
+        if let Some(why) = denies.into_iter().next() {
+            return Some(why);
+        }
+        let now = monitor::reach(&self.compartment, &self.asker, &told, &gateway.marks());
+        let gone = before.write.iter().find(|path| !now.write.contains(path))?;
+        let left_out =
+            now.left_out.into_iter().find(|left| left.path == *gone && left.verb == Verb::FileWrite);
+        left_out.map(|left| left.why)
     }
 
     /// The record of an outcome with the rows that change, and why the conversation has no room for it, if so.

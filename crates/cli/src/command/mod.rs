@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod gateway;
 pub(crate) mod init;
+pub(crate) mod run;
 pub(crate) mod version;
 
 use std::future::Future;
@@ -59,6 +60,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Gateway(args) => gateway::run(&place()?, &args),
         Command::Agents(args) => agents::run(&place()?, args),
         Command::Chat(args) => chat::run(&place()?, args),
+        Command::Run(args) => run::run(&place()?, args),
         Command::Approvals(args) => approvals::run(&place()?, args),
         Command::Audit(args) => audit::run(&place()?, args),
         Command::Completion(args) => completion::run(&place()?, &args),

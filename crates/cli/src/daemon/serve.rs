@@ -99,8 +99,10 @@ async fn until_stopped(
         tracing::error!("serving did not end well: {error}");
     }
     drop(gateway);
-    if let Err(error) = std::fs::remove_file(home.socket()) {
-        tracing::warn!("the socket `{}` stays: {error}", home.socket().display());
+    for socket in [home.socket(), home.run_socket()] {
+        if let Err(error) = std::fs::remove_file(&socket) {
+            tracing::warn!("the socket `{}` stays: {error}", socket.display());
+        }
     }
     tracing::info!("the gateway has stopped");
     stopped.map_err(|refusal| Failure::unreachable(refusal.message))?;

@@ -1,5 +1,8 @@
 //! A home in a temporary folder, and the real binary at work in it.
 
+pub(crate) mod clients;
+pub(crate) mod programs;
+pub(crate) mod seat;
 pub(crate) mod wire;
 
 use std::fs;
@@ -13,6 +16,24 @@ use tempfile::TempDir;
 
 /// How long a test waits for something that must come.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+const CODER: &str = "# Programs
+
+## Identity
+
+- Name: coder
+- Role: Runs what it is given
+
+## Skills
+
+- file-reader: Reads its workspace
+- file-writer: Writes its workspace
+- message: Posts what is done
+
+## Channels
+
+- board: forum
+";
 
 /// A home that is gone, with its gateway, when it is dropped.
 pub(crate) struct Home {
@@ -55,6 +76,14 @@ impl Home {
         home.scene(&scene.replace("HOME", home.path().to_str().unwrap()));
         home.run(&["gateway", "start"]).done();
         home
+    }
+
+    /// The agent `coder`, which may read and write its workspace, and post.
+    pub(crate) fn with_coder(self) -> Self {
+        let folder = self.path().join("agents/coder");
+        fs::create_dir_all(folder.join("workspace")).unwrap();
+        fs::write(folder.join("SOUL.md"), CODER).unwrap();
+        self
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -230,7 +259,7 @@ pub(crate) fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// Waits until `holds`.
-pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < until, "it never came to be that {what}");

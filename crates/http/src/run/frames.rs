@@ -6,6 +6,8 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use serde::{Deserialize, Serialize};
 use vocab::{AgentName, SessionId};
 
+use crate::problem::ProblemKind;
+
 /// The most words of a command line.
 pub const MAX_ARGS: usize = 4_096;
 
@@ -129,14 +131,26 @@ pub enum ToCommand {
     Refused {
         /// One sentence: what was wrong, where, and the way out.
         sentence: String,
-        /// The code that the command ends with.
-        exit: u8,
+        /// What kind of no it is.
+        why: Why,
     },
     /// It has ended; nothing follows.
     Exited {
         /// How.
         how: Exited,
     },
+}
+
+/// What kind of no a run gets. The command's exit code follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// One that every request may get.
+    Problem(ProblemKind),
+    /// There is no such program.
+    NoProgram,
+    /// It is there and cannot be started.
+    NotExecutable,
 }
 
 /// How a program ended.

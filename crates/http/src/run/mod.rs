@@ -5,13 +5,15 @@
 //! not, or how it ended. When the command goes away its program ends, and when the gateway does, too.
 
 mod frames;
+mod serve;
 mod stdio;
 mod wire;
 
 pub use frames::{
     Ask, AskError, Exited, FromCommand, MAX_ARG_BYTES, MAX_ARGS, MAX_ENV, MAX_NAME_BYTES, OWN_VARIABLES,
-    SIGNALS, ToCommand, Variable, Word, check_name,
+    SIGNALS, ToCommand, Variable, Why, Word, check_name,
 };
+pub(crate) use serve::serve;
 pub use stdio::StdioError;
 pub use wire::{DESCRIPTORS, MAX_ASK_BYTES, MAX_WORD_BYTES, Wire, WireError};
 

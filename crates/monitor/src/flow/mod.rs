@@ -183,7 +183,7 @@ impl Flow {
     }
 
     /// A program with all of `reach` before it, and with what the session gives it.
-    fn run(&self, session: &Labels, reach: &Reach, parties: &Parties<'_>) -> Movement {
+    pub(crate) fn run(&self, session: &Labels, reach: &Reach, parties: &Parties<'_>) -> Movement {
         let labels = session.join(&reach.labels);
         let mut denies = Vec::new();
         let carries = "what the command may read and this conversation carry";

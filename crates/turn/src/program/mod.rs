@@ -6,12 +6,14 @@
 //! of its own, so that the screens of a reply hold for it whole before the first word leaves.
 
 mod drive;
+mod find;
+mod launch;
 mod mailbox;
 
 use std::sync::Arc;
 
-use journal::Kind;
-use monitor::Compartment;
+use journal::{Change, Kind};
+use monitor::{Compartment, Reach};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +29,7 @@ use crate::slot::Slot;
 use crate::state::{Made, Turn};
 use crate::{Refusal, RefusalKind, records};
 use drive::{Ask, Driver};
+pub use launch::{Ended, Launched, NotLaunched, Wanted};
 pub(crate) use mailbox::{Decided, Mailbox};
 
 /// The most requests of one run that wait for their turn; one more is refused as busy.
@@ -46,6 +49,8 @@ pub struct Program {
     pub command: String,
     /// The labels of everything that it can read in its jail without asking: all of it counts as read.
     pub labels: Labels,
+    /// What it has before it in its jail; nothing for a program without files.
+    pub reach: Option<Reach>,
 }
 
 /// What became of something that a program asked for.
@@ -102,7 +107,7 @@ impl Gateway {
     /// cleared for what the program can read, too much is running, or the record cannot be written.
     pub async fn begin_run(self: &Arc<Self>, program: Program) -> Result<Run, Refusal> {
         self.takes_work()?;
-        let Program { person, agent, command, labels } = program;
+        let Program { person, agent, command, labels, reach } = program;
         let monitor = self.monitor()?;
         if !monitor.may_ask(&person, &agent) {
             return Err(self.turned_away(&person, &agent).await?);
@@ -112,6 +117,14 @@ impl Gateway {
         admits(&slot)?;
         let compartment = slot.compartment(&monitor)?;
         cleared(&compartment, &person, &labels)?;
+        if let Some(why) =
+            reach.as_ref().and_then(|reach| reach.denies(&compartment, &person, &labels).into_iter().next())
+        {
+            return Err(Refusal::new(
+                RefusalKind::Forbidden,
+                format!("this program cannot run: {}", why.message),
+            ));
+        }
         let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
             Refusal::new(RefusalKind::Busy, "too many turns are running; try again when one has ended")
         })?;
@@ -136,7 +149,9 @@ impl Gateway {
             program: true,
         };
         let command = shortened(&command);
-        self.record_run(&turn, &row, &session_row, &command).await?;
+        let writes = reach.as_ref().map_or(&[][..], |reach| &reach.write);
+        let marks = self.mark_all(writes, &session_row.labels)?;
+        self.record_run(&turn, &row, &session_row, &command, marks).await?;
         let made = Made {
             id: turn,
             row,
@@ -146,6 +161,7 @@ impl Gateway {
             stopped: stopped.clone(),
             compartment,
             transcript: Vec::new(),
+            reach,
         };
         let made = Turn::new(made, self.ambient.now());
         self.hearts.received(&made, &Entry::Person { text: format!("run {command}") });
@@ -184,11 +200,13 @@ impl Gateway {
         row: &TurnRow,
         session: &SessionRow,
         command: &str,
+        marks: Vec<Change>,
     ) -> Result<(), Refusal> {
         let mut draft = records::of_turn(Kind::Message, turn, row);
         draft.labels = Some(session.labels.clone());
         draft.payload = json!({ "what": "run", "command": command });
-        let state = vec![session::put_session(&row.session, session)?, session::put_turn(turn, row)?];
+        let mut state = vec![session::put_session(&row.session, session)?, session::put_turn(turn, row)?];
+        state.extend(marks);
         self.record(draft, state).await
     }
 }

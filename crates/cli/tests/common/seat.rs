@@ -1,0 +1,100 @@
+//! A person's terminal, with `bulkhead run` in it.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
+
+use super::{Home, eventually};
+
+/// A person's terminal with a command running in it.
+pub(crate) struct Seat {
+    pub(crate) child: Child,
+    pub(crate) keyboard: File,
+    /// The end that the command holds, to look at its modes.
+    own: OwnedFd,
+    seen: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Seat {
+    /// Sits down and runs a program as `coder`.
+    pub(crate) fn new(home: &Home, program: &[&str]) -> Self {
+        Self::with(home, program, None)
+    }
+
+    pub(crate) fn with(home: &Home, program: &[&str], stdin: Option<Stdio>) -> Self {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let terminal = openpt(flags).unwrap();
+        unlockpt(&terminal).unwrap();
+        let own = ioctl_tiocgptpeer(&terminal, flags).unwrap();
+        size(&terminal, 33, 111);
+        let end = || Stdio::from(own.try_clone().unwrap());
+        let mut command = Command::new("setsid");
+        if stdin.is_none() {
+            command.arg("--ctty");
+        }
+        let child = command
+            .arg(env!("CARGO_BIN_EXE_bulkhead"))
+            .args(["run", "-q", "coder", "--"])
+            .args(program)
+            .env("BULKHEAD_HOME", home.path())
+            .env("TERM", "xterm")
+            .stdin(stdin.unwrap_or_else(end))
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (screen, mut reader) = (Arc::clone(&seen), File::from(terminal.try_clone().unwrap()));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut bytes) {
+                screen.lock().unwrap().extend_from_slice(&bytes[..count]);
+            }
+        });
+        Self { child, keyboard: terminal.into(), own, seen }
+    }
+
+    pub(crate) fn type_in(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    pub(crate) fn screen(&self) -> String {
+        String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
+    }
+
+    pub(crate) fn until(&self, words: &str) {
+        eventually(&format!("`{words}` is on the screen"), || self.screen().contains(words));
+    }
+
+    pub(crate) fn modes(&self) -> Termios {
+        tcgetattr(&self.own).unwrap()
+    }
+
+    /// Waits for the end: the code, and all that was on the screen.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        let mut status = None;
+        eventually("the command ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        let code = status.and_then(|status| status.code());
+        // All that the command wrote is read once a mark behind it is.
+        File::from(self.own.try_clone().unwrap()).write_all(b"<END>").unwrap();
+        self.until("<END>");
+        assert!(
+            self.modes().local_modes.contains(LocalModes::ECHO | LocalModes::ICANON),
+            "it is left as it was"
+        );
+        (code, self.screen().trim_end_matches("<END>").to_owned())
+    }
+}
+
+pub(crate) fn size(terminal: &OwnedFd, rows: u16, columns: u16) {
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(terminal, size).unwrap();
+}

@@ -1,0 +1,102 @@
+//! A program that is run at a terminal: it has one of its own, and the person's is left as it was.
+
+#[cfg(test)]
+#[expect(dead_code, reason = "each test binary uses its part of it")]
+mod common;
+
+use std::process::Stdio;
+
+use common::seat::{Seat, size};
+use common::{Home, eventually};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::termios::LocalModes;
+
+const IDLE: &str = "turns: [{say: hello, repeat: true}]";
+
+#[test]
+fn it_has_a_terminal_of_its_own_as_large_as_the_persons() {
+    let home = Home::running(IDLE).with_coder();
+    let script = "test -t 0 && test -t 1 && test -t 2 && stty size; read line; stty size; exit 7";
+    let mut seat = Seat::new(&home, &["sh", "-c", script]);
+    seat.until("33 111");
+    assert!(!seat.modes().local_modes.contains(LocalModes::ICANON), "keys go through one by one");
+    size(&seat.keyboard.try_clone().unwrap().into(), 50, 70);
+    kill_process(Pid::from_child(&seat.child), Signal::WINCH).unwrap();
+    seat.type_in("typed\r");
+    let (code, screen) = seat.ended();
+    assert_eq!(code, Some(7));
+    assert!(screen.contains("typed\r\n50 70\r\n"), "{screen:?}");
+}
+
+#[test]
+fn keys_that_interrupt_are_the_programs() {
+    let home = Home::running(IDLE).with_coder();
+    for (key, code) in [("\x03", 130), ("\x1c", 131)] {
+        let mut seat = Seat::new(&home, &["sh", "-c", "echo ready; exec sleep 600"]);
+        seat.until("ready");
+        seat.type_in(key);
+        assert_eq!(seat.ended().0, Some(code), "{key:?}");
+    }
+    let mut seat = Seat::new(&home, &["sh", "-c", "echo ready; exec cat"]);
+    seat.until("ready");
+    seat.type_in("once\r");
+    seat.until("once\r\nonce\r\n");
+    seat.type_in("\x04");
+    assert_eq!(seat.ended(), (Some(0), "ready\r\nonce\r\nonce\r\n".to_owned()));
+}
+
+#[test]
+fn a_shell_has_job_control() {
+    let home = Home::running(IDLE).with_coder();
+    let mut seat = Seat::new(&home, &["bash", "--norc", "--noprofile", "-i"]);
+    seat.until("bash");
+    seat.type_in("sh -c 'echo beg\"\"un; exec sleep 600'\r");
+    seat.until("begun");
+    seat.type_in("\x1a");
+    seat.until("Stopped");
+    seat.type_in("fg\r");
+    eventually("it is in the foreground again", || seat.screen().matches("exec sleep").count() == 3);
+    seat.type_in("\x03");
+    seat.until("^C");
+    seat.type_in("exit 5\r");
+    assert_eq!(seat.ended().0, Some(5));
+}
+
+#[test]
+fn what_acts_on_the_persons_terminal_does_not_arrive() {
+    let home = Home::running(IDLE).with_coder();
+    let hostile = r"a\033]52;c;cm0gLXJmIC8=\007b\033[6nc\033P$qm\033\\d\033[21te\033[31mf\033]0;title\007";
+    let (code, screen) = Seat::new(&home, &["printf", hostile]).ended();
+    assert_eq!((code, screen.as_str()), (Some(0), "abcde\u{1b}[31mf\u{1b}]0;title\u{7}\u{1b}[0m"));
+    // The same when only the output is a terminal.
+    let mut seat = Seat::with(&home, &["printf", r"a\033]52;c;eA==\007\nb"], Some(Stdio::null()));
+    assert_eq!(seat.child.wait().unwrap().code(), Some(0));
+    seat.until("a\r\nb");
+    assert!(!seat.screen().contains("52;"));
+}
+
+#[test]
+fn the_terminal_is_put_back_whatever_ends_the_program() {
+    let home = Home::running(IDLE).with_coder();
+    let start = || {
+        let seat =
+            Seat::new(&home, &["sh", "-c", "printf '\\033[?1049h\\033[?25l'; echo ready; exec sleep 600"]);
+        seat.until("ready");
+        seat
+    };
+    let seat = start();
+    kill_process(Pid::from_child(&seat.child), Signal::TERM).unwrap();
+    let (code, screen) = seat.ended();
+    assert_eq!(code, Some(143));
+    assert!(screen.contains("\u{1b}[?1049l") && screen.contains("\u{1b}[?25h"), "{screen:?}");
+    let seat = start();
+    home.run(&["agents", "kill", "coder"]).done();
+    let (code, screen) = seat.ended();
+    assert_eq!(code, Some(3));
+    assert!(screen.contains("error: the agent `coder` was stopped"), "{screen:?}");
+    home.run(&["agents", "resume", "coder"]).done();
+    let seat = start();
+    home.run(&["gateway", "stop"]).done();
+    assert_eq!(seat.ended().0, Some(3));
+    home.run(&["gateway", "start"]).done();
+}
