@@ -22,6 +22,11 @@ mod wiring;
 
 use std::process::ExitCode;
 
+/// A judged action makes some hundreds of small values on one thread and frees them on another, which is where
+/// the C library's allocator spends its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // A process that is to be jailed must do that before it starts a thread or opens anything.
     if let Some(code) = jailed::take_over() {

@@ -12,12 +12,13 @@ use monitor::{
     Compartment, Gate, Monitor, PolicyText, Rates, Ruling, SHIPPED_GUARDRAILS, Standing, admit, judge,
 };
 use sandbox::{Program, Roster};
+use serde::Serialize;
 use serde_json::json;
 use skills::{Bench, Skills};
 use soul::Place;
 use vocab::{
-    Action, Ambient, Body, Digest, Group, Intent, Labels, Outcome, Person, PersonId, Proposal, ProposalId,
-    Rights, SessionId, Status, Timestamp, TurnId,
+    Action, AgentName, Ambient, ApprovalId, Body, Digest, Group, Intent, Labels, Outcome, Person, PersonId,
+    Proposal, ProposalId, Rights, SessionId, Status, Timestamp, TurnId, Verb,
 };
 
 use crate::Done;
@@ -226,31 +227,36 @@ impl Caller {
 
     /// What a gateway keeps of a turn that runs, so that a restart finds what was under way.
     fn turn_row(&self, open: Option<&ProposalId>) -> Done<Change> {
-        let open = open.map(|id| {
-            let call = json!({ "id": format!("call-{}", self.done), "skill": "file-reader" });
-            json!({ "proposal": id, "verb": "file.read", "call": call })
-        });
-        put(
-            "turn",
-            self.turn.as_str(),
-            json!({
-                "session": self.session, "agent": self.shared.compartment.charter().name, "person": self.shared.asker.id,
-                "proposals": self.done, "elapsed_ms": 0, "waiting": null, "open": open,
-            }),
-        )
+        let call = Call { id: format!("call-{}", self.done), skill: "file-reader" };
+        let row = TurnRow {
+            session: &self.session,
+            agent: &self.shared.compartment.charter().name,
+            person: &self.shared.asker.id,
+            proposals: self.done,
+            elapsed_ms: 0,
+            waiting: None,
+            open: open.map(|proposal| Open { proposal, verb: Verb::FileRead, call: Some(call) }),
+            program: false,
+        };
+        Ok(Change::put("turn", self.turn.as_str(), &row)?)
     }
 
     /// The record of an outcome with the rows that change: the transcript's new entry, the session, the turn.
     fn outcome(&self, action: &Action, outcome: &Outcome) -> Done<Entry> {
         let Body::Text { text } = &outcome.body else { return Err("no text came back".into()) };
-        let entry = json!({
-            "entry": "result", "call_id": format!("call-{}", self.done), "skill": "file-reader",
-            "status": outcome.status, "text": text,
-        });
-        let session = json!({
-            "agent": self.shared.compartment.charter().name, "person": self.shared.asker.id,
-            "labels": outcome.labels, "entries": self.done, "bytes": 0,
-        });
+        let entry = vocab::Entry::Result {
+            call_id: format!("call-{}", self.done),
+            skill: "file-reader".into(),
+            status: outcome.status,
+            text: text.clone(),
+        };
+        let session = SessionRow {
+            agent: &self.shared.compartment.charter().name,
+            person: &self.shared.asker.id,
+            labels: &outcome.labels,
+            entries: self.done,
+            bytes: 0,
+        };
         let mut draft = Draft::new(Kind::Outcome);
         draft.turn = Some(self.turn.clone());
         draft.session = Some(self.session.clone());
@@ -263,14 +269,45 @@ impl Caller {
         draft.labels = Some(outcome.labels.clone());
         draft.payload = json!({ "body": outcome.body, "reasons": [] });
         let state = vec![
-            put("entry", &format!("{}/{:06}", self.session, self.done), entry)?,
-            put("session", self.session.as_str(), session)?,
+            Change::put("entry", &format!("{}/{:06}", self.session, self.done), &entry)?,
+            Change::put("session", self.session.as_str(), &session)?,
             self.turn_row(None)?,
         ];
         Ok(Entry { subject: Digest::of(outcome.proposal.as_str().as_bytes()), records: vec![draft], state })
     }
 }
 
-fn put(kind: &str, key: &str, value: serde_json::Value) -> Done<Change> {
-    Ok(Change::put(kind, key, &value)?)
+/// The rows as `crates/turn/src/session.rs` has them.
+#[derive(Serialize)]
+struct TurnRow<'a> {
+    session: &'a SessionId,
+    agent: &'a AgentName,
+    person: &'a PersonId,
+    proposals: u32,
+    elapsed_ms: u64,
+    waiting: Option<ApprovalId>,
+    open: Option<Open<'a>>,
+    program: bool,
+}
+
+#[derive(Serialize)]
+struct Open<'a> {
+    proposal: &'a ProposalId,
+    verb: Verb,
+    call: Option<Call>,
+}
+
+#[derive(Serialize)]
+struct Call {
+    id: String,
+    skill: &'static str,
+}
+
+#[derive(Serialize)]
+struct SessionRow<'a> {
+    agent: &'a AgentName,
+    person: &'a PersonId,
+    labels: &'a Labels,
+    entries: u32,
+    bytes: u64,
 }

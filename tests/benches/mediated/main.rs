@@ -18,6 +18,10 @@ use agent::{Caller, Home, Step};
 use disk::{Bare, Rows};
 use figures::{median, micros, per_second, ratio};
 
+/// The gateway's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Done<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Rounds in which the things that are compared take turns, so that a busy moment of the machine meets all.
