@@ -45,6 +45,37 @@ fn advice_waits_for_a_person_who_may_let_it_go() {
 }
 
 #[test]
+fn what_a_program_is_handed_is_screened_like_a_reply_its_calls_included() {
+    let home = Home::with(config(), SCREENED);
+    let answer = |text: &str, arguments: &str| vocab::Intent::ProgramAnswer {
+        text: text.into(),
+        tool_calls: vec![vocab::ToolCall {
+            id: "c".into(),
+            name: "shell".into(),
+            arguments: arguments.into(),
+        }],
+    };
+    assert_eq!(by_advice(&home, answer("Hello.", "{}")), (Decision::Permit, false));
+    assert_eq!(by_advice(&home, answer("You should sell your shares now.", "{}")), (Decision::Ask, true));
+    let hidden = answer("Hello.", r#"{"command":"echo jane.doe@corp.com"}"#);
+    assert_eq!(by_advice(&home, hidden), (Decision::Deny, true));
+}
+
+#[test]
+fn a_program_sets_no_parameter_but_those_that_are_known_and_exact() {
+    let home = Home::new();
+    let with = |options: serde_json::Value| {
+        let options = options.as_object().unwrap().clone();
+        let request = vocab::ChatRequest { options, ..vocab::ChatRequest::default() };
+        home.judge("mia", vocab::Intent::ProgramCall { request }).verdict().decision
+    };
+    assert_eq!(with(serde_json::json!({ "temperature": 0.5 })), Decision::Permit);
+    assert_eq!(with(serde_json::json!({ "model": "another" })), Decision::Deny);
+    assert_eq!(with(serde_json::json!({ "messages": [] })), Decision::Deny);
+    assert_eq!(with(serde_json::json!({ "seed": u64::MAX })), Decision::Deny);
+}
+
+#[test]
 fn a_transaction_is_flagged_inside_and_held_outside() {
     let home = Home::with(config(), SCREENED);
     assert_eq!(by_advice(&home, ask_model("Please wire $500 to ACME")), (Decision::Permit, true));
