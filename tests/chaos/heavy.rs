@@ -170,3 +170,38 @@ fn a_stop_ends_every_process() {
     }
     home.verifies();
 }
+
+/// How many times an agent is stopped right after an approval, each time a little later.
+const STOPS: u64 = 8;
+
+#[test]
+fn a_stop_right_after_a_yes_ends_the_turn_once_and_posts_at_most_once() {
+    let home = Home::new();
+    home.soul("poster", POSTER);
+    home.scene("turns: [{calls: [{skill: message, arguments: {channel: \"board:forum\", text: hello}}]}]");
+    home.start();
+    for number in 0..STOPS {
+        let posted = home.posts("hello");
+        let chat = home.begin(&["chat", "poster", "tell them", "--json"]);
+        let id = home.waiting();
+        let yes = home.begin(&["approvals", "approve", &id]);
+        // No time is measured here: each round meets another moment.
+        std::thread::sleep(std::time::Duration::from_millis(number * 3));
+        home.run(&["agents", "kill", "poster"]).done();
+        drop((Said::of(yes), Said::of(chat)));
+        home.until("poster", "killed");
+        let turn = home.json(&["approvals", "show", &id])["turn"].as_str().unwrap().to_owned();
+        let ends = || {
+            let messages = home.whole(&["--agent", "poster", "--kind", "message"]);
+            messages
+                .iter()
+                .filter(|record| record["turn"] == *turn && record["content"]["what"] == "turn over")
+                .count()
+        };
+        eventually("the turn is over", || ends() > 0);
+        assert_eq!(ends(), 1, "round {number}");
+        assert!(home.posts("hello") <= posted + 1);
+        home.run(&["agents", "resume", "poster"]).done();
+    }
+    home.verifies();
+}

@@ -1,5 +1,7 @@
 //! Cancelling what waits for a person, together with the record of why.
 
+use std::collections::BTreeSet;
+
 use journal::{Change, Draft, Kind};
 use serde_json::json;
 use vocab::{AgentName, TurnId};
@@ -50,6 +52,9 @@ impl Gateway {
         mut last: Option<Draft>,
         state: Vec<Change>,
     ) -> Result<(), Refusal> {
+        // A turn whose approval was given runs already, and ends itself.
+        let waits = |row: &&ApprovalRow| row.view.state == ApprovalState::Waiting;
+        let turns: BTreeSet<TurnId> = rows.iter().filter(waits).map(|row| row.view.turn.clone()).collect();
         rows.iter_mut().for_each(|row| row.view.state = ApprovalState::Cancelled);
         let mut batch = Batch { drafts: Vec::new(), state, bytes: 0 };
         for row in &rows {
@@ -63,8 +68,8 @@ impl Gateway {
         for ApprovalRow { view, .. } in &rows {
             self.waiting.settle(view);
             self.tell_approval(view);
-            // A run ends itself, with all that it holds.
-            if !self.runs.lock().contains_key(&view.turn) {
+            // So does a run, with all that it holds.
+            if turns.contains(&view.turn) && !self.runs.lock().contains_key(&view.turn) {
                 self.end_row(&view.turn, why, Vec::new()).await?;
             }
         }
