@@ -12,8 +12,12 @@ use sandbox::{Child, Jail, Killed, Roster};
 use crate::Done;
 use crate::stage::{self, Hogs, micros, part, ratio};
 
-/// Kills of each kind.
+/// Kills of one process, of each kind.
 const RUNS: usize = 200;
+
+/// Kills of a crowd, of each kind: fewer, since each has a hundred starts before it. Of so few the slowest
+/// is told instead of the p99.
+const CROWD_RUNS: usize = 30;
 
 /// Busy processes of one agent.
 const CROWD: usize = 100;
@@ -36,12 +40,17 @@ fn bare() -> Done<Duration> {
     Ok(begun.elapsed())
 }
 
+/// Starts processes, and has them be busy once all are there. Each has said that it is.
 async fn busy(roster: &Roster, count: usize) -> Done<Vec<Child>> {
     let mut children = Vec::with_capacity(count);
     for _ in 0..count {
-        let mut child = roster.spawn("a", "busy", &Jail::default()).await?;
+        children.push(roster.spawn("a", "busy", &Jail::default()).await?);
+    }
+    for child in &mut children {
         child.send(&"go").await?;
-        children.push(child);
+    }
+    for child in &mut children {
+        child.recv::<String>().await?.ok_or("no answer")?;
     }
     Ok(children)
 }
@@ -93,7 +102,7 @@ fn plain(children: &[Child]) -> Done<Duration> {
 pub(crate) async fn many() -> Done<()> {
     let (roster, hogs) = (stage::roster()?, Hogs::start()?);
     let (mut plains, mut kills) = (Vec::new(), Vec::new());
-    for run in 0..RUNS * 2 {
+    for run in 0..CROWD_RUNS * 2 {
         hogs.rest(true)?;
         let children = busy(&roster, CROWD).await?;
         hogs.rest(false)?;
@@ -109,12 +118,12 @@ pub(crate) async fn many() -> Done<()> {
         roster.open("a");
     }
     drop(hogs);
-    let (slow, fast) = (part(&plains, 0.99), part(&kills, 0.99));
-    println!("\n{CROWD} busy processes, 4 hogs on each core, {RUNS} kills{:>7}{:>10}", "p50", "p99");
+    let (slow, fast) = (part(&plains, 1.0), part(&kills, 1.0));
+    println!("\n{CROWD} busy processes, 4 hogs on each core, {CROWD_RUNS} kills{:>7}{:>10}", "p50", "most");
     for (name, times) in [("a plain SIGKILL to each", &plains), ("kill of the agent", &kills)] {
-        println!("  {name:<42}{:10.0}{:10.0} µs", micros(part(times, 0.5)), micros(part(times, 0.99)));
+        println!("  {name:<42}{:10.0}{:10.0} µs", micros(part(times, 0.5)), micros(part(times, 1.0)));
     }
-    println!("  p99 to p99 {:>51.2}      (target: at most 0.5)", ratio(fast, slow));
+    println!("  most to most {:>49.2}      (target: at most 0.5)", ratio(fast, slow));
     drop(roster.stop());
     Ok(())
 }

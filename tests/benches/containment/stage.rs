@@ -51,7 +51,7 @@ fn echo(mut stream: UnixStream) -> ExitCode {
 /// Says that it is there and never rests again.
 fn busy(mut stream: UnixStream) -> ExitCode {
     match frame::read::<String>(&mut stream) {
-        Ok(Some(_)) => spin(),
+        Ok(Some(said)) if frame::write(&mut stream, &said).is_ok() => spin(),
         _ => ExitCode::FAILURE,
     }
 }

@@ -1,0 +1,219 @@
+//! Groups of processes that the kernel bounds and ends as one (cgroup v2), where the gateway may have them.
+//!
+//! Below the gateway's own group lies `bulkhead-PID`, in it one group for each owner, and in that one leaf for
+//! the roles that the owner has and one for each guest, which bounds the guest as a whole. Nothing depends on
+//! them: where they cannot be had, pidfds, PID namespaces and limits of each process do what they did.
+
+mod folder;
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use rustix::fs::{Mode, OFlags, open};
+
+use crate::Jail;
+
+/// What the gateway's own group is called, before its number.
+const PREFIX: &str = "bulkhead-";
+
+/// The controllers that bound a guest.
+const CONTROLLERS: [&str; 2] = ["memory", "pids"];
+
+/// Ends every process of a group and of those below it (Linux 5.14).
+const KILL: &str = "cgroup.kill";
+
+/// How much of an owner's name its group's name has, in characters.
+const MAX_NAME: usize = 64;
+
+/// How many gateways of the same number, in PID namespaces of their own, may share a hierarchy.
+const MAX_NAMESAKES: u32 = 16;
+
+/// Tells groups apart whose owners' names look alike.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Every group of this gateway. They are gone when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    folder: PathBuf,
+    controllers: Vec<&'static str>,
+}
+
+impl Groups {
+    /// Those of this process, made when they are first asked for.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub(crate) fn shared() -> io::Result<Arc<Self>> {
+        static SHARED: Mutex<Weak<Groups>> = Mutex::new(Weak::new());
+        static HOME: OnceLock<PathBuf> = OnceLock::new();
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(groups) = shared.upgrade() {
+            return Ok(groups);
+        }
+        let home = match HOME.get() {
+            Some(home) => home,
+            // Remembered, since this process may come to lie deeper.
+            None => HOME.get_or_init(|| folder::home().unwrap_or_default()),
+        };
+        if home.as_os_str().is_empty() {
+            return folder::home().and_then(|_| Err(io::ErrorKind::NotFound.into()));
+        }
+        let groups = Arc::new(Self::make(home)?);
+        *shared = Arc::downgrade(&groups);
+        Ok(groups)
+    }
+
+    fn make(home: &Path) -> io::Result<Self> {
+        folder::sweep(home, PREFIX);
+        let name = |copy| match copy {
+            0 => home.join(format!("{PREFIX}{}", process::id())),
+            copy => home.join(format!("{PREFIX}{}.{copy}", process::id())),
+        };
+        let mut made = Err(io::ErrorKind::AlreadyExists.into());
+        for folder in (0..MAX_NAMESAKES).map(name) {
+            made = fs::create_dir(&folder).map(|()| folder);
+            if !matches!(&made, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
+                break;
+            }
+        }
+        let made = made.map_err(|error| io::Error::other(format!("`{}`: {error}", home.display())))?;
+        let mut groups = Self { folder: made, controllers: Vec::new() };
+        if !groups.folder.join(KILL).exists() {
+            return Err(io::Error::other("this kernel's groups cannot be ended as one"));
+        }
+        let offered: Vec<_> = CONTROLLERS.into_iter().filter(|name| folder::offers(home, name)).collect();
+        if !offered.iter().all(|name| folder::hands_down(home, name)) {
+            // A group with processes hands nothing down. Where this is the only one, it can go.
+            folder::step_aside(home, &groups.folder)?;
+        }
+        let has = |name: &&str| folder::hands_down(home, name) && folder::hands_down(&groups.folder, name);
+        groups.controllers = offered.into_iter().filter(has).collect();
+        Ok(groups)
+    }
+
+    /// What it does, in words.
+    pub(crate) fn told(&self) -> String {
+        match self.controllers.as_slice() {
+            [] => "owners end as one; guests are not bounded as a whole, since the group hands down no controllers".into(),
+            some => format!("owners end as one; guests are bounded as a whole by {}", some.join(" and ")),
+        }
+    }
+
+    /// Removes what is empty.
+    pub(crate) fn tidy(&self) {
+        folder::remove(&self.folder);
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        self.tidy();
+    }
+}
+
+/// What bounds a guest as a whole.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    processes: u64,
+    memory_bytes: u64,
+}
+
+impl Bounds {
+    /// Those of a guest's jail; `None` for a role's.
+    pub(crate) fn of(jail: &Jail) -> Option<Self> {
+        let system = jail.system.as_ref()?;
+        Some(Self {
+            // Its first process is one more.
+            processes: u64::from(system.processes).saturating_add(1),
+            // What lies in `/tmp` counts too.
+            memory_bytes: jail.memory_bytes.saturating_add(system.tmp_bytes),
+        })
+    }
+}
+
+/// The group of one owner.
+#[derive(Debug)]
+pub(crate) struct Group {
+    groups: Arc<Groups>,
+    folder: PathBuf,
+}
+
+impl Group {
+    pub(crate) fn new(groups: Arc<Groups>, owner: &str) -> Self {
+        let plain = |sign: char| if sign.is_ascii_alphanumeric() { sign } else { '_' };
+        let name: String = owner.chars().take(MAX_NAME).map(plain).collect();
+        let folder = groups.folder.join(format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
+        Self { groups, folder }
+    }
+
+    /// A place for a new process: the one of all roles, or one of its own for a guest.
+    pub(crate) fn leaf(&self, guest: Option<&Bounds>) -> io::Result<Leaf> {
+        fs::create_dir_all(&self.folder)?;
+        for name in &self.groups.controllers {
+            folder::hands_down(&self.folder, name);
+        }
+        let name = match guest {
+            None => "roles".into(),
+            Some(_) => format!("guest-{}", NEXT.fetch_add(1, Ordering::Relaxed)),
+        };
+        let path = self.folder.join(name);
+        fs::create_dir_all(&path)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let leaf = Leaf { descriptor: open(&path, flags, Mode::empty())?, path, single: guest.is_some() };
+        if let Some(bounds) = guest {
+            for name in &self.groups.controllers {
+                let (file, most) = match *name {
+                    "memory" => ("memory.max", bounds.memory_bytes),
+                    _ => ("pids.max", bounds.processes),
+                };
+                folder::say(&leaf.path.join(file), &most.to_string())?;
+            }
+        }
+        Ok(leaf)
+    }
+
+    /// Sends SIGKILL to every process in it, those included that nobody here knows of.
+    pub(crate) fn kill(&self) {
+        // Without processes it is not there; those that are, are struck one by one besides.
+        folder::say(&self.folder.join(KILL), "1").unwrap_or_default();
+    }
+
+    /// Removes it, if it is empty. Nobody may start a process in it meanwhile.
+    pub(crate) fn tidy(&self) {
+        folder::remove(&self.folder);
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.tidy();
+    }
+}
+
+/// Where a process is born. A guest's is removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Leaf {
+    path: PathBuf,
+    descriptor: OwnedFd,
+    single: bool,
+}
+
+impl AsFd for Leaf {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+impl Drop for Leaf {
+    fn drop(&mut self) {
+        if self.single {
+            // What cannot be removed yet goes with its owner's.
+            fs::remove_dir(&self.path).unwrap_or_default();
+        }
+    }
+}
