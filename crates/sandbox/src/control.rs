@@ -21,7 +21,8 @@ pub(crate) const MAX_MESSAGE_BYTES: usize = 8 * 1024;
 /// The most descriptors beside one message.
 pub(crate) const MAX_DESCRIPTORS: usize = 2;
 
-/// What the gateway asks of its spawner. The new process's end of its socket comes along.
+/// What the gateway asks of its spawner. The new process's end of its socket comes along, and
+/// the cgroup that it is to be born into, if there is one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
@@ -39,6 +40,8 @@ pub(crate) enum Reply {
     Born {
         /// Its number.
         pid: u32,
+        /// Whether it is in the cgroup that came with the request.
+        grouped: bool,
     },
     /// A namespace cannot be had, and the request did not say `reduced`.
     Refused { layer: String, why: String, mend: String },

@@ -31,8 +31,11 @@ pub const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
 pub const LANDLOCK: &str = "landlock";
 /// Only the system calls that a jailed program needs.
 pub const SECCOMP: &str = "seccomp";
+/// A group of the kernel's for each owner, ended as one. Used where it can be had, reported by
+/// [`crate::probe`], never demanded and not among [`ALL`].
+pub const CGROUP: &str = "cgroup";
 
-/// Every layer, in the order in which they are laid.
+/// Every layer that is demanded, in the order in which they are laid.
 pub const ALL: [&str; 14] = [
     DESCRIPTORS,
     USER_NAMESPACE,
@@ -58,7 +61,7 @@ const USER_NAMESPACE_MEND: &str = "allow user namespaces: `sysctl user.max_user_
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
-    /// The name, one of [`ALL`].
+    /// The name, one of [`ALL`] or [`CGROUP`].
     pub name: String,
     /// Whether it is in force.
     pub present: bool,
@@ -69,6 +72,12 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// Whether it is demanded, and not there.
+    #[must_use]
+    pub fn is_missed(&self) -> bool {
+        !self.present && ALL.contains(&self.name.as_str())
+    }
+
     pub(crate) fn had(name: &str, what: impl Into<String>) -> Self {
         Self { name: name.into(), present: true, why: what.into(), mend: String::new() }
     }
@@ -96,6 +105,9 @@ pub fn mend(name: &str) -> &'static str {
             "use Linux 6.2 or newer with `landlock` in the boot parameter `lsm=`; in a container let its seccomp profile pass the `landlock_*` calls"
         }
         SECCOMP => "use a kernel that is built with `CONFIG_SECCOMP_FILTER`",
+        CGROUP => {
+            "optional: use Linux 5.14 or newer with cgroup v2 mounted, and let the gateway's user write to its own group (`Delegate=yes` in a systemd unit)"
+        }
         _ => "",
     }
 }
@@ -106,6 +118,6 @@ mod tests {
 
     #[test]
     fn every_layer_has_a_mend() {
-        assert!(ALL.iter().all(|name| !mend(name).is_empty()));
+        assert!(ALL.iter().chain(&[CGROUP]).all(|name| !mend(name).is_empty()));
     }
 }

@@ -16,6 +16,7 @@
 //! unless the jail says `reduced`.
 
 mod admission;
+mod cgroup;
 mod child;
 mod control;
 mod guest;

@@ -1,5 +1,6 @@
 //! One owner's processes, and the lock under which it is decided whether there is a further one.
 
+use std::os::fd::AsFd;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -8,6 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::SpawnError;
 use crate::admission::{Admission, Ticket};
+use crate::cgroup::{Bounds, Group, Leaf};
 use crate::control::Request;
 use crate::process::Process;
 use crate::starter::{Job, Line, Started};
@@ -25,6 +27,8 @@ pub(crate) struct Owner {
     starting: Mutex<()>,
     /// Started and not yet reaped.
     entries: Mutex<Vec<Entry>>,
+    /// Where they are born, if the kernel lets the gateway have groups.
+    group: Option<Group>,
 }
 
 #[derive(Debug)]
@@ -36,6 +40,8 @@ struct Entry {
     spare: bool,
     /// Whether it may have started others in its jail.
     crowd: bool,
+    /// Where it was born.
+    _leaf: Option<Leaf>,
 }
 
 /// What a new process needs: both doors open ever since it was asked for, and a place.
@@ -63,13 +69,14 @@ pub(crate) struct Lease {
 }
 
 impl Owner {
-    pub(crate) fn new(name: &str, all: Arc<Admission>) -> Self {
+    pub(crate) fn new(name: &str, all: Arc<Admission>, group: Option<Group>) -> Self {
         Self {
             name: name.into(),
             door: Admission::default(),
             all,
             starting: Mutex::default(),
             entries: Mutex::default(),
+            group,
         }
     }
 
@@ -99,7 +106,7 @@ impl Owner {
         self: Arc<Self>,
         line: &mut Line,
         request: &Request,
-        crowd: bool,
+        crowd: Option<&Bounds>,
         claim: Claim,
         jobs: SyncSender<Job>,
     ) -> Result<Started, SpawnError> {
@@ -107,9 +114,11 @@ impl Owner {
         if !self.admits(claim.doors) {
             return Err(self.closed());
         }
-        let (process, stream) = line.ask(request)?;
+        let leaf = self.group.as_ref().and_then(|group| group.leaf(crowd).ok());
+        let (process, stream) = line.ask(request, leaf.as_ref().map(AsFd::as_fd))?;
         let Claim { doors, place, spare } = claim;
-        self.entries().push(Entry { process: Arc::clone(&process), place, spare, crowd });
+        let crowd = crowd.is_some();
+        self.entries().push(Entry { process: Arc::clone(&process), place, spare, crowd, _leaf: leaf });
         drop(starting);
         let lease = Lease { owner: self, process, doors, jobs };
         if spare {
@@ -121,6 +130,9 @@ impl Owner {
     /// Sends SIGKILL to every process that is there, then has them all end soon. The doors are closed before.
     pub(crate) fn strike(&self, urgent: &Urgent) {
         let entries = self.entries();
+        if let Some(group) = &self.group {
+            group.kill();
+        }
         // One that cannot be signalled does not end in time, and is counted as left.
         let struck = entries.iter().filter(|entry| entry.process.strike().unwrap_or_default());
         for entry in struck.collect::<Vec<_>>() {
@@ -146,8 +158,18 @@ impl Owner {
         let gone = matches!(process.reap(until), Ok(true));
         if gone {
             self.entries().retain(|entry| !Arc::ptr_eq(&entry.process, process));
+            self.tidy();
         }
         gone
+    }
+
+    /// Removes the group while there is no process. Where one is being started just now, its end does that.
+    fn tidy(&self) {
+        if let (Some(group), Ok(_starting)) = (&self.group, self.starting.try_lock())
+            && self.entries().is_empty()
+        {
+            group.tidy();
+        }
     }
 
     /// How many processes there are, the spares not counted.

@@ -6,12 +6,14 @@ use crate::{Jail, Layer, Program, Roster, SpawnError};
 pub const PROBE: &str = "probe";
 
 /// Lays every layer in a throw-away process of `spawner`, which serves [`PROBE`], and says which of them it
-/// had.
+/// had; last comes [`crate::layer::CGROUP`], which is never demanded.
 ///
 /// # Errors
 /// When not even a reduced jail stands.
 pub async fn probe(spawner: &Program) -> Result<Vec<Layer>, SpawnError> {
     let roster = Roster::new(spawner).map_err(SpawnError::Socket)?;
     let child = roster.spawn("probe", PROBE, &Jail { reduced: true, ..Jail::default() }).await?;
-    Ok(child.layers().to_vec())
+    let mut layers = child.layers().to_vec();
+    layers.push(roster.cgroup(child.lease().process().grouped()));
+    Ok(layers)
 }

@@ -21,6 +21,8 @@ pub(crate) struct Process {
     reaped: Mutex<bool>,
     /// Whether a kill has struck it.
     struck: AtomicBool,
+    /// Whether it was born into the cgroup that it was to be born into.
+    grouped: bool,
 }
 
 impl Process {
@@ -28,16 +30,20 @@ impl Process {
     pub(crate) fn of(child: &std::process::Child) -> io::Result<Self> {
         let pid = child.id();
         let raw = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
-        Ok(Self::new(pid, pidfd_open(raw, PidfdFlags::empty())?))
+        Ok(Self::new(pid, pidfd_open(raw, PidfdFlags::empty())?, false))
     }
 
     /// Takes over a child that has a descriptor already.
-    pub(crate) fn new(pid: u32, pidfd: OwnedFd) -> Self {
-        Self { pid, pidfd, reaped: Mutex::new(false), struck: AtomicBool::new(false) }
+    pub(crate) fn new(pid: u32, pidfd: OwnedFd, grouped: bool) -> Self {
+        Self { pid, pidfd, reaped: Mutex::new(false), struck: AtomicBool::new(false), grouped }
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    pub(crate) fn grouped(&self) -> bool {
+        self.grouped
     }
 
     /// Sends SIGKILL, the first time that this is called. Says whether it was.

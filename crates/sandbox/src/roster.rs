@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use vocab::frame::FrameError;
 
 use crate::admission::Admission;
+use crate::cgroup::{Bounds, Group, Groups};
 use crate::control::Request;
 use crate::guest::{Command, CommandError, Guest};
 use crate::jail::JailError;
@@ -20,7 +21,7 @@ use crate::spawner::INIT;
 use crate::starter::{self, Current, Job, Start, Started};
 use crate::urgency::Urgent;
 use crate::wire::{Answer, Order};
-use crate::{Child, Jail, Layer, Program};
+use crate::{Child, Jail, Layer, Program, layer};
 
 /// The most processes of all owners at once.
 pub const MAX_CHILDREN: usize = 512;
@@ -63,7 +64,7 @@ pub enum SpawnError {
     },
     /// The machine gives no process.
     #[error(
-        "cannot start a process for `{role}`: {source}; look at the limits on processes and memory of the gateway's user"
+        "cannot start a process for `{role}`: {source}; look at the limits on processes and memory of the gateway's user and of its cgroup"
     )]
     Start {
         /// What it would have been.
@@ -136,6 +137,8 @@ struct Shared {
     places: Arc<Semaphore>,
     spares: Spares,
     owners: Mutex<BTreeMap<String, Arc<Owner>>>,
+    /// Where processes are born, or why in no group.
+    groups: Result<Arc<Groups>, String>,
 }
 
 impl Roster {
@@ -146,6 +149,8 @@ impl Roster {
     /// [`Roster::spawn`].
     pub fn new(spawner: &Program) -> io::Result<Self> {
         let current = Arc::<Current>::default();
+        // First, while this process has no others.
+        let groups = Groups::shared().map_err(|error| error.to_string());
         Ok(Self {
             shared: Arc::new(Shared {
                 jobs: starter::start(spawner.clone(), Arc::clone(&current))?,
@@ -154,6 +159,7 @@ impl Roster {
                 places: Arc::new(Semaphore::new(MAX_CHILDREN)),
                 spares: Spares::default(),
                 owners: Mutex::default(),
+                groups,
             }),
         })
     }
@@ -217,7 +223,7 @@ impl Roster {
         let claim = owner.claim(place, spare)?;
         let request = Request { role: role.into(), reduced: jail.reduced };
         let (answer, started) = oneshot::channel();
-        let crowd = jail.system.is_some();
+        let crowd = Bounds::of(jail);
         let start = Start { request, crowd, owner, claim, jobs: self.shared.jobs.clone(), answer };
         self.shared
             .jobs
@@ -251,6 +257,15 @@ impl Roster {
         command.check()?;
         let child = self.spawn(owner, INIT, jail).await?;
         Guest::start(child, command, system.listen).await
+    }
+
+    /// The layer [`layer::CGROUP`]: what it does here, or why it is not there.
+    pub(crate) fn cgroup(&self, used: bool) -> Layer {
+        match &self.shared.groups {
+            Ok(_) if !used => Layer::lacking(layer::CGROUP, "no process can be born into a group here"),
+            Ok(groups) => Layer::had(layer::CGROUP, groups.told()),
+            Err(why) => Layer::lacking(layer::CGROUP, why),
+        }
     }
 
     /// The number of the process that starts all others; `None` while there is none.
@@ -297,6 +312,9 @@ impl Roster {
         self.shared.all.close();
         let killed = self.kill_all();
         self.shared.spawner.end();
+        if let Ok(groups) = &self.shared.groups {
+            groups.tidy();
+        }
         killed
     }
 
@@ -311,7 +329,10 @@ impl Roster {
     }
 
     fn owner(&self, name: &str) -> Arc<Owner> {
-        let make = || Arc::new(Owner::new(name, Arc::clone(&self.shared.all)));
+        let make = || {
+            let group = self.shared.groups.as_ref().ok().map(|groups| Group::new(Arc::clone(groups), name));
+            Arc::new(Owner::new(name, Arc::clone(&self.shared.all), group))
+        };
         Arc::clone(self.owners().entry(name.into()).or_insert_with(make))
     }
 

@@ -13,11 +13,12 @@ pub(crate) mod spaces;
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use rustix::io::Errno;
+use rustix::process::setsid;
 use rustix::thread::set_name;
 
 use self::fork::{Parent, Side, fork};
@@ -89,6 +90,8 @@ fn call_oneself(name: &str) {
 /// Answers requests. Returns the new process in the new process, nothing when the gateway has gone.
 fn work(roles: &[Role<'_>]) -> io::Result<Option<Newborn>> {
     let control = descriptors::take()?;
+    // What a terminal sends to a gateway in its foreground is for the gateway, which ends the rest in order.
+    setsid()?;
     call_oneself(NAME);
     let gateway = parent::gateway(&control)?;
     parent::tie(&gateway).map_err(|error| io::Error::other(error.to_string()))?;
@@ -101,8 +104,8 @@ fn work(roles: &[Role<'_>]) -> io::Result<Option<Newborn>> {
                     let birth = Birth { gateway, spaces, user };
                     return Ok(Some(Newborn { name: request.role, role, stream: socket.into(), birth }));
                 }
-                Ok(Made::There(pid, pidfd)) => {
-                    control::send(&control, &Reply::Born { pid }, &[pidfd.as_fd()])?;
+                Ok(Made::There { pid, pidfd, grouped }) => {
+                    control::send(&control, &Reply::Born { pid, grouped }, &[pidfd.as_fd()])?;
                     continue;
                 }
                 Ok(Made::Not(reply)) => reply,
@@ -131,7 +134,7 @@ enum Made {
     /// This is the new process.
     Here(Spaces),
     /// The new process is there.
-    There(u32, OwnedFd),
+    There { pid: u32, pidfd: OwnedFd, grouped: bool },
     /// There is none.
     Not(Reply),
 }
@@ -139,19 +142,30 @@ enum Made {
 fn bear(request: &Request, cgroup: Option<&OwnedFd>) -> io::Result<Made> {
     let mut spaces = Spaces::all();
     let cgroup = cgroup.map(AsFd::as_fd);
-    let side = match fork(spaces.flags, Parent::CallersParent, cgroup) {
+    let side = match fork_grouped(spaces.flags, cgroup) {
         Err(error) if spaces::is_to_blame(&error) => {
             spaces = spaces::find()?;
             if let Some(lacking) = spaces.lacking.first().filter(|_| !request.reduced) {
                 let crate::Layer { name, why, mend, .. } = lacking.clone();
                 return Ok(Made::Not(Reply::Refused { layer: name, why, mend }));
             }
-            fork(spaces.flags, Parent::CallersParent, cgroup)?
+            fork_grouped(spaces.flags, cgroup)?
         }
         other => other?,
     };
     Ok(match side {
         Side::Child => Made::Here(spaces),
-        Side::Parent { pid, pidfd } => Made::There(pid, pidfd),
+        Side::Parent { pid, pidfd, grouped } => Made::There { pid, pidfd, grouped },
     })
+}
+
+/// Forks into the cgroup, or, where the kernel does not let it, without one: a cgroup is never demanded. One
+/// that is full is no such reason.
+fn fork_grouped(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Side> {
+    match fork(namespaces, Parent::CallersParent, cgroup) {
+        Err(error) if cgroup.is_some() && spaces::is_to_blame(&error) => {
+            fork(namespaces, Parent::CallersParent, None)
+        }
+        other => other,
+    }
 }

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use self::line::{Current, Line};
 use crate::Program;
+use crate::cgroup::Bounds;
 use crate::control::Request;
 use crate::owner::{Claim, Lease, Owner};
 use crate::process::Process;
@@ -37,8 +38,8 @@ pub(crate) enum Job {
 
 pub(crate) struct Start {
     pub(crate) request: Request,
-    /// Whether the process may start others in its jail.
-    pub(crate) crowd: bool,
+    /// What bounds the process and those that it starts in its jail; `None` for one that starts none.
+    pub(crate) crowd: Option<Bounds>,
     pub(crate) owner: Arc<Owner>,
     pub(crate) claim: Claim,
     /// Where the lease sends the process when it is given up.
@@ -67,7 +68,7 @@ fn work(jobs: &Receiver<Job>, mut line: Line) {
             Job::Start(start) => {
                 let Start { request, crowd, owner, claim, jobs, answer } = start;
                 // The caller may have gone; the lease that nobody took then kills the process here.
-                drop(answer.send(owner.start(&mut line, &request, crowd, claim, jobs)));
+                drop(answer.send(owner.start(&mut line, &request, crowd.as_ref(), claim, jobs)));
             }
             Job::Bury { owner, process } => {
                 owner.bury(&process, Instant::now() + BURY_WAIT);

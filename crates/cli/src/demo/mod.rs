@@ -89,7 +89,7 @@ pub(crate) fn run(screen: Screen, _: &Args) -> Result<Exit, Failure> {
 async fn play(teller: Teller) -> Result<Found, Failure> {
     let layers =
         sandbox::probe(&jailed::spawner()).await.map_err(|error| Failure::unreachable(error.to_string()))?;
-    let missing: Vec<Layer> = layers.into_iter().filter(|layer| !layer.present).collect();
+    let missing: Vec<Layer> = layers.into_iter().filter(Layer::is_missed).collect();
     let mut stage = Stage::set(if missing.is_empty() { "full" } else { "reduced" }).await?;
     teller.opening(&missing)?;
     let client = stage.start().await?;

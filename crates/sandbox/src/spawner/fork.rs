@@ -15,6 +15,8 @@ pub(crate) enum Side {
         pid: u32,
         /// A descriptor of it.
         pidfd: OwnedFd,
+        /// Whether it is in the cgroup that was given.
+        grouped: bool,
     },
 }
 
@@ -73,8 +75,10 @@ pub(crate) fn fork(namespaces: u64, parent: Parent, cgroup: Option<BorrowedFd<'_
     // SAFETY: the process has one thread, so that no lock is held by anyone who is not there afterwards;
     // without `CLONE_VM` the child goes on with a copy of all memory; `arguments` and `pidfd` outlive the call.
     let returned = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<Arguments>()) };
+    let mut grouped = cgroup.is_some();
     let returned = match returned {
         -1 if io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS) => {
+            grouped = false;
             #[expect(unsafe_code, reason = "no safe call forks into namespaces")]
             // SAFETY: as above; a null stack means the caller's own, copied.
             unsafe {
@@ -90,7 +94,7 @@ pub(crate) fn fork(namespaces: u64, parent: Parent, cgroup: Option<BorrowedFd<'_
             #[expect(unsafe_code, reason = "the kernel has written a new descriptor's number")]
             // SAFETY: the call came through with `CLONE_PIDFD`: `pidfd` is open and nobody else's.
             let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-            Ok(Side::Parent { pid, pidfd })
+            Ok(Side::Parent { pid, pidfd, grouped })
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -78,10 +78,14 @@ impl Line {
     }
 
     /// Has a process born. It is returned with the gateway's end of its socket.
-    pub(crate) fn ask(&mut self, request: &Request) -> Result<(Arc<Process>, UnixStream), SpawnError> {
+    pub(crate) fn ask(
+        &mut self,
+        request: &Request,
+        cgroup: Option<BorrowedFd<'_>>,
+    ) -> Result<(Arc<Process>, UnixStream), SpawnError> {
         let mut why = String::new();
         for _ in 0..MAX_TRIES {
-            match self.try_ask(request) {
+            match self.try_ask(request, cgroup) {
                 Ok(Some((reply, pidfd, stream))) => return self.take(request, reply, pidfd, stream),
                 Ok(None) => why = "it ended over the request".into(),
                 // Once more would take longer than a kill may wait.
@@ -96,13 +100,18 @@ impl Line {
         Err(SpawnError::Spawner { why })
     }
 
-    fn try_ask(&mut self, request: &Request) -> io::Result<Option<(Reply, Option<OwnedFd>, UnixStream)>> {
+    fn try_ask(
+        &mut self,
+        request: &Request,
+        cgroup: Option<BorrowedFd<'_>>,
+    ) -> io::Result<Option<(Reply, Option<OwnedFd>, UnixStream)>> {
         let (ours, theirs) = UnixStream::pair()?;
         let socket = match self.socket.take() {
             Some(socket) => socket,
             None => self.open()?,
         };
-        control::send(&socket, request, &[theirs.as_fd()])?;
+        let beside: Vec<BorrowedFd<'_>> = std::iter::once(theirs.as_fd()).chain(cgroup).collect();
+        control::send(&socket, request, &beside)?;
         drop(theirs);
         wait(&socket)?;
         let answer = control::receive::<Reply>(&socket)?;
@@ -118,8 +127,8 @@ impl Line {
         stream: UnixStream,
     ) -> Result<(Arc<Process>, UnixStream), SpawnError> {
         match (reply, pidfd) {
-            (Reply::Born { pid }, Some(pidfd)) => {
-                let process = Arc::new(Process::new(pid, pidfd));
+            (Reply::Born { pid, grouped }, Some(pidfd)) => {
+                let process = Arc::new(Process::new(pid, pidfd, grouped));
                 self.known.retain(|known| known.strong_count() > 0);
                 self.known.push(Arc::downgrade(&process));
                 Ok((process, stream))

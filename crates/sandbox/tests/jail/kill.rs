@@ -27,6 +27,7 @@ pub(crate) const CHECKS: &[Check] = &[
     ("kill of the spawner against spawn", kill_of_the_spawner_against_spawn),
     ("the places are bounded and come back", the_places_come_back),
     ("children die with the gateway", children_die_with_the_gateway),
+    ("a key at the gateway's terminal reaches no child", no_key_reaches_a_child),
     ("children do not die with the thread that asked", children_outlive_the_asking_thread),
 ];
 
@@ -302,6 +303,31 @@ fn children_die_with_the_gateway() {
     gateway.kill().unwrap();
     gateway.wait().unwrap();
     until("the children are gone", || !pids.iter().any(|pid| runs(*pid)));
+}
+
+/// A terminal signals the processes of its foreground group, and when it hangs up those of its session.
+fn no_key_reaches_a_child() {
+    let of = |pid: u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let fields: Vec<i32> = stat
+            .rsplit(") ")
+            .next()
+            .unwrap()
+            .split(' ')
+            .skip(2)
+            .take(3)
+            .map(|n| n.parse().unwrap())
+            .collect();
+        (fields[0], fields[1], fields[2])
+    };
+    run(async {
+        let roster = roster();
+        let child = jailed(&roster, "a").await;
+        let spawner = roster.spawner().unwrap();
+        let alone = (spawner.cast_signed(), spawner.cast_signed(), 0);
+        assert_eq!((of(spawner), of(child.pid())), (alone, alone), "group, session and terminal");
+        assert_ne!(of(std::process::id()).0, alone.0);
+    });
 }
 
 /// Linux ties a process to the thread that started it; the roster's thread lives as long as the roster.

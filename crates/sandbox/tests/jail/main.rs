@@ -13,6 +13,7 @@
 
 mod attempts;
 mod escapes;
+mod groups;
 mod guest;
 mod hostile;
 mod kill;
@@ -26,7 +27,7 @@ use std::panic::catch_unwind;
 use std::process::{Command, ExitCode};
 
 /// The user and group that have nothing.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: u32 = 65_534;
 
 /// Said by the second run to itself.
 const AS_ORDINARY_USER: &str = "as-ordinary-user";
@@ -55,9 +56,16 @@ fn check_all(words: &[&str]) -> ExitCode {
     let second = words.contains(&AS_ORDINARY_USER);
     let filter = words.iter().find(|word| !word.starts_with('-') && **word != AS_ORDINARY_USER);
     let (mut passed, mut failed) = (0, 0);
-    for (name, check) in
-        [escapes::CHECKS, layers::CHECKS, kill::CHECKS, spares::CHECKS, hostile::CHECKS, &guest::checks()]
-            .concat()
+    for (name, check) in [
+        escapes::CHECKS,
+        layers::CHECKS,
+        kill::CHECKS,
+        groups::CHECKS,
+        spares::CHECKS,
+        hostile::CHECKS,
+        &guest::checks(),
+    ]
+    .concat()
     {
         if filter.is_some_and(|wanted| !name.contains(wanted)) {
             continue;

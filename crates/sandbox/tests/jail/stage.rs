@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bulkhead_sandbox::{Child, Jail, Program, Roster, probe};
+use bulkhead_sandbox::{Child, Jail, Layer, Program, Roster, probe};
 use tempfile::TempDir;
 use vocab::frame;
 
@@ -35,7 +35,7 @@ pub(crate) fn lacking() -> Vec<String> {
     let layers = run(probe(&spawner())).unwrap();
     layers
         .into_iter()
-        .filter(|layer| !layer.present)
+        .filter(Layer::is_missed)
         .map(|layer| format!("{} ({})", layer.name, layer.why))
         .collect()
 }
