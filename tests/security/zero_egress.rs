@@ -150,6 +150,25 @@ fn the_watch_sees_a_packet_a_connection_and_a_question() {
     assert!(seen.packets() >= 2, "{} packets", seen.packets());
 }
 
+#[test]
+fn a_program_that_reaches_out_is_seen_to_try_and_not_one_packet_leaves() {
+    if is_inside() {
+        let home = Home::new();
+        home.soul("scout", SOUL);
+        home.start();
+        let connects = format!("exec 3<>/dev/tcp/{OUTSIDE}/7 || echo refused");
+        home.run(&["run", "scout", "--", "bash", "-c", &connects]).done().has("refused");
+        return;
+    }
+    let Some(seen) = watched("a_program_that_reaches_out_is_seen_to_try_and_not_one_packet_leaves") else {
+        return;
+    };
+    assert_eq!(seen.said.code, 0, "{}{}", seen.said.out, seen.said.err);
+    let leaving = seen.leaving();
+    assert!(!leaving.is_empty() && leaving.iter().all(|call| call.contains("203.0.113.9")), "{leaving:?}");
+    assert_eq!(seen.packets(), 0);
+}
+
 /// What nothing of the product may do.
 fn reach_out() {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
@@ -200,6 +219,7 @@ fn the_whole_product() {
     home.run(&["approvals", "approve", &home.waiting()]).done();
     Said::of(chat).done().has("denied").has("that is all");
     health(home.json(&["gateway", "status"])["address"].as_str().unwrap());
+    home.run(&["run", "scout", "--", "echo", "from a program"]).done().has("from a program");
     home.run(&["agents", "list"]).done();
     home.run(&["agents", "kill", "--all"]).done();
     home.run(&["agents", "resume", "helper"]).done();

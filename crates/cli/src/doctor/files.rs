@@ -43,7 +43,9 @@ pub(super) fn look(home: &Home, several: bool) -> Vec<Finding> {
         seen.at(&folder, ANYTHING);
         seen.beneath(&folder, ANYTHING);
     }
-    seen.at(&home.socket(), if several { 0 } else { ANYTHING });
+    for socket in [home.socket(), home.run_socket()] {
+        seen.at(&socket, if several { 0 } else { ANYTHING });
+    }
     seen.told(home)
 }
 
