@@ -343,3 +343,24 @@ async fn what_was_open_when_the_gateway_was_killed_reads_unknown() {
     assert_eq!(&story[3..], ["gateway start", "model.call unknown", "turn over"], "{story:?}");
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_never_executes_code_has_no_program_run() {
+    let house = House::new(GREETING);
+    house.soul(&SOUL.replace("- Be concise", "- Never execute code or system commands"));
+    let gateway = house.open().await;
+    let program = Program {
+        person: person("anna", false),
+        agent: echo(),
+        command: "x".into(),
+        labels: Labels::public(),
+        reach: None,
+    };
+    let refusal = gateway.begin_run(program).await.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Forbidden);
+    assert!(
+        refusal.message.contains("no program runs as `echo`") && refusal.message.contains("rule:7"),
+        "{refusal}"
+    );
+    gateway.shutdown(None, Pending::Cancel).await.unwrap();
+}

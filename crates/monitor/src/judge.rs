@@ -217,8 +217,35 @@ impl Case<'_> {
         }
     }
 
+    /// Why a rule, a right or a guardrail forbids it or has it wait, whatever was granted.
+    pub(crate) fn forbidden(&self) -> Option<Reason> {
+        match self.opinions() {
+            Ok(opinions) => {
+                opinions.into_iter().flat_map(|opinion| opinion.denies.into_iter().chain(opinion.asks)).next()
+            }
+            Err(reason) => Some(reason),
+        }
+    }
+
     /// Asks the three layers and gives the bounds of what they permit.
     fn policies(&self, answers: &mut Answers) -> Bounds {
+        match self.opinions() {
+            Ok([own, rights, guardrails]) => {
+                let bounds = self.bounds(&own, &rights, answers);
+                self.take(Layer::Policy, own, answers);
+                self.take(Layer::Rights, rights, answers);
+                self.take(Layer::Guardrail, guardrails, answers);
+                bounds
+            }
+            Err(reason) => {
+                answers.denies.push(reason);
+                Bounds::None
+            }
+        }
+    }
+
+    /// What the agent's policies, the asker's rights and the guardrails say, in this order.
+    fn opinions(&self) -> Result<[Opinion; 3], Reason> {
         let Self { compartment, known, action, .. } = self;
         let house = &compartment.house;
         let resource = match &action.resource {
@@ -232,24 +259,18 @@ impl Case<'_> {
             &resource,
             self.circumstances(),
         );
-        let question = match question {
-            Ok(question) => question,
-            Err(error) => {
-                answers.deny(Layer::Policy, "policy:question", error.to_string());
-                return Bounds::None;
-            }
-        };
+        let question = question.map_err(|error| Reason {
+            layer: Layer::Policy,
+            policy: "policy:question".to_owned(),
+            message: error.to_string(),
+        })?;
         let consult =
             |layer, slices, evaluator: &_| policy::consult(layer, slices, action.verb, &resource, evaluator);
         let of_agent = question.of_agent();
         let own = consult(Layer::Policy, &compartment.policies, &of_agent);
         let rights = consult(Layer::Rights, &house.rights, &question.of_asker());
         let guardrails = consult(Layer::Guardrail, &house.guardrails, &of_agent);
-        let bounds = self.bounds(&own, &rights, answers);
-        self.take(Layer::Policy, own, answers);
-        self.take(Layer::Rights, rights, answers);
-        self.take(Layer::Guardrail, guardrails, answers);
-        bounds
+        Ok([own, rights, guardrails])
     }
 
     fn take(&self, layer: Layer, opinion: Opinion, answers: &mut Answers) {

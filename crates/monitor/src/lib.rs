@@ -44,7 +44,7 @@ pub use policy::protect::protecting;
 pub use policy::words::SCHEMA;
 pub use programs::{Found, Programs};
 pub use rates::{KILL_FACTOR, Rates};
-pub use reach::{LeftOut, Reach, reach};
+pub use reach::{LeftOut, Reach, no_program, reach};
 pub use resolve::MAX_RECORDED_ARGUMENT_BYTES;
 
 /// The guardrails that ship, by file name: what a new home begins with.

@@ -129,6 +129,19 @@ pub fn reach(
     reach
 }
 
+/// Why no program may run as this agent for this asker: a rule of its SOUL.md or a guardrail forbids every command, or has
+/// it wait for a person, which a program that runs cannot. A person who is not in the settings has none run.
+#[must_use]
+pub fn no_program(compartment: &Compartment, asker: &Person, labels: &Labels) -> Option<Reason> {
+    let Some(known) = compartment.house.known(&asker.id) else {
+        let message = format!("`{}` is not among the people of the settings", asker.id);
+        return Some(Reason { layer: Layer::Rights, policy: "person:unknown".to_owned(), message });
+    };
+    let resource = Resource::Command(UNNAMED.to_owned());
+    let action = Action { verb: Verb::CommandRun, resource, args: Map::new() };
+    Case { compartment, known, action: &action, labels, tool: None, approved: false }.forbidden()
+}
+
 /// One agent and one asker, looking at paths.
 struct Survey<'a> {
     compartment: &'a Compartment,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bulkhead_monitor::{Reach, reach};
+use bulkhead_monitor::{Reach, no_program, reach};
 use proptest::prelude::*;
 use vocab::{Decision, Labels, PersonId, Verb};
 
@@ -58,6 +58,23 @@ fn where_the_asker_has_a_right_to_a_part_only_that_part_is_in_reach() {
         "rights/rights:write: `mia` has no right to write `/srv/out`"
     );
     assert_eq!(of(&Home::with(with(&["*"]), SOUL), "nobody").read, Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_rule_or_a_guardrail_against_commands_has_no_program_run() {
+    let why = |home: &Home| {
+        let person = home.monitor.person(&PersonId::new("mia").unwrap()).cloned().unwrap();
+        no_program(&home.echo, &person, &home.at.session).map(|why| format!("{}/{}", why.layer, why.policy))
+    };
+    assert_eq!(why(&Home::with(config(), SOUL)), None);
+    let rule = SOUL.replace("## Skills", "## Rules\n- Never execute code or system commands\n## Skills");
+    assert_eq!(why(&Home::with(config(), &rule)).as_deref(), Some("policy/rule:6"));
+    let mut config = config();
+    config.guardrails.push(guardrail(
+        "ours.cedar",
+        "@id(\"still\") @message(\"nothing runs here\") forbid (principal, action == Action::\"command.run\", resource);",
+    ));
+    assert!(why(&Home::with(config, SOUL)).unwrap().starts_with("guardrail/"));
 }
 
 #[test]

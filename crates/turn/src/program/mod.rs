@@ -117,6 +117,10 @@ impl Gateway {
         admits(&slot)?;
         let compartment = slot.compartment(&monitor)?;
         cleared(&compartment, &person, &labels)?;
+        if let Some(why) = monitor::no_program(&compartment, &person, &labels) {
+            let message = format!("no program runs as `{agent}`: {} ({})", why.message, why.policy);
+            return Err(Refusal::new(RefusalKind::Forbidden, message));
+        }
         if let Some(why) =
             reach.as_ref().and_then(|reach| reach.denies(&compartment, &person, &labels).into_iter().next())
         {
