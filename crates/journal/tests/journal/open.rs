@@ -1,5 +1,6 @@
 //! Every file that is not a whole journal is refused with one sentence and left as it was.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use bulkhead_journal::read::{LookError, ReadError, Reader};
@@ -155,8 +156,8 @@ fn looking_at_what_is_not_there_makes_nothing() {
     assert!(!path.exists());
 }
 
-/// The locks that this process has on a file, as the kernel lists them.
-fn locks(path: &Path) -> Vec<String> {
+/// The locks that this process has on a file, as the kernel lists them. While others lock and unlock, it may list one twice.
+fn locks(path: &Path) -> BTreeSet<String> {
     use std::os::unix::fs::MetadataExt;
     let inode = format!(":{}", std::fs::metadata(path).unwrap().ino());
     let process = std::process::id().to_string();
