@@ -9,7 +9,7 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use common::{Home, Said, ended, eventually};
 use rustix::process::{Pid, Signal, kill_process};
@@ -188,6 +188,41 @@ fn what_is_refused_is_one_sentence_with_the_way_out() {
     assert_eq!(mode & 0o777, 0o600);
 }
 
+/// Runs a script with every signal as a new process has it, however these tests were started.
+fn fresh(home: &Home, script: &str) -> Child {
+    let mut command = Command::new("env");
+    command.args([
+        "--default-signal",
+        env!("CARGO_BIN_EXE_bulkhead"),
+        "run",
+        "-q",
+        "coder",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ]);
+    command
+        .env("BULKHEAD_HOME", home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+#[test]
+fn what_the_command_was_started_to_ignore_the_program_is_not_told() {
+    let home = Home::running(IDLE).with_coder();
+    let mut command = Command::new("env");
+    command.args(["--ignore-signal=HUP", env!("CARGO_BIN_EXE_bulkhead"), "run", "-q", "coder", "--"]);
+    command.args(["sh", "-c", "trap 'exit 9' HUP; echo ready; sleep 1; exit 0"]);
+    command.env("BULKHEAD_HOME", home.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    ended(child).with(0);
+}
+
 #[test]
 fn signals_reach_the_program() {
     let home = Home::running(IDLE).with_coder();
@@ -196,14 +231,14 @@ fn signals_reach_the_program() {
     {
         let script =
             format!("trap 'echo heard {name}; exit 9' {name}; echo ready; while :; do sleep 0.05; done");
-        let mut child = home.start(&["run", "-q", "coder", "--", "sh", "-c", &script]);
+        let mut child = fresh(&home, &script);
         let mut first = [0; 6];
         child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
         kill_process(Pid::from_child(&child), which).unwrap();
         let said = ended(child).with(9);
         assert!(said.out.contains(&format!("heard {name}")), "{}", said.out);
     }
-    let mut child = home.start(&["run", "-q", "coder", "--", "sh", "-c", "echo ready; exec sleep 600"]);
+    let mut child = fresh(&home, "echo ready; exec sleep 600");
     child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
     kill_process(Pid::from_child(&child), Signal::QUIT).unwrap();
     ended(child).with(131);
@@ -245,13 +280,13 @@ fn nothing_leads_anywhere_but_the_endpoint() {
         "
 import os, socket, sys
 def tries(kind, address):
-    with socket.socket(*kind) as s:
-        s.settimeout(3)
-        try:
+    try:
+        with socket.socket(*kind) as s:
+            s.settimeout(3)
             s.connect(address)
             return True
-        except OSError:
-            return False
+    except OSError:
+        return False
 tcp = (socket.AF_INET, socket.SOCK_STREAM)
 print('endpoint', tries(tcp, ('127.0.0.1', 7411)))
 print('health', tries(tcp, ('127.0.0.1', {port})))

@@ -201,7 +201,9 @@ fn code_of_signal(signal: i32) -> u8 {
 /// Every signal that concerns a run, as it comes.
 fn listen() -> Result<mpsc::Receiver<Signal>, Failure> {
     let (sender, receiver) = mpsc::channel(MAX_SIGNALS);
-    for which in PASSED_ON.into_iter().chain([Signal::WINCH]) {
+    let ignored = ignored();
+    let heard = |which: &Signal| ignored >> (which.as_raw() - 1) & 1 == 0;
+    for which in PASSED_ON.into_iter().chain([Signal::WINCH]).filter(heard) {
         let mut heard = signal(SignalKind::from_raw(which.as_raw()))
             .map_err(|error| Failure::internal(format!("signals cannot be heard: {error}")))?;
         let sender = sender.clone();
@@ -210,6 +212,14 @@ fn listen() -> Result<mpsc::Receiver<Signal>, Failure> {
         );
     }
     Ok(receiver)
+}
+
+/// The signals that whoever started this had it ignore, as `nohup` does, a bit each from 1 on: what it ignores the
+/// program is not told either. None when the kernel does not say.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
 fn gone() -> Failure {

@@ -17,6 +17,9 @@ use rustix::termios::isatty;
 
 use crate::wire::Launch;
 
+/// The highest number of a signal (signal(7)).
+const LAST_SIGNAL: libc::c_int = 64;
+
 /// A shell's word for a program that is not there.
 pub(super) const NOT_FOUND: u8 = 127;
 
@@ -70,9 +73,18 @@ pub(super) fn start(launch: Launch, [input, output, errors]: [OwnedFd; 3]) -> Re
     }
 }
 
-/// In the new process: its own session, with the terminal if it gets one, and nothing else open.
+/// In the new process: its own session, with the terminal if it gets one, every signal as a new process has it, and
+/// nothing else open.
 fn settle(terminal: bool) -> io::Result<()> {
     setsid()?;
+    // A gateway that was started with `nohup` ignores a signal, and a program would inherit that.
+    for signal in 1..=LAST_SIGNAL {
+        #[expect(unsafe_code, reason = "no safe call sets a signal back")]
+        // SAFETY: no handler is set; the two signals that cannot be set back are refused, and are never ignored.
+        unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+    }
     if terminal {
         // No start of a program fails with this.
         ioctl_tiocsctty(stdin()).map_err(|_| Errno::NOTTY)?;
