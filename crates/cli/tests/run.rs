@@ -9,7 +9,7 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use common::{Home, Said, ended, eventually};
 use rustix::process::{Pid, Signal, kill_process};
@@ -189,7 +189,7 @@ fn what_is_refused_is_one_sentence_with_the_way_out() {
 }
 
 /// Runs a script with every signal as a new process has it, however these tests were started.
-fn fresh(home: &Home, script: &str) -> Child {
+fn fresh(home: &Home, script: &str) -> Command {
     let mut command = Command::new("env");
     command.args([
         "--default-signal",
@@ -207,7 +207,7 @@ fn fresh(home: &Home, script: &str) -> Child {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    command.spawn().unwrap()
+    command
 }
 
 #[test]
@@ -231,14 +231,14 @@ fn signals_reach_the_program() {
     {
         let script =
             format!("trap 'echo heard {name}; exit 9' {name}; echo ready; while :; do sleep 0.05; done");
-        let mut child = fresh(&home, &script);
+        let mut child = fresh(&home, &script).spawn().unwrap();
         let mut first = [0; 6];
         child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
         kill_process(Pid::from_child(&child), which).unwrap();
         let said = ended(child).with(9);
         assert!(said.out.contains(&format!("heard {name}")), "{}", said.out);
     }
-    let mut child = fresh(&home, "echo ready; exec sleep 600");
+    let mut child = fresh(&home, "echo ready; exec sleep 600").spawn().unwrap();
     child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
     kill_process(Pid::from_child(&child), Signal::QUIT).unwrap();
     ended(child).with(131);
