@@ -118,7 +118,7 @@ impl Journal {
     }
 
     /// Hands `entry` in and comes back at once, or when the queue has room. It is recorded in order, becomes durable with
-    /// the next append or after [`FOLLOW_DELAY`], and [`Journal::state`] shows it from then on. If
+    /// the next append or after [`crate::FOLLOW_DELAY`], and [`Journal::state`] shows it from then on. If
     /// the disk refuses, it is kept and tried again before anything that comes after it.
     ///
     /// # Errors

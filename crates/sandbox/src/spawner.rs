@@ -1,8 +1,8 @@
 //! The spawner: a process with one thread that forks itself into jails.
 //!
 //! The gateway starts it once, with an empty environment and one socket as its standard input. For each
-//! [`Request`] it forks: the new process is born into its namespaces, is the gateway's child and not the
-//! spawner's, jails itself (see [`crate::inside`]) and then plays its role. Nothing is executed for that, so
+//! request it forks: the new process is born into its namespaces, is the gateway's child and not the
+//! spawner's, jails itself (see `inside`) and then plays its role. Nothing is executed for that, so
 //! that nothing is loaded or relocated, and all these processes share the pages that nobody writes to.
 //!
 //! Until a fork nothing of an agent's is read and no random number is drawn, since what is in memory then
