@@ -217,3 +217,25 @@ impl Drop for Leaf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::System;
+
+    #[test]
+    fn a_guest_is_bounded_with_all_that_it_starts_and_a_role_is_not() {
+        let system = System {
+            read: vec![],
+            programs: vec![],
+            processes: 7,
+            tmp_bytes: 1 << 20,
+            cpu_seconds: None,
+            listen: false,
+        };
+        let jail = Jail { memory_bytes: 16 << 20, system: Some(system), ..Jail::default() };
+        let bounds = Bounds::of(&jail).unwrap();
+        assert_eq!((bounds.processes, bounds.memory_bytes), (8, 17 << 20));
+        assert!(Bounds::of(&Jail::default()).is_none());
+    }
+}

@@ -223,3 +223,58 @@ impl Drop for Lease {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use rustix::process::{Pid, Signal, getpriority_process, kill_process};
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn number(pid: u32) -> Pid {
+        Pid::from_raw(pid.cast_signed()).unwrap()
+    }
+
+    fn end(child: &mut Child) {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// What its first process has started is raised with it for a guest, and for a role is not looked for. The
+    /// signal goes to another process here, so that there is still something to look at.
+    #[test]
+    fn a_strike_hurries_all_of_a_guest() {
+        let urgent = Urgent::now();
+        if !urgent.raises() {
+            return eprintln!("SKIPPED: hurrying a guest, because this user may not raise priorities");
+        }
+        for crowd in [true, false] {
+            let line = "sleep 1000 & sleep 1000 & wait";
+            let mut first = Command::new("sh").args(["-c", line]).spawn().unwrap();
+            let mut struck = Command::new("sleep").arg("1000").spawn().unwrap();
+            let begun = Instant::now();
+            let children = loop {
+                let children = crate::urgency::children(first.id());
+                if children.len() == 2 {
+                    break children;
+                }
+                assert!(begun.elapsed().as_secs() < 20, "the children do not come");
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            };
+            let pidfd = Process::of(&struck).unwrap().pidfd().unwrap();
+            let owner = Owner::new("a", Arc::default(), None);
+            let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+            let process = Arc::new(Process::new(first.id(), pidfd, false));
+            owner.entries().push(Entry { process, place, spare: false, crowd, _leaf: None });
+            owner.strike(&urgent);
+            let raised: Vec<bool> =
+                children.iter().map(|child| getpriority_process(Some(number(*child))) == Ok(-20)).collect();
+            children.iter().for_each(|child| kill_process(number(*child), Signal::KILL).unwrap());
+            end(&mut first);
+            end(&mut struck);
+            assert_eq!(raised, [crowd; 2]);
+        }
+    }
+}

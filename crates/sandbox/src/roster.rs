@@ -89,7 +89,9 @@ pub enum SpawnError {
         mend: String,
     },
     /// The process ended before its jail stood.
-    #[error("the process ended before its jail stood; `bulkhead doctor` says which layer is missing")]
+    #[error(
+        "the process ended before its jail stood; memory may be short, or `bulkhead doctor` says which layer is missing"
+    )]
     Ended,
     /// The process said nothing in time.
     #[error("the process did not say within {} s that its jail stands; the machine may be overloaded", READY_WAIT.as_secs())]

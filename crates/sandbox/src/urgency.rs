@@ -40,6 +40,12 @@ impl Urgent {
         Self { raised: !REFUSED.load(Ordering::Relaxed) && usual() && set(0, SCHED_FIFO, KILLING) }
     }
 
+    /// Whether it may raise anybody.
+    #[cfg(test)]
+    pub(crate) fn raises(&self) -> bool {
+        self.raised
+    }
+
     /// Raises a process that has its SIGKILL already. The caller knows that the number is still its own.
     pub(crate) fn hurry(&self, pid: u32) {
         if self.raised
@@ -76,7 +82,7 @@ impl Drop for Urgent {
     }
 }
 
-fn children(pid: u32) -> Vec<u32> {
+pub(crate) fn children(pid: u32) -> Vec<u32> {
     let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     listed.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }

@@ -58,11 +58,20 @@ pub(crate) fn find() -> io::Result<Spaces> {
     for (name, flag) in SPACES {
         match try_once(found.flags | bits(flag)) {
             Ok(()) => found.flags |= bits(flag),
-            Err(error) if is_to_blame(&error) => found.lacking.push(Layer::lacking(name, error.to_string())),
+            Err(error) if is_to_blame(&error) => found.lacking.push(Layer::lacking(name, told(&error))),
             Err(error) => return Err(error),
         }
     }
     Ok(found)
+}
+
+/// Why there is no such namespace, in words that fit.
+fn told(error: &io::Error) -> String {
+    match Errno::from_io_error(error) {
+        // To the kernel a count of namespaces is a quota like that of a disk.
+        Some(Errno::NOSPC | Errno::USERS) => "no further namespace is allowed here".into(),
+        _ => error.to_string(),
+    }
 }
 
 fn try_once(flags: u64) -> io::Result<()> {

@@ -21,6 +21,7 @@ mod layers;
 mod program;
 mod spares;
 mod stage;
+mod wanting;
 
 use std::os::unix::process::CommandExt;
 use std::panic::catch_unwind;
@@ -61,6 +62,7 @@ fn check_all(words: &[&str]) -> ExitCode {
         layers::CHECKS,
         kill::CHECKS,
         groups::CHECKS,
+        wanting::CHECKS,
         spares::CHECKS,
         hostile::CHECKS,
         &guest::checks(),

@@ -14,7 +14,7 @@ use seccompiler::{
 use serde::{Deserialize, Serialize};
 use vocab::frame;
 
-use crate::{attempts, groups, guest, hostile, stage};
+use crate::{attempts, groups, guest, hostile, stage, wanting};
 
 /// An order to try something.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub(crate) struct Told {
 }
 
 /// What this binary does for itself when it is called with one of these words.
-pub(crate) const PARTS: &[&str] = &["spawner", "plain", "gateway", "delegated", "host", "without"];
+pub(crate) const PARTS: &[&str] = &["spawner", "plain", "gateway", "delegated", "wanting", "host", "without"];
 
 /// What the processes do that the spawner bears.
 const ROLES: &[Role<'_>] = &[
@@ -54,6 +54,7 @@ pub(crate) fn play(part: &str, args: &[&str]) -> ExitCode {
         ("plain", _) => serve(standard_input()),
         ("gateway", _) => gateway(),
         ("delegated", [group, binary]) => groups::delegated(group, binary),
+        ("wanting", guest) => wanting::without_user_namespaces(!guest.is_empty()),
         ("host", [mark]) => guest::host(mark),
         ("without", [call, rest @ ..]) => without(call, rest),
         _ => panic!("no part {part} {args:?}"),

@@ -14,6 +14,7 @@ use crate::stage::{Folders, roster, run, runs, until};
 pub(super) const CHECKS: &[Check] = &[
     ("guest: what it left behind ends with it", what_it_left_behind_ends_with_it),
     ("guest: a kill ends all of it", a_kill_ends_all_of_it),
+    ("guest: a kill ends all of it on a busy machine", a_kill_ends_all_of_it_on_a_busy_machine),
     ("guest: dropping it ends all of it", dropping_it_ends_all_of_it),
     ("guest: it does not outlive the gateway", it_does_not_outlive_the_gateway),
     ("guest: kill against launch", kill_against_launch),
@@ -85,6 +86,30 @@ fn a_kill_ends_all_of_it() {
         assert_eq!(wait(&mut guest).await, Exit::Ended);
         let again = roster.launch("a", &jail, command(&["true"], &folders.path("work"))).await;
         assert!(matches!(again, Err(SpawnError::Closed { .. })), "{again:?}");
+    });
+}
+
+/// Four busy processes of others for each processor, and as many of the guest's. With the answer all is gone.
+fn a_kill_ends_all_of_it_on_a_busy_machine() {
+    let count = std::thread::available_parallelism().unwrap().get() * 4;
+    let (folders, mark, roster) = (Folders::new(), mark(), roster());
+    let busy = "while :; do :; done";
+    let jail = jail(&folders, system());
+    run(async {
+        let line = format!("for i in $(seq {count}); do sh -c '{busy}' busy-{mark} & done; wait");
+        let command = command(&["sh", "-c", &line], &folders.path("work"));
+        let mut guest = roster.launch("a", &jail, command).await.unwrap();
+        until("all are busy", || marked(&format!("\0busy-{mark}")).len() == count);
+        let hog = || std::process::Command::new("sh").args(["-c", busy]).spawn().unwrap();
+        let mut hogs: Vec<_> = (0..count).map(|_| hog()).collect();
+        let killed = roster.kill("a");
+        let left = marked(&format!("busy-{mark}"));
+        for hog in &mut hogs {
+            hog.kill().unwrap();
+            hog.wait().unwrap();
+        }
+        assert_eq!((killed.processes, killed.left, left), (1, 0, vec![]));
+        assert_eq!(wait(&mut guest).await, Exit::Ended);
     });
 }
 

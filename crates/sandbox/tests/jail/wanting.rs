@@ -1,0 +1,128 @@
+//! A machine that has not enough: of user namespaces, of processes, of memory. One sentence, and nothing left.
+
+use std::fs;
+use std::process::Command;
+
+use bulkhead_sandbox::{Jail, Roster, SpawnError, layer};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use crate::kill::{jailed, offspring};
+use crate::stage::{roster, run, tight, until};
+use crate::{Check, guest};
+
+pub(crate) const CHECKS: &[Check] = &[
+    ("wanting: no user namespace is allowed", no_user_namespace_is_allowed),
+    ("wanting: out of processes", out_of_processes),
+    ("wanting: out of memory", out_of_memory),
+];
+
+/// How much more memory than it has the spawner may take, in turns: from none to more than enough.
+const MORE_BYTES: [u64; 8] = [0, 1 << 12, 1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 30];
+
+/// Says what a start and a launch come to.
+pub(crate) fn without_user_namespaces(guest: bool) {
+    let roster = roster();
+    let refused = run(async {
+        if guest {
+            let jail = Jail { system: Some(guest::system()), reduced: true, ..Jail::default() };
+            roster.launch("a", &jail, guest::command(&["true"], "/".as_ref())).await.map(drop)
+        } else {
+            roster.spawn("a", "jailed", &Jail::default()).await.map(drop)
+        }
+    });
+    match refused.unwrap_err() {
+        SpawnError::Refused { layer, why, mend } => println!("{layer}: {why}; {mend}"),
+        other => println!("wrong: {other}"),
+    }
+    nothing_left(&roster);
+}
+
+fn nothing_left(roster: &Roster) {
+    until("nothing is left", || roster.count("a") == 0 && offspring(roster).is_empty());
+}
+
+/// In a user namespace whose own limit is none: the kernel itself refuses.
+fn no_user_namespace_is_allowed() {
+    for guest in [None, Some("guest")] {
+        let line = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$0\" wanting \"$@\"";
+        // Told by its path, since `/proc/self/exe` would be the shell's.
+        let own = std::env::current_exe().unwrap();
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "sh", "-c", line]).arg(own).args(guest);
+        let output = match command.output() {
+            Ok(output) => output,
+            Err(error) => {
+                println!("SKIPPED: wanting: no user namespace is allowed, because of `unshare`: {error}");
+                return;
+            }
+        };
+        let said = String::from_utf8(output.stdout).unwrap();
+        let refused = format!("{}: no further namespace is allowed here; ", layer::USER_NAMESPACE);
+        let why = String::from_utf8_lossy(&output.stderr);
+        assert!(said.starts_with(&refused) && said.contains("sysctl"), "{said} {why}");
+        assert_eq!((said.lines().count(), output.status.code()), (1, Some(0)), "{why}");
+    }
+}
+
+/// Sets a soft limit of the spawner's.
+fn limit(roster: &Roster, resource: Resource, most: Option<u64>) {
+    until("the spawner is there", || roster.spawner().is_some());
+    let spawner = Pid::from_raw(roster.spawner().unwrap().cast_signed());
+    let maximum = rustix::process::getrlimit(resource).maximum;
+    // It may have ended, and then the next one has the gateway's limits.
+    prlimit(spawner, resource, Rlimit { current: most.or(maximum), maximum }).ok();
+}
+
+fn out_of_processes() {
+    if rustix::process::getuid().is_root() {
+        return println!("SKIPPED: wanting: out of processes, because Linux does not count root's");
+    }
+    let roster = roster();
+    run(async {
+        drop(jailed(&roster, "first").await);
+        assert_eq!(roster.kill("first").left, 0);
+        limit(&roster, Resource::Nproc, Some(1));
+        let refused = roster.spawn("a", "jailed", &tight()).await.unwrap_err();
+        let said = refused.to_string();
+        assert!(matches!(refused, SpawnError::Start { .. }), "{refused:?}");
+        assert!(said.contains("limits on processes") && !said.contains('\n'), "{said}");
+        nothing_left(&roster);
+        limit(&roster, Resource::Nproc, None);
+        drop(jailed(&roster, "a").await);
+    });
+}
+
+/// The order alone is more than the process may take, then a part of what is needed to read it is there, then
+/// all of it: and then the folder is missing.
+fn out_of_memory() {
+    let name = format!("/none/{}", "x/".repeat(1500));
+    let large = Jail { read: vec![name.into(); 200], ..tight() };
+    let mut ended = 0;
+    for more in MORE_BYTES {
+        let roster = roster();
+        run(async {
+            drop(jailed(&roster, "first").await);
+            assert_eq!(roster.kill("first").left, 0);
+            let status = fs::read_to_string(format!("/proc/{}/statm", roster.spawner().unwrap())).unwrap();
+            let pages: u64 = status.split(' ').next().unwrap().parse().unwrap();
+            let page = u64::try_from(rustix::param::page_size()).unwrap();
+            limit(&roster, Resource::As, Some(pages * page + more));
+            let refused = roster.spawn("a", "jailed", &large).await.unwrap_err();
+            let said = refused.to_string();
+            match refused {
+                SpawnError::Ended => {
+                    assert!(said.contains("memory may be short") && !said.contains('\n'), "{said}")
+                }
+                SpawnError::Refused { .. } => assert!(said.contains("/none/"), "{said}"),
+                other => panic!("{other:?}"),
+            }
+            let short = said.contains("memory may be short");
+            ended += usize::from(short);
+            assert!(!short || more < MORE_BYTES[MORE_BYTES.len() - 1]);
+            nothing_left(&roster);
+            limit(&roster, Resource::As, None);
+            drop(jailed(&roster, "a").await);
+        });
+    }
+    assert!(ended > 0, "there was always enough");
+}
