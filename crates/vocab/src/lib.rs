@@ -18,6 +18,7 @@ pub mod proposal;
 pub mod spec;
 pub mod transcript;
 pub mod verdict;
+pub mod waiters;
 
 pub use action::{Action, Resource, Verb};
 pub use ambient::{Ambient, Timestamp};
@@ -31,3 +32,4 @@ pub use proposal::{Intent, Proposal};
 pub use spec::{Effect, SkillSpec};
 pub use transcript::{Answer, ChatMessage, Entry, Role, ToolCall};
 pub use verdict::{Decision, Layer, Reason, Verdict};
+pub use waiters::Waiters;
