@@ -359,7 +359,7 @@ async fn an_agent_that_never_executes_code_has_no_program_run() {
     let refusal = gateway.begin_run(program).await.unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::Forbidden);
     assert!(
-        refusal.message.contains("no program runs as `echo`") && refusal.message.contains("rule:7"),
+        refusal.message.contains("no program runs as `echo`") && refusal.message.contains("rule:6"),
         "{refusal}"
     );
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
