@@ -9,7 +9,7 @@ use vocab::{
 use crate::entry::{Draft, Ground, Head, Kind};
 
 /// The version of the body's form.
-const BODY_VERSION: u8 = 1;
+const BODY_VERSION: u8 = 2;
 
 /// Text that the hash before the first record is made of, with the log's id after it.
 pub(crate) const GENESIS: &str = "bulkhead journal\n";

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use vocab::{Ambient, Waiters};
 
 use crate::entry::{Entry, Head, Receipt};
+use crate::merkle::TreeHead;
 use crate::open::{self, OpenError};
 use crate::prepare::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, Prepared, prepare};
 use crate::queue::Queue;
@@ -187,6 +188,12 @@ impl Journal {
     #[must_use]
     pub fn head(&self) -> Head {
         self.inner.shared.head()
+    }
+
+    /// Size and root of the Merkle tree over the records, after the last commit.
+    #[must_use]
+    pub fn tree(&self) -> TreeHead {
+        self.inner.shared.tree()
     }
 
     /// Whether the last writing went well.

@@ -6,17 +6,20 @@
 //! whatever waits as one group. This room knows no policy, runs nothing and talks to no network; it does
 //! not know what a payload means, beyond that it is JSON.
 //!
-//! The chain: the hash of a record is the SHA-256 of its body, canonical JSON (RFC 8785) that holds the
-//! hash of the record before it. The content stands in a table of its own and the body holds
+//! The chain: the hash of a record is `SHA-256(0x00 || body)`, where the body is canonical JSON (RFC 8785) that
+//! holds the hash of the record before it. The same hash is the record's leaf in a Merkle tree ([`merkle`]), whose
+//! root stands for the whole log. The content stands in a table of its own and the body holds
 //! `SHA-256(salt || content)`, so that content can be erased and the chain still verifies.
 //! Rows of state are not on the chain.
 
 mod block;
 mod body;
+mod edge;
 mod entry;
 mod group;
 mod journal;
 mod lock;
+pub mod merkle;
 mod open;
 mod prepare;
 mod queue;

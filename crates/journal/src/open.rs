@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use vocab::{Ambient, Digest};
 
 use crate::body::genesis;
+use crate::edge::Edge;
 use crate::entry::Head;
 use crate::lock::LockFile;
 use crate::readonly::LookError;
@@ -57,9 +58,19 @@ pub enum OpenError {
     },
     /// Written by a newer version.
     #[error(
-        "the journal `{path}` has form {found} and this version knows forms up to {SCHEMA_VERSION}: use the version of Bulkhead that wrote it, or a newer one", path = path.display()
+        "the journal `{path}` has form {found} and this version knows form {SCHEMA_VERSION}: use the version of Bulkhead that wrote it, or a newer one", path = path.display()
     )]
     Future {
+        /// The database.
+        path: PathBuf,
+        /// Its form.
+        found: u32,
+    },
+    /// Written before the first release.
+    #[error(
+        "the journal `{path}` has form {found}, which only versions before the first release wrote, and this version knows form {SCHEMA_VERSION}: move it away to begin a new one, and read it with the version that wrote it", path = path.display()
+    )]
+    Past {
         /// The database.
         path: PathBuf,
         /// Its form.
@@ -107,6 +118,7 @@ impl OpenError {
             LookError::Unreadable { why, .. } => Self::Unwritable { path, why },
             LookError::NotAJournal(_) => Self::NotAJournal(path),
             LookError::Busy(_) => Self::Busy(path),
+            LookError::Past { found, .. } => Self::Past { path, found },
             LookError::Future { found, .. } => Self::Future { path, found },
             LookError::Damaged { why, .. } => Self::Damaged { path, why },
         }
@@ -152,6 +164,7 @@ pub(crate) struct Opened {
     pub(crate) writer: Connection,
     pub(crate) states: Connection,
     pub(crate) head: Head,
+    pub(crate) edge: Edge,
     pub(crate) lock: LockFile,
 }
 
@@ -174,11 +187,15 @@ pub(crate) fn open(path: &Path, ambient: &dyn Ambient) -> Result<Opened, OpenErr
     make_private(path).map_err(|error| OpenError::unwritable(path, &error))?;
     let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(in_database)?;
     let head = examine(path, &writer)?;
+    let edge = Edge::read(&writer, head.records).map_err(in_database)?;
+    if edge.frontier.size() != head.records {
+        return Err(OpenError::damaged(path, "the nodes of its tree are not those of its records"));
+    }
     writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(in_database)?;
     make_private(path).map_err(|error| OpenError::unwritable(path, &error))?;
     wal::extend(path).map_err(|error| OpenError::unwritable(path, &error))?;
     let states = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(in_database)?;
-    Ok(Opened { writer, states, head, lock })
+    Ok(Opened { writer, states, head, edge, lock })
 }
 
 /// The file itself, so that one database has one lock whatever link leads to it.

@@ -12,8 +12,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 /// "BLKH", in SQLite's `application_id`.
 const APPLICATION_ID: u32 = 0x424c_4b48;
 
-/// The newest form that is understood.
-const NEWEST_FORM: u32 = 1;
+/// The only form that is understood.
+const NEWEST_FORM: u32 = 2;
 
 /// How long to wait for a writer that is just opening or closing the database.
 const BUSY: Duration = Duration::from_secs(2);
@@ -43,9 +43,19 @@ pub enum LookError {
     NotAJournal(PathBuf),
     /// A newer version wrote it.
     #[error(
-        "the journal `{path}` has form {found} and this version knows forms up to {NEWEST_FORM}: use the version of Bulkhead that wrote it, or a newer one", path = path.display()
+        "the journal `{path}` has form {found} and this version knows form {NEWEST_FORM}: use the version of Bulkhead that wrote it, or a newer one", path = path.display()
     )]
     Future {
+        /// The database.
+        path: PathBuf,
+        /// Its form.
+        found: u32,
+    },
+    /// Written before the first release.
+    #[error(
+        "the journal `{path}` has form {found}, which only versions before the first release wrote, and this version knows form {NEWEST_FORM}: move it away to begin a new one, and read it with the version that wrote it", path = path.display()
+    )]
+    Past {
         /// The database.
         path: PathBuf,
         /// Its form.
@@ -83,7 +93,8 @@ pub(crate) fn open(path: &Path) -> Result<Connection, LookError> {
     }
     let form = conn.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
     match form.map_err(|error| LookError::Damaged { path: path.clone(), why: error.to_string() })? {
-        1..=NEWEST_FORM => Ok(conn),
+        NEWEST_FORM => Ok(conn),
+        found @ 1..NEWEST_FORM => Err(LookError::Past { path: path.clone(), found }),
         0 => Err(LookError::Damaged { path: path.clone(), why: "its form has no version".to_owned() }),
         found => Err(LookError::Future { path: path.clone(), found }),
     }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::open::{beside, private};
 
 /// The version of the form, in SQLite's `user_version`.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
 
 /// "BLKH", in SQLite's `application_id`: this database is a journal.
 pub(crate) const APPLICATION_ID: u32 = 0x424c_4b48;
@@ -17,7 +17,8 @@ pub(crate) const PAGE_BYTES: u32 = 4096;
 
 /// The columns that queries ask for are computed from the body, so that nothing is told twice. None of them has
 /// an index: each would cost every commit a page and some microseconds. `block` says instead in which
-/// blocks of records a value occurs, and is written once for each block.
+/// blocks of records a value occurs, and is written once for each block. `node` keeps every eighth level of the
+/// Merkle tree, with the last record that is under the node.
 const TABLES: &str = "
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY NOT NULL,
@@ -41,6 +42,13 @@ CREATE TABLE block (
   value  TEXT NOT NULL,
   number INTEGER NOT NULL,
   PRIMARY KEY (field, value, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE node (
+  level  INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  hash   BLOB NOT NULL,
+  PRIMARY KEY (level, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE payload (

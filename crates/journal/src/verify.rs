@@ -8,6 +8,7 @@
 
 mod blocks;
 mod finding;
+mod tree;
 mod walk;
 
 use std::path::Path;

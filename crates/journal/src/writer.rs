@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode};
 use vocab::Ambient;
 
-use crate::block::Filling;
 use crate::body::time_text;
+use crate::edge::Edge;
 use crate::entry::Head;
 use crate::group::Group;
 use crate::journal::AppendError;
 use crate::lock::LockFile;
+use crate::merkle::{Frontier, TreeHead};
 use crate::open::Opened;
 use crate::queue::{Item, Patience, Queue, Wake};
 use crate::{open, transaction, wal};
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
 
 struct Known {
     head: Head,
+    /// The tree at `head`.
+    tree: Frontier,
     /// Why the last commit failed, if it did.
     commit: Option<AppendError>,
     /// Why the last checkpoint failed, if it did.
@@ -49,7 +52,7 @@ struct Known {
 
 impl Shared {
     pub(crate) fn new(head: Head) -> Self {
-        Self { known: Mutex::new(Known { head, commit: None, checkpoint: None }) }
+        Self { known: Mutex::new(Known { head, tree: Frontier::default(), commit: None, checkpoint: None }) }
     }
 
     fn update(&self, change: impl FnOnce(&mut Known)) {
@@ -59,6 +62,13 @@ impl Shared {
     /// Where the log stood after the last commit.
     pub(crate) fn head(&self) -> Head {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).head
+    }
+
+    /// Size and root of the tree after the last commit.
+    pub(crate) fn tree(&self) -> TreeHead {
+        // The root takes some hashing, for which the writer shall not wait.
+        let tree = self.known.lock().unwrap_or_else(PoisonError::into_inner).tree.clone();
+        tree.head()
     }
 
     /// Whether the last commit and the last checkpoint went well.
@@ -80,8 +90,8 @@ pub(crate) struct Writer {
     conn: Connection,
     /// Where the log stood after the last commit.
     head: Head,
-    /// The block that the log is in the middle of, with what is written and not yet committed.
-    filling: Filling,
+    /// What the next record is added to, with what is written and not yet committed.
+    edge: Edge,
     /// The database stands where `head` says. Not so after a failed commit, until it has been looked at.
     certain: bool,
     ambient: Arc<dyn Ambient>,
@@ -117,8 +127,8 @@ impl Writer {
         queue: Arc<Queue>,
         shared: Arc<Shared>,
     ) -> rusqlite::Result<(Self, Connection)> {
-        let Opened { mut writer, states, head, lock } = opened;
-        let filling = Filling::read(&writer, head.records)?;
+        let Opened { mut writer, states, head, edge, lock } = opened;
+        shared.update(|known| known.tree.clone_from(&edge.frontier));
         writer.set_prepared_statement_cache_capacity(STATEMENTS);
         let frames = Arc::new(AtomicU32::new(0));
         let seen = Arc::clone(&frames);
@@ -129,7 +139,7 @@ impl Writer {
         let writer = Self {
             conn: writer,
             head,
-            filling,
+            edge,
             certain: true,
             ambient,
             queue,
@@ -247,9 +257,10 @@ impl Writer {
             Ok(()) => {
                 self.failing = false;
                 self.head = group.head(self.head);
-                let head = self.head;
+                let (head, tree) = (self.head, &self.edge.frontier);
                 self.shared.update(|known| {
                     known.head = head;
+                    known.tree.clone_from(tree);
                     known.commit = None;
                 });
                 let (items, heads) = group.take();
@@ -284,7 +295,7 @@ impl Writer {
         if found != head {
             return Err(AppendError::Astray { expected: head.records, found: found.records });
         }
-        self.filling = Filling::read(&self.conn, head.records).map_err(|error| refusal(&error))?;
+        self.edge = Edge::read(&self.conn, head.records).map_err(|error| refusal(&error))?;
         self.certain = true;
         Ok(())
     }
@@ -303,7 +314,7 @@ impl Writer {
                 transaction::begin(&self.conn)?;
                 group.begun = Some(Instant::now());
             }
-            head = transaction::write(&self.conn, &item.entry, head, &time, &mut self.filling)?;
+            head = transaction::write(&self.conn, &item.entry, head, &time, &mut self.edge)?;
             group.heads.push(head);
         }
         Ok(())

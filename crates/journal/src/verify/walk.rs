@@ -8,6 +8,7 @@ use vocab::Digest;
 
 use super::blocks::Blocks;
 use super::finding::{FirstBad, Why};
+use super::tree::Tree;
 use crate::entry::Head;
 
 /// A body, content or salt larger than this was never written, in bytes; it is not even loaded.
@@ -33,11 +34,13 @@ pub(super) struct Walk {
     expected: Option<Head>,
     /// The blocks so far; none when the walk does not begin with the first record.
     blocks: Option<Blocks>,
+    /// The tree so far; none then either.
+    tree: Option<Tree>,
 }
 
 impl Walk {
     pub(super) const fn begin(expected: Option<Head>) -> Self {
-        Self { seq: 0, hash: [0; 32], expected, blocks: None }
+        Self { seq: 0, hash: [0; 32], expected, blocks: None, tree: None }
     }
 
     /// Where the good part ends.
@@ -57,7 +60,7 @@ impl Walk {
         if self.contradicts_checkpoint(0, &self.hash) {
             return Ok(Some(FirstBad { seq: None, why: Why::NotTheCheckpoint }));
         }
-        self.blocks = Some(Blocks::default());
+        (self.blocks, self.tree) = (Some(Blocks::default()), Some(Tree::default()));
         let mut records = conn.prepare(RECORDS)?;
         let mut records = records.query([i64::MIN])?;
         let mut contents = conn.prepare(CONTENTS)?;
@@ -74,7 +77,9 @@ impl Walk {
         if contents.seq.is_some() {
             return Ok(Some(FirstBad::at(self.next(), Why::Removed)));
         }
-        let wrong = self.blocks.take().map(|blocks| blocks.finish(conn)).transpose()?.flatten();
+        let tree = self.tree.as_ref().map(|tree| tree.finish(conn)).transpose()?.flatten();
+        let blocks = self.blocks.take().map(|blocks| blocks.finish(conn)).transpose()?.flatten();
+        let wrong = tree.or(blocks);
         Ok(wrong.map(|why| FirstBad { seq: None, why: Why::Structure(why) }))
     }
 
@@ -91,7 +96,7 @@ impl Walk {
             Ok(seq) if seq > next => return Ok(Some(FirstBad::at(next, Why::Removed))),
             _ => return Ok(Some(FirstBad::at(next, Why::Inserted))),
         };
-        let hash: [u8; 32] = Sha256::digest(&line.body).into();
+        let hash: [u8; 32] = Sha256::new().chain_update([0]).chain_update(&line.body).finalize().into();
         if hash.as_slice() != line.hash {
             let why = self.which_changed(conn, line, &hash)?;
             return Ok(Some(FirstBad::at(seq, why)));
@@ -114,6 +119,9 @@ impl Walk {
         }
         if let Some(blocks) = &mut self.blocks {
             blocks.step(conn, seq, &claims.body)?;
+        }
+        if let Some(tree) = &mut self.tree {
+            tree.step(conn, hash)?;
         }
         (self.seq, self.hash) = (seq, hash);
         Ok(None)

@@ -15,3 +15,4 @@ mod open;
 mod property;
 mod read;
 mod tamper;
+mod tree;

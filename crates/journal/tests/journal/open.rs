@@ -92,15 +92,42 @@ async fn a_tail_that_was_tampered_with() {
 }
 
 #[tokio::test]
+async fn a_form_from_before_the_first_release() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(folder.path()).path;
+    whole(folder.path(), 1).await;
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.pragma_update(None, "user_version", 1).unwrap();
+    conn.close().unwrap();
+    let error = refused(&path);
+    assert!(matches!(error, OpenError::Past { found: 1, .. }) && error.to_string().contains("move it away"));
+    assert!(matches!(verify(&path, None), Err(VerifyError::Open(LookError::Past { found: 1, .. }))));
+}
+
+#[tokio::test]
+async fn a_tree_without_its_nodes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(folder.path()).path;
+    whole(folder.path(), 600).await;
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.execute("DELETE FROM node WHERE number = 0", []).unwrap();
+    conn.close().unwrap();
+    let error = refused(&path);
+    assert!(
+        matches!(error, OpenError::Damaged { .. }) && error.to_string().contains("the nodes of its tree")
+    );
+}
+
+#[tokio::test]
 async fn a_newer_form() {
     let folder = tempfile::tempdir().unwrap();
     let path = config(folder.path()).path;
     whole(folder.path(), 1).await;
     let conn = rusqlite::Connection::open(&path).unwrap();
-    conn.pragma_update(None, "user_version", 2).unwrap();
+    conn.pragma_update(None, "user_version", 3).unwrap();
     conn.close().unwrap();
-    assert!(matches!(refused(&path), OpenError::Future { found: 2, .. }));
-    assert!(matches!(verify(&path, None), Err(VerifyError::Open(LookError::Future { found: 2, .. }))));
+    assert!(matches!(refused(&path), OpenError::Future { found: 3, .. }));
+    assert!(matches!(verify(&path, None), Err(VerifyError::Open(LookError::Future { found: 3, .. }))));
 }
 
 #[tokio::test]

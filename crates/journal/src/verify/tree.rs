@@ -1,0 +1,69 @@
+//! The Merkle tree as the records make it, held against the nodes that the database keeps: proofs are made
+//! of them, so that a wrong node would make proofs that do not hold.
+
+use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
+
+/// Heights of the nodes that the database keeps are multiples of this.
+const TILE_HEIGHT: u32 = 8;
+
+/// The tree over the records so far.
+#[derive(Default)]
+pub(super) struct Tree {
+    /// The perfect trees side by side, the largest first, each with its height.
+    trees: Vec<(u32, [u8; 32])>,
+    size: u64,
+    /// How many nodes the database should have.
+    nodes: u64,
+    /// The first that it has not.
+    wrong: Option<String>,
+}
+
+fn above(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+    let mut node = [0; 65];
+    let (mark, children) = node.split_at_mut(1);
+    mark.fill(1);
+    for (byte, child) in children.iter_mut().zip(left.iter().chain(right)) {
+        *byte = *child;
+    }
+    Sha256::digest(node).into()
+}
+
+impl Tree {
+    /// Adds a record's hash.
+    pub(super) fn step(&mut self, conn: &Connection, hash: [u8; 32]) -> rusqlite::Result<()> {
+        self.size = self.size.saturating_add(1);
+        let (mut height, mut hash) = (0, hash);
+        while let Some((_, left)) = self.trees.pop_if(|(other, _)| *other == height) {
+            hash = above(&left, &hash);
+            height += 1;
+            if height % TILE_HEIGHT == 0 {
+                self.node(conn, height, &hash)?;
+            }
+        }
+        self.trees.push((height, hash));
+        Ok(())
+    }
+
+    fn node(&mut self, conn: &Connection, height: u32, hash: &[u8; 32]) -> rusqlite::Result<()> {
+        self.nodes = self.nodes.saturating_add(1);
+        let (level, number) = (height / TILE_HEIGHT, (self.size >> height).saturating_sub(1));
+        let mut row =
+            conn.prepare_cached("SELECT 1 FROM node WHERE level = ?1 AND number = ?2 AND hash = ?3")?;
+        if self.wrong.is_none() && !row.exists((level, number, hash))? {
+            self.wrong =
+                Some(format!("node {number} at level {level} of the tree is not what the records make"));
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the nodes, once every record has been gone through.
+    pub(super) fn finish(&self, conn: &Connection) -> rusqlite::Result<Option<String>> {
+        if self.wrong.is_some() {
+            return Ok(self.wrong.clone());
+        }
+        let nodes: u64 = conn.query_row("SELECT count(*) FROM node", [], |row| row.get(0))?;
+        let more = || format!("the tree has {nodes} nodes where the records make {}", self.nodes);
+        Ok((nodes != self.nodes).then(more))
+    }
+}
