@@ -82,6 +82,13 @@ pub struct Query {
     pub kind: Option<Kind>,
     /// With this decision.
     pub decision: Option<Decision>,
+    /// Of this action.
+    pub verb: Option<Verb>,
+    /// Whose data carries this label: a level or a category.
+    pub label: Option<String>,
+    /// With this text, whatever the case of its ASCII letters, in the resource's name, an identifier or a reason's
+    /// policy. Content is not looked through.
+    pub text: Option<String>,
     /// At this time or later, to the microsecond.
     pub since: Option<Timestamp>,
     /// Before this time, to the microsecond.
@@ -186,8 +193,11 @@ impl Reader {
         Ok(page.records)
     }
 
-    /// The sequence number of the last record.
-    fn last(&self) -> Result<u64, ReadError> {
+    /// The sequence number of the last record; 0 when there is none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn last(&self) -> Result<u64, ReadError> {
         let last = "SELECT coalesce(max(seq), 0) FROM record";
         Ok(self.conn.query_row(last, [], |row| row.get(0))?)
     }

@@ -18,6 +18,9 @@ use crate::terminal::{Keep, Paint, Screen, field, visible};
 /// The most characters of a resource in a line of `tail` and `query`; `show` has it whole.
 const MAX_SHOWN: usize = 80;
 
+/// The longest text that is searched for, in bytes.
+const MAX_TEXT_BYTES: usize = 1_024;
+
 /// Records that are read at once.
 const PAGE: u32 = 1_000;
 
@@ -54,7 +57,7 @@ enum Verb {
     },
     /// Records that fit, oldest first
     #[command(
-        after_help = "Examples:\n  bulkhead audit query --agent echo --since 2026-11-01\n  bulkhead audit query --decision deny --since 24h --json\n  bulkhead audit query --session s-xxxxxxxxxxxxxxxx"
+        after_help = "Examples:\n  bulkhead audit query --agent echo --since 2026-11-01\n  bulkhead audit query --decision deny --since 24h --json\n  bulkhead audit query --session s-xxxxxxxxxxxxxxxx\n  bulkhead audit query --action file.read --label restricted --text payroll"
     )]
     Query(Which),
     /// One record whole
@@ -82,6 +85,15 @@ struct Which {
     /// permit, ask, deny or kill
     #[arg(long, value_parser = word::<Decision>)]
     decision: Option<Decision>,
+    /// Of this action: file.read, web.get, model.call and so on
+    #[arg(long, value_name = "VERB", value_parser = word::<vocab::Verb>)]
+    action: Option<vocab::Verb>,
+    /// About data with this label: a level or a category
+    #[arg(long, value_parser = label)]
+    label: Option<String>,
+    /// With this text in the resource, an identifier or a reason; content is not searched
+    #[arg(long, value_parser = text)]
+    text: Option<String>,
     /// From then on: a date, a time, or how long ago (`24h`, `30m`)
     #[arg(long, value_name = "WHEN", value_parser = when)]
     since: Option<Timestamp>,
@@ -177,6 +189,9 @@ fn query(screen: Screen, reader: &Reader, which: Which) -> Result<Exit, Failure>
         session: which.session,
         kind: which.kind,
         decision: which.decision,
+        verb: which.action,
+        label: which.label,
+        text: which.text,
         since: which.since,
         until: which.until,
         after: which.after,
@@ -268,6 +283,20 @@ fn head(text: &str) -> Result<Head, String> {
         Some(Head { records: records.parse().ok()?, hash: hash.parse::<Digest>().ok()? })
     });
     parsed.ok_or_else(|| "a checkpoint is `N:HASH`, as `bulkhead audit verify` prints it".to_owned())
+}
+
+/// A level or a category.
+fn label(text: &str) -> Result<String, String> {
+    vocab::Labels::from_names([text]).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// A text to search for.
+fn text(text: &str) -> Result<String, String> {
+    match text.len() {
+        0 => Err("give some text".to_owned()),
+        ..=MAX_TEXT_BYTES => Ok(text.to_owned()),
+        _ => Err(format!("give at most {MAX_TEXT_BYTES} bytes of text")),
+    }
 }
 
 /// One of the words that JSON has for `T`.

@@ -14,6 +14,36 @@ pub(super) const MAX_SEQ: u64 = i64::MAX as u64;
 /// The most blocks that are asked for at once.
 const MAX_BLOCKS: u32 = 1024;
 
+/// Whether a record's labels hold a name, which follows.
+const CARRIES: &str = "EXISTS (SELECT 1 FROM json_each(record.body, '$.labels') AS label WHERE label.value =";
+
+/// What a text is searched in. There is no index for it: the records that fit otherwise are gone through.
+const SEARCHED: [&str; 9] = [
+    "resource.name",
+    "reasons",
+    "agent",
+    "person",
+    "session",
+    "turn",
+    "proposal",
+    "policy_version",
+    "status",
+];
+
+/// The pattern of whatever has `text` in it.
+fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
 /// A query in the database's terms.
 pub(super) struct Search<'a> {
     query: &'a Query,
@@ -74,11 +104,24 @@ impl<'a> Search<'a> {
         for (field, value) in &self.fields {
             add(&format!("{field} ="), SqlValue::from((*value).to_owned()));
         }
+        if let Some(verb) = self.query.verb {
+            add("body ->> '$.verb' =", SqlValue::from(verb.as_str().to_owned()));
+        }
         if let Some(since) = self.query.since {
             add("time >=", SqlValue::from(time_text(since)));
         }
         if let Some(until) = self.query.until {
             add("time <", SqlValue::from(time_text(until)));
+        }
+        if let Some(label) = &self.query.label {
+            parameters.push(SqlValue::from(label.clone()));
+            conditions.push(format!("{CARRIES} ?{})", parameters.len()));
+        }
+        if let Some(text) = &self.query.text {
+            parameters.push(SqlValue::from(containing(text)));
+            let like = format!("LIKE ?{} ESCAPE '\\'", parameters.len());
+            let parts = SEARCHED.map(|part| format!("record.body ->> '$.{part}' {like}"));
+            conditions.push(format!("({})", parts.join(" OR ")));
         }
         let filter = conditions.join(" AND ");
         (format!("{SELECT} WHERE {filter} ORDER BY record.seq LIMIT {limit}"), parameters)

@@ -64,6 +64,7 @@ async fn queries_find_what_they_ask_for_and_nothing_else() {
         until: hour(4),
         after: Some(5),
         limit: 9,
+        ..Query::default()
     };
     assert_eq!(ask(all_at_once), [11]);
     assert_eq!(ask(Query { agent: AgentName::new("nobody").ok(), ..Query::default() }), [0; 0]);
@@ -73,6 +74,52 @@ async fn queries_find_what_they_ask_for_and_nothing_else() {
     // A reader that is open sees what is written meanwhile.
     drop(journal.append(entry(vec![draft(1)])).await.unwrap());
     assert_eq!(seqs(&reader.tail(1).unwrap()), [13]);
+}
+
+#[tokio::test]
+async fn actions_labels_and_texts_of_the_metadata_are_found_and_content_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let acts = |verb: Verb, name: &str, labels: &[&str], policy: &str| {
+        let mut record = draft(1);
+        record.kind = Kind::Verdict;
+        record.verb = Some(verb);
+        record.resource = Some(Resource::Path(name.into()));
+        record.labels = Labels::from_names(labels.iter().copied()).ok();
+        record.reasons = vec![Ground { layer: Layer::Policy, policy: policy.into() }];
+        record
+    };
+    let records = vec![
+        acts(Verb::FileRead, "/srv/Payroll/50%_off", &["restricted", "salaries"], "rule:5"),
+        acts(Verb::FileWrite, "/srv/it's \"x\"\\y", &["public"], "grant:file-writer"),
+        acts(Verb::FileRead, "/srv/b", &["internal", "restricted-not"], "rule:6"),
+        draft(4),
+    ];
+    drop(journal.append(entry(records)).await.unwrap());
+    let reader = Reader::open(&config(folder.path()).path).unwrap();
+    let ask = |query: Query| seqs(&reader.query(&query).unwrap());
+    let action = |verb| ask(Query { verb: Some(verb), ..Query::default() });
+    assert_eq!((action(Verb::FileRead), action(Verb::WebGet)), (vec![1, 3], vec![]));
+    let label = |name: &str| ask(Query { label: Some(name.into()), ..Query::default() });
+    assert_eq!((label("restricted"), label("salaries"), label("restrict")), (vec![1], vec![1], vec![]));
+    let text = |text: &str| ask(Query { text: Some(text.into()), ..Query::default() });
+    for (given, found) in [
+        ("payroll", vec![1]),
+        ("50%_", vec![1]),
+        ("5__", vec![]),
+        ("it's \"x\"\\y", vec![2]),
+        ("rule:", vec![1, 3]),
+        ("ECHO", vec![1, 2, 3, 4]),
+        ("the words of message", vec![]),
+        ("' OR 1=1 --", vec![]),
+    ] {
+        assert_eq!(text(given), found, "{given}");
+    }
+    assert_eq!(
+        ask(Query { text: Some("srv".into()), verb: Some(Verb::FileRead), limit: 1, ..Query::default() }),
+        [1]
+    );
+    assert_eq!(reader.last().unwrap(), 4);
 }
 
 #[tokio::test]
