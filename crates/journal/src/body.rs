@@ -7,6 +7,7 @@ use vocab::{
 };
 
 use crate::entry::{Draft, Ground, Head, Kind};
+use crate::event::{Event, Facts, ModelCall};
 
 /// The version of the body's form.
 const BODY_VERSION: u8 = 2;
@@ -19,17 +20,25 @@ pub(crate) fn genesis(log_id: &str) -> Head {
     Head { records: 0, hash: Digest::of(format!("{GENESIS}{log_id}").as_bytes()) }
 }
 
-/// The body's fields in alphabetical order, in four runs: between them stand `prev`, `seq` and `time`, which only the
-/// record's place decides. There is no number but small integers, and `serde_json` escapes as RFC 8785
+/// The body's fields in alphabetical order, in runs: between them stand `prev`, `seq` and `time`, which only the
+/// record's place decides, and `call`. There is no number in them but small integers, and `serde_json` escapes as RFC 8785
 /// section 3.2.2.2 demands, so that plain serialisation is canonical.
 #[derive(Serialize)]
-struct BeforePrev<'a> {
+struct BeforeCall<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<&'a AgentName>,
+}
+
+#[derive(Serialize)]
+struct BeforePrev<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<&'a Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<Decision>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<Event>,
+    #[serde(skip_serializing_if = "Facts::is_empty")]
+    facts: &'a Facts,
     kind: Kind,
     #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<&'a Labels>,
@@ -77,10 +86,13 @@ pub(crate) struct Form {
 impl Form {
     /// The form of `draft`, whose content has the commitment `commit`.
     pub(crate) fn of(draft: &Draft, commit: Option<&Digest>) -> Result<Self, serde_json::Error> {
+        let before_call = BeforeCall { agent: draft.agent.as_ref() };
+        let call = draft.call.as_deref().map(call).transpose()?;
         let before_prev = BeforePrev {
-            agent: draft.agent.as_ref(),
             commit,
             decision: draft.decision,
+            event: draft.event,
+            facts: &draft.facts,
             kind: draft.kind,
             labels: draft.labels.as_ref(),
             person: draft.person.as_ref(),
@@ -94,7 +106,7 @@ impl Form {
         let before_time = BeforeTime { session: draft.session.as_ref(), status: draft.status };
         let after_time = AfterTime { turn: draft.turn.as_ref(), v: BODY_VERSION, verb: draft.verb };
         Ok(Self {
-            before_prev: fields(&before_prev)?,
+            before_prev: fields(&before_call)? + &call.unwrap_or_default() + &fields(&before_prev)?,
             before_seq: fields(&before_seq)?,
             before_time: fields(&before_time)?,
             after_time: fields(&after_time)?,
@@ -145,6 +157,14 @@ fn fields(run: &impl Serialize) -> Result<String, serde_json::Error> {
     Ok(if inner.is_empty() { String::new() } else { format!("{inner},") })
 }
 
+/// The field of a model call, a comma after it. Its parameters may be numbers of any form, which plain serialisation
+/// does not write as RFC 8785 does.
+fn call(call: &ModelCall) -> Result<String, serde_json::Error> {
+    let bytes = vocab::digest::canonical(call).map_err(serde::ser::Error::custom)?;
+    let text = String::from_utf8(bytes).map_err(serde::ser::Error::custom)?;
+    Ok(format!("\"call\":{text},"))
+}
+
 /// RFC 3339 in UTC with six digits of fraction, so that times sort as text.
 pub(crate) fn time_text(time: Timestamp) -> String {
     format!("{time:.6}")
@@ -170,13 +190,20 @@ mod tests {
         draft.reasons = vec![Ground { layer: Layer::Policy, policy: "rule:5 \t".into() }];
         draft.labels = Some(Labels::from_names(["restricted", "a", "b"]).unwrap());
         draft.policy_version = Some(Digest::of(b"x"));
+        draft.event = Some(Event::ContentRead);
+        draft.facts = Facts::new().with("z", 7_u64).with("a", vec!["é\u{1}".to_owned()]).with("b", true);
+        draft.call = Some(Box::new(ModelCall {
+            options: serde_json::from_str(r#"{"top_p":1.0,"temperature":1e-7,"seed":20}"#).unwrap(),
+            completion_tokens: ModelCall::tokens(u64::MAX),
+            ..ModelCall::new(Digest::of(b"z"))
+        }));
         let time = Timestamp::from_nanosecond(1_790_000_000_123_456_789).unwrap();
         let form = Form::of(&draft, Some(&Digest::of(b"y"))).unwrap();
         let body = form.at(&genesis("id"), &time_text(time));
         let value: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(vocab::digest::canonical(&value).unwrap(), body.as_bytes());
         assert_eq!(value["time"], "2026-09-21T14:13:20.123456Z");
-        assert_eq!(value.as_object().unwrap().len(), 18, "a field is missing from this test");
+        assert_eq!(value.as_object().unwrap().len(), 21, "a field is missing from this test");
 
         let bare = Form::of(&Draft::new(Kind::Alert), None).unwrap().at(&genesis("id"), &time_text(time));
         let value: serde_json::Value = serde_json::from_str(&bare).unwrap();

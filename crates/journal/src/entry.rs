@@ -6,6 +6,8 @@ use vocab::{
     AgentName, Decision, Digest, Labels, PersonId, ProposalId, Resource, SessionId, Status, TurnId, Verb,
 };
 
+use crate::event::{Event, Facts, ModelCall};
+
 /// What a record is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -102,6 +104,12 @@ pub struct Draft {
     pub labels: Option<Labels>,
     /// What it was judged by.
     pub policy_version: Option<Digest>,
+    /// What happened, where kind and verb do not say it.
+    pub event: Option<Event>,
+    /// What is known of it without any content.
+    pub facts: Facts,
+    /// What is known of a model call without its words.
+    pub call: Option<Box<ModelCall>>,
     /// The content, kept apart from the chain: by custom an object whose `args` are the action's
     /// arguments, with texts and the sentences of the reasons beside it. `Null` is no content.
     pub payload: Value,
@@ -125,8 +133,17 @@ impl Draft {
             reasons: Vec::new(),
             labels: None,
             policy_version: None,
+            event: None,
+            facts: Facts::new(),
+            call: None,
             payload: Value::Null,
         }
+    }
+
+    /// A draft of an event, with its facts.
+    #[must_use]
+    pub fn of_event(kind: Kind, event: Event, facts: Facts) -> Self {
+        Self { event: Some(event), facts, ..Self::new(kind) }
     }
 }
 

@@ -16,6 +16,7 @@ mod block;
 mod body;
 mod edge;
 mod entry;
+mod event;
 mod group;
 mod journal;
 mod lock;
@@ -33,6 +34,7 @@ mod wal;
 mod writer;
 
 pub use entry::{Change, Draft, Entry, Ground, Head, Kind, Receipt};
+pub use event::{Event, Fact, Facts, ModelCall};
 pub use journal::{AppendError, Config, Journal};
 pub use open::OpenError;
 pub use prepare::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS};

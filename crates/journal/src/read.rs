@@ -18,6 +18,7 @@ use vocab::{
 use self::search::{MAX_SEQ, Search, ranges};
 use crate::block::{self, BLOCK_RECORDS};
 use crate::entry::{Ground, Kind};
+use crate::event::{Event, Facts, ModelCall};
 pub use crate::readonly::LookError;
 
 /// The most records that one query gives.
@@ -134,6 +135,13 @@ pub struct Record {
     pub status: Option<Status>,
     /// What it was judged by.
     pub policy_version: Option<Digest>,
+    /// What happened, where kind and verb do not say it.
+    pub event: Option<Event>,
+    /// What is known of it without any content.
+    #[serde(default, skip_serializing_if = "Facts::is_empty")]
+    pub facts: Facts,
+    /// What is known of a model call without its words.
+    pub call: Option<ModelCall>,
     /// The content, without the action's arguments.
     pub content: Value,
     /// The record had content and it is no longer there.
@@ -282,8 +290,12 @@ impl Page {
 #[derive(Deserialize)]
 struct Stored {
     agent: Option<AgentName>,
+    call: Option<ModelCall>,
     commit: Option<Digest>,
     decision: Option<Decision>,
+    event: Option<Event>,
+    #[serde(default)]
+    facts: Facts,
     kind: Kind,
     labels: Option<Labels>,
     person: Option<PersonId>,
@@ -337,6 +349,9 @@ fn record(row: &Row<'_>) -> Result<(Record, usize), ReadError> {
         proposal: stored.proposal,
         status: stored.status,
         policy_version: stored.policy_version,
+        event: stored.event,
+        facts: stored.facts,
+        call: stored.call,
         content,
         erased: stored.commit.is_some() && bytes.is_none(),
     };

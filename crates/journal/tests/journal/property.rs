@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bulkhead_journal::read::{Query, Reader};
 use bulkhead_journal::verify::verify;
-use bulkhead_journal::{Draft, Ground, Kind};
+use bulkhead_journal::{Draft, Event, Fact, Facts, Ground, Kind, ModelCall};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -33,6 +33,15 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
+fn fact() -> impl Strategy<Value = Fact> {
+    prop_oneof![
+        any::<bool>().prop_map(Fact::from),
+        any::<u64>().prop_map(Fact::from),
+        any::<String>().prop_map(Fact::from),
+        vec(any::<String>(), 0..3).prop_map(Fact::from),
+    ]
+}
+
 fn resource() -> impl Strategy<Value = Resource> {
     (any::<String>(), 0..3).prop_map(|(name, kind)| match kind {
         0 => Resource::Path(name),
@@ -53,6 +62,9 @@ prop_compose! {
         policies in vec(any::<String>(), 0..4),
         labels in of(select(vec![Labels::default(), Labels::public(), Labels::from_names(["x", "y"]).unwrap_or_default()])),
         version in of(any::<[u8; 32]>()),
+        event in of(select(Event::ALL)),
+        facts in vec(("[a-z]{1,6}", fact()), 0..3),
+        call in of((any::<[u8; 32]>(), any::<u64>(), any::<i16>())),
         payload in json_value(),
     ) -> Draft {
         Draft {
@@ -69,6 +81,14 @@ prop_compose! {
             reasons: policies.into_iter().map(|policy| Ground { layer: Layer::Flow, policy }).collect(),
             labels,
             policy_version: version.map(Digest::from_bytes),
+            event,
+            facts: facts.into_iter().fold(Facts::new(), |facts, (name, fact)| facts.with(&name, fact)),
+            call: call.map(|(prompt, tokens, option)| {
+                let mut call = ModelCall::new(Digest::from_bytes(prompt));
+                call.prompt_tokens = ModelCall::tokens(tokens);
+                call.options.insert("temperature".into(), (f64::from(option) + 0.5).into());
+                Box::new(call)
+            }),
             payload,
         }
     }
@@ -125,6 +145,8 @@ proptest! {
             prop_assert_eq!(&record.reasons, &draft.reasons);
             prop_assert_eq!(&record.labels, &draft.labels);
             prop_assert_eq!(&record.policy_version, &draft.policy_version);
+            prop_assert_eq!((record.event, &record.facts), (draft.event, &draft.facts));
+            prop_assert_eq!(&record.call, &draft.call.as_deref().cloned());
             prop_assert_eq!(payload(record), as_shown(draft.payload.clone()));
         }
     }

@@ -1,7 +1,7 @@
 //! Looking into a record that a gateway is writing.
 
 use bulkhead_journal::read::{MAX_PAGE_BYTES, Query, Reader, Record};
-use bulkhead_journal::{Draft, Ground, Journal, Kind};
+use bulkhead_journal::{Draft, Event, Facts, Ground, Journal, Kind, ModelCall};
 use serde_json::{Value, json};
 use vocab::{
     AgentName, Decision, Digest, Labels, Layer, PersonId, ProposalId, Resource, SessionId, Status, Timestamp,
@@ -141,6 +141,9 @@ async fn a_record_has_the_shape_that_others_rely_on() {
         reasons: vec![Ground { layer: Layer::Rights, policy: "rights:staff:read:/srv".into() }],
         labels: Labels::from_names(["confidential", "x"]).ok(),
         policy_version: Some(Digest::of(b"policies")),
+        event: Some(Event::ContentRead),
+        facts: Facts::new().with("records", "1-3").with("count", 3_u64),
+        call: Some(Box::new(ModelCall { prompt_tokens: 5, ..ModelCall::new(Digest::of(b"prompt")) })),
         payload: json!({ "args": { "path": "/srv/docs/a" }, "reasons": ["not yours"] }),
     };
     let receipt = journal.append(entry(vec![full])).await.unwrap();
@@ -167,6 +170,13 @@ async fn a_record_has_the_shape_that_others_rely_on() {
         "proposal": "p-1",
         "status": "denied",
         "policy_version": Digest::of(b"policies").to_string(),
+        "event": "content.read",
+        "facts": { "count": 3, "records": "1-3" },
+        "call": {
+            "completion_tokens": 0,
+            "prompt": Digest::of(b"prompt").to_string(),
+            "prompt_tokens": 5,
+        },
         "content": { "reasons": ["not yours"] },
     });
     assert_eq!(serde_json::to_value(&record).unwrap(), expected);
