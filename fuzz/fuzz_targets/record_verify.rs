@@ -3,17 +3,16 @@
 
 #![no_main]
 
-use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use journal::{Config, Draft, Entry, Head, Journal, Kind};
+use journal::{Config, Draft, Entry, Head, Journal, Kind, Place};
 use libfuzzer_sys::fuzz_target;
 use rusqlite::Connection;
 use vocab::{Ambient, Digest, Timestamp};
 
 /// A journal of two records, and another connection to it.
 struct Stage {
-    path: PathBuf,
+    place: Place,
     head: Head,
     intruder: Connection,
     _folder: tempfile::TempDir,
@@ -35,7 +34,7 @@ static STAGE: LazyLock<Mutex<Stage>> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.sqlite");
     let head = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-        let journal = Journal::open(Config { path: path.clone() }, Arc::new(Still)).unwrap();
+        let journal = Journal::open(Config { place: path.clone().into() }, Arc::new(Still)).unwrap();
         let mut records = vec![Draft::new(Kind::Message), Draft::new(Kind::Proposal)];
         for record in &mut records {
             record.payload = serde_json::json!({ "text": "hello" });
@@ -46,9 +45,9 @@ static STAGE: LazyLock<Mutex<Stage>> = LazyLock::new(|| {
         journal.close().await.unwrap();
         head
     });
-    assert!(journal::verify::verify(&path, Some(head.clone())).unwrap().ok, "a fresh journal verifies");
+    assert!(journal::verify::verify(&path.clone().into(), Some(head.clone())).unwrap().ok, "a fresh journal verifies");
     let intruder = Connection::open(&path).unwrap();
-    Mutex::new(Stage { path, head, intruder, _folder: folder })
+    Mutex::new(Stage { place: path.into(), head, intruder, _folder: folder })
 });
 
 /// What an intruder may change: table, column, and whether it holds text.
@@ -72,8 +71,8 @@ fuzz_target!(|bytes: &[u8]| {
     if was == put || stage.intruder.execute(&write, [put]).is_err() {
         return;
     }
-    let report = journal::verify::verify(&stage.path, Some(stage.head.clone()));
-    let shown = journal::read::Reader::open(&stage.path).and_then(|reader| reader.show(seq));
+    let report = journal::verify::verify(&stage.place, Some(stage.head.clone()));
+    let shown = journal::read::Reader::open(&stage.place).and_then(|reader| reader.show(seq));
     stage.intruder.execute(&write, [was]).unwrap();
     assert!(!report.is_ok_and(|report| report.ok), "a change was not found");
     drop(shown);

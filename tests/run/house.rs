@@ -137,7 +137,7 @@ impl House {
     /// The record, oldest first.
     pub(crate) fn record(&self) -> Vec<Record> {
         let query = Query { limit: 1000, ..Query::default() };
-        let reader = Reader::open(&self.at("record.sqlite"));
+        let reader = Reader::open(&self.at("record.sqlite").into());
         reader.map(|reader| reader.query(&query).unwrap()).unwrap_or_default()
     }
 
@@ -173,9 +173,9 @@ impl House {
 pub(crate) async fn open(folder: &Path, settings: &Arc<Mutex<monitor::Config>>) -> Arc<Gateway> {
     let ambient: Arc<dyn Ambient> = Arc::new(Clock(AtomicU64::new(1)));
     let spawner = Binary { path: bulkhead(), args: vec!["__spawner".into()] };
-    let database = folder.join("record.sqlite");
+    let database = journal::Place::Sqlite(folder.join("record.sqlite"));
     let parts = Parts {
-        journal: Journal::open(journal::Config { path: database.clone() }, Arc::clone(&ambient)).unwrap(),
+        journal: Journal::open(journal::Config { place: database.clone() }, Arc::clone(&ambient)).unwrap(),
         models: Models::new(models::Config {
             rehearsal_dir: folder.join("rehearsal"),
             ..models::Config::default()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bulkhead_http::{About, Api, Bound};
-use journal::Journal;
+use journal::{Journal, Place};
 use models::Models;
 use sandbox::{Layer, Roster, SpawnError};
 use skills::Skills;
@@ -34,7 +34,8 @@ pub(crate) async fn gateway(home: &Home, settings: &Settings) -> Result<Arc<Gate
         return Err(Failure::unreachable(missing.to_string()));
     }
     let ambient: Arc<dyn Ambient> = Arc::new(Machine);
-    let journal = Journal::open(journal::Config { path: home.database() }, Arc::clone(&ambient))
+    let place = Place::Sqlite(home.database());
+    let journal = Journal::open(journal::Config { place: place.clone() }, Arc::clone(&ambient))
         .map_err(|error| Failure::unreachable(error.to_string()))?;
     let roster = Roster::new(&jailed::spawner()).map_err(|error| {
         Failure::unreachable(format!("the thread that starts agents cannot be made: {error}"))
@@ -50,7 +51,7 @@ pub(crate) async fn gateway(home: &Home, settings: &Settings) -> Result<Arc<Gate
     };
     let config = turn::Config {
         agents_dir: home.agents(),
-        database: home.database(),
+        database: place,
         approval_lifetime: settings.approvals.lifetime,
         solo: settings.solo(),
         reduced: settings.containment == Containment::Reduced,

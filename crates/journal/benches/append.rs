@@ -142,7 +142,7 @@ async fn main() -> Done<()> {
         Some(parent) => tempfile::tempdir_in(parent)?,
         None => tempfile::tempdir()?,
     };
-    let config = Config { path: folder.path().join("journal.sqlite") };
+    let config = Config { place: folder.path().join("journal.sqlite").into() };
     let begun = Instant::now();
     let journal = Journal::open(config.clone(), Arc::new(Counter(AtomicU64::new(0))))?;
     println!("a new journal opens in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);

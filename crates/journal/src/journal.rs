@@ -1,6 +1,5 @@
 //! The handle that the rest of the gateway holds.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use vocab::{Ambient, Waiters};
 use crate::entry::{Entry, Head, Receipt};
 use crate::merkle::TreeHead;
 use crate::open::{self, OpenError};
+use crate::place::Place;
 use crate::prepare::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, Prepared, prepare};
 use crate::queue::Queue;
 use crate::read::ReadError;
@@ -24,8 +24,8 @@ const SPIN: Duration = Duration::from_micros(200);
 /// What the journal has to be told.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The SQLite file. It is made when there is none; its folder must be there.
-    pub path: PathBuf,
+    /// Where the record is kept.
+    pub place: Place,
 }
 
 /// Why something was not recorded. Nothing of the entry is in the journal then.
@@ -93,8 +93,9 @@ impl Journal {
     /// When another gateway has it, when it is not a whole journal of a known form, or cannot be written. The file is
     /// left as it was.
     pub fn open(config: Config, ambient: Arc<dyn Ambient>) -> Result<Self, OpenError> {
-        let failed = |why: String| OpenError::Failed { path: config.path.clone(), why };
-        let opened = open::open(&config.path, ambient.as_ref())?;
+        let Place::Sqlite(path) = config.place;
+        let failed = |why: String| OpenError::Failed { path: path.clone(), why };
+        let opened = open::open(&path, ambient.as_ref())?;
         let shared = Arc::new(Shared::new(opened.head));
         let queue = Arc::new(Queue::new());
         let (writer, states) =

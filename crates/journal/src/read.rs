@@ -4,7 +4,6 @@
 mod search;
 
 use std::ops::RangeInclusive;
-use std::path::Path;
 
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, Row};
@@ -19,6 +18,7 @@ use self::search::{MAX_SEQ, Search, ranges};
 use crate::block::{self, BLOCK_RECORDS};
 use crate::entry::{Ground, Kind};
 use crate::event::{Event, Facts, ModelCall};
+use crate::place::Place;
 pub use crate::readonly::LookError;
 
 /// The most records that one query gives.
@@ -166,11 +166,12 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens the journal at `path` for reading only.
+    /// Opens the journal at `place` for reading only.
     ///
     /// # Errors
     /// When there is none that can be read.
-    pub fn open(path: &Path) -> Result<Self, ReadError> {
+    pub fn open(place: &Place) -> Result<Self, ReadError> {
+        let Place::Sqlite(path) = place;
         Ok(Self { conn: crate::readonly::open(path)? })
     }
 

@@ -11,14 +11,13 @@ mod finding;
 mod tree;
 mod walk;
 
-use std::path::Path;
-
 use rusqlite::Connection;
 use serde::Serialize;
 
 pub use self::finding::{FirstBad, Why};
 use self::walk::Walk;
 use crate::entry::Head;
+use crate::place::Place;
 pub use crate::readonly::LookError;
 
 /// Why a journal cannot be verified at all.
@@ -42,12 +41,13 @@ pub struct Report {
     pub checkpoint: Head,
 }
 
-/// Goes through the journal at `path`, which a gateway may be writing; it looks at what is there when it
+/// Goes through the journal at `place`, which a gateway may be writing; it looks at what is there when it
 /// starts. With `expected` it also holds the log against an earlier checkpoint.
 ///
 /// # Errors
 /// When there is no journal that can be opened. Damage further in is a finding and no error.
-pub fn verify(path: &Path, expected: Option<Head>) -> Result<Report, VerifyError> {
+pub fn verify(place: &Place, expected: Option<Head>) -> Result<Report, VerifyError> {
+    let Place::Sqlite(path) = place;
     let conn = crate::readonly::open(path)?;
     let mut walk = Walk::begin(expected);
     let found = go(&conn, &mut walk);
@@ -70,11 +70,12 @@ fn go(conn: &Connection, walk: &mut Walk) -> rusqlite::Result<Option<FirstBad>> 
     Ok((whole != "ok").then_some(FirstBad { seq: None, why: Why::Structure(whole) }))
 }
 
-/// Looks at the last `count` records of the journal at `path` only; what is wrong with the first that is.
+/// Looks at the last `count` records of the journal at `place` only; what is wrong with the first that is.
 ///
 /// # Errors
 /// When there is no journal that can be opened.
-pub fn verify_tail(path: &Path, count: u32) -> Result<Option<FirstBad>, VerifyError> {
+pub fn verify_tail(place: &Place, count: u32) -> Result<Option<FirstBad>, VerifyError> {
+    let Place::Sqlite(path) = place;
     let conn = crate::readonly::open(path)?;
     // SQLite cannot go on from there.
     let unreadable = |error: rusqlite::Error| FirstBad { seq: None, why: Why::Unreadable(error.to_string()) };

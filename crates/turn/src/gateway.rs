@@ -45,7 +45,7 @@ pub struct Config {
     /// The folder with one folder for each agent.
     pub agents_dir: PathBuf,
     /// The journal's database, for reading conversations back.
-    pub database: PathBuf,
+    pub database: journal::Place,
     /// How long an action waits for a person before silence becomes a no.
     pub approval_lifetime: Duration,
     /// The person of a home of one, who may approve their own requests; the record calls it self-approved.

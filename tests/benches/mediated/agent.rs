@@ -81,7 +81,8 @@ impl Home {
             clearance: Labels::default(),
             administrator: false,
         };
-        let journal = Journal::open(journal::Config { path: database(folder) }, Arc::clone(&ambient))?;
+        let journal =
+            Journal::open(journal::Config { place: database(folder).into() }, Arc::clone(&ambient))?;
         let skills =
             Skills::new(skills::Config { board_dir: folder.join("board"), egress: Default::default() });
         let compartment = compartment(folder, &asker)?;

@@ -110,7 +110,7 @@ struct Which {
 
 pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
     match args.verb {
-        Verb::Verify { head, file: Some(file) } => verified(place.screen, &file, head),
+        Verb::Verify { head, file: Some(file) } => verified(place.screen, &file.into(), head),
         verb => {
             place.home.must_exist()?;
             let path = place.home.database();
@@ -120,22 +120,23 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
                     path.display()
                 )));
             }
+            let record = &path.into();
             match verb {
-                Verb::Verify { head, .. } => verified(place.screen, &path, head),
+                Verb::Verify { head, .. } => verified(place.screen, record, head),
                 Verb::Tail { count } => {
-                    let records = open(&path)?.tail(count).map_err(unread)?;
+                    let records = open(record)?.tail(count).map_err(unread)?;
                     records.iter().try_for_each(|record| print(place.screen, record))?;
                     Ok(Exit::Done)
                 }
-                Verb::Query(which) => query(place.screen, &open(&path)?, which),
-                Verb::Show { seq } => show(place.screen, &open(&path)?, seq),
+                Verb::Query(which) => query(place.screen, &open(record)?, which),
+                Verb::Show { seq } => show(place.screen, &open(record)?, seq),
             }
         }
     }
 }
 
-fn verified(screen: Screen, path: &std::path::Path, head: Option<Head>) -> Result<Exit, Failure> {
-    let report = verify(path, head).map_err(|error| {
+fn verified(screen: Screen, record: &journal::Place, head: Option<Head>) -> Result<Exit, Failure> {
+    let report = verify(record, head).map_err(|error| {
         let VerifyError::Open(look) = &error;
         Failure::new(exit_of(look), error.to_string())
     })?;
@@ -168,8 +169,8 @@ fn exit_of(error: &journal::verify::LookError) -> Exit {
     }
 }
 
-fn open(path: &std::path::Path) -> Result<Reader, Failure> {
-    Reader::open(path).map_err(unread)
+fn open(record: &journal::Place) -> Result<Reader, Failure> {
+    Reader::open(record).map_err(unread)
 }
 
 fn unread(error: ReadError) -> Failure {

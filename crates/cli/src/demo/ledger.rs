@@ -29,7 +29,7 @@ impl Ledger {
     /// When it cannot be read.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let unread = |error: journal::ReadError| Failure::unreachable(error.to_string());
-        let reader = Reader::open(path).map_err(unread)?;
+        let reader = Reader::open(&path.into()).map_err(unread)?;
         let (mut records, mut query) = (Vec::new(), Query::default());
         while records.len() < MAX_RECORDS {
             let page = reader.query(&query).map_err(unread)?;
@@ -83,10 +83,10 @@ pub(super) struct Verified {
 /// When a file cannot be read or written, or the verdict is not found in it.
 pub(super) fn examine(path: &Path, ledger: &Ledger, seq: u64) -> Result<Verified, Failure> {
     let unread = |error: journal::verify::VerifyError| Failure::unreachable(error.to_string());
-    let whole = verify(path, None).map_err(unread)?;
+    let whole = verify(&path.into(), None).map_err(unread)?;
     let copy = path.with_file_name("copy.sqlite");
     forge(path, &copy, ledger, seq)?;
-    let forged = verify(&copy, None).map_err(unread)?;
+    let forged = verify(&copy.as_path().into(), None).map_err(unread)?;
     let place = forged.first_bad.as_ref().and_then(|bad| bad.seq);
     let wrong = if !whole.ok {
         Some("the record does not verify".to_owned())
@@ -146,6 +146,6 @@ fn place(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 
 /// Whether the record in `copy` still reads as it was written.
 fn reads_same(copy: &Path, record: &Record) -> bool {
-    let read = Reader::open(copy).and_then(|reader| reader.show(record.seq));
+    let read = Reader::open(&copy.into()).and_then(|reader| reader.show(record.seq));
     matches!(read, Ok(Some(found)) if found == *record)
 }

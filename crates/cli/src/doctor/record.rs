@@ -1,5 +1,6 @@
 //! The record: its end verifies, and the clock does not stand before it.
 
+use journal::Place;
 use journal::read::Reader;
 use journal::verify::verify_tail;
 use vocab::{Ambient as _, Timestamp};
@@ -16,14 +17,14 @@ const MAX_AHEAD_SECONDS: i64 = 2;
 
 /// Looks at the end of the record.
 pub(super) fn look(home: &Home) -> Vec<Finding> {
-    let path = home.database();
-    if !path.exists() {
+    let place = Place::Sqlite(home.database());
+    if !home.database().exists() {
         return vec![Finding::ok(
             "record",
             "there is none yet: it begins with the first `bulkhead gateway start`",
         )];
     }
-    let whole = match verify_tail(&path, TAIL) {
+    let whole = match verify_tail(&place, TAIL) {
         Ok(None) => Finding::ok("record", format!("the newest records verify, up to {TAIL}")),
         Ok(Some(bad)) => {
             let mend = "stop the gateway, keep the file as it is, and see `bulkhead audit verify`";
@@ -36,7 +37,7 @@ pub(super) fn look(home: &Home) -> Vec<Finding> {
             "see `bulkhead audit verify`; restore a copy",
         ),
     };
-    let newest = Reader::open(&path).and_then(|reader| reader.tail(1));
+    let newest = Reader::open(&place).and_then(|reader| reader.tail(1));
     let clock = match newest {
         Ok(records) => records.last().map(|record| clock(record.time, Machine.now())),
         // What cannot be read has been said above.

@@ -1,5 +1,6 @@
 //! That queries find what is there, whichever blocks it is in, and go through no more of the record than they need.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
@@ -26,7 +27,7 @@ fn plan(conn: &Connection, (sql, parameters): (String, Vec<SqlValue>)) -> String
 
 /// A journal in which each record has one of three agents, and every hundredth is a denial.
 async fn journal(path: &Path, records: u64) -> Vec<Draft> {
-    let journal = Journal::open(Config { path: path.to_owned() }, Arc::new(Still)).unwrap();
+    let journal = Journal::open(Config { place: path.into() }, Arc::new(Still)).unwrap();
     let mut drafts = Vec::new();
     for number in 0..records {
         let mut draft = Draft::new(if number % 100 == 7 { Kind::Verdict } else { Kind::Message });
@@ -57,7 +58,7 @@ async fn queries_find_what_is_there_in_every_block() {
     for records in [0, 1, 255, 256, 257, 511, 512, 900] {
         let path = folder.path().join(format!("{records}.sqlite"));
         let drafts = journal(&path, records).await;
-        let reader = Reader::open(&path).unwrap();
+        let reader = Reader::open(&path.into()).unwrap();
         for agent in &agents {
             for session in &sessions {
                 for (decision, after, limit) in [
@@ -94,7 +95,7 @@ async fn the_block_in_progress_is_remembered_when_the_journal_is_opened_again() 
     for _ in 0..5 {
         journal(&path, 100).await;
     }
-    assert!(crate::verify::verify(&path, None).unwrap().ok);
+    assert!(crate::verify::verify(&path.into(), None).unwrap().ok);
 }
 
 #[tokio::test]

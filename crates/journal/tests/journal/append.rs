@@ -11,7 +11,7 @@ use bulkhead_journal::{
 use serde_json::json;
 use vocab::Digest;
 
-use crate::common::{Clock, NOON, config, draft, entry, fill, open, put};
+use crate::common::{Clock, NOON, config, database, draft, entry, fill, open, put};
 
 #[tokio::test]
 async fn a_receipt_is_for_what_is_on_the_disk() {
@@ -22,7 +22,7 @@ async fn a_receipt_is_for_what_is_on_the_disk() {
     let receipt = journal.append(wanted).await.unwrap();
     assert_eq!((receipt.seq(), *receipt.subject()), (2, Digest::of(b"this very one")));
 
-    let last = Reader::open(&config(folder.path()).path).unwrap().show(2).unwrap().unwrap();
+    let last = Reader::open(&config(folder.path()).place).unwrap().show(2).unwrap().unwrap();
     assert_eq!(last.hash, *receipt.hash());
     assert_eq!(last.content, json!({ "number": 2, "text": "the words of message 2" }));
     let head = journal.head();
@@ -37,7 +37,7 @@ async fn what_follows_is_written_in_order_and_before_the_next_receipt() {
     for number in 0..20 {
         journal.follow(entry(vec![draft(number * 2)])).await.unwrap();
         drop(journal.append(entry(vec![draft(number * 2 + 1)])).await.unwrap());
-        let newest = Reader::open(&config(folder.path()).path).unwrap().tail(2).unwrap();
+        let newest = Reader::open(&config(folder.path()).place).unwrap().tail(2).unwrap();
         let numbers: Vec<_> =
             newest.iter().map(|record| record.content["number"].as_u64().unwrap()).collect();
         assert_eq!(numbers, [number * 2, number * 2 + 1]);
@@ -54,7 +54,7 @@ async fn what_follows_nothing_becomes_durable_by_itself() {
     }
     journal.follow(entry(vec![draft(2)])).await.unwrap();
     journal.flush().await.unwrap();
-    assert_eq!(Reader::open(&config(folder.path()).path).unwrap().tail(9).unwrap().len(), 2);
+    assert_eq!(Reader::open(&config(folder.path()).place).unwrap().tail(9).unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn many_callers_share_commits_and_each_gets_its_own_place() {
     }
     places.sort_unstable();
     assert_eq!(places, (1..=320).map(|entry| entry * 2).collect::<Vec<_>>());
-    let report = verify(&config(folder.path()).path, Some(journal.head())).unwrap();
+    let report = verify(&config(folder.path()).place, Some(journal.head())).unwrap();
     assert!(report.ok && report.records == 640, "{report:?}");
 }
 
@@ -117,11 +117,11 @@ async fn a_clock_that_jumps_back_changes_the_times_and_not_the_order() {
         clock.second.store(second, Ordering::Relaxed);
         drop(journal.append(entry(vec![draft(u64::try_from(number).unwrap())])).await.unwrap());
     }
-    let reader = Reader::open(&config(folder.path()).path).unwrap();
+    let reader = Reader::open(&config(folder.path()).place).unwrap();
     let seconds: Vec<_> =
         reader.query(&Query::default()).unwrap().iter().map(|record| record.time.as_second()).collect();
     assert_eq!(seconds, [NOON, NOON - 3600, NOON + 1]);
-    assert!(verify(&config(folder.path()).path, None).unwrap().ok);
+    assert!(verify(&config(folder.path()).place, None).unwrap().ok);
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn what_is_over_a_limit_or_stands_for_nothing_is_refused_and_leaves_no_tra
     let mut fits = draft(1);
     fits.payload = json!("x".repeat(MAX_ENTRY_BYTES - 4096));
     drop(journal.append(entry(vec![fits])).await.unwrap());
-    assert!(verify(&config(folder.path()).path, Some(journal.head())).unwrap().ok);
+    assert!(verify(&config(folder.path()).place, Some(journal.head())).unwrap().ok);
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_journal_goes_on_where_it_was_left() {
     // Not closed, only dropped: what was handed in is written all the same.
     drop(journal);
     assert_eq!(open(folder.path()).head().records, 6);
-    assert!(verify(&config(folder.path()).path, None).unwrap().ok);
+    assert!(verify(&config(folder.path()).place, None).unwrap().ok);
 }
 
 #[tokio::test]
@@ -169,9 +169,10 @@ async fn one_home_has_one_gateway() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let linked = folder.path().join("link.sqlite");
-    std::os::unix::fs::symlink(config(folder.path()).path, &linked).unwrap();
-    for path in [config(folder.path()).path, linked] {
-        let Err(error) = Journal::open(bulkhead_journal::Config { path }, Clock::at(NOON)) else {
+    std::os::unix::fs::symlink(database(folder.path()), &linked).unwrap();
+    for path in [database(folder.path()), linked] {
+        let Err(error) = Journal::open(bulkhead_journal::Config { place: path.into() }, Clock::at(NOON))
+        else {
             panic!("a second gateway opened the journal")
         };
         assert!(matches!(error, OpenError::Locked { .. }), "{error}");
@@ -204,7 +205,7 @@ async fn what_somebody_else_wrote_in_between_stops_the_journal() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     fill(&journal, 2).await;
-    let intruder = rusqlite::Connection::open(config(folder.path()).path).unwrap();
+    let intruder = rusqlite::Connection::open(database(folder.path())).unwrap();
     intruder.execute("INSERT INTO record (seq, hash, body) VALUES (3, x'00', '{}')", []).unwrap();
     assert!(matches!(journal.append(entry(vec![draft(3)])).await, Err(AppendError::Write(_))));
     let again = journal.append(entry(vec![draft(3)])).await;
@@ -216,5 +217,5 @@ async fn what_somebody_else_wrote_in_between_stops_the_journal() {
     intruder.execute("DELETE FROM record WHERE seq = 3", []).unwrap();
     drop(journal.append(entry(vec![draft(3)])).await.unwrap());
     assert!(journal.healthy().is_ok());
-    assert!(verify(&config(folder.path()).path, Some(journal.head())).unwrap().ok);
+    assert!(verify(&config(folder.path()).place, Some(journal.head())).unwrap().ok);
 }

@@ -33,8 +33,13 @@ impl Ambient for Clock {
 
 pub(crate) const NOON: i64 = 1_790_000_000;
 
+/// The file of the SQLite journal in `folder`.
+pub(crate) fn database(folder: &Path) -> PathBuf {
+    folder.join("journal.sqlite")
+}
+
 pub(crate) fn config(folder: &Path) -> Config {
-    Config { path: folder.join("journal.sqlite") }
+    Config { place: database(folder).into() }
 }
 
 pub(crate) fn open(folder: &Path) -> Journal {

@@ -14,7 +14,7 @@ use bulkhead_journal::{Config, Head, Journal};
 use serde_json::json;
 use vocab::Digest;
 
-use crate::common::{Clock, NOON, config, draft, entry, put};
+use crate::common::{Clock, NOON, config, database, draft, entry, put};
 
 /// How often the child is killed.
 const LIVES: u64 = 200;
@@ -46,7 +46,7 @@ async fn child() {
     let session = if std::env::var_os(RESTLESS).is_some() { SESSION } else { u64::MAX };
     let next = Arc::new(AtomicU64::new(0));
     loop {
-        let journal = Journal::open(Config { path: path.clone() }, Clock::at(NOON)).unwrap();
+        let journal = Journal::open(Config { place: path.clone().into() }, Clock::at(NOON)).unwrap();
         next.fetch_max(journal.head().records * 10, Ordering::Relaxed);
         println!("\nopen");
         let tasks: Vec<_> = (0..TASKS)
@@ -165,7 +165,7 @@ impl Seen {
 #[test]
 fn nothing_acknowledged_is_lost_whenever_it_is_killed() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     let mut seen = Seen::default();
     let (mut random, mut told_in_all) = (1_u64, 0);
     let mut below = |bound: u64| {
@@ -181,13 +181,13 @@ fn nothing_acknowledged_is_lost_whenever_it_is_killed() {
         if !path.exists() {
             continue;
         }
-        let reader = Reader::open(&path).unwrap();
+        let reader = Reader::open(&path.as_path().into()).unwrap();
         seen.read_on(&reader, &told);
         drop(reader);
         let last = told.last().map(|told| told.head);
         // By turns only looked at, so that the next child finds the log as it was left, and opened for writing.
         if life % 2 == 0 {
-            let report = verify(&path, last).unwrap();
+            let report = verify(&path.as_path().into(), last).unwrap();
             assert!(report.ok && report.records == seen.records, "{report:?}");
         } else {
             let journal = Journal::open(config(folder.path()), Clock::at(NOON)).unwrap();

@@ -84,7 +84,7 @@ async fn a_full_disk_refuses_clearly_and_recovers() {
     assert!(journal.append(large(behind + 4)).await.is_err());
     let head = journal.head();
     assert_eq!(Some(head.records), acknowledged.last().map(|(_, seq)| *seq));
-    assert!(verify(&config(folder.path()).path, Some(head)).unwrap().ok);
+    assert!(verify(&config(folder.path()).place, Some(head)).unwrap().ok);
 
     let bigger = format!("remount,size={}", DISK_BYTES * 3);
     let mounted = Command::new("mount").arg("-o").arg(bigger).arg(folder.path()).status().unwrap();
@@ -92,10 +92,10 @@ async fn a_full_disk_refuses_clearly_and_recovers() {
     let receipt = journal.append(large(behind + 3)).await.unwrap();
     assert_eq!(receipt.seq(), head.records + 4);
     healthy_again(&journal).await;
-    let records = Reader::open(&config(folder.path()).path).unwrap().query(&Query::default()).unwrap();
+    let records = Reader::open(&config(folder.path()).place).unwrap().query(&Query::default()).unwrap();
     let numbers: Vec<_> = records.iter().map(|record| record.content["number"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (0..=behind + 3).collect::<Vec<_>>());
-    assert!(verify(&config(folder.path()).path, Some(journal.head())).unwrap().ok);
+    assert!(verify(&config(folder.path()).place, Some(journal.head())).unwrap().ok);
     journal.close().await.unwrap();
 }
 

@@ -7,11 +7,11 @@ use bulkhead_journal::read::{LookError, ReadError, Reader};
 use bulkhead_journal::verify::{VerifyError, verify};
 use bulkhead_journal::{Config, Journal, OpenError};
 
-use crate::common::{Clock, NOON, config, fill, open};
+use crate::common::{Clock, NOON, config, database, fill, open};
 
 fn refused(path: &Path) -> OpenError {
     let before = std::fs::read(path).ok();
-    let Err(error) = Journal::open(Config { path: path.to_owned() }, Clock::at(NOON)) else {
+    let Err(error) = Journal::open(Config { place: path.into() }, Clock::at(NOON)) else {
         panic!("`{}` opened", path.display())
     };
     assert_eq!(std::fs::read(path).ok(), before, "the file was touched");
@@ -29,24 +29,27 @@ async fn whole(folder: &Path, records: u64) {
 #[test]
 fn what_is_not_a_journal() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     std::fs::write(&path, "a letter to the editor, rather longer than a database's header. ".repeat(99))
         .unwrap();
     assert!(matches!(refused(&path), OpenError::NotAJournal(_)));
-    assert!(matches!(verify(&path, None), Err(VerifyError::Open(LookError::NotAJournal(_)))));
+    assert!(matches!(
+        verify(&path.as_path().into(), None),
+        Err(VerifyError::Open(LookError::NotAJournal(_)))
+    ));
     std::fs::remove_file(&path).unwrap();
 
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("CREATE TABLE recipe (name TEXT)").unwrap();
     drop(other);
     assert!(matches!(refused(&path), OpenError::NotAJournal(_)));
-    assert!(matches!(Reader::open(&path), Err(ReadError::Open(LookError::NotAJournal(_)))));
+    assert!(matches!(Reader::open(&path.as_path().into()), Err(ReadError::Open(LookError::NotAJournal(_)))));
 }
 
 #[tokio::test]
 async fn a_file_that_was_cut_off() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     whole(folder.path(), 200).await;
     let bytes = std::fs::read(&path).unwrap();
     for left in [0, 7, 60, 99, 100, 4096, 9000, bytes.len() / 2, bytes.len() - 4096, bytes.len() - 1] {
@@ -60,7 +63,7 @@ async fn a_file_that_was_cut_off() {
 #[tokio::test]
 async fn a_damaged_page_that_the_next_record_would_stand_on() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     whole(folder.path(), 200).await;
     let conn = rusqlite::Connection::open(&path).unwrap();
     let page: u64 = conn
@@ -75,13 +78,13 @@ async fn a_damaged_page_that_the_next_record_would_stand_on() {
     std::fs::write(&path, &bytes).unwrap();
     let error = refused(&path);
     assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
-    assert!(!verify(&path, None).unwrap().ok);
+    assert!(!verify(&path.as_path().into(), None).unwrap().ok);
 }
 
 #[tokio::test]
 async fn a_tail_that_was_tampered_with() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     whole(folder.path(), 200).await;
     let conn = rusqlite::Connection::open(&path).unwrap();
     conn.execute("UPDATE record SET body = replace(body, 'echo', 'oche') WHERE seq = 190", []).unwrap();
@@ -94,20 +97,23 @@ async fn a_tail_that_was_tampered_with() {
 #[tokio::test]
 async fn a_form_from_before_the_first_release() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     whole(folder.path(), 1).await;
     let conn = rusqlite::Connection::open(&path).unwrap();
     conn.pragma_update(None, "user_version", 1).unwrap();
     conn.close().unwrap();
     let error = refused(&path);
     assert!(matches!(error, OpenError::Past { found: 1, .. }) && error.to_string().contains("move it away"));
-    assert!(matches!(verify(&path, None), Err(VerifyError::Open(LookError::Past { found: 1, .. }))));
+    assert!(matches!(
+        verify(&path.as_path().into(), None),
+        Err(VerifyError::Open(LookError::Past { found: 1, .. }))
+    ));
 }
 
 #[tokio::test]
 async fn a_tree_without_its_nodes() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     whole(folder.path(), 600).await;
     let conn = rusqlite::Connection::open(&path).unwrap();
     conn.execute("DELETE FROM node WHERE number = 0", []).unwrap();
@@ -121,19 +127,22 @@ async fn a_tree_without_its_nodes() {
 #[tokio::test]
 async fn a_newer_form() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     whole(folder.path(), 1).await;
     let conn = rusqlite::Connection::open(&path).unwrap();
     conn.pragma_update(None, "user_version", 3).unwrap();
     conn.close().unwrap();
     assert!(matches!(refused(&path), OpenError::Future { found: 3, .. }));
-    assert!(matches!(verify(&path, None), Err(VerifyError::Open(LookError::Future { found: 3, .. }))));
+    assert!(matches!(
+        verify(&path.as_path().into(), None),
+        Err(VerifyError::Open(LookError::Future { found: 3, .. }))
+    ));
 }
 
 #[tokio::test]
 async fn another_program_that_holds_the_database() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     whole(folder.path(), 1).await;
     let other = rusqlite::Connection::open(&path).unwrap();
     other.pragma_update(None, "locking_mode", "EXCLUSIVE").unwrap();
@@ -159,7 +168,7 @@ fn a_folder_that_cannot_be_written() {
 #[tokio::test]
 async fn a_database_that_went_missing_beside_its_log() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     std::fs::write(folder.path().join("journal.sqlite-wal"), "what is left").unwrap();
     assert!(matches!(refused(&path), OpenError::Damaged { .. }));
     assert!(!path.exists());
@@ -177,9 +186,12 @@ async fn a_making_that_was_interrupted_is_made_again() {
 #[test]
 fn looking_at_what_is_not_there_makes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
-    assert!(matches!(Reader::open(&path), Err(ReadError::Open(LookError::Unreadable { .. }))));
-    assert!(verify(&path, None).is_err());
+    let path = database(folder.path());
+    assert!(matches!(
+        Reader::open(&path.as_path().into()),
+        Err(ReadError::Open(LookError::Unreadable { .. }))
+    ));
+    assert!(verify(&path.as_path().into(), None).is_err());
     assert!(!path.exists());
 }
 
@@ -201,13 +213,13 @@ fn locks(path: &Path) -> BTreeSet<String> {
 #[tokio::test]
 async fn a_look_from_within_the_gateway_leaves_the_writers_lock_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     let journal = open(folder.path());
     fill(&journal, 3).await;
     let before = locks(&path);
     assert!(!before.is_empty(), "the writer holds no lock that could be lost");
-    drop(Reader::open(&path).unwrap().tail(1).unwrap());
-    assert!(verify(&path, None).unwrap().ok);
+    drop(Reader::open(&path.as_path().into()).unwrap().tail(1).unwrap());
+    assert!(verify(&path.as_path().into(), None).unwrap().ok);
     assert!(Journal::open(config(folder.path()), Clock::at(NOON)).is_err());
     assert_eq!(locks(&path), before);
     journal.close().await.unwrap();

@@ -12,7 +12,7 @@ use proptest::sample::select;
 use serde_json::{Map, Value, json};
 use vocab::{AgentName, Decision, Digest, Labels, Layer, PersonId, Resource, SessionId, Status, Verb};
 
-use crate::common::{config, entry, open};
+use crate::common::{database, entry, open};
 
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -126,10 +126,10 @@ proptest! {
             let receipt = runtime.block_on(journal.append(entry(group.clone())));
             prop_assert!(receipt.is_ok(), "{:?}", receipt);
         }
-        let path = config(folder.path()).path;
-        let report = verify(&path, Some(journal.head())).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let path = database(folder.path());
+        let report = verify(&path.as_path().into(), Some(journal.head())).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert!(report.ok, "{:?}", report);
-        let records = Reader::open(&path).and_then(|reader| reader.query(&Query::default()));
+        let records = Reader::open(&path.as_path().into()).and_then(|reader| reader.query(&Query::default()));
         let records = records.map_err(|error| TestCaseError::fail(error.to_string()))?;
         let drafts: Vec<&Draft> = groups.iter().flatten().collect();
         prop_assert_eq!(records.len(), drafts.len());

@@ -8,7 +8,7 @@ use vocab::{
     TurnId, Verb,
 };
 
-use crate::common::{Clock, NOON, config, draft, entry, open};
+use crate::common::{Clock, NOON, config, database, draft, entry, open};
 
 /// Two agents, two persons, two sessions, verdicts of every kind, an hour apart.
 async fn busy_day(journal: &Journal, clock: &Clock) {
@@ -39,7 +39,7 @@ async fn queries_find_what_they_ask_for_and_nothing_else() {
     let clock = Clock::at(NOON);
     let journal = Journal::open(config(folder.path()), clock.clone()).unwrap();
     busy_day(&journal, &clock).await;
-    let reader = Reader::open(&config(folder.path()).path).unwrap();
+    let reader = Reader::open(&config(folder.path()).place).unwrap();
     let ask = |query: Query| seqs(&reader.query(&query).unwrap());
     let hour = |hour: i64| Some(Timestamp::from_second(NOON + 3600 * hour).unwrap());
 
@@ -96,7 +96,7 @@ async fn actions_labels_and_texts_of_the_metadata_are_found_and_content_is_not()
         draft(4),
     ];
     drop(journal.append(entry(records)).await.unwrap());
-    let reader = Reader::open(&config(folder.path()).path).unwrap();
+    let reader = Reader::open(&config(folder.path()).place).unwrap();
     let ask = |query: Query| seqs(&reader.query(&query).unwrap());
     let action = |verb| ask(Query { verb: Some(verb), ..Query::default() });
     assert_eq!((action(Verb::FileRead), action(Verb::WebGet)), (vec![1, 3], vec![]));
@@ -147,7 +147,7 @@ async fn a_record_has_the_shape_that_others_rely_on() {
         payload: json!({ "args": { "path": "/srv/docs/a" }, "reasons": ["not yours"] }),
     };
     let receipt = journal.append(entry(vec![full])).await.unwrap();
-    let reader = Reader::open(&config(folder.path()).path).unwrap();
+    let reader = Reader::open(&config(folder.path()).place).unwrap();
     let record = reader.show(2).unwrap().unwrap();
     let expected = json!({
         "seq": 2,
@@ -198,7 +198,7 @@ async fn large_records_come_in_pages_that_join_up() {
         large.payload = json!({ "text": "x".repeat(size) });
         drop(journal.append(entry(vec![large])).await.unwrap());
     }
-    let reader = Reader::open(&config(folder.path()).path).unwrap();
+    let reader = Reader::open(&config(folder.path()).place).unwrap();
     let (mut seen, mut pages) = (Vec::new(), 0);
     loop {
         let page = reader.query(&Query { after: seen.last().copied(), ..Query::default() }).unwrap();
@@ -216,12 +216,12 @@ async fn large_records_come_in_pages_that_join_up() {
 #[tokio::test]
 async fn content_that_was_erased_is_said_to_be() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     let journal = open(folder.path());
     drop(journal.append(entry(vec![draft(1)])).await.unwrap());
     let conn = rusqlite::Connection::open(&path).unwrap();
     conn.execute("DELETE FROM payload", []).unwrap();
-    let record = Reader::open(&path).unwrap().show(1).unwrap().unwrap();
+    let record = Reader::open(&path.as_path().into()).unwrap().show(1).unwrap().unwrap();
     assert!(record.erased && record.content.is_null());
     assert_eq!(serde_json::to_value(record).unwrap()["erased"], true);
 }
@@ -233,9 +233,9 @@ async fn a_journal_on_a_medium_that_cannot_be_written_is_read_all_the_same() {
     drop(journal.append(entry(vec![draft(1)])).await.unwrap());
     journal.close().await.unwrap();
     let Some(_mount) = crate::full::mount(folder.path(), "bind,ro") else { return };
-    let path = config(folder.path()).path;
-    assert_eq!(Reader::open(&path).unwrap().tail(9).unwrap().len(), 1);
-    assert!(bulkhead_journal::verify::verify(&path, None).unwrap().ok);
+    let path = database(folder.path());
+    assert_eq!(Reader::open(&path.as_path().into()).unwrap().tail(9).unwrap().len(), 1);
+    assert!(bulkhead_journal::verify::verify(&path.as_path().into(), None).unwrap().ok);
     let Err(error) = Journal::open(config(folder.path()), Clock::at(NOON)) else { panic!("opened") };
     assert!(matches!(error, bulkhead_journal::OpenError::Unwritable { .. }), "{error}");
 }

@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use sha2::Digest as _;
 use vocab::Digest;
 
-use crate::common::{config, copy, draft, entry, fill, open};
+use crate::common::{copy, database, draft, entry, fill, open};
 
 /// A journal of twelve records; number 5 has no content.
 async fn journal_of_twelve(folder: &Path) -> (PathBuf, Head) {
@@ -21,7 +21,7 @@ async fn journal_of_twelve(folder: &Path) -> (PathBuf, Head) {
     }
     let head = journal.head();
     journal.close().await.unwrap();
-    (config(folder).path, head)
+    (database(folder), head)
 }
 
 /// The hash that a record with this body has.
@@ -55,7 +55,7 @@ const SWAP_CONTENT: &str = "UPDATE payload SET seq = -1 WHERE seq = 6; UPDATE pa
 async fn each_kind_of_tampering_is_found_at_its_record() {
     let folder = tempfile::tempdir().unwrap();
     let (path, _) = journal_of_twelve(folder.path()).await;
-    let report = verify(&path, None).unwrap();
+    let report = verify(&path.as_path().into(), None).unwrap();
     assert!(report.ok && report.first_bad.is_none() && report.records == 12, "{report:?}");
     let cases: &[(&str, u64, Why)] = &[
         ("UPDATE record SET body = replace(body, 'echo', 'oche') WHERE seq = 7", 7, Why::BodyChanged),
@@ -96,7 +96,7 @@ async fn each_kind_of_tampering_is_found_at_its_record() {
         let conn = Connection::open(&copy).unwrap();
         conn.execute_batch(sql).unwrap();
         drop(conn);
-        let report = verify(&copy, None).unwrap();
+        let report = verify(&copy.as_path().into(), None).unwrap();
         let bad = report.first_bad.unwrap_or_else(|| panic!("not found: {sql}"));
         assert!(!report.ok);
         assert_eq!((bad.seq, &bad.why), (Some(*seq), why), "{sql}");
@@ -114,7 +114,7 @@ async fn a_body_that_was_hashed_anew_breaks_the_link_behind_it() {
     let hash = leaf(&body);
     conn.execute("UPDATE record SET hash = ?1 WHERE seq = 7", [hash.as_slice()]).unwrap();
     drop(conn);
-    let bad = verify(&path, None).unwrap().first_bad.unwrap();
+    let bad = verify(&path.as_path().into(), None).unwrap().first_bad.unwrap();
     assert_eq!((bad.seq, bad.why), (Some(8), Why::Unlinked));
 }
 
@@ -132,8 +132,8 @@ async fn a_checkpoint_shows_what_the_log_alone_cannot() {
         copy
     };
     let found = |copy: &Path, expected: Head| {
-        assert!(verify(copy, None).unwrap().ok, "this is what the log alone cannot show");
-        let bad = verify(copy, Some(expected)).unwrap().first_bad.unwrap();
+        assert!(verify(&copy.into(), None).unwrap().ok, "this is what the log alone cannot show");
+        let bad = verify(&copy.into(), Some(expected)).unwrap().first_bad.unwrap();
         (bad.seq, bad.why)
     };
     let cut = edited("DELETE FROM record WHERE seq > 9; DELETE FROM payload WHERE seq > 9", None);
@@ -146,15 +146,20 @@ async fn a_checkpoint_shows_what_the_log_alone_cannot() {
     assert_eq!(found(&path, other), (None, Why::NotTheCheckpoint));
 
     // An earlier checkpoint still holds, and tells a changed hash from a changed body at its own record.
-    let early =
-        verify(&edited("DELETE FROM record WHERE seq > 9; DELETE FROM payload WHERE seq > 9", None), None);
-    let early = early.unwrap().checkpoint;
+    let early = edited("DELETE FROM record WHERE seq > 9; DELETE FROM payload WHERE seq > 9", None);
+    let early = verify(&early.into(), None).unwrap().checkpoint;
     assert_eq!(early.records, 9);
-    assert!(verify(&path, Some(early)).unwrap().ok);
+    assert!(verify(&path.as_path().into(), Some(early)).unwrap().ok);
     let changed = edited("UPDATE record SET hash = zeroblob(32) WHERE seq = 12", None);
-    assert_eq!(verify(&changed, Some(head)).unwrap().first_bad.unwrap().why, Why::HashChanged);
+    assert_eq!(
+        verify(&changed.as_path().into(), Some(head)).unwrap().first_bad.unwrap().why,
+        Why::HashChanged
+    );
     let changed = edited("UPDATE record SET body = replace(body, 'echo', 'oche') WHERE seq = 12", None);
-    assert_eq!(verify(&changed, Some(head)).unwrap().first_bad.unwrap().why, Why::BodyChanged);
+    assert_eq!(
+        verify(&changed.as_path().into(), Some(head)).unwrap().first_bad.unwrap().why,
+        Why::BodyChanged
+    );
 }
 
 #[tokio::test]
@@ -166,7 +171,7 @@ async fn a_table_of_blocks_or_nodes_that_does_not_fit_the_records_is_found() {
         journal.follow(entry(vec![draft(number)])).await.unwrap();
     }
     journal.close().await.unwrap();
-    assert!(verify(&path, None).unwrap().ok);
+    assert!(verify(&path.as_path().into(), None).unwrap().ok);
     for change in [
         "DELETE FROM block WHERE field = 'agent' AND number = 1",
         "UPDATE block SET value = 'nobody' WHERE field = 'agent' AND number = 0",
@@ -180,7 +185,7 @@ async fn a_table_of_blocks_or_nodes_that_does_not_fit_the_records_is_found() {
         let copy = copy(&path, folder.path());
         let changed = Connection::open(&copy).unwrap().execute(change, []).unwrap();
         assert_eq!(changed, 1, "{change}");
-        let bad = verify(&copy, None).unwrap().first_bad.unwrap();
+        let bad = verify(&copy.as_path().into(), None).unwrap().first_bad.unwrap();
         assert!(bad.seq.is_none() && matches!(bad.why, Why::Structure(_)), "{change}: {bad:?}");
     }
 }
@@ -189,14 +194,14 @@ async fn a_table_of_blocks_or_nodes_that_does_not_fit_the_records_is_found() {
 async fn a_report_has_the_shape_that_others_rely_on() {
     let folder = tempfile::tempdir().unwrap();
     let (path, head) = journal_of_twelve(folder.path()).await;
-    let json = serde_json::to_value(verify(&path, None).unwrap()).unwrap();
+    let json = serde_json::to_value(verify(&path.as_path().into(), None).unwrap()).unwrap();
     let checkpoint = serde_json::json!({ "records": 12, "hash": head.hash.to_string() });
     assert_eq!(
         json,
         serde_json::json!({ "ok": true, "records": 12, "first_bad": null, "checkpoint": checkpoint })
     );
     Connection::open(&path).unwrap().execute("DELETE FROM payload WHERE seq = 8", []).unwrap();
-    let json = serde_json::to_value(verify(&path, None).unwrap()).unwrap();
+    let json = serde_json::to_value(verify(&path.as_path().into(), None).unwrap()).unwrap();
     assert_eq!(json["first_bad"], serde_json::json!({ "seq": 8, "why": "its content is missing" }));
 }
 
@@ -235,7 +240,7 @@ async fn no_flipped_byte_changes_the_record_unseen() {
         let mut bytes = original.clone();
         bytes[place] ^= 1 << bit;
         std::fs::write(&copy, &bytes).unwrap();
-        let unseen = verify(&copy, None).is_ok_and(|report| report.ok);
+        let unseen = verify(&copy.as_path().into(), None).is_ok_and(|report| report.ok);
         found += usize::from(!unseen);
         assert!(!unseen || contents(&copy) == Some(truth.clone()), "byte {place}, bit {bit}");
     }
@@ -256,7 +261,7 @@ async fn every_flip_inside_a_record_or_its_content_is_found() {
             let mut bytes = original.clone();
             bytes[begin + place] ^= 1 << bit;
             std::fs::write(&copy, &bytes).unwrap();
-            let found = verify(&copy, None).map_or(true, |report| !report.ok);
+            let found = verify(&copy.as_path().into(), None).map_or(true, |report| !report.ok);
             assert!(found, "byte {place} of {}", String::from_utf8_lossy(&value));
             tried += 1;
         }
@@ -269,7 +274,7 @@ async fn a_flip_in_the_write_ahead_log_is_found_with_a_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     fill(&journal, 12).await;
-    let (path, head) = (config(folder.path()).path, journal.head());
+    let (path, head) = (database(folder.path()), journal.head());
     let whole = copy(&path, folder.path());
     let truth = contents(&whole).unwrap();
     let whole = copy(&path, folder.path());
@@ -283,7 +288,7 @@ async fn a_flip_in_the_write_ahead_log_is_found_with_a_checkpoint() {
         let mut bytes = original.clone();
         bytes[place] ^= 1 << bit;
         std::fs::write(&wal, &bytes).unwrap();
-        let with = verify(&copied, Some(head)).is_ok_and(|report| report.ok);
+        let with = verify(&copied.as_path().into(), Some(head)).is_ok_and(|report| report.ok);
         let now = contents(&copied);
         assert!(!with || now.as_ref() == Some(&truth), "byte {place}, bit {bit}");
         lost += usize::from(!with);

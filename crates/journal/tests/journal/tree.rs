@@ -7,7 +7,7 @@ use bulkhead_journal::merkle::{Frontier, TreeHead, leaf};
 use rusqlite::Connection;
 use vocab::Digest;
 
-use crate::common::{config, draft, entry, fill, open};
+use crate::common::{database, draft, entry, fill, open};
 
 /// The tree over the records that are in the database.
 fn tree_of(path: &Path) -> TreeHead {
@@ -30,7 +30,7 @@ async fn follow(journal: &Journal, count: u64) {
 #[tokio::test]
 async fn the_tree_is_that_of_the_records_wherever_the_journal_was_opened_anew() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     let mut size = 0;
     assert_eq!(open(folder.path()).tree(), TreeHead { size: 0, root: Digest::of(b"") });
     // Before, at and behind the end of a block; within one group and across two.
@@ -48,7 +48,7 @@ async fn the_tree_is_that_of_the_records_wherever_the_journal_was_opened_anew() 
 #[tokio::test]
 async fn what_is_not_committed_is_not_in_the_tree() {
     let folder = tempfile::tempdir().unwrap();
-    let path = config(folder.path()).path;
+    let path = database(folder.path());
     let journal = open(folder.path());
     fill(&journal, 255).await;
     let before = journal.tree();
@@ -64,5 +64,5 @@ async fn what_is_not_committed_is_not_in_the_tree() {
     drop(journal.append(entry(vec![draft(1), draft(2)])).await.unwrap());
     assert_eq!(journal.tree(), tree_of(&path));
     journal.close().await.unwrap();
-    assert!(bulkhead_journal::verify::verify(&path, None).unwrap().ok);
+    assert!(bulkhead_journal::verify::verify(&path.as_path().into(), None).unwrap().ok);
 }

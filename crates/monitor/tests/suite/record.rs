@@ -25,7 +25,7 @@ fn record(judgements: &[&Judgement]) -> Vec<Receipt> {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let config = journal::Config { path: folder.path().join("journal.sqlite") };
+        let config = journal::Config { place: folder.path().join("journal.sqlite").into() };
         let journal = Journal::open(config, Arc::new(Still)).unwrap();
         let mut receipts = Vec::new();
         for judgement in judgements {

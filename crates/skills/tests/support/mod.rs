@@ -104,7 +104,7 @@ impl Home {
         let (gate, roster) = (Gate::new(), Roster::new(&spawner()).unwrap());
         let compartment = Monitor::new(config).unwrap().compartment(Arc::new(charter), gate.clone()).unwrap();
         let journal = Journal::open(
-            journal::Config { path: dir.path().join("journal.sqlite") },
+            journal::Config { place: dir.path().join("journal.sqlite").into() },
             Arc::new(Still(AtomicU64::new(1))),
         )
         .unwrap();
