@@ -149,7 +149,7 @@ fn a_signal_ends_every_process_and_what_waits_and_says_so() {
     }
     let records = home.whole(&[]);
     let last = records.last().unwrap();
-    assert_eq!((&last["kind"], &last["content"]["what"]), (&"admin".into(), &"gateway stop".into()));
+    assert_eq!((&last["kind"], &last["event"]), (&"admin".into(), &"gateway.stopped".into()));
     let open = |record: &&serde_json::Value| record["kind"] == "outcome" && record["status"] == "unknown";
     assert_eq!(records.iter().filter(open).count(), SESSIONS);
     home.start();
@@ -195,7 +195,7 @@ fn a_stop_right_after_a_yes_ends_the_turn_once_and_posts_at_most_once() {
             let messages = home.whole(&["--agent", "poster", "--kind", "message"]);
             messages
                 .iter()
-                .filter(|record| record["turn"] == *turn && record["content"]["what"] == "turn over")
+                .filter(|record| record["turn"] == *turn && record["event"] == "turn.ended")
                 .count()
         };
         eventually("the turn is over", || ends() > 0);

@@ -64,28 +64,28 @@ async fn a_model_call_has_the_rules_first_and_its_answer_is_judged_before_it_is_
     assert_eq!(
         house.story(),
         [
-            "run",
+            "run.started",
             "model.call",
             "model.call permit",
             "model.call done",
             "reply",
             "reply permit",
             "reply done",
-            "turn over"
+            "turn.ended"
         ]
     );
     let record = house.record();
     let proposal = record.iter().find(|record| record.kind == Kind::Proposal).unwrap();
-    let args = &proposal.action.as_ref().unwrap().args;
+    let args = house.content(proposal.seq)["args"].clone();
     let system = args["system"].as_str().unwrap();
     let (rule, program) = (system.find("- Be concise").unwrap(), system.find("You are a pirate").unwrap());
     assert!(rule < program, "{system}");
     assert_eq!(args["options"]["temperature"], 0.5);
     assert_eq!(args["tools"][0]["name"], "shell");
     let (first, last) = (&record[1], record.last().unwrap());
-    assert_eq!(first.content["command"], "claude --print hello");
+    assert_eq!(house.content(first.seq)["command"], "claude --print hello");
     assert_eq!(first.person.as_ref().unwrap().as_str(), "anna");
-    assert_eq!(last.content["program"], "exited with 0");
+    assert_eq!(house.content(last.seq)["program"], "exited with 0");
     let heartbeat = std::fs::read_to_string(house.at("agents/echo/HEARTBEAT.md"));
     drop(gateway.shutdown(None, Pending::Cancel).await.unwrap());
     let heartbeat =
@@ -177,7 +177,7 @@ async fn a_kill_in_the_middle_of_a_call_delivers_nothing_and_ends_the_run() {
     let story = house.story();
     assert!(story.contains(&"model.call unknown".to_owned()), "{story:?}");
     assert!(!story.iter().any(|line| line.starts_with("reply")), "{story:?}");
-    assert_eq!(story.iter().filter(|line| *line == "turn over").count(), 1, "{story:?}");
+    assert_eq!(story.iter().filter(|line| *line == "turn.ended").count(), 1, "{story:?}");
     // A stopped agent takes no new run.
     let program = Program {
         person: person("anna", false),
@@ -340,7 +340,7 @@ async fn what_was_open_when_the_gateway_was_killed_reads_unknown() {
     child.wait().unwrap();
     let gateway = house.open().await;
     let story = house.story();
-    assert_eq!(&story[3..], ["gateway start", "model.call unknown", "turn over"], "{story:?}");
+    assert_eq!(&story[3..], ["gateway.started", "model.call unknown", "turn.ended"], "{story:?}");
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
 

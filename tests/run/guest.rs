@@ -105,7 +105,7 @@ async fn nothing_is_served_without_the_key_or_by_another_name() {
     );
     assert_eq!(raw(address, twice.into_bytes()).await.status, 401);
     // Nothing of it was proposed.
-    assert_eq!(house.story(), ["run"]);
+    assert_eq!(house.story(), ["run.started"]);
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
 

@@ -141,6 +141,11 @@ impl House {
         reader.map(|reader| reader.query(&query).unwrap()).unwrap_or_default()
     }
 
+    /// The content of a record.
+    pub(crate) fn content(&self, seq: u64) -> serde_json::Value {
+        bulkhead_tests::content(&self.at("record.sqlite"), seq)
+    }
+
     /// Waits until the record tells `what`.
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&[String]) -> bool) {
         let until = tokio::time::Instant::now() + PATIENCE;
@@ -160,7 +165,7 @@ impl House {
             let verb = record.action.as_ref().and_then(|action| action.verb);
             let end =
                 record.status.map(vocab::Status::as_str).or(record.decision.map(vocab::Decision::as_str));
-            let what = record.content.get("what").and_then(|what| what.as_str()).unwrap_or_default();
+            let what = record.event.map(journal::Event::as_str).unwrap_or_default();
             let words = [verb.map(vocab::Verb::as_str), end, Some(what)];
             let words: Vec<&str> = words.into_iter().flatten().filter(|word| !word.is_empty()).collect();
             words.join(" ")

@@ -90,7 +90,7 @@ fn nobody_approves_their_own_and_another_person_may() {
     assert_eq!(home.posts(WORDS), 1);
     let approvals = home.records(&["--kind", "approval"]);
     let yes = approvals.iter().find(|record| record["person"] == "bob").expect("bob's yes is on the record");
-    assert_eq!(yes["content"]["details"]["self_approved"], false);
+    assert_eq!(yes["facts"]["self_approved"], false);
 
     let chat = team.begin(BOB, &["chat", "echo", "announce it again"]);
     let id = home.waiting();

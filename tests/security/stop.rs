@@ -129,9 +129,9 @@ fn what_waits_is_cancelled_in_one_stroke_with_the_stop_and_the_heartbeat_says_so
     assert!(beat.contains("stopped by a person"), "{beat}");
     drop(Said::of(chat));
     let records = home.whole(&["--agent", "echo"]);
-    let kill = records.iter().position(|record| record["content"]["what"] == "kill").unwrap();
+    let kill = records.iter().position(|record| record["event"] == "agent.killed").unwrap();
     let before = &records[kill - 1];
-    assert_eq!((&before["content"]["what"], &before["kind"]), (&"cancelled".into(), &"approval".into()));
+    assert_eq!((&before["event"], &before["kind"]), (&"approval.cancelled".into(), &"approval".into()));
     assert_eq!(before["seq"].as_u64().unwrap() + 1, records[kill]["seq"].as_u64().unwrap());
     home.crash();
     home.start();

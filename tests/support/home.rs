@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::content::whole;
 use crate::said::Said;
 use crate::{eventually, procs};
 
@@ -163,11 +164,11 @@ impl Home {
         self.run(&[&["audit", "query", "--json"], query].concat()).done().lines()
     }
 
-    /// The same, each record whole.
+    /// The same, each record with its content, which is read from the database itself.
     #[must_use]
     pub fn whole(&self, query: &[&str]) -> Vec<Value> {
-        let seqs = self.records(query);
-        seqs.iter().map(|record| self.json(&["audit", "show", &record["seq"].to_string()])).collect()
+        let database = self.at("data/journal.sqlite");
+        self.records(query).into_iter().map(|record| whole(&database, record)).collect()
     }
 
     /// Waits until something waits for a person, and says which.

@@ -1,6 +1,7 @@
 //! Shared by the tests that cross the rooms: a home with the real binary at work in it, what the kernel says
 //! of its processes, and model servers, real and hostile.
 
+pub mod content;
 pub mod home;
 pub mod llama;
 pub mod procs;
@@ -11,6 +12,7 @@ pub mod tls;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+pub use content::content;
 pub use home::{Home, tree};
 pub use said::Said;
 

@@ -59,7 +59,7 @@ fn a_command_that_is_killed_takes_its_program_along() {
     child.wait().unwrap();
     none_left(700_005);
     home.until("coder", "idle");
-    home.run(&["audit", "query", "--agent", "coder", "--json"]).done().has("its command went away");
+    assert!(home.contents().contains("its command went away"));
 }
 
 #[test]

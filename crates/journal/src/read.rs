@@ -1,6 +1,10 @@
-//! Looking into the record: queries, the newest records, one record whole. It works on the file alone, while
+//! Looking into the record: queries, the newest records, one record. It works on the file alone, while
 //! a gateway writes or when none runs, and takes what it reads at its word: [`crate::verify`] does not.
+//!
+//! A [`Record`] is metadata and holds no words of anybody. Content is read apart, by [`Reader::contents`]: whoever gives
+//! it to a person asks first for that person's right to it and records the look.
 
+mod content;
 mod search;
 
 use std::ops::RangeInclusive;
@@ -8,12 +12,12 @@ use std::ops::RangeInclusive;
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use vocab::{
     AgentName, Decision, Digest, Labels, PersonId, ProposalId, Resource, SessionId, Status, Timestamp,
     TurnId, Verb,
 };
 
+pub use self::content::whole;
 use self::search::{MAX_SEQ, Search, ranges};
 use crate::block::{self, BLOCK_RECORDS};
 use crate::entry::{Ground, Kind};
@@ -27,7 +31,7 @@ pub const MAX_LIMIT: u32 = 10_000;
 /// About how many bytes of records one query gives; it stops early, but never before the first.
 pub const MAX_PAGE_BYTES: usize = 32 * 1024 * 1024;
 
-const SELECT: &str = "SELECT record.seq, record.hash, record.body, payload.bytes \
+const SELECT: &str = "SELECT record.seq, record.hash, record.body, payload.seq IS NOT NULL \
      FROM record LEFT JOIN payload ON payload.seq = record.seq";
 
 /// Why records or rows cannot be read.
@@ -83,12 +87,14 @@ pub struct Query {
     pub kind: Option<Kind>,
     /// With this decision.
     pub decision: Option<Decision>,
+    /// Of this event.
+    pub event: Option<Event>,
     /// Of this action.
     pub verb: Option<Verb>,
     /// Whose data carries this label: a level or a category.
     pub label: Option<String>,
-    /// With this text, whatever the case of its ASCII letters, in the resource's name, an identifier or a reason's
-    /// policy. Content is not looked through.
+    /// With this text, whatever the case of its ASCII letters, in the resource's name, an identifier, a reason's
+    /// policy, the event or its facts. Content is not looked through.
     pub text: Option<String>,
     /// At this time or later, to the microsecond.
     pub since: Option<Timestamp>,
@@ -100,7 +106,7 @@ pub struct Query {
     pub limit: u32,
 }
 
-/// A record as it is shown to people and programs. What does not apply is `null`.
+/// A record as it is shown to people and programs: its metadata. What does not apply is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Its place in the log, from 1.
@@ -142,8 +148,6 @@ pub struct Record {
     pub facts: Facts,
     /// What is known of a model call without its words.
     pub call: Option<ModelCall>,
-    /// The content, without the action's arguments.
-    pub content: Value,
     /// The record had content and it is no longer there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erased: bool,
@@ -156,8 +160,6 @@ pub struct RecordedAction {
     pub verb: Option<Verb>,
     /// To what.
     pub resource: Option<Resource>,
-    /// The arguments.
-    pub args: Value,
 }
 
 /// Looks into the journal at a path.
@@ -319,20 +321,11 @@ fn record(row: &Row<'_>) -> Result<(Record, usize), ReadError> {
     let damaged = |error: serde_json::Error| ReadError::Damaged { seq, why: error.to_string() };
     let hash: [u8; 32] = row.get(1)?;
     let body = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-    let bytes = row.get_ref(3)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+    let has_content: bool = row.get(3)?;
     let stored: Stored = serde_json::from_str(body).map_err(damaged)?;
-    let mut content: Value = bytes.map_or(Ok(Value::Null), serde_json::from_slice).map_err(damaged)?;
-    let args = content.as_object_mut().and_then(|content| content.remove("args"));
-    if content.as_object().is_some_and(Map::is_empty) {
-        content = Value::Null;
-    }
-    let acts = stored.verb.is_some() || stored.resource.is_some() || args.is_some();
-    let action = acts.then(|| RecordedAction {
-        verb: stored.verb,
-        resource: stored.resource,
-        args: args.unwrap_or(Value::Null),
-    });
-    let size = body.len() + bytes.map_or(0, <[u8]>::len);
+    let acts = stored.verb.is_some() || stored.resource.is_some();
+    let action = acts.then_some(RecordedAction { verb: stored.verb, resource: stored.resource });
+    let size = body.len();
     let record = Record {
         seq,
         time: stored.time,
@@ -353,8 +346,7 @@ fn record(row: &Row<'_>) -> Result<(Record, usize), ReadError> {
         event: stored.event,
         facts: stored.facts,
         call: stored.call,
-        content,
-        erased: stored.commit.is_some() && bytes.is_none(),
+        erased: stored.commit.is_some() && !has_content,
     };
     Ok((record, size))
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use journal::{Change, Kind};
-use serde_json::json;
+use journal::{Change, Event, Facts, Kind};
+use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use vocab::limits::MAX_MESSAGE_BYTES;
 use vocab::{AgentName, Decision, Entry, Labels, Layer, Person, SessionId, Status, TurnId};
@@ -165,10 +165,8 @@ impl Gateway {
     async fn close(&self, turn: &mut Turn, why: Option<&str>) -> Result<(), Refusal> {
         let state = session::end(&turn.id, &turn.row, &mut turn.session, &turn.transcript)?;
         let mut draft = records::of_turn(Kind::Message, &turn.id, &turn.row);
-        draft.payload = json!({ "what": "turn over", "error": why });
-        if let (Some(how), Some(payload)) = (&turn.over, draft.payload.as_object_mut()) {
-            payload.insert("program".to_owned(), json!(how));
-        }
+        draft.event = Some(Event::TurnEnded);
+        draft.payload = ending(why, turn.over.as_deref());
         self.record(draft, state).await?;
         Ok(())
     }
@@ -199,7 +197,8 @@ impl Gateway {
             state.extend(session::end(id, &row, &mut session, &transcript)?);
         }
         let mut draft = records::of_turn(Kind::Message, id, &row);
-        draft.payload = json!({ "what": "turn over", "error": why });
+        draft.event = Some(Event::TurnEnded);
+        draft.payload = ending(Some(why), None);
         drafts.push(draft);
         let subject = records::subject_of(&drafts)?;
         drop(self.journal.append(journal::Entry { subject, records: drafts, state }).await?);
@@ -220,7 +219,8 @@ impl Gateway {
     ) -> Result<(), Refusal> {
         let mut draft = records::of_turn(Kind::Message, turn, row);
         draft.labels = Some(Labels::default());
-        draft.payload = json!({ "what": "message", "entry": entry });
+        draft.event = Some(Event::MessageReceived);
+        draft.payload = json!({ "entry": entry });
         let state = vec![grown, session::put_session(&row.session, session)?, session::put_turn(turn, row)?];
         self.record(draft, state).await?;
         Ok(())
@@ -255,12 +255,25 @@ impl Gateway {
             "`{}` has no right to ask `{agent}`; an administrator grants it in `[[group]]` of bulkhead.toml",
             person.id
         );
-        let mut draft = records::of_agent(Kind::Auth, Some(person), agent, "asked", json!({ "why": why }));
+        let mut draft = records::of_agent(Kind::Auth, Event::AskRefused, Some(person), agent, Facts::new());
+        draft.payload = records::why(&why);
         draft.decision = Some(Decision::Deny);
         draft.reasons = vec![journal::Ground { layer: Layer::Rights, policy: "rights:agents".into() }];
         self.record(draft, Vec::new()).await?;
         Ok(Refusal::new(RefusalKind::Forbidden, why))
     }
+}
+
+/// The content of a turn's end: why there is no answer, and how a program ended.
+fn ending(error: Option<&str>, program: Option<&str>) -> Value {
+    if error.is_none() && program.is_none() {
+        return Value::Null;
+    }
+    let mut ending = json!({ "error": error });
+    if let (Some(how), Some(ending)) = (program, ending.as_object_mut()) {
+        ending.insert("program".to_owned(), json!(how));
+    }
+    ending
 }
 
 /// Whether an agent takes messages.

@@ -1,10 +1,12 @@
 //! What people are shown: agents, and their own conversations.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use journal::Kind;
-use journal::read::{Query, Reader};
+use journal::read::{Query, Reader, Record};
+use journal::{Event, Kind};
+use serde_json::Value;
 use vocab::{AgentName, Person, SessionId, Status, TurnId, Verb};
 
 use crate::event::Events;
@@ -99,22 +101,31 @@ impl Gateway {
         };
         let reader = Reader::open(&self.config.database)?;
         let query = Query { session: Some(id.clone()), limit: MAX_SAID, ..Query::default() };
-        let said = reader.query(&query)?.iter().filter_map(said).collect();
+        let said = said(&reader, &reader.query(&query)?)?;
         Ok(Conversation { session: id.clone(), agent: row.agent, labels: row.labels, waiting, said })
     }
 }
 
-/// What a record says that was heard: a person's message, or a reply that was delivered.
-fn said(record: &journal::read::Record) -> Option<Said> {
-    let (by, text) = match record.kind {
-        Kind::Message => ("person", record.content.pointer("/entry/text")?),
-        Kind::Outcome
-            if record.status == Some(Status::Done)
-                && record.action.as_ref().and_then(|action| action.verb) == Some(Verb::Reply) =>
-        {
-            ("agent", record.content.pointer("/body/text")?)
+/// What was heard according to `records`: a person's messages, and the replies that were delivered.
+fn said(reader: &Reader, records: &[Record]) -> Result<Vec<Said>, Refusal> {
+    let heard: Vec<_> = records.iter().filter_map(|record| Some((record, heard(record)?))).collect();
+    let seqs: Vec<u64> = heard.iter().map(|(record, _)| record.seq).collect();
+    let contents: BTreeMap<u64, Value> = reader.contents(&seqs)?.0.into_iter().collect();
+    let said = heard.into_iter().map(|(record, (by, place))| {
+        let text = contents.get(&record.seq).and_then(|content| content.pointer(place)?.as_str());
+        Said { time: record.time, by: by.to_owned(), text: text.map(str::to_owned) }
+    });
+    Ok(said.collect())
+}
+
+/// Who said what a record has, and where the words stand in its content; none for what nobody heard.
+pub(crate) fn heard(record: &Record) -> Option<(&'static str, &'static str)> {
+    let verb = record.action.as_ref().and_then(|action| action.verb);
+    match record.kind {
+        Kind::Message if record.event == Some(Event::MessageReceived) => Some(("person", "/entry/text")),
+        Kind::Outcome if record.status == Some(Status::Done) && verb == Some(Verb::Reply) => {
+            Some(("agent", "/body/text"))
         }
-        _ => return None,
-    };
-    Some(Said { time: record.time, by: by.to_owned(), text: text.as_str().map(str::to_owned) })
+        _ => None,
+    }
 }

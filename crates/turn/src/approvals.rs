@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
-use journal::{Change, Journal, Kind};
+use journal::{Change, Facts, Journal, Kind};
 use monitor::Judgement;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use vocab::{AgentName, ApprovalId, Digest, Person, Proposal, Timestamp, Verb};
 
 use crate::accept::admits;
@@ -229,8 +228,8 @@ impl Gateway {
                 (ApprovalState::Denied, Some(format!("{} said no: {reason}", by.id)))
             }
         };
-        let details = json!({ "approval": id, "digest": row.view.digest, "self_approved": self_approved });
-        self.conclude_approval(row, Some(by), state, why, details).await
+        self.conclude_approval(row, Some(by), state, why, Facts::new().with("self_approved", self_approved))
+            .await
     }
 
     /// Whether `by` may decide; true when they decide on their own request, as the only person of the home.
@@ -276,13 +275,14 @@ impl Gateway {
         by: Option<&Person>,
         state: ApprovalState,
         why: Option<String>,
-        details: serde_json::Value,
+        facts: Facts,
     ) -> Result<ApprovalView, Refusal> {
         row.view.state = state;
         row.why = why;
         let view = row.view.clone();
-        let mut draft =
-            records::of_agent(Kind::Approval, by, &view.agent, &format!("{state:?}").to_lowercase(), details);
+        let facts = facts.with("approval", view.id.as_str()).with("digest", view.digest);
+        let mut draft = records::of_agent(Kind::Approval, state.event(), by, &view.agent, facts);
+        draft.payload = row.why.as_deref().map(records::why).unwrap_or_default();
         draft.session = Some(view.session.clone());
         draft.turn = Some(view.turn.clone());
         draft.proposal = Some(row.proposal.id.clone());
@@ -354,8 +354,7 @@ impl Gateway {
                 self.waiting.forget(expires, &id);
                 continue;
             };
-            let details = json!({ "approval": row.view.id, "digest": row.view.digest });
-            self.conclude_approval(row, None, ApprovalState::Expired, None, details).await?;
+            self.conclude_approval(row, None, ApprovalState::Expired, None, Facts::new()).await?;
         }
         Ok(())
     }
@@ -414,9 +413,9 @@ impl Gateway {
         }
         let mut changes = change_state(&self.journal, id, state)?;
         changes.push(session::put_turn(&turn.id, &turn.row)?);
-        let details = json!({ "approval": id, "why": why });
-        let what = format!("{state:?}").to_lowercase();
-        let mut draft = records::of_agent(Kind::Approval, None, &turn.row.agent, &what, details);
+        let facts = Facts::new().with("approval", id.as_str());
+        let mut draft = records::of_agent(Kind::Approval, state.event(), None, &turn.row.agent, facts);
+        draft.payload = records::why(why);
         draft.session = Some(turn.row.session.clone());
         draft.turn = Some(turn.id.clone());
         self.record(draft, changes).await

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use journal::{Change, Draft, Kind};
-use serde_json::json;
+use journal::{Change, Draft, Event, Facts, Kind};
 use vocab::{AgentName, TurnId};
 
 use crate::approvals::ApprovalRow;
@@ -117,8 +116,9 @@ fn size(changes: &[Change]) -> usize {
 }
 
 fn cancelled(view: &ApprovalView, why: &str) -> Draft {
-    let details = json!({ "approval": view.id, "digest": view.digest, "why": why });
-    let mut draft = records::of_agent(Kind::Approval, None, &view.agent, "cancelled", details);
+    let facts = Facts::new().with("approval", view.id.as_str()).with("digest", view.digest);
+    let mut draft = records::of_agent(Kind::Approval, Event::ApprovalCancelled, None, &view.agent, facts);
+    draft.payload = records::why(why);
     draft.session = Some(view.session.clone());
     draft.turn = Some(view.turn.clone());
     draft

@@ -127,6 +127,20 @@ pub enum ApprovalState {
     Void,
 }
 
+impl ApprovalState {
+    /// The event of an approval coming to stand so, as the record has it.
+    pub(crate) const fn event(self) -> journal::Event {
+        match self {
+            Self::Waiting => journal::Event::ApprovalShown,
+            Self::Approved | Self::Used => journal::Event::ApprovalApproved,
+            Self::Denied => journal::Event::ApprovalDenied,
+            Self::Expired => journal::Event::ApprovalExpired,
+            Self::Cancelled => journal::Event::ApprovalCancelled,
+            Self::Void => journal::Event::ApprovalVoid,
+        }
+    }
+}
+
 /// The gateway's events, for everyone who follows.
 #[derive(Debug, Clone)]
 pub(crate) struct Bus {

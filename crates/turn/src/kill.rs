@@ -4,9 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::{Draft, Kind};
+use journal::{Draft, Event, Facts, Kind};
 use sandbox::Killed;
-use serde_json::json;
 use vocab::{AgentName, Person};
 
 use crate::gateway::{AGENT, Gateway};
@@ -118,9 +117,8 @@ impl Gateway {
         why: &str,
         killed: &KilledAgent,
     ) -> Result<(), Refusal> {
-        let details =
-            json!({ "why": why, "processes": killed.processes, "left": killed.left, "ms": killed.ms });
-        let draft = records::of_agent(Kind::Admin, by, &slot.name, "kill", details);
+        let mut draft = records::of_agent(Kind::Admin, Event::AgentKilled, by, &slot.name, killed.facts());
+        draft.payload = records::why(why);
         let standing = records::put(AGENT, slot.name.as_str(), &Standing::Killed)?;
         self.cancel_pending(Some(&slot.name), "the agent was stopped", Some((draft, vec![standing]))).await
     }
@@ -138,7 +136,7 @@ impl Gateway {
                 format!("the agent `{agent}` was stopped, which is more than paused"),
             ));
         }
-        self.restand(&slot, by, Standing::Paused, "pause").await
+        self.restand(&slot, by, Standing::Paused, Event::AgentPaused).await
     }
 
     /// Lets a paused or stopped agent take messages again. What it had in flight stays refused.
@@ -148,14 +146,20 @@ impl Gateway {
     pub async fn resume(&self, by: &Person, agent: &AgentName) -> Result<(), Refusal> {
         self.administrator(by, "resume agents")?;
         let slot = self.slot(agent)?;
-        self.restand(&slot, by, Standing::Open, "resume").await
+        self.restand(&slot, by, Standing::Open, Event::AgentResumed).await
     }
 
     /// Records a standing, then takes it: an agent is never let loose without a record. A kill that came
     /// meanwhile wins.
-    async fn restand(&self, slot: &Slot, by: &Person, standing: Standing, what: &str) -> Result<(), Refusal> {
+    async fn restand(
+        &self,
+        slot: &Slot,
+        by: &Person,
+        standing: Standing,
+        event: Event,
+    ) -> Result<(), Refusal> {
         let kills = slot.kills();
-        let draft = records::of_agent(Kind::Admin, Some(by), &slot.name, what, json!({}));
+        let draft = records::of_agent(Kind::Admin, event, Some(by), &slot.name, Facts::new());
         let row = records::put(AGENT, slot.name.as_str(), &standing)?;
         self.record(draft, vec![row]).await?;
         self.roster.open(slot.name.as_str());
@@ -163,8 +167,9 @@ impl Gateway {
             return Ok(());
         }
         self.roster.close(slot.name.as_str());
-        let details = json!({ "why": "it was stopped while this was under way" });
-        let draft = records::of_agent(Kind::Admin, Some(by), &slot.name, "kill", details);
+        let mut draft =
+            records::of_agent(Kind::Admin, Event::AgentKilled, Some(by), &slot.name, Facts::new());
+        draft.payload = records::why("it was stopped while this was under way");
         let row = records::put(AGENT, slot.name.as_str(), &Standing::Killed)?;
         self.record(draft, vec![row]).await?;
         let message = format!("the agent `{}` was stopped meanwhile, and stays so", slot.name);
@@ -189,9 +194,10 @@ impl Gateway {
             .filter_map(|(owner, killed)| Some(killed_agent(AgentName::new(&owner).ok()?, &killed)))
             .collect();
         let report = KillReport { killed };
-        let mut draft = Draft::new(Kind::Admin);
+        let names = report.killed.iter().map(|killed| killed.agent.to_string()).collect::<Vec<_>>();
+        let facts = Facts::new().with("killed", names);
+        let mut draft = Draft::of_event(Kind::Admin, Event::GatewayStopped, facts);
         draft.person = by.map(|person| person.id.clone());
-        draft.payload = json!({ "what": "gateway stop", "details": { "killed": report.killed } });
         let cancelled = match pending {
             Pending::Cancel => self.cancel_pending(None, "the gateway was stopped", None).await,
             Pending::Keep => Ok(()),

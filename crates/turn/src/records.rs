@@ -1,6 +1,6 @@
 //! The records that a turn writes beside proposals and verdicts, which are the monitor's.
 
-use journal::{Change, Draft, Entry, Journal, Kind};
+use journal::{Change, Draft, Entry, Event, Facts, Journal, Kind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -22,16 +22,20 @@ pub(crate) fn of_turn(kind: Kind, turn: &TurnId, row: &TurnRow) -> Draft {
 /// A draft of something that a person, or the gateway itself, did to an agent.
 pub(crate) fn of_agent(
     kind: Kind,
+    event: Event,
     by: Option<&Person>,
     agent: &AgentName,
-    what: &str,
-    details: Value,
+    facts: Facts,
 ) -> Draft {
-    let mut draft = Draft::new(kind);
+    let mut draft = Draft::of_event(kind, event, facts);
     draft.agent = Some(agent.clone());
     draft.person = by.map(|person| person.id.clone());
-    draft.payload = json!({ "what": what, "details": details });
     draft
+}
+
+/// The content of a record that has nothing to say but why.
+pub(crate) fn why(why: &str) -> Value {
+    json!({ "why": why })
 }
 
 /// The outcome of an effect that was let through and never came back to this gateway.

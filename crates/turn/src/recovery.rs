@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use journal::Kind;
-use serde_json::json;
+use journal::{Draft, Event, Facts, Kind};
 use vocab::Labels;
 
 use crate::event::ApprovalState;
@@ -24,10 +23,9 @@ impl Gateway {
     /// over; an effect of it without an outcome is recorded as unknown and never tried again.
     pub(crate) async fn recover(self: &Arc<Self>) -> Result<(), Refusal> {
         let draft = {
-            let mut draft = journal::Draft::new(Kind::Admin);
+            let facts = Facts::new().with("version", env!("CARGO_PKG_VERSION"));
+            let mut draft = Draft::of_event(Kind::Admin, Event::GatewayStarted, facts);
             draft.policy_version = Some(self.monitor()?.version());
-            draft.payload =
-                json!({ "what": "gateway start", "details": { "version": env!("CARGO_PKG_VERSION") } });
             draft
         };
         self.record(draft, Vec::new()).await?;

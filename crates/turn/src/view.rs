@@ -1,5 +1,8 @@
 //! What people are shown of agents, approvals and conversations. The field names are those of the commands' JSON.
 
+use std::time::Duration;
+
+use journal::Facts;
 use serde::{Deserialize, Serialize};
 use vocab::{Action, AgentName, ApprovalId, Digest, Labels, PersonId, Reason, SessionId, Timestamp, TurnId};
 
@@ -75,6 +78,18 @@ pub struct KilledAgent {
     pub left: u32,
     /// From the order until the last was dead, in milliseconds.
     pub ms: f64,
+}
+
+impl KilledAgent {
+    /// What the record says of it.
+    pub(crate) fn facts(&self) -> Facts {
+        // A kill is timed in milliseconds, and the record keeps whole microseconds.
+        let micros = Duration::try_from_secs_f64(self.ms / 1_000.0).unwrap_or_default().as_micros();
+        Facts::new()
+            .with("processes", u64::from(self.processes))
+            .with("left", u64::from(self.left))
+            .with("micros", u64::try_from(micros).unwrap_or(u64::MAX))
+    }
 }
 
 /// What was said in a conversation: the person's messages and the replies that were delivered.

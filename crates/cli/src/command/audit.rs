@@ -1,12 +1,14 @@
 //! `bulkhead audit`: the record. It is read from the database itself, whether or not a gateway runs.
 
+mod shown;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Subcommand;
-use journal::read::{Query, ReadError, Reader, Record};
+use journal::read::{Query, ReadError, Reader};
 use journal::verify::{VerifyError, verify};
-use journal::{Head, Kind};
+use journal::{Event, Head, Kind};
 use serde::de::DeserializeOwned;
 use vocab::{AgentName, Ambient as _, Decision, Digest, PersonId, SessionId, Timestamp};
 
@@ -14,9 +16,6 @@ use super::Place;
 use crate::ambient::Machine;
 use crate::failure::{Exit, Failure};
 use crate::terminal::{Keep, Paint, Screen, field, visible};
-
-/// The most characters of a resource in a line of `tail` and `query`; `show` has it whole.
-const MAX_SHOWN: usize = 80;
 
 /// The longest text that is searched for, in bytes.
 const MAX_TEXT_BYTES: usize = 1_024;
@@ -82,6 +81,9 @@ struct Which {
     /// message, proposal, verdict, outcome, approval, admin, alert or auth
     #[arg(long, value_parser = word::<Kind>)]
     kind: Option<Kind>,
+    /// What happened, as `docs/record.md` lists it: agent.killed, soul.changed, content.read ...
+    #[arg(long, value_parser = word::<Event>)]
+    event: Option<Event>,
     /// permit, ask, deny or kill
     #[arg(long, value_parser = word::<Decision>)]
     decision: Option<Decision>,
@@ -125,7 +127,7 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
                 Verb::Verify { head, .. } => verified(place.screen, record, head),
                 Verb::Tail { count } => {
                     let records = open(record)?.tail(count).map_err(unread)?;
-                    records.iter().try_for_each(|record| print(place.screen, record))?;
+                    records.iter().try_for_each(|record| shown::line(place.screen, record))?;
                     Ok(Exit::Done)
                 }
                 Verb::Query(which) => query(place.screen, &open(record)?, which),
@@ -190,6 +192,7 @@ fn query(screen: Screen, reader: &Reader, which: Which) -> Result<Exit, Failure>
         session: which.session,
         kind: which.kind,
         decision: which.decision,
+        event: which.event,
         verb: which.action,
         label: which.label,
         text: which.text,
@@ -204,78 +207,16 @@ fn query(screen: Screen, reader: &Reader, which: Which) -> Result<Exit, Failure>
         let Some(last) = records.last() else { break };
         query.after = Some(last.seq);
         left = left.saturating_sub(records.len() as u64);
-        records.iter().try_for_each(|record| print(screen, record))?;
+        records.iter().try_for_each(|record| shown::line(screen, record))?;
     }
     Ok(Exit::Done)
-}
-
-fn print(screen: Screen, record: &Record) -> Result<(), Failure> {
-    if screen.json() { screen.value(record) } else { screen.line(&line(screen, record)) }
-}
-
-/// A record in one line: when, what about, who, and how it ended.
-fn line(screen: Screen, record: &Record) -> String {
-    let name = |name: Option<&str>| name.unwrap_or("-").to_owned();
-    let action = record.action.as_ref().map(|action| {
-        let verb = action.verb.map_or_else(String::new, |verb| verb.to_string());
-        let resource = action.resource.as_ref().map_or_else(String::new, ToString::to_string);
-        let shown: String = visible(&resource, Keep::Nothing).chars().take(MAX_SHOWN).collect();
-        format!("{verb} {shown}")
-    });
-    let what = action.or_else(|| {
-        let what = record.content.get("what").and_then(|what| what.as_str())?;
-        Some(visible(what, Keep::Nothing))
-    });
-    let ended = match (record.decision, record.status) {
-        (Some(decision), _) => {
-            let paint = if decision == Decision::Permit { Paint::Good } else { Paint::Bad };
-            screen.paint(paint, decision.as_str())
-        }
-        (None, Some(status)) => status.as_str().to_owned(),
-        (None, None) => String::new(),
-    };
-    let reasons: Vec<String> = record
-        .reasons
-        .iter()
-        .filter(|_| record.decision != Some(Decision::Permit))
-        .map(|reason| format!("{}: {}", reason.layer, visible(&reason.policy, Keep::Nothing)))
-        .collect();
-    let parts = [
-        format!("{:>6}", record.seq),
-        record.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        format!("{:<8}", record.kind.as_str()),
-        name(record.agent.as_ref().map(AgentName::as_str)),
-        name(record.person.as_ref().map(PersonId::as_str)),
-        what.unwrap_or_default(),
-        ended,
-        reasons.join(", "),
-    ];
-    parts.join("  ").trim_end().to_owned()
 }
 
 fn show(screen: Screen, reader: &Reader, seq: u64) -> Result<Exit, Failure> {
     let record = reader.show(seq).map_err(unread)?.ok_or_else(|| {
         Failure::usage(format!("there is no record {seq}; `bulkhead audit tail` shows the newest"))
     })?;
-    if screen.json() {
-        screen.value(&record)?;
-        return Ok(Exit::Done);
-    }
-    let value = serde_json::to_value(&record)
-        .map_err(|error| Failure::internal(format!("record {seq} has no JSON form: {error}")))?;
-    for (name, value) in value.as_object().into_iter().flatten() {
-        if value.is_null() {
-            continue;
-        }
-        match value {
-            serde_json::Value::String(text) => screen.line(&field(name, &visible(text, Keep::Nothing)))?,
-            other => {
-                let text = serde_json::to_string_pretty(other)
-                    .map_err(|error| Failure::internal(format!("record {seq} has no JSON form: {error}")))?;
-                screen.line(&field(name, &visible(&text, Keep::Prose).replace('\n', "\n             ")))?;
-            }
-        }
-    }
+    shown::fields(screen, seq, &record)?;
     Ok(Exit::Done)
 }
 
@@ -295,7 +236,7 @@ fn label(text: &str) -> Result<String, String> {
 fn text(text: &str) -> Result<String, String> {
     match text.len() {
         0 => Err("give some text".to_owned()),
-        ..=MAX_TEXT_BYTES => Ok(text.to_owned()),
+        1..=MAX_TEXT_BYTES => Ok(text.to_owned()),
         _ => Err(format!("give at most {MAX_TEXT_BYTES} bytes of text")),
     }
 }

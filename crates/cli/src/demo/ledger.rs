@@ -7,6 +7,7 @@ use journal::read::{Query, Reader, Record};
 use journal::verify::verify;
 use journal::{Head, Kind};
 use serde::Serialize;
+use serde_json::Value;
 use vocab::{Decision, ProposalId, Status};
 
 use crate::failure::Failure;
@@ -17,9 +18,10 @@ const MAX_RECORDS: usize = 10_000;
 /// How far before its `prev` a record's decision may stand, in bytes.
 const BODY_REACH: usize = 2_048;
 
-/// All records.
+/// All records, and their contents: the demo's home is its own, and it looks for what must not be in there.
 pub(super) struct Ledger {
     pub(super) records: Vec<Record>,
+    pub(super) contents: Vec<Value>,
 }
 
 impl Ledger {
@@ -37,7 +39,11 @@ impl Ledger {
             query.after = Some(last.seq);
             records.extend(page);
         }
-        Ok(Self { records })
+        let mut contents = Vec::new();
+        for record in &records {
+            contents.extend(reader.content(record.seq).map_err(unread)?);
+        }
+        Ok(Self { records, contents })
     }
 
     fn of(&self, proposal: &ProposalId, kind: Kind) -> impl Iterator<Item = &Record> {
@@ -58,7 +64,7 @@ impl Ledger {
 
     /// Whether any record's content has `text`.
     pub(super) fn holds(&self, text: &str) -> bool {
-        self.records.iter().any(|record| record.content.to_string().contains(text))
+        self.contents.iter().any(|content| content.to_string().contains(text))
     }
 }
 

@@ -141,6 +141,17 @@ impl Home {
         said.done().json()
     }
 
+    /// All content of the record, read from the database itself, as whoever owns the machine can.
+    pub(crate) fn contents(&self) -> String {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let path = self.path().join("data/journal.sqlite");
+        let conn = rusqlite::Connection::open_with_flags(path, flags).unwrap();
+        conn.busy_timeout(PATIENCE).unwrap();
+        let mut rows = conn.prepare("SELECT CAST(bytes AS TEXT) FROM payload ORDER BY seq").unwrap();
+        let texts = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        texts.map(Result::unwrap).collect()
+    }
+
     /// Waits until something waits for a person, and says which.
     pub(crate) fn waiting(&self) -> String {
         let until = Instant::now() + PATIENCE;

@@ -18,7 +18,9 @@ const MAX_BLOCKS: u32 = 1024;
 const CARRIES: &str = "EXISTS (SELECT 1 FROM json_each(record.body, '$.labels') AS label WHERE label.value =";
 
 /// What a text is searched in. There is no index for it: the records that fit otherwise are gone through.
-const SEARCHED: [&str; 9] = [
+const SEARCHED: [&str; 11] = [
+    "event",
+    "facts",
     "resource.name",
     "reasons",
     "agent",
@@ -106,6 +108,9 @@ impl<'a> Search<'a> {
         }
         if let Some(verb) = self.query.verb {
             add("body ->> '$.verb' =", SqlValue::from(verb.as_str().to_owned()));
+        }
+        if let Some(event) = self.query.event {
+            add("body ->> '$.event' =", SqlValue::from(event.as_str().to_owned()));
         }
         if let Some(since) = self.query.since {
             add("time >=", SqlValue::from(time_text(since)));

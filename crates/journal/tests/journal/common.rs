@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use bulkhead_journal::read::{Reader, Record};
 use bulkhead_journal::{Change, Config, Draft, Entry, Journal, Kind};
 use serde_json::{Value, json};
 use vocab::{AgentName, Ambient, Digest, SessionId, Timestamp};
@@ -53,6 +54,11 @@ pub(crate) fn draft(number: u64) -> Draft {
     draft.session = Some(SessionId::new(&format!("s-{}", number % 5)).unwrap());
     draft.payload = json!({ "number": number, "text": format!("the words of message {number}") });
     draft
+}
+
+/// A field of a record's content that is a number.
+pub(crate) fn number(reader: &Reader, record: &Record, field: &str) -> u64 {
+    reader.content(record.seq).unwrap().unwrap()[field].as_u64().unwrap()
 }
 
 pub(crate) fn entry(records: Vec<Draft>) -> Entry {

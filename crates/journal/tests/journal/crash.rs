@@ -14,7 +14,7 @@ use bulkhead_journal::{Config, Head, Journal};
 use serde_json::json;
 use vocab::Digest;
 
-use crate::common::{Clock, NOON, config, database, draft, entry, put};
+use crate::common::{Clock, NOON, config, database, draft, entry, number, put};
 
 /// How often the child is killed.
 const LIVES: u64 = 200;
@@ -149,7 +149,7 @@ impl Seen {
         let mut fresh = BTreeMap::new();
         let query = Query { after: Some(self.records), ..Query::default() };
         for record in reader.query(&query).unwrap() {
-            let field = |name: &str| record.content[name].as_u64().unwrap();
+            let field = |name: &str| number(reader, &record, name);
             assert_eq!(field("part"), (record.seq + 1) % 2, "half an entry was written");
             self.records = record.seq;
             self.newest.insert(field("task"), field("number"));

@@ -9,7 +9,7 @@ use bulkhead_journal::verify::verify;
 use bulkhead_journal::{AppendError, Journal, OpenError};
 use serde_json::json;
 
-use crate::common::{Clock, NOON, config, draft, entry, open};
+use crate::common::{Clock, NOON, config, draft, entry, number, open};
 
 /// The size of the small disk, in bytes: the write-ahead log fits twice.
 const DISK_BYTES: usize = 20 * 1024 * 1024;
@@ -92,8 +92,9 @@ async fn a_full_disk_refuses_clearly_and_recovers() {
     let receipt = journal.append(large(behind + 3)).await.unwrap();
     assert_eq!(receipt.seq(), head.records + 4);
     healthy_again(&journal).await;
-    let records = Reader::open(&config(folder.path()).place).unwrap().query(&Query::default()).unwrap();
-    let numbers: Vec<_> = records.iter().map(|record| record.content["number"].as_u64().unwrap()).collect();
+    let reader = Reader::open(&config(folder.path()).place).unwrap();
+    let records = reader.query(&Query::default()).unwrap();
+    let numbers: Vec<_> = records.iter().map(|record| number(&reader, record, "number")).collect();
     assert_eq!(numbers, (0..=behind + 3).collect::<Vec<_>>());
     assert!(verify(&config(folder.path()).place, Some(journal.head())).unwrap().ok);
     journal.close().await.unwrap();

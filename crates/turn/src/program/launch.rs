@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use journal::Kind;
+use journal::{Event, Facts, Kind};
 use monitor::Compartment;
 use sandbox::{Command, Exit, GUEST_PORT, Guest, Jail, SpawnError, System};
 use serde_json::json;
@@ -170,9 +170,9 @@ impl Gateway {
 
     /// Records that somebody wanted to run what is not there for this agent.
     async fn record_refused(&self, wanted: &Wanted, why: &Refusal) -> Result<(), Refusal> {
-        let details = json!({ "command": shown(&wanted.command), "why": why.to_string() });
-        let mut draft =
-            records::of_agent(Kind::Auth, Some(&wanted.person), &wanted.agent, "run refused", details);
+        let (by, agent) = (Some(&wanted.person), &wanted.agent);
+        let mut draft = records::of_agent(Kind::Auth, Event::RunRefused, by, agent, Facts::new());
+        draft.payload = json!({ "command": shown(&wanted.command), "why": why.to_string() });
         draft.decision = Some(Decision::Deny);
         self.record(draft, Vec::new()).await
     }

@@ -12,7 +12,7 @@ mod mailbox;
 
 use std::sync::Arc;
 
-use journal::{Change, Kind};
+use journal::{Change, Event, Kind};
 use monitor::{Compartment, Reach};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -208,7 +208,8 @@ impl Gateway {
     ) -> Result<(), Refusal> {
         let mut draft = records::of_turn(Kind::Message, turn, row);
         draft.labels = Some(session.labels.clone());
-        draft.payload = json!({ "what": "run", "command": command });
+        draft.event = Some(Event::RunStarted);
+        draft.payload = json!({ "command": command });
         let mut state = vec![session::put_session(&row.session, session)?, session::put_turn(turn, row)?];
         state.extend(marks);
         self.record(draft, state).await

@@ -61,7 +61,7 @@ fn outcome(id: &str, summary: &str) -> Value {
 
 /// The record of that turn.
 fn ledger() -> Ledger {
-    let mut ledger = Ledger { records: Vec::new() };
+    let mut ledger = Ledger { records: Vec::new(), contents: Vec::new() };
     let decisions = ["permit", "ask", "deny", "deny", "deny", "deny", "deny"];
     for (nth, decision) in (1..).zip(decisions) {
         put(&mut ledger, "verdict", nth, &json!({ "decision": decision }));
@@ -73,7 +73,7 @@ fn ledger() -> Ledger {
 fn put(ledger: &mut Ledger, kind: &str, proposal: u32, more: &Value) {
     let mut record = json!({
         "seq": ledger.records.len() + 1, "time": "2026-11-21T00:00:00Z", "kind": kind, "reasons": [],
-        "prev": "0".repeat(64), "hash": "0".repeat(64), "proposal": format!("p-{proposal}"), "content": {},
+        "prev": "0".repeat(64), "hash": "0".repeat(64), "proposal": format!("p-{proposal}"),
     });
     record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     ledger.records.push(serde_json::from_value(record).unwrap());
@@ -120,7 +120,7 @@ fn a_turn_in_which_nothing_was_tried_shows_nothing() {
 
 #[test]
 fn a_verdict_that_is_not_on_the_record_does_not_count() {
-    let (heard, empty) = (heard(), Ledger { records: Vec::new() });
+    let (heard, empty) = (heard(), Ledger { records: Vec::new(), contents: Vec::new() });
     escaped(&posts(&heard, "", &empty), "the record does not have that verdict");
     escaped(&keeps_modes(&heard, 0, 0, &empty), "the record does not have that verdict");
     let mut other = ledger();
@@ -165,7 +165,7 @@ fn data_that_was_read_is_found() {
     got.tried[6].summary = format!("a page with {SECRET}");
     escaped(&stays_out(&got, CUSTOMERS, SECRET, &ledger()), "the agent got");
     let mut kept = ledger();
-    kept.records[0].content = json!({ "text": SECRET });
+    kept.contents.push(json!({ "text": SECRET }));
     escaped(&stays_out(&heard(), CUSTOMERS, SECRET, &kept), "in the record");
     let mut done = ledger();
     put(&mut done, "outcome", 3, &json!({ "status": "done" }));
