@@ -4,9 +4,13 @@
 //! `SHA-256(0x01 || left || right)`. Nodes are kept as in the C2SP `tlog-tiles` form: only those whose height is
 //! a multiple of [`TILE_HEIGHT`], so that one node is kept for [`TILE_WIDTH`] below it.
 
+mod proof;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use vocab::Digest;
+
+pub use proof::{MAX_HASHES, OutOfTree, ProofError, consistency, continues, includes, inclusion};
 
 /// How many levels of the tree lie between two that are kept.
 pub const TILE_HEIGHT: u32 = 8;
@@ -25,6 +29,25 @@ pub fn leaf(data: &[u8]) -> Digest {
 pub fn parent(left: &Digest, right: &Digest) -> Digest {
     let node = Sha256::new().chain_update([1]).chain_update(left.as_bytes()).chain_update(right.as_bytes());
     Digest::from_bytes(node.finalize().into())
+}
+
+/// The root over perfect trees side by side, the largest first, as the leaves of any number make them.
+fn fold(trees: &[Digest]) -> Digest {
+    let from_right = trees.iter().rev().copied();
+    from_right.reduce(|right, left| parent(&left, &right)).unwrap_or_else(|| Digest::of(&[]))
+}
+
+/// The root over `nodes`, which stand side by side at one height and are a power of two in number.
+#[must_use]
+pub fn root_of(mut nodes: Vec<Digest>) -> Option<Digest> {
+    while nodes.len() > 1 {
+        let pairs = nodes.chunks_exact(2);
+        if !pairs.remainder().is_empty() {
+            return None;
+        }
+        nodes = pairs.filter_map(|pair| Some(parent(pair.first()?, pair.last()?))).collect();
+    }
+    nodes.pop()
 }
 
 /// What a whole log comes down to: one signature over this stands for every record.
@@ -102,8 +125,7 @@ impl Frontier {
     /// The root of the tree.
     #[must_use]
     pub fn root(&self) -> Digest {
-        let from_right = self.roots.iter().rev().copied();
-        from_right.reduce(|right, left| parent(&left, &right)).unwrap_or_else(|| Digest::of(&[]))
+        fold(&self.roots)
     }
 
     /// Size and root.
