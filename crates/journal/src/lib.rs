@@ -14,6 +14,7 @@
 
 mod block;
 mod body;
+pub mod checkpoint;
 mod edge;
 mod entry;
 mod event;
@@ -21,6 +22,7 @@ mod group;
 mod journal;
 mod lock;
 pub mod merkle;
+pub mod note;
 mod open;
 mod place;
 mod prepare;
