@@ -13,7 +13,7 @@ use crate::entry::Draft;
 /// Records in a block.
 pub(crate) const BLOCK_RECORDS: u64 = 256;
 
-/// A field that queries go by: its name, which is also that of its column.
+/// A field that queries go by, as bodies have it.
 pub(crate) type Field = &'static str;
 
 pub(crate) const SESSION: Field = "session";
@@ -21,6 +21,9 @@ pub(crate) const AGENT: Field = "agent";
 pub(crate) const PERSON: Field = "person";
 pub(crate) const KIND: Field = "kind";
 pub(crate) const DECISION: Field = "decision";
+
+/// All of them.
+const FIELDS: [Field; 5] = [SESSION, AGENT, PERSON, KIND, DECISION];
 
 /// What queries go by of one record.
 pub(crate) type Values = Vec<(Field, String)>;
@@ -51,22 +54,22 @@ pub(crate) struct Filling {
 impl Filling {
     /// The block that the log of `conn`, with so many records, is in the middle of.
     pub(crate) fn read(conn: &Connection, records: u64) -> rusqlite::Result<Self> {
-        let mut statement = conn.prepare(
-            "SELECT session, agent, person, kind, decision FROM record WHERE seq > ?1 ORDER BY seq",
-        )?;
+        let fields = FIELDS.map(|field| format!("body ->> '$.{field}'")).join(", ");
+        let mut statement =
+            conn.prepare(&format!("SELECT {fields} FROM record WHERE seq > ?1 ORDER BY seq"))?;
         let mut rows = statement.query([whole(records) * BLOCK_RECORDS])?;
         let mut filling = Self::default();
         while let Some(row) = rows.next()? {
-            filling.take_in(columns(row)?);
+            filling.take_in(&columns(row)?);
         }
         Ok(filling)
     }
 
     /// Takes in the values of the next record.
-    pub(crate) fn take_in(&mut self, values: impl IntoIterator<Item = (Field, String)>) {
+    pub(crate) fn take_in(&mut self, values: &Values) {
         for value in values {
-            if !self.values.contains(&value) {
-                self.values.insert(value);
+            if !self.values.contains(value) {
+                self.values.insert(value.clone());
             }
         }
     }
@@ -79,7 +82,7 @@ impl Filling {
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Values> {
     let mut values = Values::new();
-    for (column, field) in [SESSION, AGENT, PERSON, KIND, DECISION].into_iter().enumerate() {
+    for (column, field) in FIELDS.into_iter().enumerate() {
         if let Some(value) = row.get(column)? {
             values.push((field, value));
         }

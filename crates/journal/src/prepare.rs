@@ -43,6 +43,11 @@ impl Prepared {
     pub(crate) const fn empty() -> Self {
         Self { records: Vec::new(), rows: Vec::new(), bytes: 0 }
     }
+
+    /// Whether there is nothing to write.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.rows.is_empty()
+    }
 }
 
 /// Readies records and changes of state.

@@ -15,10 +15,10 @@ pub(crate) const APPLICATION_ID: u32 = 0x424c_4b48;
 /// The page size in bytes: the unit that the disk writes.
 pub(crate) const PAGE_BYTES: u32 = 4096;
 
-/// The columns that queries ask for are computed from the body, so that nothing is told twice. None of them has
-/// an index: each would cost every commit a page and some microseconds. `block` says instead in which
-/// blocks of records a value occurs, and is written once for each block. `node` keeps every eighth level of the
-/// Merkle tree, with the last record that is under the node.
+/// What queries ask for is read from the body, so that nothing is told twice. It has neither an index, which would
+/// cost every commit a page and some microseconds, nor a generated column, which SQLite would compute at every insert to
+/// throw it away. `block` says instead in which blocks of records a value occurs, and is written once for each block.
+/// `node` keeps every eighth level of the Merkle tree, with the last record that is under the node.
 const TABLES: &str = "
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY NOT NULL,
@@ -26,15 +26,9 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE record (
-  seq      INTEGER PRIMARY KEY NOT NULL,
-  hash     BLOB NOT NULL,
-  body     TEXT NOT NULL,
-  kind     TEXT AS (body ->> '$.kind') VIRTUAL,
-  session  TEXT AS (body ->> '$.session') VIRTUAL,
-  agent    TEXT AS (body ->> '$.agent') VIRTUAL,
-  person   TEXT AS (body ->> '$.person') VIRTUAL,
-  decision TEXT AS (body ->> '$.decision') VIRTUAL,
-  time     TEXT AS (body ->> '$.time') VIRTUAL
+  seq  INTEGER PRIMARY KEY NOT NULL,
+  hash BLOB NOT NULL,
+  body TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE block (

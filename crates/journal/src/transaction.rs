@@ -1,6 +1,8 @@
 //! What one transaction does to the database.
 
-use rusqlite::Connection;
+use std::collections::BTreeMap;
+
+use rusqlite::{CachedStatement, Connection};
 
 use crate::block::{BLOCK_RECORDS, Filling, whole};
 use crate::edge::Edge;
@@ -16,8 +18,8 @@ const BLOCK: &str = "INSERT INTO block (field, value, number) VALUES (?1, ?2, ?3
 
 const NODE: &str = "INSERT INTO node (level, number, hash) VALUES (?1, ?2, ?3)";
 
-const PUT: &str = "INSERT INTO state (kind, key, value) VALUES (?1, ?2, ?3) \
-     ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value";
+/// In a table with one key and nothing beside it SQLite writes the row where it belongs, without a look at what is there.
+const PUT: &str = "REPLACE INTO state (kind, key, value) VALUES (?1, ?2, ?3)";
 
 const DELETE: &str = "DELETE FROM state WHERE kind = ?1 AND key = ?2";
 
@@ -35,42 +37,69 @@ pub(crate) fn roll_back(conn: &Connection) -> rusqlite::Result<()> {
     if conn.is_autocommit() { Ok(()) } else { conn.execute_batch("ROLLBACK") }
 }
 
-/// Writes one entry after `head`; gives where the log stands then. `edge` is what it is added to.
-pub(crate) fn write(
-    conn: &Connection,
-    entry: &Prepared,
-    mut head: Head,
-    time: &str,
-    edge: &mut Edge,
-) -> rusqlite::Result<Head> {
-    for record in &entry.records {
-        head = append(conn, record, &head, time)?;
-        edge.frontier.push(head.hash, |node| keep(conn, &node))?;
-        edge.filling.take_in(record.values.iter().cloned());
-        if head.records.is_multiple_of(BLOCK_RECORDS) {
-            finish(conn, &mut edge.filling, whole(head.records).saturating_sub(1))?;
+/// Writes into an open transaction, with its statements at hand.
+pub(crate) struct Scribe<'a> {
+    conn: &'a Connection,
+    record: CachedStatement<'a>,
+    content: CachedStatement<'a>,
+    put: CachedStatement<'a>,
+    /// The changes of state to come, by family and name: of several of one row only the last is written, since
+    /// nobody sees what is within a transaction.
+    changes: BTreeMap<(&'a str, &'a str), &'a Change>,
+}
+
+impl<'a> Scribe<'a> {
+    pub(crate) fn new(conn: &'a Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            conn,
+            record: conn.prepare_cached(RECORD)?,
+            content: conn.prepare_cached(CONTENT)?,
+            put: conn.prepare_cached(PUT)?,
+            changes: BTreeMap::new(),
+        })
+    }
+
+    /// Writes the records of one entry after `head` and takes up its changes of state; gives where the log stands
+    /// then. `edge` is what they are added to.
+    pub(crate) fn write(
+        &mut self,
+        entry: &'a Prepared,
+        mut head: Head,
+        time: &str,
+        edge: &mut Edge,
+    ) -> rusqlite::Result<Head> {
+        for record in &entry.records {
+            head = self.append(record, &head, time)?;
+            edge.frontier.push(head.hash, |node| keep(self.conn, &node))?;
+            edge.filling.take_in(&record.values);
+            if head.records.is_multiple_of(BLOCK_RECORDS) {
+                finish(self.conn, &mut edge.filling, whole(head.records).saturating_sub(1))?;
+            }
         }
+        self.changes.extend(entry.rows.iter().map(|row| ((row.kind.as_str(), row.key.as_str()), row)));
+        Ok(head)
     }
-    entry.rows.iter().try_for_each(|row| change(conn, row))?;
-    Ok(head)
-}
 
-fn append(conn: &Connection, record: &Record, head: &Head, time: &str) -> rusqlite::Result<Head> {
-    let body = record.form.at(head, time);
-    let head = Head { records: head.records.saturating_add(1), hash: merkle::leaf(body.as_bytes()) };
-    conn.prepare_cached(RECORD)?.execute((head.records, head.hash.as_bytes(), body))?;
-    if let Some(content) = &record.content {
-        conn.prepare_cached(CONTENT)?.execute((head.records, content.salt, &content.bytes))?;
+    fn append(&mut self, record: &Record, head: &Head, time: &str) -> rusqlite::Result<Head> {
+        let body = record.form.at(head, time);
+        let head = Head { records: head.records.saturating_add(1), hash: merkle::leaf(body.as_bytes()) };
+        self.record.execute((head.records, head.hash.as_bytes(), body))?;
+        if let Some(content) = &record.content {
+            self.content.execute((head.records, content.salt, &content.bytes))?;
+        }
+        Ok(head)
     }
-    Ok(head)
-}
 
-fn change(conn: &Connection, row: &Change) -> rusqlite::Result<()> {
-    match &row.value {
-        Some(value) => conn.prepare_cached(PUT)?.execute((&row.kind, &row.key, value))?,
-        None => conn.prepare_cached(DELETE)?.execute((&row.kind, &row.key))?,
-    };
-    Ok(())
+    /// Writes the changes of state.
+    pub(crate) fn finish(mut self) -> rusqlite::Result<()> {
+        for ((kind, key), change) in self.changes {
+            match &change.value {
+                Some(value) => self.put.execute((kind, key, value))?,
+                None => self.conn.prepare_cached(DELETE)?.execute((kind, key))?,
+            };
+        }
+        Ok(())
+    }
 }
 
 fn keep(conn: &Connection, node: &Node) -> rusqlite::Result<()> {

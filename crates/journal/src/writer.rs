@@ -17,7 +17,8 @@ use crate::lock::LockFile;
 use crate::merkle::{Frontier, TreeHead};
 use crate::open::Opened;
 use crate::queue::{Item, Patience, Queue, Wake};
-use crate::{open, transaction, wal};
+use crate::transaction::{self, Scribe};
+use crate::{open, wal};
 
 /// How long an entry that nobody waits for is held back, so that it shares the next commit.
 pub const FOLLOW_DELAY: Duration = Duration::from_millis(5);
@@ -306,18 +307,24 @@ impl Writer {
     }
 
     fn try_write(&mut self, group: &mut Group) -> rusqlite::Result<()> {
-        let time = time_text(self.ambient.now());
-        let mut head = group.head(self.head);
-        for item in group.items.iter().skip(group.heads.len()) {
-            let changes = !(item.entry.records.is_empty() && item.entry.rows.is_empty());
-            if changes && group.begun.is_none() {
-                transaction::begin(&self.conn)?;
-                group.begun = Some(Instant::now());
-            }
-            head = transaction::write(&self.conn, &item.entry, head, &time, &mut self.edge)?;
-            group.heads.push(head);
+        let Group { items, heads, begun } = group;
+        let mut head = heads.last().copied().unwrap_or(self.head);
+        let new = items.get(heads.len()..).unwrap_or_default();
+        if new.iter().all(|item| item.entry.is_empty()) {
+            heads.extend(new.iter().map(|_| head));
+            return Ok(());
         }
-        Ok(())
+        if begun.is_none() {
+            transaction::begin(&self.conn)?;
+            *begun = Some(Instant::now());
+        }
+        let time = time_text(self.ambient.now());
+        let mut scribe = Scribe::new(&self.conn)?;
+        for item in new {
+            head = scribe.write(&item.entry, head, &time, &mut self.edge)?;
+            heads.push(head);
+        }
+        scribe.finish()
     }
 
     fn make_durable(&mut self, group: &Group) -> Result<(), AppendError> {

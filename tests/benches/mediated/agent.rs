@@ -165,6 +165,11 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// The processes of its workers.
+    pub(crate) fn workers(&self) -> Vec<u32> {
+        self.bench.pids()
+    }
+
     /// One action, from wish to outcome.
     pub(crate) async fn act(&mut self) -> Done<Step> {
         let shared = Arc::clone(&self.shared);

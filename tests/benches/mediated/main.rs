@@ -9,6 +9,7 @@ mod agent;
 mod command;
 mod disk;
 mod figures;
+mod processor;
 
 use std::error::Error;
 use std::path::Path;
@@ -104,10 +105,13 @@ async fn one_caller(callers: &mut Vec<Caller>, bare: &mut Bare, rows: &mut Rows)
 }
 
 async fn many_callers(home: &Home, callers: &mut Vec<Caller>, rows: &mut Rows) -> Done<()> {
-    let (mut actions, mut commits, mut ratios) = (vec![], vec![], vec![]);
+    let (mut actions, mut commits, mut ratios, mut processor) = (vec![], vec![], vec![], vec![]);
     for _ in 0..ROUNDS {
         let single: Duration = rows.insert(OPERATIONS)?.iter().sum();
+        let workers: Vec<u32> = callers.iter().flat_map(Caller::workers).collect();
+        let idle = processor::taken(&workers)?;
         let many = together(home, callers, OPERATIONS).await?;
+        processor.push((processor::taken(&workers)? - idle) / u32::try_from(OPERATIONS * callers.len())?);
         let again: Duration = rows.insert(OPERATIONS)?.iter().sum();
         let commit = per_second(OPERATIONS * 2, single + again);
         let action = per_second(OPERATIONS * callers.len(), many);
@@ -122,6 +126,7 @@ async fn many_callers(home: &Home, callers: &mut Vec<Caller>, rows: &mut Rows) -
         figures::middle(actions),
         figures::middle(ratios)
     );
+    println!("    processor time of each   {:8.0} µs", micros(median(processor)));
     Ok(())
 }
 

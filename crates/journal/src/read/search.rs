@@ -99,24 +99,24 @@ impl<'a> Search<'a> {
         let after = self.query.after.map_or(0, |after| after.saturating_add(1));
         let mut parameters = vec![number(after.max(*range.start())), number(*range.end())];
         let mut conditions = vec!["record.seq BETWEEN ?1 AND ?2".to_owned()];
-        let mut add = |condition: &str, value: SqlValue| {
+        let mut add = |field: &str, holds: &str, value: SqlValue| {
             parameters.push(value);
-            conditions.push(format!("record.{condition} ?{}", parameters.len()));
+            conditions.push(format!("record.body ->> '$.{field}' {holds} ?{}", parameters.len()));
         };
         for (field, value) in &self.fields {
-            add(&format!("{field} ="), SqlValue::from((*value).to_owned()));
+            add(field, "=", SqlValue::from((*value).to_owned()));
         }
         if let Some(verb) = self.query.verb {
-            add("body ->> '$.verb' =", SqlValue::from(verb.as_str().to_owned()));
+            add("verb", "=", SqlValue::from(verb.as_str().to_owned()));
         }
         if let Some(event) = self.query.event {
-            add("body ->> '$.event' =", SqlValue::from(event.as_str().to_owned()));
+            add("event", "=", SqlValue::from(event.as_str().to_owned()));
         }
         if let Some(since) = self.query.since {
-            add("time >=", SqlValue::from(time_text(since)));
+            add("time", ">=", SqlValue::from(time_text(since)));
         }
         if let Some(until) = self.query.until {
-            add("time <", SqlValue::from(time_text(until)));
+            add("time", "<", SqlValue::from(time_text(until)));
         }
         if let Some(label) = &self.query.label {
             parameters.push(SqlValue::from(label.clone()));
