@@ -293,6 +293,9 @@ pub struct ModelCall {
     /// Why the model stopped: `stop`, `length`, `tool_calls`, `content_filter` or `other`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish: Option<String>,
+    /// The server and the model that answered, as `server/model`; the resource has the name that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// The parameters that were set and are numbers, yes or no, or one of a few words.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub options: Map<String, Value>,
@@ -312,6 +315,7 @@ impl ModelCall {
             completion_tokens: 0,
             fault: None,
             finish: None,
+            model: None,
             options: Map::new(),
             prompt,
             prompt_tokens: 0,

@@ -135,18 +135,26 @@ impl Models {
 
     async fn answer_of(&self, model: &str, call: &Call) -> Result<Answer, ModelError> {
         match Name::of(model) {
-            Name::Rehearsal(name) => Scenario::load(&self.rehearsal_dir, name).await?.play(call).await,
+            Name::Rehearsal(name) => {
+                let answer = Scenario::load(&self.rehearsal_dir, name).await?.play(call).await?;
+                Ok(Answer { model: format!("{REHEARSAL}/{name}"), ..answer })
+            }
             Name::Auto => {
                 let (endpoint, found) = find::auto(&self.client, &self.usual).await?;
-                self.client.chat(endpoint, &found.model, call).await
+                self.ask(endpoint, &found.model, call).await
             }
-            Name::Server(name, Some(model)) => self.client.chat(self.endpoint(name)?, model, call).await,
+            Name::Server(name, Some(model)) => self.ask(self.endpoint(name)?, model, call).await,
             Name::Server(name, None) => {
                 let endpoint = self.endpoint(name)?;
                 let found = find::at(&self.client, endpoint, None).await?;
-                self.client.chat(endpoint, &found.model, call).await
+                self.ask(endpoint, &found.model, call).await
             }
         }
+    }
+
+    async fn ask(&self, endpoint: &Endpoint, model: &str, call: &Call) -> Result<Answer, ModelError> {
+        let answer = self.client.chat(endpoint, model, call).await?;
+        Ok(Answer { model: format!("{}/{}", endpoint.name(), plain(model, MAX_SHOWN_NAME)), ..answer })
     }
 
     /// Which server and model `model` stands for now, and how much it takes.

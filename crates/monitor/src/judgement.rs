@@ -24,7 +24,7 @@ pub struct Judgement {
     pub(crate) at: Timestamp,
     pub(crate) gate: Gate,
     pub(crate) generation: Generation,
-    pub(crate) binding: OnceLock<Digest>,
+    pub(crate) digests: OnceLock<Digests>,
 }
 
 /// What a recorded judgement comes to.
@@ -73,17 +73,27 @@ pub struct Denied {
 #[error("the receipt is for another entry than this judgement, so nothing is permitted by it")]
 pub struct WrongReceipt;
 
+/// The digests of a judgement, computed once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Digests {
+    /// That of the canonical action.
+    pub(crate) action: Digest,
+    /// What an approval is bound to.
+    pub(crate) binding: Digest,
+}
+
 /// What an approval is bound to. Two actions, policies or labels that differ never share one.
-pub(crate) fn bind(action: &Action, policy_version: &Digest, labels: &Labels) -> Digest {
+pub(crate) fn bind(action: &Action, policy_version: &Digest, labels: &Labels) -> Digests {
     // An action's arguments have no key twice and no number that loses digits (`resolve` refuses them), so the
     // canonical form exists and differs whenever they do. Were it missing all the same, the plain form of each
     // stands in, which no canonical form can equal.
-    let action = match vocab::digest::canonical(action) {
-        Ok(bytes) => bytes,
-        Err(_) => format!("without canonical form: {action:?}").into_bytes(),
+    let action = match action.digest() {
+        Ok(digest) => digest,
+        Err(_) => Digest::of(format!("without canonical form: {action:?}").as_bytes()),
     };
     let labels = labels.names().join(",");
-    Digest::of_parts(&[b"bulkhead binding 1", &action, policy_version.as_bytes(), labels.as_bytes()])
+    let parts = [&b"bulkhead binding 2"[..], action.as_bytes(), policy_version.as_bytes(), labels.as_bytes()];
+    Digests { action, binding: Digest::of_parts(&parts) }
 }
 
 impl Judgement {
@@ -115,7 +125,17 @@ impl Judgement {
     /// What an approval of this would be bound to: the action, the version of the policies and the labels.
     #[must_use]
     pub fn binding(&self) -> Digest {
-        *self.binding.get_or_init(|| bind(&self.action, &self.verdict.policy_version, &self.verdict.labels))
+        self.digests().binding
+    }
+
+    /// The digest of the canonical action.
+    #[must_use]
+    pub fn action_digest(&self) -> Digest {
+        self.digests().action
+    }
+
+    fn digests(&self) -> &Digests {
+        self.digests.get_or_init(|| bind(&self.action, &self.verdict.policy_version, &self.verdict.labels))
     }
 
     /// What the journal's receipt must be for: this proposal, this action, this decision, this moment.

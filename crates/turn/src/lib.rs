@@ -9,6 +9,7 @@
 mod accept;
 mod agents;
 mod approvals;
+mod call;
 mod cancel;
 mod deliver;
 mod event;

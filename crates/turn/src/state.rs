@@ -8,10 +8,11 @@ use journal::{Change, Ground, Kind};
 use monitor::{Compartment, Denied, Judgement, Rates, Reach, Standing};
 use tokio_util::sync::CancellationToken;
 use vocab::{
-    Action, Ambient, Body, Decision, Digest, Entry, Intent, Labels, Layer, Level, Outcome, Person, Proposal,
-    ProposalId, Reason, Status, Timestamp, TurnId, Verb, Verdict,
+    Action, Ambient, Answer as ModelAnswer, Body, Decision, Digest, Entry, Intent, Labels, Layer, Level,
+    Outcome, Person, Proposal, ProposalId, Reason, Status, Timestamp, TurnId, Verb, Verdict,
 };
 
+use crate::call::{self, Salt};
 use crate::gateway::{Gateway, TOKENS};
 use crate::session::{self, Call, Open, SessionRow, TurnRow};
 use crate::slot::{Running, Slot};
@@ -41,8 +42,8 @@ pub(crate) struct Turn {
     recent: u32,
     /// The tool call that the present proposal came from.
     call: Option<Call>,
-    /// The present proposal and its canonical action.
-    present: Option<(ProposalId, Action)>,
+    /// The present proposal's canonical action, and the digest of that.
+    present: Option<(Action, Digest)>,
     /// What became of the present proposal, for a program that asked for it.
     pub(crate) heard: Heard,
     /// How a program ended, for the record of its end.
@@ -244,7 +245,7 @@ impl Turn {
             }
             Decision::Deny | Decision::Kill => {}
         }
-        self.present = Some((proposal.id.clone(), action.clone()));
+        self.present = Some((action.clone(), judgement.action_digest()));
         self.heard = Heard { verdict: Some(judgement.verdict().clone()), outcome: None };
         changes.push(session::put_turn(&self.id, &self.row)?);
         Ok(changes)
@@ -252,7 +253,7 @@ impl Turn {
 
     /// The action that was judged last.
     pub(crate) fn present(&self) -> Option<&Action> {
-        self.present.as_ref().map(|(_, action)| action)
+        self.present.as_ref().map(|(action, _)| action)
     }
 
     /// The marks of what a command may have written, when by its end it had more before it than when it began,
@@ -272,7 +273,7 @@ impl Turn {
 
     /// Screens what came back.
     pub(crate) fn admit(&self, gateway: &Gateway, outcome: Outcome) -> (Outcome, Vec<Reason>) {
-        let Some((_, action)) = &self.present else { return (outcome, Vec::new()) };
+        let Some((action, _)) = &self.present else { return (outcome, Vec::new()) };
         let (outcome, mut reasons) = monitor::admit(&self.compartment, &self.asker, action, outcome);
         let Some(why) = self.unwritable(gateway, &outcome) else { return (outcome, reasons) };
         let text = format!("withheld: {}", why.message);
@@ -333,14 +334,22 @@ impl Turn {
         state.push(session::put_turn(&self.id, &self.row)?);
         let mut draft = records::of_turn(Kind::Outcome, &self.id, &self.row);
         draft.proposal = Some(outcome.proposal.clone());
-        if let Some((_, action)) = &self.present {
+        let mut salt = None;
+        if let Some((action, digest)) = &self.present {
             draft.verb = Some(action.verb);
             draft.resource = Some(action.resource.clone());
+            if action.verb == Verb::ModelCall {
+                let fresh = salt.insert(fresh_salt(gateway.ambient.as_ref()));
+                draft.call = Some(Box::new(call::about(action, digest, &outcome.body, fresh)));
+            }
         }
         draft.status = Some(outcome.status);
         draft.labels = Some(outcome.labels.clone());
         draft.reasons = reasons.iter().map(|r| Ground { layer: r.layer, policy: r.policy.clone() }).collect();
         draft.payload = serde_json::json!({ "body": outcome.body, "reasons": reasons });
+        if let (Some(salt), Some(payload)) = (salt, draft.payload.as_object_mut()) {
+            payload.insert("salt".to_owned(), Digest::from_bytes(salt).to_string().into());
+        }
         // Nobody waits for the receipt, so it need not tell this content from another.
         let subject = Digest::of(outcome.proposal.as_str().as_bytes());
         Ok((journal::Entry { subject, records: vec![draft], state }, full))
@@ -375,7 +384,7 @@ impl Turn {
     pub(crate) fn entry_of(&self, outcome: &Outcome) -> Option<Entry> {
         match (&self.call, &outcome.body) {
             (None, Body::Answer { answer }) if outcome.status == Status::Done => {
-                Some(Entry::Answer { answer: answer.clone() })
+                Some(Entry::Answer { answer: ModelAnswer { model: String::new(), ..answer.clone() } })
             }
             (Some(call), body) => {
                 let text = match body {
@@ -423,4 +432,12 @@ impl Turn {
         let scope = denied.reasons.iter().any(|reason| reason.layer == Layer::Policy);
         self.compartment.charter().refusal.clone().filter(|_| scope)
     }
+}
+
+/// The salt of a record's digests.
+fn fresh_salt(ambient: &dyn Ambient) -> Salt {
+    let mut salt = [0; 32];
+    let random = ambient.random().into_iter().chain(ambient.random());
+    salt.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
+    salt
 }

@@ -43,6 +43,9 @@ pub struct Answer {
     /// The skills that it wants to call, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
+    /// The server and the model that gave it, as `server/model`. No agent is told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
     /// Why it stopped, in the server's word (`stop`, `tool_calls`, `length`).
     #[serde(default)]
     pub finish: String,
