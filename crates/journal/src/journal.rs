@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use vocab::{Ambient, Waiters};
 
-use crate::entry::{Entry, Head, Receipt};
+use crate::entry::{Draft, Entry, Head, Receipt};
 use crate::merkle::TreeHead;
 use crate::open::{self, OpenError};
 use crate::place::Place;
@@ -16,6 +16,7 @@ use crate::prepare::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, Prepared, prepare};
 use crate::queue::Queue;
 use crate::read::ReadError;
 use crate::state::States;
+use crate::stored::Stored;
 use crate::writer::{Shared, Writer};
 
 /// How long a caller who waits alone looks for the commit before they sleep: about as long as a disk takes.
@@ -148,6 +149,12 @@ impl Journal {
     /// When the journal cannot be written.
     pub async fn flush(&self) -> Result<(), AppendError> {
         self.durable(Prepared::empty()).await.map(|_| ())
+    }
+
+    /// Makes records durable together with rows that only the journal itself writes.
+    pub(crate) async fn store(&self, records: Vec<Draft>, stored: Vec<Stored>) -> Result<Head, AppendError> {
+        let prepared = prepare(records, Vec::new(), self.inner.ambient.as_ref())?;
+        self.durable(Prepared { stored, ..prepared }).await
     }
 
     async fn durable(&self, prepared: Prepared) -> Result<Head, AppendError> {

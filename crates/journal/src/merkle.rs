@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use vocab::Digest;
 
-pub use proof::{MAX_HASHES, OutOfTree, ProofError, consistency, continues, includes, inclusion};
+pub use proof::{MAX_HASHES, OutOfTree, ProofError, consistency, continues, includes, inclusion, root};
 
 /// How many levels of the tree lie between two that are kept.
 pub const TILE_HEIGHT: u32 = 8;

@@ -144,6 +144,11 @@ impl Note {
         Ok(time)
     }
 
+    /// Its signatures that carry the name and id of `key`.
+    pub(crate) fn by(&self, key: &VerifierKey) -> Vec<Signature> {
+        self.signatures.iter().filter(|signature| signature.is_by(key)).cloned().collect()
+    }
+
     /// Adds signatures that it does not have yet.
     ///
     /// # Errors

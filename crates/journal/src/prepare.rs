@@ -8,6 +8,7 @@ use crate::block::{self, Values};
 use crate::body::Form;
 use crate::entry::{Change, Draft};
 use crate::journal::AppendError;
+use crate::stored::Stored;
 
 /// The largest entry, in bytes of content, state and metadata.
 pub const MAX_ENTRY_BYTES: usize = 16 * 1024 * 1024;
@@ -35,18 +36,19 @@ pub(crate) struct Record {
 pub(crate) struct Prepared {
     pub(crate) records: Vec<Record>,
     pub(crate) rows: Vec<Change>,
+    pub(crate) stored: Vec<Stored>,
     pub(crate) bytes: usize,
 }
 
 impl Prepared {
-    /// Nothing to write.
-    pub(crate) const fn empty() -> Self {
-        Self { records: Vec::new(), rows: Vec::new(), bytes: 0 }
-    }
-
     /// Whether there is nothing to write.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.rows.is_empty()
+        self.records.is_empty() && self.rows.is_empty() && self.stored.is_empty()
+    }
+
+    /// Nothing to write.
+    pub(crate) const fn empty() -> Self {
+        Self { records: Vec::new(), rows: Vec::new(), stored: Vec::new(), bytes: 0 }
     }
 }
 
@@ -66,7 +68,7 @@ pub(crate) fn prepare(
     if bytes > MAX_ENTRY_BYTES {
         return Err(AppendError::TooLarge { bytes });
     }
-    Ok(Prepared { records, rows: state, bytes })
+    Ok(Prepared { records, rows: state, stored: Vec::new(), bytes })
 }
 
 fn record(draft: Draft, ambient: &dyn Ambient) -> Result<Record, AppendError> {

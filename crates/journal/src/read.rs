@@ -6,6 +6,7 @@
 
 mod content;
 mod search;
+mod tree;
 
 use std::ops::RangeInclusive;
 
@@ -19,6 +20,7 @@ use vocab::{
 
 pub use self::content::whole;
 use self::search::{MAX_SEQ, Search, ranges};
+pub use self::tree::{KeptKey, ProveError};
 use crate::block::{self, BLOCK_RECORDS};
 use crate::entry::{Ground, Kind};
 use crate::event::{Event, Facts, ModelCall};
@@ -69,6 +71,17 @@ pub enum ReadError {
         /// The limit.
         limit: usize,
     },
+    /// A hash of the tree is not there, or is none.
+    #[error("the record's tree lacks the hashes over record {seq}: run `bulkhead audit verify`")]
+    Tree {
+        /// A record under what is missing.
+        seq: u64,
+    },
+    /// A key or checkpoint that does not hold.
+    #[error(
+        "what the record keeps of its keys and checkpoints is damaged ({0}): run `bulkhead audit verify`"
+    )]
+    Kept(String),
     /// The journal has been closed.
     #[error("the journal is closed")]
     Closed,

@@ -18,7 +18,8 @@ pub(crate) const PAGE_BYTES: u32 = 4096;
 /// What queries ask for is read from the body, so that nothing is told twice. It has neither an index, which would
 /// cost every commit a page and some microseconds, nor a generated column, which SQLite would compute at every insert to
 /// throw it away. `block` says instead in which blocks of records a value occurs, and is written once for each block.
-/// `node` keeps every eighth level of the Merkle tree, with the last record that is under the node.
+/// `node` keeps every eighth level of the Merkle tree, with the last record that is under the node. `checkpoint` and `key`
+/// are only ever added to: a checkpoint that was cosigned is another row of its size.
 const TABLES: &str = "
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY NOT NULL,
@@ -44,6 +45,19 @@ CREATE TABLE node (
   hash   BLOB NOT NULL,
   PRIMARY KEY (level, number)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpoint (
+  size   INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  note   TEXT NOT NULL,
+  PRIMARY KEY (size, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE key (
+  number   INTEGER PRIMARY KEY NOT NULL,
+  verifier TEXT NOT NULL,
+  change   TEXT
+) STRICT;
 
 CREATE TABLE payload (
   seq   INTEGER PRIMARY KEY NOT NULL,

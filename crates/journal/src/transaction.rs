@@ -9,6 +9,7 @@ use crate::edge::Edge;
 use crate::entry::{Change, Head};
 use crate::merkle::{self, Node};
 use crate::prepare::{Prepared, Record};
+use crate::stored::Stored;
 
 const RECORD: &str = "INSERT INTO record (seq, hash, body) VALUES (?1, ?2, ?3)";
 
@@ -17,6 +18,11 @@ const CONTENT: &str = "INSERT INTO payload (seq, salt, bytes) VALUES (?1, ?2, ?3
 const BLOCK: &str = "INSERT INTO block (field, value, number) VALUES (?1, ?2, ?3)";
 
 const NODE: &str = "INSERT INTO node (level, number, hash) VALUES (?1, ?2, ?3)";
+
+const CHECKPOINT: &str = "INSERT INTO checkpoint (size, number, note) \
+     SELECT ?1, coalesce(max(number), 0) + 1, ?2 FROM checkpoint WHERE size = ?1";
+
+const KEY: &str = "INSERT INTO key (number, verifier, change) VALUES (?1, ?2, ?3)";
 
 /// In a table with one key and nothing beside it SQLite writes the row where it belongs, without a look at what is there.
 const PUT: &str = "REPLACE INTO state (kind, key, value) VALUES (?1, ?2, ?3)";
@@ -76,6 +82,7 @@ impl<'a> Scribe<'a> {
                 finish(self.conn, &mut edge.filling, whole(head.records).saturating_sub(1))?;
             }
         }
+        entry.stored.iter().try_for_each(|stored| store(self.conn, stored))?;
         self.changes.extend(entry.rows.iter().map(|row| ((row.kind.as_str(), row.key.as_str()), row)));
         Ok(head)
     }
@@ -100,6 +107,16 @@ impl<'a> Scribe<'a> {
         }
         Ok(())
     }
+}
+
+fn store(conn: &Connection, stored: &Stored) -> rusqlite::Result<()> {
+    match stored {
+        Stored::Checkpoint { size, note } => conn.prepare_cached(CHECKPOINT)?.execute((size, note))?,
+        Stored::Key { number, verifier, change } => {
+            conn.prepare_cached(KEY)?.execute((number, verifier, change))?
+        }
+    };
+    Ok(())
 }
 
 fn keep(conn: &Connection, node: &Node) -> rusqlite::Result<()> {

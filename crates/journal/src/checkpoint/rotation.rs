@@ -82,13 +82,14 @@ impl Rotation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
     keys: Vec<(VerifierKey, Option<u64>)>,
+    changes: Vec<Note>,
 }
 
 impl Keys {
     /// One key alone, for every size.
     #[must_use]
     pub fn only(key: VerifierKey) -> Self {
-        Self { keys: vec![(key, None)] }
+        Self { keys: vec![(key, None)], changes: Vec::new() }
     }
 
     /// `trusted`, with every key of the log `origin` that `changes`, in their order, lead to from it.
@@ -99,8 +100,8 @@ impl Keys {
         if changes.len() >= MAX_KEYS {
             return Err(RotationError::TooMany);
         }
-        let changes = changes.iter().map(Rotation::check).collect::<Result<Vec<_>, _>>()?;
-        let of_log = || changes.iter().filter(|change| change.origin == origin);
+        let checked = changes.iter().map(Rotation::check).collect::<Result<Vec<_>, _>>()?;
+        let of_log = || checked.iter().filter(|change| change.origin == origin);
         let mut keys = vec![(trusted, None)];
         for change in of_log() {
             if let Some(last) = keys.last_mut().filter(|(key, _)| *key == change.old) {
@@ -113,7 +114,12 @@ impl Keys {
                 keys.insert(0, (change.old.clone(), Some(change.size)));
             }
         }
-        Ok(Self { keys })
+        Ok(Self { keys, changes: changes.to_vec() })
+    }
+
+    /// The changes that it was made of.
+    pub(crate) fn changes(&self) -> &[Note] {
+        &self.changes
     }
 
     /// The key that signs now.

@@ -55,6 +55,14 @@ impl Run {
     }
 }
 
+/// The root of the tree of `size` leaves. `node` is asked as for a proof.
+///
+/// # Errors
+/// When `node` fails.
+pub fn root<E>(size: u64, mut node: impl FnMut(u32, u64) -> Result<Digest, E>) -> Result<Digest, E> {
+    Run { from: 0, to: size }.hash(&mut node)
+}
+
 /// The proof that leaf `index` is in the tree of `size` leaves. `node` is asked for the root of the perfect tree of
 /// a height (0 is a leaf) with a number at that height.
 ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use bulkhead_journal::read::{Reader, Record};
-use bulkhead_journal::{Change, Config, Draft, Entry, Journal, Kind};
+use bulkhead_journal::{Change, Config, Draft, Entry, Journal, Kind, Place};
 use serde_json::{Value, json};
 use vocab::{AgentName, Ambient, Digest, SessionId, Timestamp};
 
@@ -18,7 +18,12 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn at(second: i64) -> Arc<Self> {
-        Arc::new(Self { second: AtomicI64::new(second), random: AtomicU64::new(1) })
+        Self::random_from(1, second)
+    }
+
+    /// The same, whose random bytes count from `first`.
+    pub(crate) fn random_from(first: u64, second: i64) -> Arc<Self> {
+        Arc::new(Self { second: AtomicI64::new(second), random: AtomicU64::new(first) })
     }
 }
 
@@ -41,6 +46,10 @@ pub(crate) fn database(folder: &Path) -> PathBuf {
 
 pub(crate) fn config(folder: &Path) -> Config {
     Config { place: database(folder).into() }
+}
+
+pub(crate) fn place(folder: &Path) -> Place {
+    config(folder).place
 }
 
 pub(crate) fn open(folder: &Path) -> Journal {

@@ -11,6 +11,7 @@ mod append;
 mod common;
 mod crash;
 mod full;
+mod notary;
 mod open;
 mod property;
 mod read;

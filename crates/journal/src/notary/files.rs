@@ -1,0 +1,157 @@
+//! The key of the log and the last checkpoint that it signed, in files that are their owner's alone.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::SealError;
+use crate::checkpoint::{Checkpoint, Sealed};
+use crate::merkle::TreeHead;
+use crate::note::{MAX_NOTE_BYTES, Note, SigningKey, VerifierKey};
+
+/// The key.
+const KEY: &str = "record.key";
+
+/// The key that is about to replace it.
+const NEXT: &str = "record.key.next";
+
+/// The last checkpoint that was signed.
+const CHECKPOINT: &str = "record.checkpoint";
+
+/// The files of one folder.
+pub(super) struct KeyFiles {
+    folder: PathBuf,
+    checkpoint: PathBuf,
+}
+
+impl KeyFiles {
+    pub(super) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), checkpoint: folder.join(CHECKPOINT) }
+    }
+
+    /// Where the last checkpoint is.
+    pub(super) fn checkpoint(&self) -> &Path {
+        &self.checkpoint
+    }
+
+    /// The key whose public half is `newest`.
+    pub(super) fn take_up(&self, newest: &VerifierKey) -> Result<SigningKey, SealError> {
+        let path = self.folder.join(KEY);
+        if let Some(key) = read_key(&path)?.filter(|key| key.verifier() == newest) {
+            return Ok(key);
+        }
+        // A gateway that died in the middle of a change had recorded it, and not yet put the new key in place.
+        if let Some(key) = read_key(&self.folder.join(NEXT))?.filter(|key| key.verifier() == newest) {
+            self.replace()?;
+            return Ok(key);
+        }
+        Err(SealError::KeyLost { expected: Box::new(newest.clone()), path })
+    }
+
+    /// The first key of the log `name`. A key of that name that is there already is taken; one of another log is put
+    /// aside.
+    pub(super) fn make_first(&self, name: &str, seed: [u8; 32]) -> Result<SigningKey, SealError> {
+        let path = self.folder.join(KEY);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)
+            .map_err(|why| fault(&path, &why))?;
+        if let Some(key) = read_key(&path)? {
+            if key.verifier().name() == name {
+                return Ok(key);
+            }
+            for file in [KEY, CHECKPOINT] {
+                self.put_aside(file, key.verifier())?;
+            }
+        }
+        let key =
+            SigningKey::from_seed(name, seed).map_err(|why| SealError::Key { path: path.clone(), why })?;
+        write(&path, &format!("{}\n", key.private_text()))?;
+        Ok(key)
+    }
+
+    fn put_aside(&self, file: &str, key: &VerifierKey) -> Result<(), SealError> {
+        let path = self.folder.join(file);
+        let of = key.name().replace('/', "-");
+        match fs::rename(&path, self.folder.join(format!("{file}.of-{of}"))) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(fault(&path, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the key that will replace the present one.
+    pub(super) fn make_next(&self, name: &str, seed: [u8; 32]) -> Result<SigningKey, SealError> {
+        let path = self.folder.join(NEXT);
+        let key =
+            SigningKey::from_seed(name, seed).map_err(|why| SealError::Key { path: path.clone(), why })?;
+        write(&path, &format!("{}\n", key.private_text()))?;
+        Ok(key)
+    }
+
+    /// Puts the next key in the place of the present one.
+    pub(super) fn replace(&self) -> Result<(), SealError> {
+        let next = self.folder.join(NEXT);
+        fs::rename(&next, self.folder.join(KEY)).map_err(|why| fault(&next, &why))?;
+        sync_folder(&self.folder)
+    }
+
+    /// Keeps `sealed` as the last that was signed.
+    pub(super) fn remember(&self, sealed: &Sealed) -> Result<(), SealError> {
+        write(&self.checkpoint, &sealed.note().to_string())
+    }
+
+    /// The tree of the last checkpoint that was signed for the log `origin`.
+    pub(super) fn remembered(&self, origin: &str) -> Result<Option<TreeHead>, SealError> {
+        let Some(text) = read(&self.checkpoint)? else { return Ok(None) };
+        let odd = |why: String| SealError::File { path: self.checkpoint.clone(), why };
+        let note: Note = text.parse().map_err(|error: crate::note::NoteError| odd(error.to_string()))?;
+        let checkpoint = Checkpoint::read(&note).map_err(|error| odd(error.to_string()))?;
+        Ok((checkpoint.origin == origin).then_some(checkpoint.tree))
+    }
+}
+
+fn fault(path: &Path, why: &std::io::Error) -> SealError {
+    SealError::File { path: path.to_owned(), why: why.to_string() }
+}
+
+/// A small file's text, if it is there.
+fn read(path: &Path) -> Result<Option<String>, SealError> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fault(path, &error)),
+    };
+    let mut text = String::new();
+    file.take(MAX_NOTE_BYTES as u64 + 1).read_to_string(&mut text).map_err(|why| fault(path, &why))?;
+    Ok(Some(text))
+}
+
+fn read_key(path: &Path) -> Result<Option<SigningKey>, SealError> {
+    let Some(text) = read(path)? else { return Ok(None) };
+    text.trim_end().parse().map(Some).map_err(|why| SealError::Key { path: path.to_owned(), why })
+}
+
+/// Writes a file whole or not at all, for its owner alone.
+fn write(path: &Path, text: &str) -> Result<(), SealError> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let draft = PathBuf::from(draft);
+    let written = || {
+        match fs::remove_file(&draft) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    };
+    written().map_err(|why| fault(path, &why))?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+fn sync_folder(folder: &Path) -> Result<(), SealError> {
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|why| fault(folder, &why))
+}

@@ -1,0 +1,216 @@
+//! Looking into the tree: hashes for proofs, the log's keys and its checkpoints.
+
+use rusqlite::OptionalExtension as _;
+use vocab::Digest;
+
+use super::{ReadError, Reader};
+use crate::checkpoint::{Consistency, Inclusion, Keys, MAX_KEYS, Sealed};
+use crate::merkle::{self, OutOfTree, ProofError, TILE_HEIGHT, TreeHead};
+use crate::note::{Note, VerifierKey};
+
+/// Why a proof cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ProveError {
+    /// Reading failed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The record came after the checkpoint, or the newer checkpoint before the older.
+    #[error(
+        "the checkpoint at {size} has nothing to say of record {seq}: `bulkhead audit checkpoint` makes a newer one"
+    )]
+    Later {
+        /// What was asked for.
+        seq: u64,
+        /// The checkpoint's size.
+        size: u64,
+    },
+    /// The log is shorter than the checkpoint, or another.
+    #[error(
+        "the checkpoint at {size} is not one of this record: {why}, so run `bulkhead audit verify --checkpoint` with it"
+    )]
+    NotOurs {
+        /// Its size.
+        size: u64,
+        /// What does not fit.
+        why: &'static str,
+    },
+}
+
+/// One of the log's keys, as the record keeps them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptKey {
+    /// The key.
+    pub key: VerifierKey,
+    /// The note of the change from the key before to it; none for the first, or when that was lost.
+    pub change: Option<Note>,
+}
+
+impl Reader {
+    /// The id of the log.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn log_id(&self) -> Result<String, ReadError> {
+        Ok(self.conn.query_row("SELECT value FROM meta WHERE name = 'log'", [], |row| row.get(0))?)
+    }
+
+    /// How many records there are.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn size(&self) -> Result<u64, ReadError> {
+        self.last()
+    }
+
+    /// The keys that the log has had, the oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read or holds something else there.
+    pub fn keys(&self) -> Result<Vec<KeptKey>, ReadError> {
+        let mut statement =
+            self.conn.prepare_cached("SELECT verifier, change FROM key ORDER BY number LIMIT ?1")?;
+        let rows = statement
+            .query_map([MAX_KEYS], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))?;
+        let mut keys = Vec::new();
+        for row in rows {
+            let (key, change) = row?;
+            let key = key.parse().map_err(|error| kept(&error))?;
+            let change = change.map(|note| note.parse()).transpose().map_err(|error| kept(&error))?;
+            keys.push(KeptKey { key, change });
+        }
+        Ok(keys)
+    }
+
+    /// The keys to check checkpoints of the log `origin` with: those to which the changes that the record keeps lead from
+    /// `trusted`, or from its newest key when there is none.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a change of keys does not hold.
+    pub fn trusted(&self, origin: &str, trusted: Option<VerifierKey>) -> Result<Option<Keys>, ReadError> {
+        let kept_keys = self.keys()?;
+        let Some(trusted) = trusted.or_else(|| kept_keys.last().map(|last| last.key.clone())) else {
+            return Ok(None);
+        };
+        let changes: Vec<Note> = kept_keys.into_iter().filter_map(|key| key.change).collect();
+        Keys::from_changes(trusted, origin, &changes).map(Some).map_err(|error| kept(&error))
+    }
+
+    /// The newest checkpoint.
+    ///
+    /// # Errors
+    /// When the database cannot be read or holds something else there.
+    pub fn newest_checkpoint(&self) -> Result<Option<Note>, ReadError> {
+        self.note("SELECT note FROM checkpoint ORDER BY size DESC, number DESC LIMIT 1", [])
+    }
+
+    /// The checkpoint at this size, with what was added to it.
+    ///
+    /// # Errors
+    /// As [`Reader::newest_checkpoint`].
+    pub fn checkpoint_at(&self, size: u64) -> Result<Option<Note>, ReadError> {
+        self.note("SELECT note FROM checkpoint WHERE size = ?1 ORDER BY number DESC LIMIT 1", [size])
+    }
+
+    fn note(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<Option<Note>, ReadError> {
+        let note: Option<String> =
+            self.conn.prepare_cached(sql)?.query_row(parameters, |row| row.get(0)).optional()?;
+        note.map(|note| note.parse()).transpose().map_err(|error| kept(&error))
+    }
+
+    /// The body of a record, as it is hashed.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn body(&self, seq: u64) -> Result<Option<String>, ReadError> {
+        let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
+        let mut body = self.conn.prepare_cached("SELECT body FROM record WHERE seq = ?1")?;
+        Ok(body.query_row([seq], |row| row.get(0)).optional()?)
+    }
+
+    /// The root of the tree over the first `size` records.
+    ///
+    /// # Errors
+    /// When the log has fewer, or its tree is damaged.
+    pub fn root(&self, size: u64) -> Result<Digest, ReadError> {
+        merkle::root(size, |height, number| self.node(height, number))
+    }
+
+    /// The proof that record `seq` is under the checkpoint `sealed`, with the record's body.
+    ///
+    /// # Errors
+    /// When the record came later, or the checkpoint is not one of this log.
+    pub fn inclusion(&self, seq: u64, sealed: &Sealed) -> Result<Inclusion, ProveError> {
+        let tree = sealed.tree();
+        self.must_have(&tree)?;
+        let index = seq.checked_sub(1).ok_or(ProveError::Later { seq, size: tree.size })?;
+        let hashes = merkle::inclusion(index, tree.size, |height, number| self.node(height, number));
+        let hashes = hashes.map_err(|error| unprovable(error, seq, tree.size))?;
+        let body = self.body(seq)?.ok_or(ReadError::Tree { seq })?;
+        if !merkle::includes(&tree, index, &merkle::leaf(body.as_bytes()), &hashes) {
+            return Err(ReadError::Tree { seq }.into());
+        }
+        Ok(Inclusion { seq, body: Some(body.into_bytes()), hashes, note: sealed.note().clone() })
+    }
+
+    /// The proof that the log at `new` begins with the log at `old`.
+    ///
+    /// # Errors
+    /// When `old` came later, or one of them is not one of this log.
+    pub fn consistency(&self, old: &TreeHead, new: &Sealed) -> Result<Consistency, ProveError> {
+        let tree = new.tree();
+        self.must_have(old)?;
+        self.must_have(&tree)?;
+        let hashes = if old.size == 0 {
+            Vec::new()
+        } else {
+            let hashes = merkle::consistency(old.size, tree.size, |height, number| self.node(height, number));
+            hashes.map_err(|error| unprovable(error, old.size, tree.size))?
+        };
+        Ok(Consistency { old: old.size, hashes, note: new.note().clone() })
+    }
+
+    /// Whether the log had this tree.
+    fn must_have(&self, tree: &TreeHead) -> Result<(), ProveError> {
+        let size = tree.size;
+        if size > self.last()? {
+            return Err(ProveError::NotOurs { size, why: "the record is shorter" });
+        }
+        if self.root(size)? != tree.root {
+            return Err(ProveError::NotOurs { size, why: "the record has another root there" });
+        }
+        Ok(())
+    }
+
+    /// The root of a perfect tree.
+    fn node(&self, height: u32, number: u64) -> Result<Digest, ReadError> {
+        let (level, rest) = (height / TILE_HEIGHT, height % TILE_HEIGHT);
+        let (first, count) = (number << rest, 1_u64 << rest);
+        let hashes = if level == 0 {
+            let sql = "SELECT hash FROM record WHERE seq > ?1 AND seq <= ?2 ORDER BY seq";
+            self.hashes(sql, (first, first + count))?
+        } else {
+            let sql =
+                "SELECT hash FROM node WHERE level = ?3 AND number >= ?1 AND number < ?2 ORDER BY number";
+            self.hashes(sql, (first, first + count, level))?
+        };
+        let missing = ReadError::Tree { seq: (number << height).saturating_add(1) };
+        if hashes.len() as u64 == count { merkle::root_of(hashes).ok_or(missing) } else { Err(missing) }
+    }
+
+    fn hashes(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<Vec<Digest>, ReadError> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let hashes = statement.query_map(parameters, |row| row.get(0).map(Digest::from_bytes))?;
+        Ok(hashes.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+fn kept(error: &dyn std::error::Error) -> ReadError {
+    ReadError::Kept(error.to_string())
+}
+
+fn unprovable(error: ProofError<ReadError>, seq: u64, size: u64) -> ProveError {
+    match error {
+        ProofError::OutOfTree(OutOfTree) => ProveError::Later { seq, size },
+        ProofError::Node(error) => error.into(),
+    }
+}

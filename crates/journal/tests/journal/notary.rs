@@ -1,0 +1,325 @@
+//! The notary: what it signs, what it refuses to sign, its key, its witnesses and where it publishes.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use bulkhead_journal::checkpoint::{CheckpointError, Keys, Sealed};
+use bulkhead_journal::note::{SigningKey, VerifierKey};
+use bulkhead_journal::read::{Query, Reader};
+use bulkhead_journal::{Event, Journal, Notary, NotaryConfig, SealError};
+use data_encoding::BASE64;
+use sha2::Digest as _;
+
+use crate::common::{Clock, NOON, config, copy, draft, entry, fill, open, place};
+
+pub(crate) fn settings(folder: &Path) -> NotaryConfig {
+    NotaryConfig {
+        folder: folder.join("keys"),
+        origin: None,
+        every_records: 4,
+        every: Duration::from_millis(50),
+        files: vec![],
+        witnesses: vec![],
+    }
+}
+
+pub(crate) async fn notary(
+    folder: &Path,
+    journal: &Journal,
+    settings: NotaryConfig,
+) -> Result<Notary, SealError> {
+    // Each notary draws keys of its own.
+    let clock = Clock::random_from(std::process::id().into(), NOON);
+    Notary::open(journal.clone(), place(folder), settings, clock).await
+}
+
+/// The keys that the log's own record leads to.
+fn keys(folder: &Path) -> (String, Keys) {
+    let reader = Reader::open(&place(folder)).unwrap();
+    let origin = format!("bulkhead/{}", reader.log_id().unwrap());
+    let keys = reader.trusted(&origin, None).unwrap().unwrap();
+    (origin, keys)
+}
+
+fn events(folder: &Path) -> Vec<Option<Event>> {
+    let reader = Reader::open(&place(folder)).unwrap();
+    reader.query(&Query::default()).unwrap().into_iter().map(|record| record.event).collect()
+}
+
+#[tokio::test]
+async fn a_new_log_gets_a_key_of_its_own_and_checkpoints_that_verify() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let one = notary(folder.path(), &journal, settings(folder.path())).await.unwrap();
+    let mut newest = one.newest();
+    assert!(newest.borrow_and_update().is_none());
+    assert_eq!(events(folder.path()), [Some(Event::KeyMade)]);
+    let mode = std::fs::metadata(folder.path().join("keys/record.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    fill(&journal, 300).await;
+    let sealed = one.seal().await.unwrap();
+    assert_eq!(sealed.tree(), journal.tree());
+    assert!(newest.has_changed().unwrap());
+    assert_eq!(newest.borrow_and_update().as_ref(), Some(&sealed));
+    let (origin, keys) = keys(folder.path());
+    let reader = Reader::open(&place(folder.path())).unwrap();
+    let stored = reader.newest_checkpoint().unwrap().unwrap();
+    assert_eq!(Sealed::check(stored, &origin, &keys).unwrap(), *sealed);
+    // Nothing new is no new checkpoint.
+    assert_eq!(one.seal().await.unwrap(), sealed);
+    assert!(!newest.has_changed().unwrap());
+    // Asked for by a person, it is recorded, and the record is under it.
+    let asked = one.seal_for(None).await.unwrap();
+    assert_eq!((asked.tree().size, events(folder.path()).len()), (302, 302));
+    assert_eq!(events(folder.path()).pop().unwrap(), Some(Event::CheckpointMade));
+
+    for seq in [1, 2, 255, 256, 257, 301] {
+        let proof = reader.inclusion(seq, &sealed).unwrap();
+        assert!(proof.check(&keys).is_ok(), "{seq}");
+    }
+    assert!(reader.inclusion(302, &sealed).unwrap_err().to_string().contains("nothing to say of record 302"));
+    assert!(reader.inclusion(0, &sealed).is_err());
+    let consistency = reader.consistency(&sealed.tree(), &asked).unwrap();
+    assert_eq!(consistency.check(&sealed, &keys).unwrap(), *asked);
+    // The same folder and log again.
+    drop(one);
+    let again = notary(folder.path(), &journal, settings(folder.path())).await.unwrap();
+    assert_eq!(again.newest().borrow().as_deref(), Some(&*asked));
+    assert_eq!(again.seal().await.unwrap(), asked);
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_made_when_it_is_due() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let notary = Arc::new(notary(folder.path(), &journal, settings(folder.path())).await.unwrap());
+    let mut newest = notary.newest();
+    let keeping = tokio::spawn({
+        let notary = Arc::clone(&notary);
+        async move { notary.keep_sealing(|error| panic!("{error}")).await }
+    });
+    for more in [1, 5] {
+        fill(&journal, more).await;
+        let made = async {
+            let size = journal.tree().size;
+            newest
+                .wait_for(|newest| newest.as_ref().is_some_and(|newest| newest.tree().size == size))
+                .await
+                .map(drop)
+        };
+        tokio::time::timeout(Duration::from_secs(60), made).await.unwrap().unwrap();
+    }
+    keeping.abort();
+}
+
+#[tokio::test]
+async fn a_log_that_was_set_back_or_rebuilt_is_not_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(folder.path()).place.file().unwrap().to_owned();
+    let journal = open(folder.path());
+    drop(notary(folder.path(), &journal, settings(folder.path())).await.unwrap());
+    fill(&journal, 10).await;
+    journal.close().await.unwrap();
+    let older = copy(&path, folder.path());
+    let older = std::fs::read(older).unwrap();
+    let journal = open(folder.path());
+    let signing = notary(folder.path(), &journal, settings(folder.path())).await.unwrap();
+    fill(&journal, 10).await;
+    signing.seal().await.unwrap();
+    drop(signing);
+    journal.close().await.unwrap();
+
+    // An older copy in its place: shorter, then with other records.
+    std::fs::write(&path, older).unwrap();
+    let journal = open(folder.path());
+    let refused = notary(folder.path(), &journal, settings(folder.path())).await.err().unwrap();
+    assert!(refused.to_string().contains("(it is shorter)"), "{refused}");
+    for number in 100..120 {
+        drop(journal.append(entry(vec![draft(number)])).await.unwrap());
+    }
+    let refused = notary(folder.path(), &journal, settings(folder.path())).await.err().unwrap();
+    assert!(refused.to_string().contains("(its records are others)"), "{refused}");
+    assert!(refused.to_string().contains("keys/record.checkpoint"), "{refused}");
+    // The way out that the sentence names.
+    std::fs::remove_file(folder.path().join("keys/record.checkpoint")).unwrap();
+    assert!(notary(folder.path(), &journal, settings(folder.path())).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_change_of_keys_is_recorded_and_old_checkpoints_keep_verifying() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let notary = notary(folder.path(), &journal, settings(folder.path())).await.unwrap();
+    fill(&journal, 5).await;
+    let first = notary.seal().await.unwrap();
+    let rotated = notary.rotate(None).await.unwrap();
+    assert_eq!(&rotated.old, first.key());
+    assert_eq!(&rotated.new, rotated.sealed.key());
+    fill(&journal, 5).await;
+    let last = notary.seal().await.unwrap();
+    let again = notary.rotate(None).await.unwrap();
+    assert_eq!(again.old, rotated.new);
+    assert_eq!(events(folder.path()).iter().filter(|event| **event == Some(Event::KeyRotated)).count(), 2);
+
+    // From the first key alone to all of them, and back from the last.
+    let reader = Reader::open(&place(folder.path())).unwrap();
+    let (origin, newest) = keys(folder.path());
+    let from_first = reader.trusted(&origin, Some(first.key().clone())).unwrap().unwrap();
+    for keys in [&newest, &from_first] {
+        assert_eq!(keys.all().count(), 3);
+        for sealed in [&first, &rotated.sealed, &last, &again.sealed] {
+            assert!(Sealed::check(sealed.note().clone(), &origin, keys).is_ok());
+        }
+    }
+    // The file holds the newest, and the key before is nowhere any more.
+    let text = std::fs::read_to_string(folder.path().join("keys/record.key")).unwrap();
+    let key: SigningKey = text.trim_end().parse().unwrap();
+    assert_eq!(key.verifier(), &again.new);
+    assert!(!folder.path().join("keys/record.key.next").exists());
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_the_logs_is_refused_and_a_lost_one_is_replaced_openly() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let first = notary(folder.path(), &journal, settings(folder.path())).await.unwrap();
+    fill(&journal, 3).await;
+    let sealed = first.seal().await.unwrap();
+    drop(first);
+    let key = folder.path().join("keys/record.key");
+    let good = std::fs::read_to_string(&key).unwrap();
+    let refused = |error: SealError| error.to_string();
+    for (text, why) in [
+        (good.replace("PRIVATE", "PUBLIC"), "cannot be used: a private key is"),
+        (good.replacen("+KEY+bulkhead", "+KEY+bulkhear", 1), "does not fit its name"),
+        (String::new(), "cannot be used: a private key is"),
+    ] {
+        std::fs::write(&key, text).unwrap();
+        let error = refused(notary(folder.path(), &journal, settings(folder.path())).await.err().unwrap());
+        assert!(error.contains(why) && !error.contains("PRIVATE+KEY+bulk"), "{error}");
+    }
+    // A crash after a change was recorded and before its key was put in place.
+    std::fs::write(folder.path().join("keys/record.key.next"), &good).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    drop(notary(folder.path(), &journal, settings(folder.path())).await.unwrap());
+    assert_eq!(std::fs::read_to_string(&key).unwrap(), good);
+
+    let clock = || Clock::random_from(9_999, NOON);
+    let anew = || {
+        let settings = settings(folder.path());
+        Notary::open_without_key(journal.clone(), place(folder.path()), settings, clock(), None)
+    };
+    assert!(matches!(anew().await.err().unwrap(), SealError::KeyThere(_)));
+    std::fs::remove_file(&key).unwrap();
+    let error = notary(folder.path(), &journal, settings(folder.path())).await.err().unwrap();
+    assert!(matches!(error, SealError::KeyLost { .. }) && error.to_string().contains("--lost"), "{error}");
+    let anew = anew().await.unwrap();
+    let later = anew.seal().await.unwrap();
+    assert_ne!(later.key(), sealed.key());
+    // Whoever trusts the lost key has no reason to trust the new one.
+    let reader = Reader::open(&place(folder.path())).unwrap();
+    let origin = &sealed.checkpoint().origin;
+    let old = reader.trusted(origin, Some(sealed.key().clone())).unwrap().unwrap();
+    let error = Sealed::check(later.note().clone(), origin, &old).unwrap_err();
+    assert!(matches!(error, CheckpointError::Distrust(_)), "{error}");
+}
+
+/// A witness, made by hand as `tlog-cosignature` says.
+struct Witness {
+    pair: Ed25519KeyPair,
+    key: VerifierKey,
+}
+
+impl Witness {
+    fn new(name: &str, seed: u8) -> Self {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+        let bytes = [&[4], pair.public_key().as_ref()].concat();
+        let id = sha2::Sha256::digest([name.as_bytes(), b"\n", &bytes].concat());
+        let id = data_encoding::HEXLOWER.encode(&id[..4]);
+        let key = format!("{name}+{id}+{}", BASE64.encode(&bytes)).parse().unwrap();
+        Self { pair, key }
+    }
+
+    /// The line for a checkpoint's text.
+    fn line(&self, text: &str, time: u64) -> String {
+        let said = format!("cosignature/v1\ntime {time}\n{text}");
+        let text = self.key.to_string();
+        let id = data_encoding::HEXLOWER.decode(text.split('+').nth(1).unwrap().as_bytes()).unwrap();
+        let signature = self.pair.sign(said.as_bytes());
+        let bytes = [&id, time.to_be_bytes().as_slice(), signature.as_ref()].concat();
+        format!("\u{2014} {} {}\n", self.key.name(), BASE64.encode(&bytes))
+    }
+}
+
+#[tokio::test]
+async fn a_witnesss_cosignature_is_checked_stored_and_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let (one, stranger) = (Witness::new("witness.example/1", 1), Witness::new("witness.example/2", 2));
+    let published = folder.path().join("published");
+    let settings = NotaryConfig {
+        witnesses: vec![one.key.clone()],
+        files: vec![published.clone()],
+        ..settings(folder.path())
+    };
+    let notary = notary(folder.path(), &journal, settings).await.unwrap();
+    let sealed = notary.seal().await.unwrap();
+    let text = sealed.note().text().to_owned();
+
+    let cosigned = notary.cosign(&one.line(&text, 1_790_000_000), None).await.unwrap();
+    assert_eq!(cosigned.witnesses(std::slice::from_ref(&one.key)).unwrap(), [(&one.key, 1_790_000_000)]);
+    assert_eq!(std::fs::read_to_string(&published).unwrap(), cosigned.note().to_string());
+    assert_eq!(events(folder.path()).pop().unwrap(), Some(Event::CheckpointCosigned));
+    let reader = Reader::open(&place(folder.path())).unwrap();
+    assert_eq!(reader.checkpoint_at(sealed.tree().size).unwrap().as_ref(), Some(cosigned.note()));
+    assert_eq!(notary.newest().borrow().as_ref(), Some(&cosigned));
+
+    // A whole note, of an older checkpoint, with a stranger's line that is not taken.
+    fill(&journal, 1).await;
+    let newer = notary.seal().await.unwrap();
+    let note = format!("{}{}{}", sealed.note(), one.line(&text, 1_790_000_001), stranger.line(&text, 1));
+    let older = notary.cosign(&note, None).await.unwrap();
+    assert!(!older.note().to_string().contains("witness.example/2"));
+    assert_eq!(notary.newest().borrow().as_ref(), Some(&newer), "an older one does not become the newest");
+
+    let newer_text = newer.note().text();
+    for (sent, why) in [
+        (stranger.line(newer_text, 1), "of no witness that the settings name"),
+        (one.line(&text, 1), "does not hold"),
+        (format!("{newer_text}x\n\n{}", one.line(newer_text, 1)), "no checkpoint that this record has made"),
+        (newer.note().to_string().replace("\nAA", "\nAB"), "of no witness"),
+        ("nonsense".to_owned(), "not a signed note"),
+        (String::new(), "not a signed note"),
+        ("\u{2014} witness.example/1 AAAA\n".to_owned(), "line 1"),
+    ] {
+        let error = notary.cosign(&sent, None).await.unwrap_err().to_string();
+        assert!(error.contains(why), "{sent:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_is_away_gets_all_it_missed_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let mount = folder.path().join("mount");
+    let file = mount.join("checkpoint");
+    let settings = NotaryConfig { files: vec![file.clone()], ..settings(folder.path()) };
+    let notary = notary(folder.path(), &journal, settings).await.unwrap();
+    let first = notary.seal().await.unwrap();
+    assert!(notary.unpublished().await[0].contains("cannot be published"));
+    assert_eq!(events(folder.path()).pop().unwrap(), Some(Event::PublishingFailed));
+    let second = notary.seal().await.unwrap();
+    let alerts =
+        events(folder.path()).iter().filter(|event| **event == Some(Event::PublishingFailed)).count();
+    assert_eq!(alerts, 1, "it is said once");
+    std::fs::create_dir(&mount).unwrap();
+    let last = notary.seal().await.unwrap();
+    assert!(notary.unpublished().await.is_empty());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), last.note().to_string());
+    let history = std::fs::read_to_string(mount.join("checkpoint.history")).unwrap();
+    assert_eq!(history, format!("{}\n{}\n", first.note(), second.note()));
+}
