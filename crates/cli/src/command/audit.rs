@@ -177,7 +177,9 @@ fn open(record: &journal::Place) -> Result<Reader, Failure> {
 
 fn unread(error: ReadError) -> Failure {
     let exit = match &error {
-        ReadError::Damaged { .. } | ReadError::State { .. } => Exit::Found,
+        ReadError::Damaged { .. } | ReadError::State { .. } | ReadError::Tree { .. } | ReadError::Kept(_) => {
+            Exit::Found
+        }
         ReadError::Open(look) => exit_of(look),
         ReadError::Database(_) | ReadError::TooMany { .. } | ReadError::Closed => Exit::Unreachable,
     };
