@@ -164,17 +164,18 @@ impl Group {
         let path = self.folder.join(name);
         fs::create_dir_all(&path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let leaf = Leaf { descriptor: open(&path, flags, Mode::empty())?, path, single: guest.is_some() };
+        let descriptor = open(&path, flags, Mode::empty())?;
+        let place = guest.map(|_| Place(path.clone()));
         if let Some(bounds) = guest {
             for name in &self.groups.controllers {
                 let (file, most) = match *name {
                     "memory" => ("memory.max", bounds.memory_bytes),
                     _ => ("pids.max", bounds.processes),
                 };
-                folder::say(&leaf.path.join(file), &most.to_string())?;
+                folder::say(&path.join(file), &most.to_string())?;
             }
         }
-        Ok(leaf)
+        Ok(Leaf { descriptor, place })
     }
 
     /// Sends SIGKILL to every process in it, those included that nobody here knows of.
@@ -195,12 +196,22 @@ impl Drop for Group {
     }
 }
 
-/// Where a process is born. A guest's is removed when this is dropped.
+/// Where a process is to be born.
 #[derive(Debug)]
 pub(crate) struct Leaf {
-    path: PathBuf,
     descriptor: OwnedFd,
-    single: bool,
+    place: Option<Place>,
+}
+
+/// The leaf of one guest. It is removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(PathBuf);
+
+impl Leaf {
+    /// What is to be kept while the process is there, without a descriptor.
+    pub(crate) fn settled(self) -> Option<Place> {
+        self.place
+    }
 }
 
 impl AsFd for Leaf {
@@ -209,12 +220,10 @@ impl AsFd for Leaf {
     }
 }
 
-impl Drop for Leaf {
+impl Drop for Place {
     fn drop(&mut self) {
-        if self.single {
-            // What cannot be removed yet goes with its owner's.
-            fs::remove_dir(&self.path).unwrap_or_default();
-        }
+        // What cannot be removed yet goes with its owner's.
+        fs::remove_dir(&self.0).unwrap_or_default();
     }
 }
 

@@ -1,18 +1,19 @@
 //! One owner's processes, and the lock under which it is decided whether there is a further one.
 
-use std::os::fd::AsFd;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::SpawnError;
 use crate::admission::{Admission, Ticket};
-use crate::cgroup::{Bounds, Group, Leaf};
+use crate::cgroup::{Bounds, Group, Leaf, Place};
 use crate::control::Request;
 use crate::process::Process;
-use crate::starter::{Job, Line, Started};
+use crate::starter::{Current, Job, Line, Started};
 use crate::urgency::Urgent;
 
 /// An owner: a name, a door and what came through it.
@@ -40,8 +41,26 @@ struct Entry {
     spare: bool,
     /// Whether it may have started others in its jail.
     crowd: bool,
-    /// Where it was born.
-    _leaf: Option<Leaf>,
+    /// What it leaves behind.
+    remains: Remains,
+    /// Where it was born, if that was for it alone.
+    _place: Option<Place>,
+}
+
+/// The mount namespace of a process, which is taken down when this is dropped and the process is gone.
+///
+/// Taking one down waits for every processor. Were this not held, the process would wait for that while it ends,
+/// and whoever kills it would, too.
+#[derive(Debug, Default)]
+pub(crate) struct Remains {
+    _mounts: Option<OwnedFd>,
+}
+
+impl Remains {
+    /// Those of a process that is not reaped. Where they cannot be had it takes its namespace down by itself.
+    fn of(pid: u32) -> Self {
+        Self { _mounts: File::open(format!("/proc/{pid}/ns/mnt")).ok().map(OwnedFd::from) }
+    }
 }
 
 /// What a new process needs: both doors open ever since it was asked for, and a place.
@@ -117,8 +136,14 @@ impl Owner {
         let leaf = self.group.as_ref().and_then(|group| group.leaf(crowd).ok());
         let (process, stream) = line.ask(request, leaf.as_ref().map(AsFd::as_fd))?;
         let Claim { doors, place, spare } = claim;
-        let crowd = crowd.is_some();
-        self.entries().push(Entry { process: Arc::clone(&process), place, spare, crowd, _leaf: leaf });
+        self.entries().push(Entry {
+            process: Arc::clone(&process),
+            place,
+            spare,
+            crowd: crowd.is_some(),
+            remains: Remains::of(process.pid()),
+            _place: leaf.and_then(Leaf::settled),
+        });
         drop(starting);
         let lease = Lease { owner: self, process, doors, jobs };
         if spare {
@@ -136,31 +161,45 @@ impl Owner {
         // One that cannot be signalled does not end in time, and is counted as left.
         let struck = entries.iter().filter(|entry| entry.process.strike().unwrap_or_default());
         for entry in struck.collect::<Vec<_>>() {
-            entry.process.by_number(|pid| urgent.hurry(pid));
-            if entry.crowd {
-                urgent.hurry_crowd(entry.process.pid());
-            }
+            entry.process.by_number(|pid| {
+                urgent.hurry(pid);
+                if entry.crowd {
+                    urgent.hurry_crowd(pid);
+                }
+            });
         }
     }
 
     /// Sends SIGKILL to every process, the one that is on its way too, and returns them, each with whether
     /// it was a spare.
-    pub(crate) fn strike_all(&self, urgent: &Urgent) -> Vec<(Arc<Process>, bool)> {
-        let starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn strike_all(&self, urgent: &Urgent, current: &Current) -> Vec<(Arc<Process>, bool)> {
+        let starting = match self.starting.try_lock() {
+            Ok(starting) => starting,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                // Whoever starts one just now is waited for, and so goes before all others, too.
+                let _hurried = current.hurried(urgent);
+                self.starting.lock().unwrap_or_else(PoisonError::into_inner)
+            }
+        };
         self.strike(urgent);
         drop(starting);
         self.entries().iter().map(|entry| (Arc::clone(&entry.process), entry.spare)).collect()
     }
 
     /// Waits until the process has ended and strikes it off the list; leaves it there when it has not
-    /// ended by `until`, so that the next kill finds it. Says whether it is gone.
-    pub(crate) fn bury(&self, process: &Arc<Process>, until: Instant) -> bool {
-        let gone = matches!(process.reap(until), Ok(true));
-        if gone {
-            self.entries().retain(|entry| !Arc::ptr_eq(&entry.process, process));
-            self.tidy();
+    /// ended by `until`, so that the next kill finds it. Returns what it left behind, if it is gone.
+    pub(crate) fn bury(&self, process: &Arc<Process>, until: Instant) -> Option<Remains> {
+        if !matches!(process.reap(until), Ok(true)) {
+            return None;
         }
-        gone
+        let mut entries = self.entries();
+        let at = entries.iter().position(|entry| Arc::ptr_eq(&entry.process, process));
+        let entry = at.map(|at| entries.swap_remove(at));
+        drop(entries);
+        let remains = entry.map(|entry| entry.remains).unwrap_or_default();
+        self.tidy();
+        Some(remains)
     }
 
     /// Removes the group while there is no process. Where one is being started just now, its end does that.
@@ -219,7 +258,7 @@ impl Drop for Lease {
         }
         let job = Job::Bury { owner: Arc::clone(&self.owner), process: Arc::clone(&self.process) };
         if self.jobs.try_send(job).is_err() {
-            self.owner.bury(&self.process, Instant::now());
+            drop(self.owner.bury(&self.process, Instant::now()));
         }
     }
 }
@@ -267,7 +306,14 @@ mod tests {
             let owner = Owner::new("a", Arc::default(), None);
             let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
             let process = Arc::new(Process::new(first.id(), pidfd, false));
-            owner.entries().push(Entry { process, place, spare: false, crowd, _leaf: None });
+            owner.entries().push(Entry {
+                process,
+                place,
+                spare: false,
+                crowd,
+                remains: Remains::default(),
+                _place: None,
+            });
             owner.strike(&urgent);
             let raised: Vec<bool> =
                 children.iter().map(|child| getpriority_process(Some(number(*child))) == Ok(-20)).collect();

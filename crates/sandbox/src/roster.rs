@@ -14,7 +14,7 @@ use crate::cgroup::{Bounds, Group, Groups};
 use crate::control::Request;
 use crate::guest::{Command, CommandError, Guest};
 use crate::jail::JailError;
-use crate::owner::Owner;
+use crate::owner::{Owner, Remains};
 use crate::process::Process;
 use crate::spares::{Key, Shelved, Spares};
 use crate::spawner::INIT;
@@ -293,7 +293,8 @@ impl Roster {
     /// Blocks until they are reaped: well under a millisecond for one process, at most [`KILL_WAIT`].
     #[must_use]
     pub fn kill(&self, owner: &str) -> Killed {
-        let killed = end(&[self.owner(owner)]).first().map_or_else(Killed::none, |(_, killed)| *killed);
+        let killed =
+            self.shared.end(&[self.owner(owner)]).first().map_or_else(Killed::none, |(_, killed)| *killed);
         self.shared.spares.forget(|key| key.owner == owner);
         killed
     }
@@ -303,7 +304,7 @@ impl Roster {
     #[must_use]
     pub fn kill_all(&self) -> Vec<(String, Killed)> {
         let owners: Vec<_> = self.owners().values().cloned().collect();
-        let killed = end(&owners);
+        let killed = self.shared.end(&owners);
         self.shared.spares.forget(|_| true);
         killed
     }
@@ -369,25 +370,40 @@ async fn greet(child: &mut Child, jail: &Jail) -> Result<Vec<Layer>, SpawnError>
     }
 }
 
-/// Closes every door, strikes every process, reaps them all. What runs is struck first; only then is the
-/// one waited for that is perhaps being started. All of it goes before whatever else the machine does.
-fn end(owners: &[Arc<Owner>]) -> Vec<(String, Killed)> {
-    let begun = Instant::now();
-    let urgent = Urgent::now();
-    owners.iter().for_each(|owner| owner.door.close());
-    owners.iter().for_each(|owner| owner.strike(&urgent));
-    let struck: Vec<_> = owners.iter().map(|owner| (owner, owner.strike_all(&urgent))).collect();
-    struck
-        .into_iter()
-        .map(|(owner, processes)| (owner.name.clone(), reap(owner, &processes, begun)))
-        .collect()
+impl Shared {
+    /// Closes every door, strikes every process, reaps them all. What runs is struck first; only then is the
+    /// one waited for that is perhaps being started. All of it goes before whatever else the machine does.
+    fn end(&self, owners: &[Arc<Owner>]) -> Vec<(String, Killed)> {
+        let begun = Instant::now();
+        let urgent = Urgent::now();
+        owners.iter().for_each(|owner| owner.door.close());
+        owners.iter().for_each(|owner| owner.strike(&urgent));
+        let struck: Vec<_> =
+            owners.iter().map(|owner| (owner, owner.strike_all(&urgent, &self.spawner))).collect();
+        let mut remains = Vec::new();
+        let killed = struck
+            .into_iter()
+            .map(|(owner, processes)| (owner.name.clone(), reap(owner, &processes, begun, &mut remains)))
+            .collect();
+        // Who killed does not wait for it, unless there is too much else to do.
+        drop(self.jobs.try_send(Job::Clear(remains)));
+        killed
+    }
 }
 
-fn reap(owner: &Owner, processes: &[(Arc<Process>, bool)], begun: Instant) -> Killed {
+/// Waits for one owner's processes, and adds what they left behind to `remains`.
+fn reap(
+    owner: &Owner,
+    processes: &[(Arc<Process>, bool)],
+    begun: Instant,
+    remains: &mut Vec<Remains>,
+) -> Killed {
     let until = begun + KILL_WAIT;
     let mut killed = Killed::none();
     for (process, spare) in processes {
-        let gone = owner.bury(process, until);
+        let buried = owner.bury(process, until);
+        let gone = buried.is_some();
+        remains.extend(buried);
         let counter = match (gone, spare) {
             (true, true) => continue,
             (true, false) => &mut killed.processes,

@@ -19,7 +19,7 @@ pub(crate) use self::line::{Current, Line};
 use crate::Program;
 use crate::cgroup::Bounds;
 use crate::control::Request;
-use crate::owner::{Claim, Lease, Owner};
+use crate::owner::{Claim, Lease, Owner, Remains};
 use crate::process::Process;
 use crate::roster::SpawnError;
 
@@ -34,6 +34,8 @@ pub(crate) enum Job {
     Start(Start),
     /// Take a killed process out of the process table and out of its owner's list.
     Bury { owner: Arc<Owner>, process: Arc<Process> },
+    /// Drop what processes that are gone have left behind.
+    Clear(Vec<Remains>),
 }
 
 pub(crate) struct Start {
@@ -71,8 +73,9 @@ fn work(jobs: &Receiver<Job>, mut line: Line) {
                 drop(answer.send(owner.start(&mut line, &request, crowd.as_ref(), claim, jobs)));
             }
             Job::Bury { owner, process } => {
-                owner.bury(&process, Instant::now() + BURY_WAIT);
+                drop(owner.bury(&process, Instant::now() + BURY_WAIT));
             }
+            Job::Clear(remains) => drop(remains),
         }
         line.sweep();
     }

@@ -2,8 +2,9 @@
 //! from a spare beside a cold one, a kill on a machine that has four times too much to do beside a plain
 //! SIGKILL, the memory of an idle agent, and a processor's work inside and outside the jail.
 //!
-//! `cargo bench -p bulkhead-tests --bench containment`. It needs the release binary beside itself: `cargo build
-//! --release -p bulkhead`. It is its own spawner where a jailed process has to do something that no agent does.
+//! `cargo bench -p bulkhead-tests --bench containment [-- PART]`, with one of `starts`, `memory`, `work`, `one` and
+//! `many`, or all of them. It needs the release binary beside itself: `cargo build --release -p bulkhead`. It is its
+//! own spawner where a jailed process has to do something that no agent does.
 //! It prints figures and ratios within one run and asserts nothing about them, because a machine's day is no
 //! test; that nothing is left it does assert.
 
@@ -39,12 +40,23 @@ fn measure() -> Done<()> {
     let load = std::fs::read_to_string("/proc/loadavg")?;
     println!("{} cores, load {}", std::thread::available_parallelism()?, load.trim());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
+    let part = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     runtime.block_on(async {
-        start::starts(&binary).await?;
-        start::memory(&binary).await?;
-        start::work().await?;
-        kill::one().await?;
-        kill::many().await
+        match part.as_deref() {
+            None => {
+                start::starts(&binary).await?;
+                start::memory(&binary).await?;
+                start::work().await?;
+                kill::one().await?;
+                kill::many().await
+            }
+            Some("starts") => start::starts(&binary).await,
+            Some("memory") => start::memory(&binary).await,
+            Some("work") => start::work().await,
+            Some("one") => kill::one().await,
+            Some("many") => kill::many().await,
+            Some(other) => Err(format!("there is no part `{other}`").into()),
+        }
     })?;
     drop(runtime);
     procs::nothing_left()

@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::thread::gettid;
 
 use crate::control::{self, Reply, Request};
 use crate::process::Process;
+use crate::urgency::Urgent;
 use crate::{Program, SpawnError};
 
 /// How long the spawner may take over one request. Less than a kill waits, which waits for this.
@@ -26,13 +28,48 @@ const MAX_TRIES: u32 = 2;
 /// How long a spawner that was ended is waited for.
 const END_WAIT: Duration = Duration::from_millis(500);
 
-/// The spawner that runs, for those who want to know it or end it.
+/// The spawner that runs and the thread that speaks with it, for those who want to know, hurry or end it.
 #[derive(Debug, Default)]
-pub(crate) struct Current(Mutex<Option<Arc<Process>>>);
+pub(crate) struct Current {
+    spawner: Mutex<Option<Arc<Process>>>,
+    /// The number of the thread, while it is there.
+    thread: Mutex<Option<u32>>,
+}
+
+/// Who starts a process just now goes before all others until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Hurried<'a> {
+    current: &'a Current,
+    urgent: &'a Urgent,
+}
+
+impl Drop for Hurried<'_> {
+    fn drop(&mut self) {
+        self.current.each(|number| self.urgent.take_back(number));
+    }
+}
 
 impl Current {
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Process>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.spawner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn thread(&self) -> MutexGuard<'_, Option<u32>> {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the thread and the spawner go before all others.
+    pub(crate) fn hurried<'a>(&'a self, urgent: &'a Urgent) -> Hurried<'a> {
+        self.each(|number| urgent.lend(number));
+        Hurried { current: self, urgent }
+    }
+
+    /// Does something to the thread and to the spawner, by numbers that are theirs meanwhile.
+    fn each(&self, act: impl Fn(u32)) {
+        let thread = self.thread();
+        thread.iter().for_each(|number| act(*number));
+        drop(thread);
+        self.lock().iter().for_each(|process| process.by_number(&act).unwrap_or_default());
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {
@@ -63,12 +100,15 @@ pub(crate) struct Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
+        *self.current.thread() = None;
         self.current.end();
     }
 }
 
 impl Line {
+    /// To be called on the thread that it belongs to.
     pub(crate) fn new(program: Program, current: Arc<Current>) -> Self {
+        *current.thread() = u32::try_from(gettid().as_raw_nonzero().get()).ok();
         Self { program, current, socket: None, known: Vec::new(), strays: false }
     }
 

@@ -16,6 +16,7 @@ use crate::stage::{roster, run, runs, tight, until};
 pub(crate) const CHECKS: &[Check] = &[
     ("kill ends busy and sleeping processes", kill_ends_busy_and_sleeping_processes),
     ("a kill touches no other owner", a_kill_touches_no_other_owner),
+    ("nothing is kept of a process that is gone", nothing_is_kept_of_one_that_is_gone),
     ("a killed owner gets nothing until it is opened", a_killed_owner_gets_nothing),
     ("kill against spawn", kill_against_spawn),
     ("stop is for good", stop_is_for_good),
@@ -93,6 +94,37 @@ fn a_kill_touches_no_other_owner() {
     });
 }
 
+/// The mount namespaces, other than its own, that this process has a descriptor of.
+fn worlds() -> BTreeSet<String> {
+    fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
+        .map(|to| to.to_string_lossy().into_owned())
+        .filter(|to| to.starts_with("mnt:"))
+        .collect()
+}
+
+/// The gateway holds the mount namespace of each process, which no jail inherits, and lets it go in the end.
+fn nothing_is_kept_of_one_that_is_gone() {
+    let roster = roster();
+    run(async {
+        let (one, mut other) = (jailed(&roster, "a").await, jailed(&roster, "b").await);
+        let world =
+            |pid| fs::read_link(format!("/proc/{pid}/ns/mnt")).unwrap().to_string_lossy().into_owned();
+        let held = BTreeSet::from([world(one.pid()), world(other.pid())]);
+        assert!(held.is_subset(&worlds()), "{held:?}");
+        assert!(crate::stage::ask(&mut other, "time-and-chance", &[]).await.is_ok());
+        let open = fs::read_dir(format!("/proc/{}/fd", other.pid())).unwrap();
+        let open: Vec<_> = open.map(|entry| fs::read_link(entry.unwrap().path()).unwrap()).collect();
+        assert!(!open.iter().any(|to| to.to_string_lossy().starts_with("mnt:")), "{open:?}");
+        drop(one);
+        assert_eq!(roster.kill("b").processes, 1);
+        until("its namespace is gone", || worlds().is_disjoint(&held));
+    });
+    assert!(!roster.stop().is_empty());
+    until("all are gone", || worlds().is_empty());
+}
+
 fn a_killed_owner_gets_nothing() {
     run(async {
         let roster = roster();
@@ -143,6 +175,15 @@ fn kill_against_spawn() {
         over.store(true, Ordering::SeqCst);
         assert!(ended > 0, "no kill met a process");
     });
+    // Some met a start on its way, and hurried whoever does that.
+    let spawner = fs::read_to_string(format!("/proc/{}/stat", roster.spawner().unwrap())).unwrap();
+    let threads = fs::read_dir("/proc/self/task").unwrap();
+    let threads =
+        threads.map(|task| fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default());
+    for stat in threads.chain([spawner]) {
+        // Field 41 is the policy; what stands before the last bracket is fields 1 and 2.
+        assert!(matches!(stat.rsplit(") ").next().unwrap().split(' ').nth(38), None | Some("0")), "{stat}");
+    }
 }
 
 fn stop_is_for_good() {
