@@ -5,11 +5,12 @@ use std::path::Path;
 
 /// Each room in the order of the arrows, with the rooms that it may use. A room's own tests may also use
 /// every room that stands before it here.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("vocab", &[]),
     ("secrets", &[]),
     ("soul", &["vocab"]),
     ("journal", &["vocab"]),
+    ("export", &["vocab", "secrets", "journal"]),
     ("sandbox", &["vocab"]),
     ("agent", &["vocab"]),
     ("monitor", &["vocab", "soul", "journal"]),
@@ -21,8 +22,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
     (
         "cli",
         &[
-            "vocab", "secrets", "soul", "journal", "sandbox", "agent", "monitor", "skills", "models", "turn",
-            "http",
+            "vocab", "secrets", "soul", "journal", "export", "sandbox", "agent", "monitor", "skills",
+            "models", "turn", "http",
         ],
     ),
 ];
@@ -38,7 +39,7 @@ struct Reserved {
 const RESERVED: [Reserved; 5] = [
     Reserved {
         crates: &["reqwest", "hyper", "hyper-util", "ureq", "curl", "tungstenite", "tokio-tungstenite"],
-        rooms: &["models", "skills", "http", "cli"],
+        rooms: &["models", "skills", "export", "http", "cli"],
         why: "speaks to the network",
         tests: false,
     },

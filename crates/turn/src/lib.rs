@@ -13,6 +13,7 @@ mod call;
 mod cancel;
 mod deliver;
 mod event;
+mod exports;
 mod gateway;
 mod hearts;
 mod kill;

@@ -1,27 +1,24 @@
 //! `bulkhead audit`: the record. It is read from the database itself, whether or not a gateway runs.
 
+mod export;
 mod shown;
+mod which;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Subcommand;
-use journal::read::{Query, ReadError, Reader};
+use journal::Head;
+use journal::read::{ReadError, Reader};
 use journal::verify::{VerifyError, verify};
-use journal::{Event, Head, Kind};
 use serde::de::DeserializeOwned;
-use vocab::{AgentName, Ambient as _, Decision, Digest, PersonId, SessionId, Timestamp};
+use vocab::{Ambient as _, Digest, Timestamp};
 
+use self::which::Which;
 use super::Place;
 use crate::ambient::Machine;
 use crate::failure::{Exit, Failure};
 use crate::terminal::{Keep, Paint, Screen, field, visible};
-
-/// The longest text that is searched for, in bytes.
-const MAX_TEXT_BYTES: usize = 1_024;
-
-/// Records that are read at once.
-const PAGE: u32 = 1_000;
 
 /// The record: verify it, and look into it
 #[derive(Debug, clap::Args)]
@@ -59,55 +56,17 @@ enum Verb {
         after_help = "Examples:\n  bulkhead audit query --agent echo --since 2026-11-01\n  bulkhead audit query --decision deny --since 24h --json\n  bulkhead audit query --session s-xxxxxxxxxxxxxxxx\n  bulkhead audit query --action file.read --label restricted --text payroll"
     )]
     Query(Which),
+    /// Records in a form of another system's: JSON Lines, CSV, OCSF, CEF, syslog or OpenTelemetry
+    #[command(
+        after_help = "Examples:\n  bulkhead audit export --format ocsf --out november.ocsf --since 2026-11-01 --until 2026-12-01\n  bulkhead audit export --format csv --decision deny > denied.csv"
+    )]
+    Export(export::Args),
     /// One record whole
     #[command(after_help = "Example:\n  bulkhead audit show 17")]
     Show {
         /// Its number
         seq: u64,
     },
-}
-
-#[derive(Debug, clap::Args)]
-struct Which {
-    /// About this agent
-    #[arg(long)]
-    agent: Option<AgentName>,
-    /// About this person
-    #[arg(long)]
-    person: Option<PersonId>,
-    /// In this conversation
-    #[arg(long)]
-    session: Option<SessionId>,
-    /// message, proposal, verdict, outcome, approval, admin, alert or auth
-    #[arg(long, value_parser = word::<Kind>)]
-    kind: Option<Kind>,
-    /// What happened, as `docs/record.md` lists it: agent.killed, soul.changed, content.read ...
-    #[arg(long, value_parser = word::<Event>)]
-    event: Option<Event>,
-    /// permit, ask, deny or kill
-    #[arg(long, value_parser = word::<Decision>)]
-    decision: Option<Decision>,
-    /// Of this action: file.read, web.get, model.call and so on
-    #[arg(long, value_name = "VERB", value_parser = word::<vocab::Verb>)]
-    action: Option<vocab::Verb>,
-    /// About data with this label: a level or a category
-    #[arg(long, value_parser = label)]
-    label: Option<String>,
-    /// With this text in the resource, an identifier or a reason; content is not searched
-    #[arg(long, value_parser = text)]
-    text: Option<String>,
-    /// From then on: a date, a time, or how long ago (`24h`, `30m`)
-    #[arg(long, value_name = "WHEN", value_parser = when)]
-    since: Option<Timestamp>,
-    /// Until then
-    #[arg(long, value_name = "WHEN", value_parser = when)]
-    until: Option<Timestamp>,
-    /// After this record
-    #[arg(long, value_name = "SEQ")]
-    after: Option<u64>,
-    /// At most so many
-    #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
-    limit: u64,
 }
 
 pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
@@ -130,6 +89,7 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
                     records.iter().try_for_each(|record| shown::line(place.screen, record))?;
                     Ok(Exit::Done)
                 }
+                Verb::Export(args) => export::run(place, &open(record)?, args),
                 Verb::Query(which) => query(place.screen, &open(record)?, which),
                 Verb::Show { seq } => show(place.screen, &open(record)?, seq),
             }
@@ -187,28 +147,8 @@ fn unread(error: ReadError) -> Failure {
 }
 
 fn query(screen: Screen, reader: &Reader, which: Which) -> Result<Exit, Failure> {
-    let mut left = which.limit;
-    let mut query = Query {
-        agent: which.agent,
-        person: which.person,
-        session: which.session,
-        kind: which.kind,
-        decision: which.decision,
-        event: which.event,
-        verb: which.action,
-        label: which.label,
-        text: which.text,
-        since: which.since,
-        until: which.until,
-        after: which.after,
-        limit: PAGE,
-    };
-    while left > 0 {
-        query.limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
-        let records = reader.query(&query).map_err(unread)?;
-        let Some(last) = records.last() else { break };
-        query.after = Some(last.seq);
-        left = left.saturating_sub(records.len() as u64);
+    let mut pages = which.pages(reader);
+    while let Some(records) = pages.next().map_err(unread)? {
         records.iter().try_for_each(|record| shown::line(screen, record))?;
     }
     Ok(Exit::Done)
@@ -227,20 +167,6 @@ fn head(text: &str) -> Result<Head, String> {
         Some(Head { records: records.parse().ok()?, hash: hash.parse::<Digest>().ok()? })
     });
     parsed.ok_or_else(|| "a checkpoint is `N:HASH`, as `bulkhead audit verify` prints it".to_owned())
-}
-
-/// A level or a category.
-fn label(text: &str) -> Result<String, String> {
-    vocab::Labels::from_names([text]).map(|_| text.to_owned()).map_err(|error| error.to_string())
-}
-
-/// A text to search for.
-fn text(text: &str) -> Result<String, String> {
-    match text.len() {
-        0 => Err("give some text".to_owned()),
-        1..=MAX_TEXT_BYTES => Ok(text.to_owned()),
-        _ => Err(format!("give at most {MAX_TEXT_BYTES} bytes of text")),
-    }
 }
 
 /// One of the words that JSON has for `T`.
@@ -283,6 +209,6 @@ mod tests {
         for bad in ["", "12", "12:", "x:00", ":"] {
             assert!(head(bad).is_err(), "{bad}");
         }
-        assert!(word::<Decision>("deny").is_ok() && word::<Kind>("nonsense").is_err());
+        assert!(word::<vocab::Decision>("deny").is_ok() && word::<journal::Kind>("nonsense").is_err());
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod approve;
 pub(crate) mod deny;
+pub(crate) mod export;
 pub(crate) mod follow_events;
 pub(crate) mod follow_turn;
 pub(crate) mod kill_agent;

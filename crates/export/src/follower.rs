@@ -1,0 +1,301 @@
+//! Follows the record for one export: reads on from its cursor, sends, and moves the cursor when the receiver has taken
+//! what was sent.
+//!
+//! The cursor is a row of state. It is written after the receiver has taken a batch and at most once a second, so that
+//! after a crash some records are sent twice and none is left out. Nothing is kept of what waits: it is in the record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use journal::read::{ReadError, Reader, Record};
+use journal::{Change, Draft, Entry, Event, Facts, Journal, Kind, Place};
+use secrets::Store;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use vocab::{Ambient, Digest};
+
+use crate::board::{Board, Spot, Standing};
+use crate::format::Origin;
+use crate::send::{Batch, Packer, Sender};
+use crate::settings::{Fault, Target};
+
+/// The family of the rows that keep cursors.
+const CURSOR: &str = "export";
+
+/// How long a receiver may take nothing before somebody is told, where the settings say nothing.
+pub const LATE_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// How often the record is looked at for more.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
+
+/// The first pause after a failure; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause after a failure.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How often the cursor is written, at most.
+const CURSOR_PAUSE: Duration = Duration::from_secs(1);
+
+/// The most records that are read at once.
+const PAGE: u32 = 1_000;
+
+/// How many records before the cursor are read again at a start, for spans that began there.
+const LOOK_BACK: u64 = 5_000;
+
+/// What a follower needs of the gateway.
+#[derive(Clone)]
+pub struct Parts {
+    /// The record, for the cursor and for alerts.
+    pub journal: Journal,
+    /// Where the record is read.
+    pub place: Place,
+    /// Time.
+    pub ambient: Arc<dyn Ambient>,
+    /// Where secrets are.
+    pub secrets: Store,
+    /// As what the gateway speaks of itself.
+    pub origin: Origin,
+}
+
+/// Follows the record for one export.
+pub struct Follower {
+    parts: Parts,
+    target: Target,
+    sender: Sender,
+    packer: Packer,
+    spot: Spot,
+    reader: Option<Reader>,
+    /// The last record that was taken, or that is not for this export.
+    taken: u64,
+    /// What of that is written down, and when.
+    written: (u64, Instant),
+    /// Since when nothing is taken.
+    failing: Option<Instant>,
+}
+
+/// A row of state.
+#[derive(Debug, Serialize, Deserialize)]
+struct Cursor {
+    seq: u64,
+}
+
+/// Why nothing was sent just now.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("the record cannot be read: {0}")]
+    Read(#[from] ReadError),
+    #[error("{0}")]
+    Send(#[from] crate::SendError),
+    #[error("{0}")]
+    Task(String),
+}
+
+impl Follower {
+    /// Readies an export and puts it on the `board`. Nothing is sent before [`Follower::run`].
+    ///
+    /// # Errors
+    /// When the export cannot be as the settings say.
+    pub fn new(target: Target, parts: Parts, board: &Board) -> Result<Self, Fault> {
+        let to = target.to()?;
+        let spot = board.add(Standing {
+            name: target.name.clone(),
+            format: target.format.as_str().to_owned(),
+            to: to.to_string(),
+            local: to.is_local(),
+            taken: 0,
+            behind: 0,
+            failing_since: None,
+            last_error: None,
+            late: false,
+        });
+        let sender = Sender::new(&target, parts.secrets.clone())?;
+        let packer = Packer::new(target.format, &to, parts.origin.clone());
+        let written = (0, Instant::now());
+        Ok(Self { parts, target, sender, packer, spot, reader: None, taken: 0, written, failing: None })
+    }
+
+    /// Sends whatever the record holds for this export and goes on until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut pause = FIRST_PAUSE;
+        let mut begun = false;
+        loop {
+            let work = async {
+                if !begun {
+                    self.begin().await?;
+                    begun = true;
+                }
+                self.step().await
+            };
+            let done = tokio::select! {
+                () = stop.cancelled() => break,
+                done = work => done,
+            };
+            let wait = match done {
+                Ok(more) => {
+                    pause = FIRST_PAUSE;
+                    self.took().await;
+                    if more { continue } else { LOOK_PAUSE }
+                }
+                Err(trouble) => {
+                    self.failed(&trouble).await;
+                    let wait = pause;
+                    pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+                    wait
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        self.write_cursor().await;
+    }
+
+    /// Takes up where the last run left off.
+    async fn begin(&mut self) -> Result<(), Trouble> {
+        let kept = self.parts.journal.state(CURSOR, &self.target.name)?;
+        let cursor = kept.and_then(|value| serde_json::from_value::<Cursor>(value).ok());
+        self.taken = cursor.map_or(0, |cursor| cursor.seq);
+        self.written = (self.taken, Instant::now());
+        if self.packer.remembers() {
+            let mut from = self.taken.saturating_sub(LOOK_BACK);
+            while from < self.taken {
+                let (records, _) = self.read(from).await?;
+                let before: Vec<Record> =
+                    records.into_iter().take_while(|record| record.seq <= self.taken).collect();
+                let Some(last) = before.last() else { break };
+                from = last.seq;
+                self.packer.remember(&before);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the next records; `false` when there are none.
+    async fn step(&mut self) -> Result<bool, Trouble> {
+        let (records, last) = self.read(self.taken).await?;
+        self.spot.change(|standing| {
+            standing.taken = self.taken;
+            standing.behind = last.saturating_sub(self.taken);
+        });
+        if records.is_empty() {
+            // Whatever lies between is not for this export.
+            self.taken = self.taken.max(last);
+            self.spot.change(|standing| (standing.taken, standing.behind) = (self.taken, 0));
+            return Ok(false);
+        }
+        let mut rest = records.as_slice();
+        while !rest.is_empty() {
+            let (batch, count) = self.packer.pack(rest).map_err(crate::SendError::from)?;
+            let (sent, later) = rest.split_at_checked(count.max(1)).unwrap_or((rest, &[]));
+            self.deliver(&batch).await?;
+            self.taken = sent.last().map_or(self.taken, |record| record.seq);
+            self.spot.change(|standing| {
+                standing.taken = self.taken;
+                standing.behind = last.saturating_sub(self.taken);
+            });
+            rest = later;
+            self.took().await;
+        }
+        Ok(true)
+    }
+
+    /// Sends one batch until it is taken: what a batch of spans holds cannot be made again.
+    async fn deliver(&mut self, batch: &Batch) -> Result<(), Trouble> {
+        let mut pause = FIRST_PAUSE;
+        while let Err(error) = self.sender.send(batch).await {
+            self.failed(&Trouble::Send(error)).await;
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        }
+        Ok(())
+    }
+
+    /// The next records for this export after `after`, and the last one of the whole record as of before they were
+    /// looked for.
+    async fn read(&mut self, after: u64) -> Result<(Vec<Record>, u64), Trouble> {
+        let (place, reader) = (self.parts.place.clone(), self.reader.take());
+        let query = self.target.filter.query(after, PAGE);
+        let looked = tokio::task::spawn_blocking(move || {
+            let reader = match reader {
+                Some(reader) => reader,
+                None => Reader::open(&place)?,
+            };
+            let last = reader.last()?;
+            let records = if last > after { reader.query(&query)? } else { Vec::new() };
+            Ok::<_, ReadError>((reader, records, last))
+        });
+        let (reader, records, last) = looked.await.map_err(|error| Trouble::Task(error.to_string()))??;
+        self.reader = Some(reader);
+        Ok((records, last))
+    }
+
+    /// Something was taken, or there was nothing to take.
+    async fn took(&mut self) {
+        if self.failing.take().is_some() {
+            tracing::info!("the export `{}` gets through again", self.target.name);
+            self.spot.change(|standing| {
+                standing.failing_since = None;
+                standing.last_error = None;
+                standing.late = false;
+            });
+        }
+        if self.written.1.elapsed() >= CURSOR_PAUSE {
+            self.write_cursor().await;
+        }
+    }
+
+    async fn failed(&mut self, trouble: &Trouble) {
+        let now = self.parts.ambient.now();
+        let error = trouble.to_string();
+        let since = *self.failing.get_or_insert_with(|| {
+            tracing::warn!("the export `{}` does not get through: {error}", self.target.name);
+            Instant::now()
+        });
+        self.spot.change(|standing| {
+            standing.failing_since.get_or_insert(now);
+            standing.last_error = Some(error.clone());
+        });
+        let told = self.spot.get().is_none_or(|standing| standing.late);
+        if !told && since.elapsed() >= self.target.late_after {
+            self.spot.change(|standing| standing.late = true);
+            self.alert(&error).await;
+        }
+    }
+
+    /// Writes into the record that this export is late, once for each outage.
+    async fn alert(&self, error: &str) {
+        let Some(standing) = self.spot.get() else { return };
+        tracing::error!("the export `{}` is {} records behind: {error}", self.target.name, standing.behind);
+        let facts = Facts::new()
+            .with("export", self.target.name.as_str())
+            .with("behind", standing.behind)
+            .with("error", error);
+        let draft = Draft::of_event(Kind::Alert, Event::ExportFailed, facts);
+        let subject = Digest::of_parts(&[b"export failed", self.target.name.as_bytes()]);
+        let entry = Entry { subject, records: vec![draft], state: Vec::new() };
+        if let Err(error) = self.parts.journal.follow(entry).await {
+            tracing::error!("that an export is late cannot be recorded: {error}");
+        }
+    }
+
+    /// Writes down how far the receiver is. It is durable with the next record or a moment later: until then, what it
+    /// stands for is sent twice at worst.
+    async fn write_cursor(&mut self) {
+        if self.written.0 == self.taken {
+            return;
+        }
+        let row = match Change::put(CURSOR, &self.target.name, &Cursor { seq: self.taken }) {
+            Ok(row) => row,
+            Err(error) => return tracing::error!("a cursor has no JSON form: {error}"),
+        };
+        let entry =
+            Entry { subject: Digest::of(self.target.name.as_bytes()), records: Vec::new(), state: vec![row] };
+        match self.parts.journal.follow(entry).await {
+            Ok(()) => self.written = (self.taken, Instant::now()),
+            Err(error) => tracing::warn!("the cursor of `{}` cannot be written: {error}", self.target.name),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Requests over HTTP, each with a batch. Whatever a receiver answers with a status of success, it has taken it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::Message as _;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Client, Response};
+use secrets::Store;
+use url::Url;
+
+use super::{Batch, CONNECT_TIME, SendError, tls};
+use crate::format::Format;
+use crate::settings::{Header, Target};
+
+/// How long a receiver may take until it answers with a status.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+
+/// How long the rest of its answer is listened to.
+const REST_TIME: Duration = Duration::from_secs(5);
+
+/// How much of that is read, in bytes.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// Requests to one address.
+pub(crate) struct Http {
+    url: Url,
+    format: Format,
+    array: bool,
+    ca: Option<PathBuf>,
+    headers: Vec<(String, Header)>,
+    secrets: Store,
+    client: Option<Client>,
+}
+
+impl Http {
+    pub(crate) fn new(url: Url, target: &Target, secrets: Store) -> Self {
+        let headers = target.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
+        Self {
+            url: endpoint(url, target.format),
+            format: target.format,
+            array: target.array,
+            ca: target.ca.clone(),
+            headers: headers.collect(),
+            secrets,
+            client: None,
+        }
+    }
+
+    /// Sends a batch and comes back when the receiver says that it has it.
+    pub(crate) async fn send(&mut self, batch: &Batch) -> Result<(), SendError> {
+        let to = self.to();
+        // After a failure there is a new one, with the certificates as they are then.
+        let client = match self.client.take() {
+            Some(client) => client,
+            None => self.connect()?,
+        };
+        let request = client
+            .post(self.url.clone())
+            .headers(self.filled()?)
+            .header(CONTENT_TYPE, self.kind())
+            .body(self.body(batch));
+        let answered = tokio::time::timeout(ANSWER_TIME, request.send()).await;
+        let answered =
+            answered.map_err(|_| SendError::Slow { to: to.clone(), seconds: ANSWER_TIME.as_secs() })?;
+        let answer = answered.map_err(|error| unsent(&to, &error))?;
+        let status = answer.status();
+        let said = beginning(answer).await;
+        if !status.is_success() {
+            return Err(SendError::Refused { to, status: status.as_u16() });
+        }
+        self.client = Some(client);
+        let rejected = self.rejected(&said);
+        if rejected > 0 {
+            // They must not be sent again (OTLP, "Partial Success"), so they count as taken.
+            tracing::warn!(
+                "{to} took a batch and says that {rejected} of what was in it are of no use to it"
+            );
+        }
+        Ok(())
+    }
+
+    fn to(&self) -> String {
+        let mut shown = self.url.clone();
+        shown.set_query(None);
+        shown.to_string()
+    }
+
+    fn connect(&self) -> Result<Client, SendError> {
+        let failed = |why: String| SendError::Tls { to: self.to(), why };
+        let builder = Client::builder()
+            .connect_timeout(CONNECT_TIME)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none());
+        let builder = match (&self.ca, self.url.scheme()) {
+            (Some(ca), _) => {
+                let found = tls::certificates(ca).map_err(failed)?;
+                let found: Result<Vec<_>, _> = found.iter().map(|one| Certificate::from_der(one)).collect();
+                builder.tls_certs_only(found.map_err(|error| failed(error.to_string()))?).https_only(true)
+            }
+            (None, "https") => builder.https_only(true),
+            // Reading the machine's certificates takes memory and is of no use here.
+            (None, _) => builder.tls_certs_only([]),
+        };
+        builder.build().map_err(|error| failed(error.to_string()))
+    }
+
+    /// The headers with their secrets, which are read anew for each request.
+    fn filled(&self) -> Result<HeaderMap, SendError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let bad = || {
+                SendError::Secret(format!("the header `{name}` is not sent: no header can carry its value"))
+            };
+            let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+            let mut value = match value {
+                Header::Plain(text) => HeaderValue::from_str(text).map_err(|_| bad())?,
+                Header::Secret(template) => {
+                    let filled =
+                        template.fill(&self.secrets).map_err(|error| SendError::Secret(error.to_string()))?;
+                    HeaderValue::from_str(filled.0.reveal()).map_err(|_| bad())?
+                }
+            };
+            value.set_sensitive(true);
+            headers.insert(key, value);
+        }
+        Ok(headers)
+    }
+
+    const fn kind(&self) -> &'static str {
+        match self.format {
+            Format::Jsonl | Format::Ocsf if self.array => "application/json",
+            Format::Jsonl | Format::Ocsf => "application/x-ndjson",
+            Format::Csv => "text/csv; charset=utf-8; header=absent",
+            Format::Cef | Format::Syslog => "text/plain; charset=utf-8",
+            Format::OtlpLogs | Format::OtlpTraces => "application/x-protobuf",
+        }
+    }
+
+    fn body(&self, batch: &Batch) -> Vec<u8> {
+        let pieces = match batch {
+            Batch::Whole(bytes) => return bytes.clone(),
+            Batch::Nothing => return Vec::new(),
+            Batch::Pieces(pieces) => pieces,
+        };
+        let size = pieces.iter().map(|piece| piece.len() + 1).sum::<usize>() + 2;
+        let mut body = Vec::with_capacity(size);
+        if self.array {
+            body.push(b'[');
+            body.extend_from_slice(&pieces.join(&b','));
+            body.push(b']');
+            return body;
+        }
+        for piece in pieces {
+            body.extend_from_slice(piece);
+            body.push(b'\n');
+        }
+        body
+    }
+
+    /// How many of an OTLP batch the receiver says that it will never take.
+    fn rejected(&self, said: &[u8]) -> i64 {
+        let count = match self.format {
+            Format::OtlpLogs => ExportLogsServiceResponse::decode(said)
+                .ok()
+                .and_then(|answer| answer.partial_success)
+                .map(|partial| partial.rejected_log_records),
+            Format::OtlpTraces => ExportTraceServiceResponse::decode(said)
+                .ok()
+                .and_then(|answer| answer.partial_success)
+                .map(|partial| partial.rejected_spans),
+            _ => None,
+        };
+        count.unwrap_or(0)
+    }
+}
+
+/// OTLP has a path of its own where the settings name none.
+fn endpoint(mut url: Url, format: Format) -> Url {
+    let path = match format {
+        Format::OtlpLogs => "/v1/logs",
+        Format::OtlpTraces => "/v1/traces",
+        _ => return url,
+    };
+    if matches!(url.path(), "" | "/") {
+        url.set_path(path);
+    }
+    url
+}
+
+/// The beginning of an answer. That it breaks off, or never ends, changes nothing: the status was said.
+async fn beginning(mut answer: Response) -> Vec<u8> {
+    let mut said = Vec::new();
+    let reading = async {
+        while said.len() < MAX_ANSWER_BYTES
+            && let Ok(Some(chunk)) = answer.chunk().await
+        {
+            said.extend_from_slice(&chunk);
+        }
+    };
+    if tokio::time::timeout(REST_TIME, reading).await.is_err() {
+        tracing::debug!("the rest of an answer was not waited for");
+    }
+    said
+}
+
+fn unsent(to: &str, error: &reqwest::Error) -> SendError {
+    let mut why = "the request could not be sent".to_owned();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        why = cause.to_string();
+        source = cause.source();
+    }
+    if error.is_connect() {
+        SendError::Unreachable { to: to.to_owned(), why }
+    } else {
+        SendError::Broken { to: to.to_owned(), why }
+    }
+}
