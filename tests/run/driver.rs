@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_tests::PATIENCE;
-use journal::Kind;
+use journal::{Event, Kind};
 use monitor::{Reach, Sink, Source};
 use serde_json::{Value, json};
 use turn::{Came, Choice, Gateway, Pending, Program, RefusalKind, Run};
-use vocab::{ChatMessage, ChatRequest, Fault, Function, Intent, Labels, Person, Role, Status};
+use vocab::{ChatMessage, ChatRequest, Decision, Fault, Function, Intent, Labels, Person, Role, Status};
 
 use crate::house::{House, SOUL, begin, echo, open, person};
 
@@ -227,6 +227,7 @@ async fn limits_labels_and_screens_hold_as_for_a_turn() {
     };
     let refusal = gateway.begin_run(program(&["confidential"])).await.unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::Forbidden);
+    refused_on_record(&house, "is cleared for");
     house.settings.lock().people.iter_mut().for_each(|person| {
         person.clearance = Labels::from_names(["confidential"]).unwrap();
     });
@@ -362,5 +363,15 @@ async fn an_agent_that_never_executes_code_has_no_program_run() {
         refusal.message.contains("no program runs as `echo`") && refusal.message.contains("rule:6"),
         "{refusal}"
     );
+    refused_on_record(&house, "no program runs as `echo`");
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
+}
+
+/// The last thing on the record is that a run was refused, for this.
+fn refused_on_record(house: &House, words: &str) {
+    let record = house.record().pop().unwrap();
+    let content = house.content(record.seq);
+    let why = content["why"].as_str().unwrap_or_default();
+    assert_eq!((record.event, record.decision), (Some(Event::RunRefused), Some(Decision::Deny)));
+    assert!(why.contains(words) && content["command"] == "x", "{content}");
 }

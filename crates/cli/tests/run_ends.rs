@@ -1,10 +1,13 @@
-//! What ends a program: a kill, a stop, the end of its command and the end of the gateway.
+//! What ends a program: a kill, a stop, the end of its command, the end of the gateway, and the loss of what it was
+//! started with.
+
+use std::fs;
 
 #[cfg(test)]
 #[expect(dead_code, reason = "each test binary uses its part of it")]
 mod common;
 
-use common::programs::{none_left, sleepers, start};
+use common::programs::{none_left, sleepers, start, start_as};
 use common::{Home, ended};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -68,4 +71,74 @@ fn what_a_program_leaves_in_the_background_ends_with_it() {
     let script = "sleep 700006 & (setsid sleep 700006 >/dev/null 2>&1 &); exit 8";
     home.run(&["run", "-q", "coder", "--", "sh", "-c", script]).with(8);
     assert_eq!(sleepers(700_006), 0);
+}
+
+const WRITES: &str = "- file-writer: Writes its workspace\n";
+
+fn ends_recorded(home: &Home, agent: &str, words: &str) {
+    home.until(agent, "idle");
+    assert!(home.contents().contains(words), "{words}");
+}
+
+#[test]
+fn a_grant_that_is_taken_from_soul_md_ends_it_and_an_unrelated_edit_does_not() {
+    let home = Home::running(IDLE).with_coder();
+    fs::create_dir_all(home.path().join("agents/other/workspace")).unwrap();
+    fs::copy(home.soul("coder"), home.soul("other")).unwrap();
+    home.edit_soul("other", "- Name: coder", "- Name: other");
+    let child = start(&home, 700_007);
+    home.edit_soul("coder", "Runs what it is given", "Runs whatever it is given");
+    home.edit_soul("coder", "- message: Posts what is done\n", "");
+    home.edit("# People.", "# The people.");
+
+    // Started after the edits and looked at as often, so the first was looked at when this one has ended.
+    let second = start_as("other", &home, 700_008);
+    home.edit_soul("other", WRITES, "");
+    ended(second).fails(3, "agents/other/workspace` was taken from `other` for");
+    assert_eq!((sleepers(700_007), sleepers(700_008)), (3, 0));
+    ends_recorded(&home, "other", "was taken from `other` for");
+
+    home.edit_soul("coder", WRITES, "");
+    ended(child).fails(3, "agents/coder/workspace` was taken from `coder` for");
+    assert_eq!(sleepers(700_007), 0);
+    home.run(&["gateway", "stop"]).done();
+    home.run(&["audit", "verify"]).done();
+}
+
+#[test]
+fn a_right_or_a_clearance_that_is_taken_from_its_person_ends_it() {
+    let home = Home::running(IDLE).with_coder();
+    let handbook = home.path().join("handbook");
+    let reads = format!("- file-reader: Reads\n  - paths: ., {}\n", handbook.display());
+    home.edit_soul("coder", "- file-reader: Reads its workspace\n", &reads);
+    let child = start(&home, 700_009);
+    home.edit("read = [\"*\"]", "read = []");
+    ended(child).fails(3, "handbook` was taken from `coder` for");
+    assert_eq!(sleepers(700_009), 0);
+    home.edit("read = []", "read = [\"*\"]");
+
+    let child = start(&home, 700_010);
+    home.edit("agents = [\"*\"]", "agents = [\"helper\"]");
+    ended(child).fails(3, "no longer has the right to ask `coder`");
+    assert_eq!(sleepers(700_010), 0);
+    home.edit("agents = [\"helper\"]", "agents = [\"*\"]");
+
+    let child = start(&home, 700_011);
+    let label = format!("[[label]]\npath = {handbook:?}\nlabels = [\"restricted\"]\n");
+    home.edit("# What a destination may receive", &format!("{label}\n# What a destination may receive"));
+    ended(child).fails(3, "handbook` was taken from `coder` for");
+    assert_eq!(sleepers(700_011), 0);
+    ends_recorded(&home, "coder", "no longer has the right to ask");
+}
+
+#[test]
+fn a_rule_against_programs_that_comes_later_ends_it() {
+    let home = Home::running(IDLE).with_coder();
+    let child = start(&home, 700_012);
+    home.edit_soul("coder", "## Skills", "## Rules\n\n- Never execute code or system commands\n\n## Skills");
+    ended(child).fails(3, "no program runs as `coder` any more");
+    assert_eq!(sleepers(700_012), 0);
+    ends_recorded(&home, "coder", "no program runs as `coder` any more");
+    home.run(&["run", "coder", "--", "true"]).fails(3, "no program runs as `coder`");
+    home.run(&["audit", "query", "--agent", "coder", "--kind", "auth", "--json"]).done().has("run.refused");
 }

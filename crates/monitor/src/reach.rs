@@ -9,7 +9,7 @@
 //! is enough to judge each of these, and a file beneath each that nobody names: every other file is judged like one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Map;
 use vocab::{Action, Labels, Layer, Person, Reason, Resource, Verb};
@@ -61,6 +61,19 @@ impl Reach {
     pub fn holds(&self, path: &str) -> bool {
         let mut roots = self.read.iter().chain(&self.write).filter_map(|root| root.to_str());
         roots.any(|root| is_within(path, root))
+    }
+
+    /// The first path that this may read or write whole and `other` may not; nothing when `other` may do all that this
+    /// may.
+    #[must_use]
+    pub fn beyond<'a>(&'a self, other: &Self) -> Option<&'a Path> {
+        let beneath = |path: &str, roots: &[PathBuf]| {
+            roots.iter().filter_map(|root| root.to_str()).any(|root| is_within(path, root))
+        };
+        let outside = |paths: &'a [PathBuf], roots: &[PathBuf]| {
+            paths.iter().find(|path| !path.to_str().is_some_and(|path| beneath(path, roots)))
+        };
+        outside(&self.read, &other.read).or_else(|| outside(&self.write, &other.write)).map(PathBuf::as_path)
     }
 
     /// Whether `path` may be written.

@@ -100,6 +100,16 @@ impl Home {
         fs::write(self.settings(), text.replace(from, to)).unwrap();
     }
 
+    pub(crate) fn soul(&self, agent: &str) -> PathBuf {
+        self.path().join("agents").join(agent).join("SOUL.md")
+    }
+
+    pub(crate) fn edit_soul(&self, agent: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.soul(agent)).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(self.soul(agent), text.replacen(from, to, 1)).unwrap();
+    }
+
     pub(crate) fn scene(&self, scene: &str) {
         fs::write(self.path().join("rehearsal/scene.yaml"), scene).unwrap();
     }

@@ -9,10 +9,14 @@ use super::{Home, eventually};
 /// A program in the foreground, one in the background and one that left its session, each with a number of
 /// seconds that nothing else on the machine sleeps.
 pub(crate) fn start(home: &Home, seconds: u32) -> Child {
+    start_as("coder", home, seconds)
+}
+
+pub(crate) fn start_as(agent: &str, home: &Home, seconds: u32) -> Child {
     let script = format!(
         "sleep {seconds} & (setsid sleep {seconds} >/dev/null 2>&1 &) ; trap '' TERM INT HUP; echo ready; sleep {seconds}; sleep {seconds}"
     );
-    let mut child = home.start(&["run", "-q", "coder", "--", "sh", "-c", &script]);
+    let mut child = home.start(&["run", "-q", agent, "--", "sh", "-c", &script]);
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n");

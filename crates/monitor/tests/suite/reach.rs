@@ -61,6 +61,25 @@ fn where_the_asker_has_a_right_to_a_part_only_that_part_is_in_reach() {
 }
 
 #[test]
+fn what_is_beyond_another_reach_is_told_by_whole_names() {
+    let reach = |read: &[&str], write: &[&str]| {
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect();
+        Reach { read: paths(read), write: paths(write), labels: Labels::public(), left_out: Vec::new() }
+    };
+    let beyond = |a: &Reach, b: &Reach| a.beyond(b).map(|path| path.display().to_string());
+    let wide = reach(&["/a"], &["/w"]);
+    assert_eq!(beyond(&reach(&["/a", "/a/b"], &["/w/x"]), &wide), None);
+    assert_eq!(beyond(&reach(&[], &[]), &reach(&[], &[])), None);
+    assert_eq!(beyond(&reach(&["/a/bc"], &[]), &reach(&["/a/b"], &[])).as_deref(), Some("/a/bc"));
+    assert_eq!(beyond(&reach(&["/a/b"], &[]), &reach(&["/a/bc"], &[])).as_deref(), Some("/a/b"));
+    assert_eq!(beyond(&wide, &reach(&["/a/b"], &["/w"])).as_deref(), Some("/a"), "a part is not all of it");
+    assert_eq!(beyond(&wide, &reach(&["/"], &["/"])), None);
+    // What may be read may not be written by that, and the other way round.
+    assert_eq!(beyond(&wide, &reach(&["/a", "/w"], &[])).as_deref(), Some("/w"));
+    assert_eq!(beyond(&wide, &reach(&[], &["/a", "/w"])).as_deref(), Some("/a"));
+}
+
+#[test]
 fn a_rule_or_a_guardrail_against_commands_has_no_program_run() {
     let why = |home: &Home| {
         let person = home.monitor.person(&PersonId::new("mia").unwrap()).cloned().unwrap();

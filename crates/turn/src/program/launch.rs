@@ -6,19 +6,18 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use journal::{Event, Facts, Kind};
 use monitor::Compartment;
 use sandbox::{Command, Exit, GUEST_PORT, Guest, Jail, SpawnError, System};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use vocab::{AgentName, Decision, Labels, Person};
+use vocab::{AgentName, Labels, Person};
 
 use super::find::{FOLDERS, View};
+use super::leash::Leash;
 use super::{Program, Run};
 use crate::accept::admits;
 use crate::gateway::Gateway;
 use crate::slot::{Slot, Standing};
-use crate::{Refusal, RefusalKind, records};
+use crate::{Refusal, RefusalKind};
 
 /// The most processes of one program, with all that it starts.
 const MAX_PROCESSES: u32 = 1024;
@@ -91,6 +90,7 @@ pub struct Launched {
     /// Cancelled when the agent or the gateway is stopped.
     stopped: CancellationToken,
     key: String,
+    leash: Leash,
 }
 
 impl Gateway {
@@ -117,7 +117,7 @@ impl Gateway {
         let place = match Place::of(&view, &slot, &wanted) {
             Ok(place) => place,
             Err(why) => {
-                self.record_refused(&wanted, &why).await?;
+                self.run_refused(&wanted.person, &wanted.agent, &shown(&wanted.command), &why).await?;
                 return Err(why.into());
             }
         };
@@ -131,10 +131,11 @@ impl Gateway {
         };
         let run = Arc::new(self.begin_run(program_of).await?);
         let key = self.key();
-        let jail = self.jail(&compartment, reach.read, reach.write);
+        let jail = self.jail(&compartment, reach.read.clone(), reach.write.clone());
+        let leash = Leash::new(Arc::clone(self), wanted.person.id.clone(), reach);
         let command = command(wanted, place, &key);
         match self.roster.launch(run.agent().as_str(), &jail, command).await {
-            Ok(guest) => Ok(Launched { run, guest, slot, stopped, key }),
+            Ok(guest) => Ok(Launched { run, guest, slot, stopped, key, leash }),
             Err(error) => {
                 run.close(&format!("not started: {error}")).await;
                 Err(not_launched(error))
@@ -166,15 +167,6 @@ impl Gateway {
     fn key(&self) -> String {
         let random = [self.ambient.random(), self.ambient.random()].concat();
         random.iter().fold("bulkhead-".to_owned(), |key, byte| format!("{key}{byte:02x}"))
-    }
-
-    /// Records that somebody wanted to run what is not there for this agent.
-    async fn record_refused(&self, wanted: &Wanted, why: &Refusal) -> Result<(), Refusal> {
-        let (by, agent) = (Some(&wanted.person), &wanted.agent);
-        let mut draft = records::of_agent(Kind::Auth, Event::RunRefused, by, agent, Facts::new());
-        draft.payload = json!({ "command": shown(&wanted.command), "why": why.to_string() });
-        draft.decision = Some(Decision::Deny);
-        self.record(draft, Vec::new()).await
     }
 }
 
@@ -295,6 +287,7 @@ impl Launched {
         let exit = tokio::select! {
             exit = self.guest.wait() => exit,
             () = self.run.ended() => return Ended::Stopped(self.why()),
+            why = self.leash.taken_away(&self.slot) => return Ended::Stopped(why),
         };
         match exit {
             Ok(Exit::Code(code)) => Ended::Code(code),

@@ -8,18 +8,19 @@
 mod drive;
 mod find;
 mod launch;
+mod leash;
 mod mailbox;
 
 use std::sync::Arc;
 
-use journal::{Change, Event, Kind};
+use journal::{Change, Event, Facts, Kind};
 use monitor::{Compartment, Reach};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use vocab::{
-    AgentName, Ambient, Answer, ApprovalId, Entry, Fault, Intent, Labels, Person, ProposalId, Reason,
-    SessionId, Status, TurnId,
+    AgentName, Ambient, Answer, ApprovalId, Decision, Entry, Fault, Intent, Labels, Person, ProposalId,
+    Reason, SessionId, Status, TurnId,
 };
 
 use crate::accept::{Place, admits};
@@ -116,18 +117,9 @@ impl Gateway {
         let stopped = slot.stopped();
         admits(&slot)?;
         let compartment = slot.compartment(&monitor)?;
-        cleared(&compartment, &person, &labels)?;
-        if let Some(why) = monitor::no_program(&compartment, &person, &labels) {
-            let message = format!("no program runs as `{agent}`: {} ({})", why.message, why.policy);
-            return Err(Refusal::new(RefusalKind::Forbidden, message));
-        }
-        if let Some(why) =
-            reach.as_ref().and_then(|reach| reach.denies(&compartment, &person, &labels).into_iter().next())
-        {
-            return Err(Refusal::new(
-                RefusalKind::Forbidden,
-                format!("this program cannot run: {}", why.message),
-            ));
+        if let Err(why) = allowed(&compartment, &person, &labels, reach.as_ref()) {
+            self.run_refused(&person, &agent, &command, &why).await?;
+            return Err(why);
         }
         let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
             Refusal::new(RefusalKind::Busy, "too many turns are running; try again when one has ended")
@@ -198,6 +190,20 @@ impl Gateway {
         run
     }
 
+    /// Records that somebody wanted to run what is not there for this agent, or may not run.
+    pub(super) async fn run_refused(
+        &self,
+        person: &Person,
+        agent: &AgentName,
+        command: &str,
+        why: &Refusal,
+    ) -> Result<(), Refusal> {
+        let mut draft = records::of_agent(Kind::Auth, Event::RunRefused, Some(person), agent, Facts::new());
+        draft.payload = json!({ "command": shortened(command), "why": why.to_string() });
+        draft.decision = Some(Decision::Deny);
+        self.record(draft, Vec::new()).await
+    }
+
     async fn record_run(
         &self,
         turn: &TurnId,
@@ -216,20 +222,32 @@ impl Gateway {
     }
 }
 
-/// Agent and asker must be cleared for what the program can read, as for a file that it would ask for.
-fn cleared(compartment: &Compartment, person: &Person, labels: &Labels) -> Result<(), Refusal> {
+/// Agent and asker must be cleared for what the program can read, as for a file that it would ask for; no rule and no
+/// guardrail may be against it; and nothing that it can read may get out by what it can write.
+fn allowed(
+    compartment: &Compartment,
+    person: &Person,
+    labels: &Labels,
+    reach: Option<&Reach>,
+) -> Result<(), Refusal> {
     let charter = compartment.charter();
-    let both = [(charter.name.as_str(), &charter.clearance), (person.id.as_str(), &person.clearance)];
+    let agent = &charter.name;
+    let no = |message: String| Err(Refusal::new(RefusalKind::Forbidden, message));
+    let both = [(agent.as_str(), &charter.clearance), (person.id.as_str(), &person.clearance)];
     for (who, clearance) in both {
         if !labels.within(clearance) {
-            let message = format!(
-                "a program of `{}` could read what carries `{labels}`, and `{who}` is cleared for `{clearance}`",
-                charter.name
-            );
-            return Err(Refusal::new(RefusalKind::Forbidden, message));
+            return no(format!(
+                "a program of `{agent}` could read what carries `{labels}`, and `{who}` is cleared for `{clearance}`"
+            ));
         }
     }
-    Ok(())
+    if let Some(why) = monitor::no_program(compartment, person, labels) {
+        return no(format!("no program runs as `{agent}`: {} ({})", why.message, why.policy));
+    }
+    match reach.and_then(|reach| reach.denies(compartment, person, labels).into_iter().next()) {
+        Some(why) => no(format!("this program cannot run: {}", why.message)),
+        None => Ok(()),
+    }
 }
 
 /// At most [`MAX_COMMAND_BYTES`] of a command, cut at a character, and the cut is said.
