@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// How far data may travel, lowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -51,8 +51,8 @@ pub const MAX_CATEGORIES: usize = 32;
 
 /// A level and any number of categories. In JSON and TOML a list of names, such as
 /// `["confidential", "employee-personal-data"]`; without a level it is `internal`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(try_from = "Vec<String>")]
 pub struct Labels {
     level: Level,
     categories: BTreeSet<String>,
@@ -157,6 +157,12 @@ impl TryFrom<Vec<String>> for Labels {
     type Error = LabelError;
     fn try_from(names: Vec<String>) -> Result<Self, LabelError> {
         Self::from_names(names.iter().map(String::as_str))
+    }
+}
+
+impl Serialize for Labels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(std::iter::once(self.level.as_str()).chain(self.categories()))
     }
 }
 
