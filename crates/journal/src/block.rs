@@ -4,6 +4,7 @@
 //! it is filling and writes them with its last record; the records after the last whole block are few, and
 //! are looked through.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Row};
@@ -26,18 +27,19 @@ pub(crate) const DECISION: Field = "decision";
 const FIELDS: [Field; 5] = [SESSION, AGENT, PERSON, KIND, DECISION];
 
 /// What queries go by of one record.
-pub(crate) type Values = Vec<(Field, String)>;
+pub(crate) type Values = Vec<(Field, Cow<'static, str>)>;
 
 /// The values of a record to be.
 pub(crate) fn values(draft: &Draft) -> Values {
+    let own = |text: &str| Cow::Owned(text.to_owned());
     let given = [
-        (SESSION, draft.session.as_ref().map(|session| session.as_str())),
-        (AGENT, draft.agent.as_ref().map(|agent| agent.as_str())),
-        (PERSON, draft.person.as_ref().map(|person| person.as_str())),
-        (KIND, Some(draft.kind.as_str())),
-        (DECISION, draft.decision.map(|decision| decision.as_str())),
+        (SESSION, draft.session.as_ref().map(|session| own(session.as_str()))),
+        (AGENT, draft.agent.as_ref().map(|agent| own(agent.as_str()))),
+        (PERSON, draft.person.as_ref().map(|person| own(person.as_str()))),
+        (KIND, Some(Cow::Borrowed(draft.kind.as_str()))),
+        (DECISION, draft.decision.map(|decision| Cow::Borrowed(decision.as_str()))),
     ];
-    given.into_iter().filter_map(|(field, value)| Some((field, value?.to_owned()))).collect()
+    given.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
 }
 
 /// How many blocks are whole when the log has so many records.
@@ -48,7 +50,7 @@ pub(crate) const fn whole(records: u64) -> u64 {
 /// The block that is being filled.
 #[derive(Debug, Default)]
 pub(crate) struct Filling {
-    values: BTreeSet<(Field, String)>,
+    values: BTreeSet<(Field, Cow<'static, str>)>,
 }
 
 impl Filling {
@@ -75,7 +77,7 @@ impl Filling {
     }
 
     /// The values of the block, which is whole now; the next one begins.
-    pub(crate) fn finish(&mut self) -> BTreeSet<(Field, String)> {
+    pub(crate) fn finish(&mut self) -> BTreeSet<(Field, Cow<'static, str>)> {
         std::mem::take(&mut self.values)
     }
 }
@@ -83,8 +85,8 @@ impl Filling {
 fn columns(row: &Row<'_>) -> rusqlite::Result<Values> {
     let mut values = Values::new();
     for (column, field) in FIELDS.into_iter().enumerate() {
-        if let Some(value) = row.get(column)? {
-            values.push((field, value));
+        if let Some(value) = row.get::<_, Option<String>>(column)? {
+            values.push((field, Cow::Owned(value)));
         }
     }
     Ok(values)

@@ -77,17 +77,20 @@ struct AfterTime<'a> {
 
 /// A body that lacks only its place. It is made on the caller's thread, since the writer's time is everybody's.
 pub(crate) struct Form {
-    before_prev: String,
-    before_seq: String,
-    before_time: String,
-    after_time: String,
+    /// The runs one after the other, a comma after each field.
+    runs: String,
+    /// Where in them `prev`, `seq` and `time` belong.
+    places: [usize; 3],
 }
 
 impl Form {
     /// The form of `draft`, whose content has the commitment `commit`.
     pub(crate) fn of(draft: &Draft, commit: Option<&Digest>) -> Result<Self, serde_json::Error> {
-        let before_call = BeforeCall { agent: draft.agent.as_ref() };
-        let call = draft.call.as_deref().map(call).transpose()?;
+        let mut runs = Vec::with_capacity(RUNS_BYTES);
+        fields(&mut runs, &BeforeCall { agent: draft.agent.as_ref() })?;
+        if let Some(of) = &draft.call {
+            call(&mut runs, of)?;
+        }
         let before_prev = BeforePrev {
             commit,
             decision: draft.decision,
@@ -98,48 +101,44 @@ impl Form {
             person: draft.person.as_ref(),
             policy_version: draft.policy_version.as_ref(),
         };
+        let prev = fields(&mut runs, &before_prev)?;
         let before_seq = BeforeSeq {
             proposal: draft.proposal.as_ref(),
             reasons: &draft.reasons,
             resource: draft.resource.as_ref(),
         };
+        let seq = fields(&mut runs, &before_seq)?;
         let before_time = BeforeTime { session: draft.session.as_ref(), status: draft.status };
-        let after_time = AfterTime { turn: draft.turn.as_ref(), v: BODY_VERSION, verb: draft.verb };
-        Ok(Self {
-            before_prev: fields(&before_call)? + &call.unwrap_or_default() + &fields(&before_prev)?,
-            before_seq: fields(&before_seq)?,
-            before_time: fields(&before_time)?,
-            after_time: fields(&after_time)?,
-        })
+        let time = fields(&mut runs, &before_time)?;
+        fields(&mut runs, &AfterTime { turn: draft.turn.as_ref(), v: BODY_VERSION, verb: draft.verb })?;
+        let runs = String::from_utf8(runs).map_err(serde::ser::Error::custom)?;
+        Ok(Self { runs, places: [prev, seq, time] })
     }
 
     /// The bytes of its texts.
     pub(crate) const fn len(&self) -> usize {
-        self.before_prev.len() + self.before_seq.len() + self.before_time.len() + self.after_time.len()
+        self.runs.len()
     }
 
     /// The whole body of the record that comes after `head`.
     pub(crate) fn at(&self, head: &Head, time: &str) -> String {
-        let (prev, seq) = (head.hash.to_string(), head.records.saturating_add(1).to_string());
+        let [prev, seq, end] = self.places;
+        let run = |range: std::ops::Range<usize>| self.runs.get(range).unwrap_or_default();
         let mut body = String::with_capacity(self.len() + PLACE_BYTES);
-        for part in [
-            "{",
-            &self.before_prev,
-            "\"prev\":\"",
-            &prev,
-            "\",",
-            &self.before_seq,
-            "\"seq\":",
-            &seq,
-            ",",
-            &self.before_time,
-            "\"time\":\"",
-            time,
-            "\",",
-            &self.after_time,
-        ] {
-            body.push_str(part);
-        }
+        body.push('{');
+        body.push_str(run(0..prev));
+        body.push_str("\"prev\":\"");
+        data_encoding::HEXLOWER.encode_append(head.hash.as_bytes(), &mut body);
+        body.push_str("\",");
+        body.push_str(run(prev..seq));
+        body.push_str("\"seq\":");
+        body.push_str(&head.records.saturating_add(1).to_string());
+        body.push(',');
+        body.push_str(run(seq..end));
+        body.push_str("\"time\":\"");
+        body.push_str(time);
+        body.push_str("\",");
+        body.push_str(run(end..self.len()));
         // Each run ends with a comma; after the last comes the end.
         body.pop();
         body.push('}');
@@ -147,22 +146,34 @@ impl Form {
     }
 }
 
-/// More than what `prev`, `seq` and `time` take with their names, in bytes.
+/// What `prev`, `seq` and `time` take with their names is less, in bytes.
 const PLACE_BYTES: usize = 192;
 
-/// The fields of `run` as JSON, a comma after each, without the braces around them.
-fn fields(run: &impl Serialize) -> Result<String, serde_json::Error> {
-    let json = serde_json::to_string(run)?;
-    let inner = json.strip_prefix('{').and_then(|json| json.strip_suffix('}')).unwrap_or_default();
-    Ok(if inner.is_empty() { String::new() } else { format!("{inner},") })
+/// Most bodies are smaller without them, in bytes.
+const RUNS_BYTES: usize = 1024;
+
+/// Adds the fields of `run` as JSON, a comma after each, without the braces around them; gives where they end.
+fn fields(runs: &mut Vec<u8>, run: &impl Serialize) -> Result<usize, serde_json::Error> {
+    let begin = runs.len();
+    serde_json::to_writer(&mut *runs, run)?;
+    if runs.len() == begin + "{}".len() {
+        runs.truncate(begin);
+    } else {
+        runs.remove(begin);
+        runs.pop();
+        runs.push(b',');
+    }
+    Ok(runs.len())
 }
 
-/// The field of a model call, a comma after it. Its parameters may be numbers of any form, which plain serialisation
-/// does not write as RFC 8785 does.
-fn call(call: &ModelCall) -> Result<String, serde_json::Error> {
-    let bytes = vocab::digest::canonical(call).map_err(serde::ser::Error::custom)?;
-    let text = String::from_utf8(bytes).map_err(serde::ser::Error::custom)?;
-    Ok(format!("\"call\":{text},"))
+/// Adds the field of a model call, a comma after it. Its parameters may be numbers of any form, which plain
+/// serialisation does not write as RFC 8785 does.
+fn call(runs: &mut Vec<u8>, call: &ModelCall) -> Result<(), serde_json::Error> {
+    let text = vocab::digest::canonical(call).map_err(serde::ser::Error::custom)?;
+    for part in [b"\"call\":".as_slice(), &text, b","] {
+        runs.extend_from_slice(part);
+    }
+    Ok(())
 }
 
 /// RFC 3339 in UTC with six digits of fraction, so that times sort as text.
