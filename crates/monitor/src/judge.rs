@@ -144,6 +144,7 @@ pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<
         marks,
         generation,
         digests,
+        subject: OnceLock::new(),
     }
 }
 

@@ -25,6 +25,7 @@ pub struct Judgement {
     pub(crate) gate: Gate,
     pub(crate) generation: Generation,
     pub(crate) digests: OnceLock<Digests>,
+    pub(crate) subject: OnceLock<Digest>,
 }
 
 /// What a recorded judgement comes to.
@@ -140,15 +141,28 @@ impl Judgement {
 
     /// What the journal's receipt must be for: this proposal, this action, this decision, this moment.
     fn subject(&self) -> Digest {
+        *self.subject.get_or_init(|| self.make_subject())
+    }
+
+    fn make_subject(&self) -> Digest {
+        // Only this value is ever held against it, so that its plain form does; the canonical one, which takes
+        // several times as long, is made when something outlives the judgement.
+        let action = match serde_json::to_vec(&self.action) {
+            Ok(bytes) => bytes,
+            Err(_) => format!("without a form: {:?}", self.action).into_bytes(),
+        };
+        let labels = self.verdict.labels.names().join(",");
         Digest::of_parts(&[
-            b"bulkhead judgement 1",
+            b"bulkhead judgement 2",
             self.proposal.id.as_str().as_bytes(),
             self.proposal.agent.as_str().as_bytes(),
             self.proposal.session.as_str().as_bytes(),
             self.proposal.turn.as_str().as_bytes(),
             self.asker.as_str().as_bytes(),
             self.verdict.decision.as_str().as_bytes(),
-            self.binding().as_bytes(),
+            &action,
+            self.verdict.policy_version.as_bytes(),
+            labels.as_bytes(),
             &self.at.as_nanosecond().to_be_bytes(),
         ])
     }
@@ -189,15 +203,19 @@ impl Judgement {
         if *receipt.subject() != self.subject() {
             return Err(WrongReceipt);
         }
-        let binding = self.binding();
-        let Self { proposal, action, verdict, bounds, returns, marks, at, gate, generation, .. } = self;
+        let Self { proposal, action, verdict, bounds, returns, marks, at, gate, generation, digests, .. } =
+            self;
         let Verdict { decision, reasons, policy_version, labels } = verdict;
         Ok(match decision {
             Decision::Permit => {
                 let granted = Granted { proposal: proposal.id, action, bounds, labels: returns, marks };
                 Ruling::Permit(Permit::new(granted, at, gate, generation))
             }
-            Decision::Ask => Ruling::Ask(Held { proposal, action, binding, policy_version, labels, reasons }),
+            Decision::Ask => {
+                let made = || bind(&action, &policy_version, &labels);
+                let binding = digests.into_inner().unwrap_or_else(made).binding;
+                Ruling::Ask(Held { proposal, action, binding, policy_version, labels, reasons })
+            }
             Decision::Deny => Ruling::Deny(Denied { proposal, action, reasons }),
             Decision::Kill => Ruling::Kill(Denied { proposal, action, reasons }),
         })

@@ -43,57 +43,73 @@ const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 type Check = fn(&str) -> bool;
 
-/// A pattern, and what its match must prove.
+/// A pattern, what its match must prove, and how many digits no match can do without.
 struct Detector {
     finding: Finding,
+    digits: usize,
     pattern: Regex,
     check: Check,
 }
 
+/// The patterns, and one for the words without which nothing is about pay.
+struct Detectors {
+    all: Vec<Detector>,
+    pay: Regex,
+}
+
 /// Patterns, and checks for what a pattern cannot say. Compiled once; a test compiles them all, so a
 /// pattern that is not one cannot ship, and `None` here denies.
-static DETECTORS: LazyLock<Option<Vec<Detector>>> = LazyLock::new(|| {
-    let detectors = PATTERNS.iter().map(|(finding, pattern, check)| {
-        Regex::new(pattern).map(|pattern| Detector { finding: *finding, pattern, check: *check })
+static DETECTORS: LazyLock<Option<Detectors>> = LazyLock::new(|| {
+    let all = PATTERNS.iter().map(|(finding, digits, pattern, check)| {
+        let pattern = Regex::new(pattern)?;
+        Ok(Detector { finding: *finding, digits: *digits, pattern, check: *check })
     });
-    detectors.collect::<Result<_, _>>().ok()
+    let all = all.collect::<Result<_, regex::Error>>().ok()?;
+    Some(Detectors { all, pay: Regex::new(PAY).ok()? })
 });
 
 const NAME: &str = r"[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ'’]{1,30}(?:[ -][A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ'’]{1,30}){1,3}";
 const PAY: &str = r"(?i:salary|salaries|wages?|base pay|annual pay|compensation|bonus|earns|earned|gehalt|lohn|verdient|salaire|sueldo|stipendio)";
 const AMOUNT: &str = r"(?:(?:[$€£]|\b(?:USD|EUR|CHF|GBP)) ?\d[\d.,' ]{0,14}|\b\d[\d.,']{2,14} ?(?:[kK]\b|USD|EUR|CHF|GBP|euros?|dollars?|[$€£]))";
 
-static PATTERNS: LazyLock<Vec<(Finding, String, Check)>> = LazyLock::new(|| {
+static PATTERNS: LazyLock<Vec<(Finding, usize, String, Check)>> = LazyLock::new(|| {
     let gap = r"[^.\n]{0,60}";
     vec![
-        (Finding::Account, r"(?i)\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,34}".to_owned(), numbers::iban as Check),
-        (Finding::Card, r"\b\d(?:[ -]?\d){12,18}\b".to_owned(), numbers::card),
-        (Finding::NationalIdentity, r"\b\d{3}-\d{2}-\d{4}\b".to_owned(), numbers::social_security),
-        (Finding::NationalIdentity, r"(?i)\b(?:ssn|social security)[^\n\d]{0,20}\d{3}[- ]?\d{2}[- ]?\d{4}\b".to_owned(), any),
-        (Finding::NationalIdentity, r"\b756[. ]?\d{4}[. ]?\d{4}[. ]?\d{2}\b".to_owned(), numbers::swiss),
-        (Finding::NationalIdentity, r"(?i)\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b".to_owned(), any),
-        (Finding::NationalIdentity, r"(?i)\b(?:[XYZ]-?\d{7}|\d{8})-?[A-HJ-NP-TV-Z]\b".to_owned(), numbers::spanish),
-        (Finding::NationalIdentity, r"\b[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d{2} ?\d{3} ?\d{3} ?\d{2}\b".to_owned(), numbers::french),
-        (Finding::NationalIdentity, r"(?i)\b[A-Z]{6}\d{2}[A-EHLMPR-T]\d{2}[A-Z]\d{3}[A-Z]\b".to_owned(), any),
-        (Finding::NationalIdentity, r"(?i)(?:steuer|tax)[^\n\d]{0,40}\d{2} ?\d{3} ?\d{3} ?\d{3}\b".to_owned(), numbers::german_tax),
-        (Finding::Pay, format!(r"{NAME}{gap}\b{PAY}\b{gap}{AMOUNT}"), any),
-        (Finding::Pay, format!(r"\b{PAY}\b{gap}{NAME}{gap}{AMOUNT}"), any),
-        (Finding::Email, r"(?i)\b[a-z0-9][a-z0-9._%+-]{0,63}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}\b".to_owned(), email),
-        (Finding::Phone, r"(?:\+|\b00)[1-9](?:[ ./()-]{0,3}\d){6,14}\b".to_owned(), phone),
-        (Finding::Phone, r"(?:\(\d{3}\) ?|\b\d{3}[-. ])\d{3}[-. ]\d{4}\b".to_owned(), any),
-        (Finding::Phone, r"(?i)\b(?:tel|telefon|phone|mobile|mobil|cell|handy|fax)[a-z ]{0,10}[.:]{0,2} ?\(?\d(?:[ ./()-]{0,3}\d){5,13}\b".to_owned(), phone),
+        (Finding::Account, 2, r"(?i)\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,34}".to_owned(), numbers::iban as Check),
+        (Finding::Card, 13, r"\b\d(?:[ -]?\d){12,18}\b".to_owned(), numbers::card),
+        (Finding::NationalIdentity, 9, r"\b\d{3}-\d{2}-\d{4}\b".to_owned(), numbers::social_security),
+        (Finding::NationalIdentity, 9, r"(?i)\b(?:ssn|social security)[^\n\d]{0,20}\d{3}[- ]?\d{2}[- ]?\d{4}\b".to_owned(), any),
+        (Finding::NationalIdentity, 13, r"\b756[. ]?\d{4}[. ]?\d{4}[. ]?\d{2}\b".to_owned(), numbers::swiss),
+        (Finding::NationalIdentity, 6, r"(?i)\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b".to_owned(), any),
+        (Finding::NationalIdentity, 7, r"(?i)\b(?:[XYZ]-?\d{7}|\d{8})-?[A-HJ-NP-TV-Z]\b".to_owned(), numbers::spanish),
+        (Finding::NationalIdentity, 15, r"\b[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d{2} ?\d{3} ?\d{3} ?\d{2}\b".to_owned(), numbers::french),
+        (Finding::NationalIdentity, 7, r"(?i)\b[A-Z]{6}\d{2}[A-EHLMPR-T]\d{2}[A-Z]\d{3}[A-Z]\b".to_owned(), any),
+        (Finding::NationalIdentity, 11, r"(?i)(?:steuer|tax)[^\n\d]{0,40}\d{2} ?\d{3} ?\d{3} ?\d{3}\b".to_owned(), numbers::german_tax),
+        (Finding::Pay, 1, format!(r"{NAME}{gap}\b{PAY}\b{gap}{AMOUNT}"), any),
+        (Finding::Pay, 1, format!(r"\b{PAY}\b{gap}{NAME}{gap}{AMOUNT}"), any),
+        (Finding::Email, 0, r"(?i)\b[a-z0-9][a-z0-9._%+-]{0,63}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,24}\b".to_owned(), email),
+        (Finding::Phone, 7, r"(?:\+|\b00)[1-9](?:[ ./()-]{0,3}\d){6,14}\b".to_owned(), phone),
+        (Finding::Phone, 10, r"(?:\(\d{3}\) ?|\b\d{3}[-. ])\d{3}[-. ]\d{4}\b".to_owned(), any),
+        (Finding::Phone, 6, r"(?i)\b(?:tel|telefon|phone|mobile|mobil|cell|handy|fax)[a-z ]{0,10}[.:]{0,2} ?\(?\d(?:[ ./()-]{0,3}\d){5,13}\b".to_owned(), phone),
     ]
 });
 
 /// What is in `text`, weightiest first, at most [`MAX_FINDINGS`] of a pattern.
 pub(crate) fn find(text: &str) -> Vec<Finding> {
     let Some(detectors) = DETECTORS.as_ref() else { return vec![Finding::NationalIdentity] };
-    // Each pattern but one asks for a digit, and that one for an `@`: most texts are done with here.
-    let (digits, at) = (text.contains(char::is_numeric), text.contains('@'));
+    // Few texts have as many digits as most patterns ask for, or speak of pay; one pattern asks for an `@` alone.
+    let digits = text.chars().filter(|c| c.is_numeric()).count();
+    let pay = digits > 0 && detectors.pay.is_match(text);
     let mut found = Vec::new();
-    for detector in
-        detectors.iter().filter(|detector| if detector.finding == Finding::Email { at } else { digits })
-    {
+    for detector in &detectors.all {
+        let possible = match detector.finding {
+            Finding::Pay => pay,
+            Finding::Email => text.contains('@'),
+            _ => true,
+        };
+        if !possible || digits < detector.digits {
+            continue;
+        }
         let matches = detector.pattern.find_iter(text).filter(|hit| (detector.check)(hit.as_str()));
         found.extend(matches.take(MAX_FINDINGS).map(|_| detector.finding));
     }
@@ -116,6 +132,8 @@ fn phone(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use regex_syntax::hir::{Class, Hir, HirKind};
+
     use super::*;
 
     #[test]
@@ -125,22 +143,43 @@ mod tests {
             "Salary of Anna Keller: $ CHF EUR k; Steuer tax ABCDEFxxAxxAxxxA; fax phone +x (xxx) xxx-xxxx 756",
         ];
         for text in texts.map(|text| text.replace(char::is_numeric, "x")) {
-            for detector in DETECTORS.as_ref().unwrap() {
+            for detector in &DETECTORS.as_ref().unwrap().all {
                 assert!(!detector.pattern.is_match(&text), "{text}: {}", detector.pattern);
             }
         }
-        // Every pattern has digits that it cannot do without; a new one that has none would be skipped.
-        for (finding, pattern, _) in PATTERNS.iter() {
-            assert!(
-                *finding == Finding::Email && pattern.contains('@') || pattern.contains(r"\d"),
-                "{pattern}"
-            );
+    }
+
+    /// How many digits every match of a pattern has at least.
+    fn fewest(hir: &Hir) -> usize {
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => 0,
+            HirKind::Literal(literal) => literal.0.iter().filter(|byte| byte.is_ascii_digit()).count(),
+            HirKind::Class(Class::Unicode(class)) => usize::from(
+                class.ranges().iter().all(|range| (range.start()..=range.end()).all(char::is_numeric)),
+            ),
+            HirKind::Class(Class::Bytes(_)) => 0,
+            HirKind::Repetition(repeated) => repeated.min as usize * fewest(&repeated.sub),
+            HirKind::Capture(capture) => fewest(&capture.sub),
+            HirKind::Concat(parts) => parts.iter().map(fewest).sum(),
+            HirKind::Alternation(parts) => parts.iter().map(fewest).min().unwrap_or(0),
+        }
+    }
+
+    #[test]
+    fn no_pattern_is_passed_over_for_digits_that_it_does_not_need_or_words_that_it_does_not_have() {
+        for (finding, digits, pattern, _) in PATTERNS.iter() {
+            assert_eq!(fewest(&regex_syntax::parse(pattern).unwrap()), *digits, "{pattern}");
+            match finding {
+                Finding::Pay => assert!(pattern.contains(&format!(r"\b{PAY}\b")), "{pattern}"),
+                Finding::Email => assert!(pattern.contains("]{0,63}@(?:"), "{pattern}"),
+                _ => {}
+            }
         }
     }
 
     #[test]
     fn every_pattern_compiles() {
-        for (_, pattern, _) in PATTERNS.iter() {
+        for (_, _, pattern, _) in PATTERNS.iter() {
             assert!(regex::Regex::new(pattern).is_ok(), "{pattern}");
         }
         assert!(DETECTORS.is_some());

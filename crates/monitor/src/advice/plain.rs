@@ -3,19 +3,21 @@
 
 use std::borrow::Cow;
 
+/// What stands in for a sign, with blanks around it or without.
+const STAND_INS: [(&str, &str); 3] = [("(at)", "@"), ("[at]", "@"), ("[dot]", ".")];
+
 /// Plain text for the detectors: full-width forms narrowed, invisible characters dropped, odd blanks and dashes
 /// made common ones, `%40` and ` (at) ` read as `@`.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() && !text.contains(['%', '(', '[']) {
+    if text.is_ascii() && !text.contains('%') && STAND_INS.iter().all(|(written, _)| !text.contains(written))
+    {
         return Cow::Borrowed(text);
     }
     let narrowed: String = text.chars().filter(|c| !invisible(*c)).map(common).collect();
     let mut plain = narrowed.replace("%40", "@").replace("%2B", "+").replace("%20", " ");
-    for (written, meant) in
-        [(" (at) ", "@"), ("(at)", "@"), (" [at] ", "@"), ("[at]", "@"), (" [dot] ", "."), ("[dot]", ".")]
-    {
+    for (written, meant) in STAND_INS {
         if plain.contains(written) {
-            plain = plain.replace(written, meant);
+            plain = plain.replace(&format!(" {written} "), meant).replace(written, meant);
         }
     }
     Cow::Owned(plain)
