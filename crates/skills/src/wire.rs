@@ -1,6 +1,7 @@
 //! What the gateway asks of a jailed worker, and what it answers: the forms inside the frames of `vocab::frame`.
 //!
-//! Both ends are the same binary. The worker's answers are still taken as hostile: the gateway bounds
+//! A frame is an object whose one key names it: what kind it is stands before the rest, so that the rest is read once. Both
+//! ends are the same binary. The worker's answers are still taken as hostile: the gateway bounds
 //! them again and puts its own marks around them.
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ pub(crate) struct Place {
 
 /// What the gateway asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "frame", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ToWorker {
     /// Read a file, or list a folder.
     Read {
@@ -52,7 +53,7 @@ pub(crate) enum ToWorker {
 
 /// What a worker answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "frame", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum FromWorker {
     /// A file's text.
     Content {

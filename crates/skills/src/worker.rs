@@ -11,6 +11,7 @@ mod read;
 mod spot;
 mod write;
 
+use std::io::BufReader;
 use std::os::unix::net::UnixStream;
 
 use rustix::io::Errno;
@@ -101,9 +102,10 @@ impl Trouble {
 ///
 /// # Errors
 /// When the socket breaks or carries something that is not a request.
-pub fn work(mut stream: UnixStream) -> Result<(), WorkError> {
-    while let Some(request) = frame::read::<ToWorker>(&mut stream)? {
-        frame::write(&mut stream, &answer(request))?;
+pub fn work(stream: UnixStream) -> Result<(), WorkError> {
+    let mut requests = BufReader::new(&stream);
+    while let Some(request) = frame::read::<ToWorker>(&mut requests)? {
+        frame::write(&mut &stream, &answer(request))?;
     }
     Ok(())
 }

@@ -2,14 +2,14 @@
 //!
 //! Every open goes through `openat2` with `RESOLVE_BENEATH`, `RESOLVE_NO_SYMLINKS` and
 //! `RESOLVE_NO_MAGICLINKS`, so that no `..`, no link and no race with somebody who swaps a folder for a
-//! link leads out. That holds for the granted root as well, from `/` on: grants, rights and labels were
+//! link leads out. The granted root, from `/` on, is opened without links as well: grants, rights and labels were
 //! judged by the path as it is written, so a link anywhere in it, the administrator's own too, would make
 //! the file another than the one that was judged. Grants name places as they really are.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
@@ -23,8 +23,7 @@ const MAX_TRIES: u32 = 32;
 /// File systems whose files look regular and are the kernel's doors. No grant opens them.
 const KERNEL_DOORS: [&str; 2] = ["/proc", "/sys"];
 
-const RESOLVE: ResolveFlags =
-    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
+const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
 
 /// An open folder, what is looked for beneath it, and how to call that in a message.
 pub(super) struct Spot {
@@ -71,15 +70,14 @@ impl Spot {
     }
 }
 
-/// Opens the folder at an absolute path in which no part is a link.
+/// Opens the folder at an absolute path in which no part is a link. There is nothing beside `/` to leave it for.
 fn open_root(path: &Path) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let top = openat(CWD, "/", flags, Mode::empty())?;
-    match path.strip_prefix("/") {
-        Ok(beneath) if beneath.as_os_str().is_empty() => Ok(top),
-        Ok(beneath) => open_beneath(&top, beneath, flags, Mode::empty()),
-        Err(_) => Err(Errno::XDEV),
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    let plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+    if !path.is_absolute() || !path.components().all(plain) {
+        return Err(Errno::XDEV);
     }
+    open(CWD, path, flags, Mode::empty(), NO_LINKS)
 }
 
 /// Opens `beneath` relative to `folder` and cannot leave it.
@@ -89,9 +87,19 @@ pub(super) fn open_beneath(
     flags: OFlags,
     mode: Mode,
 ) -> Result<OwnedFd, Errno> {
+    open(folder, beneath, flags, mode, NO_LINKS | ResolveFlags::BENEATH)
+}
+
+fn open(
+    folder: impl AsFd,
+    path: impl Arg + Copy,
+    flags: OFlags,
+    mode: Mode,
+    resolve: ResolveFlags,
+) -> Result<OwnedFd, Errno> {
     let mut tries = 0;
     loop {
-        match openat2(&folder, beneath, flags | OFlags::CLOEXEC, mode, RESOLVE) {
+        match openat2(&folder, path, flags | OFlags::CLOEXEC, mode, resolve) {
             Err(Errno::AGAIN | Errno::INTR) if tries < MAX_TRIES => tries += 1,
             done => return done,
         }
