@@ -14,7 +14,9 @@ pub fn content(database: &Path, seq: u64) -> Value {
     let conn = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     conn.busy_timeout(crate::PATIENCE).unwrap();
     let bytes: Option<Vec<u8>> = conn
-        .query_row("SELECT bytes FROM payload WHERE seq = ?1", [seq], |row| row.get(0))
+        .query_row("SELECT bytes FROM payload WHERE seq = ?1 AND octet_length(salt) > 0", [seq], |row| {
+            row.get(0)
+        })
         .optional()
         .unwrap();
     bytes.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap_or_default()

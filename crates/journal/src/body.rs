@@ -7,6 +7,7 @@ use vocab::{
 };
 
 use crate::entry::{Draft, Ground, Head, Kind};
+use crate::erase::Erased;
 use crate::event::{Event, Facts, ModelCall};
 
 /// The version of the body's form.
@@ -35,6 +36,8 @@ struct BeforePrev<'a> {
     commit: Option<&'a Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<Decision>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erases: Option<&'a Erased>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<Event>,
     #[serde(skip_serializing_if = "Facts::is_empty")]
@@ -94,6 +97,7 @@ impl Form {
         let before_prev = BeforePrev {
             commit,
             decision: draft.decision,
+            erases: draft.erases.as_ref(),
             event: draft.event,
             facts: &draft.facts,
             kind: draft.kind,
@@ -201,6 +205,7 @@ mod tests {
         draft.reasons = vec![Ground { layer: Layer::Policy, policy: "rule:5 \t".into() }];
         draft.labels = Some(Labels::from_names(["restricted", "a", "b"]).unwrap());
         draft.policy_version = Some(Digest::of(b"x"));
+        draft.erases = Some(Erased::of(&[3, 4, 9].into()).0);
         draft.event = Some(Event::ContentRead);
         draft.facts = Facts::new().with("z", 7_u64).with("a", vec!["é\u{1}".to_owned()]).with("b", true);
         draft.call = Some(Box::new(ModelCall {
@@ -214,7 +219,7 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(vocab::digest::canonical(&value).unwrap(), body.as_bytes());
         assert_eq!(value["time"], "2026-09-21T14:13:20.123456Z");
-        assert_eq!(value.as_object().unwrap().len(), 21, "a field is missing from this test");
+        assert_eq!(value.as_object().unwrap().len(), 22, "a field is missing from this test");
 
         let bare = Form::of(&Draft::new(Kind::Alert), None).unwrap().at(&genesis("id"), &time_text(time));
         let value: serde_json::Value = serde_json::from_str(&bare).unwrap();

@@ -6,6 +6,7 @@ use vocab::{
     AgentName, Decision, Digest, Labels, PersonId, ProposalId, Resource, SessionId, Status, TurnId, Verb,
 };
 
+use crate::erase::Erased;
 use crate::event::{Event, Facts, ModelCall};
 
 /// What a record is about.
@@ -110,6 +111,8 @@ pub struct Draft {
     pub facts: Facts,
     /// What is known of a model call without its words.
     pub call: Option<Box<ModelCall>>,
+    /// The records whose content goes in the transaction of this one.
+    pub erases: Option<Erased>,
     /// The content, kept apart from the chain: by custom an object whose `args` are the action's
     /// arguments, with texts and the sentences of the reasons beside it. `Null` is no content.
     pub payload: Value,
@@ -136,6 +139,7 @@ impl Draft {
             event: None,
             facts: Facts::new(),
             call: None,
+            erases: None,
             payload: Value::Null,
         }
     }
@@ -154,6 +158,8 @@ pub struct Change {
     pub(crate) key: String,
     /// JSON; the row goes without it.
     pub(crate) value: Option<String>,
+    /// Every row goes whose key begins with `key`.
+    pub(crate) all: bool,
 }
 
 impl Change {
@@ -163,13 +169,19 @@ impl Change {
     /// When the value has no JSON form.
     pub fn put<T: Serialize + ?Sized>(kind: &str, key: &str, value: &T) -> Result<Self, serde_json::Error> {
         let value = serde_json::to_string(value)?;
-        Ok(Self { kind: kind.to_owned(), key: key.to_owned(), value: Some(value) })
+        Ok(Self { kind: kind.to_owned(), key: key.to_owned(), value: Some(value), all: false })
     }
 
     /// The row `key` of the family `kind` is gone from now on.
     #[must_use]
     pub fn delete(kind: &str, key: &str) -> Self {
-        Self { kind: kind.to_owned(), key: key.to_owned(), value: None }
+        Self { kind: kind.to_owned(), key: key.to_owned(), value: None, all: false }
+    }
+
+    /// The rows of the family `kind` whose names begin with `prefix` are gone from now on.
+    #[must_use]
+    pub fn delete_all(kind: &str, prefix: &str) -> Self {
+        Self { all: true, ..Self::delete(kind, prefix) }
     }
 
     /// The row's name in its family.

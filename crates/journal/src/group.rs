@@ -1,8 +1,10 @@
 //! The entries that become durable together.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::entry::Head;
+use crate::journal::AppendError;
 use crate::queue::{Item, MAX_GROUP_BYTES};
 
 /// Entries in order, the first of them perhaps written already.
@@ -11,6 +13,8 @@ pub(crate) struct Group {
     pub(crate) items: Vec<Item>,
     /// Where the log stands after each entry that is written.
     pub(crate) heads: Vec<Head>,
+    /// Those among them of which nothing was written, by their place, and why.
+    pub(crate) refused: BTreeMap<usize, AppendError>,
     /// When the transaction was begun, if one is open.
     pub(crate) begun: Option<Instant>,
 }
@@ -32,9 +36,15 @@ impl Group {
         self.heads.last().copied().unwrap_or(before)
     }
 
-    /// Its entries, and where the log stands after each that is written; it is empty then.
-    pub(crate) fn take(&mut self) -> (Vec<Item>, Vec<Head>) {
-        let Self { items, heads, .. } = std::mem::take(self);
-        (items, heads)
+    /// Its entries, each with where the log stands after it or why it was not written; it is empty then.
+    pub(crate) fn settle(&mut self) -> impl Iterator<Item = (Item, Result<Head, AppendError>)> {
+        let Self { items, heads, mut refused, .. } = std::mem::take(self);
+        let result = move |(nth, (item, head))| (item, refused.remove(&nth).map_or(Ok(head), Err));
+        items.into_iter().zip(heads).enumerate().map(result)
+    }
+
+    /// Its entries, of which nothing is written; it is empty then.
+    pub(crate) fn take(&mut self) -> Vec<Item> {
+        std::mem::take(self).items
     }
 }

@@ -56,6 +56,16 @@ pub enum AppendError {
     /// The database refused.
     #[error("the journal cannot be written, so nothing can be recorded: {0}")]
     Write(String),
+    /// Of what was to be erased some is gone already, may not go, or is not there.
+    #[error(
+        "{expected} contents were to be erased and {found} of them can be: something else was erased meanwhile; look again at what is left"
+    )]
+    Erased {
+        /// How many the erasure names.
+        expected: u64,
+        /// How many of them are there and may go.
+        found: u64,
+    },
     /// Something else wrote to the database.
     #[error(
         "the journal has {found} records where this gateway left {expected}: something else wrote to it; stop the gateway and run `bulkhead audit verify`"
@@ -202,6 +212,13 @@ impl Journal {
     #[must_use]
     pub fn tree(&self) -> TreeHead {
         self.inner.shared.tree()
+    }
+
+    /// Whether the database's files hold nothing any more of what was erased. As long as somebody reads an older state
+    /// of the database, its write-ahead log has to keep it; the writer goes on trying.
+    #[must_use]
+    pub fn wiped(&self) -> bool {
+        self.inner.shared.wiped()
     }
 
     /// Whether the last writing went well.

@@ -22,7 +22,7 @@ use crate::{readonly, verify, wal};
 pub(crate) const TAIL_RECORDS: u32 = 64;
 
 /// How long the writer waits for another program that holds the database's own lock.
-const BUSY: Duration = Duration::from_secs(2);
+pub(crate) const BUSY: Duration = Duration::from_secs(2);
 
 /// The page cache of each connection, in KiB.
 const CACHE_KIB: i64 = 1024;
@@ -162,6 +162,8 @@ pub(crate) fn private() -> OpenOptions {
 /// A journal that may be written.
 pub(crate) struct Opened {
     pub(crate) writer: Connection,
+    pub(crate) path: PathBuf,
+    pub(crate) wiped: bool,
     pub(crate) states: Connection,
     pub(crate) head: Head,
     pub(crate) edge: Edge,
@@ -193,9 +195,11 @@ pub(crate) fn open(path: &Path, ambient: &dyn Ambient) -> Result<Opened, OpenErr
     }
     writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(in_database)?;
     make_private(path).map_err(|error| OpenError::unwritable(path, &error))?;
+    // A gateway that was killed may have left there what it had erased.
+    let wiped = wal::wipe(&writer, path).map_err(|error| OpenError::unwritable(path, &error))?;
     wal::extend(path).map_err(|error| OpenError::unwritable(path, &error))?;
     let states = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(in_database)?;
-    Ok(Opened { writer, states, head, edge, lock })
+    Ok(Opened { writer, path: path.clone(), wiped, states, head, edge, lock })
 }
 
 /// The file itself, so that one database has one lock whatever link leads to it.
@@ -257,6 +261,9 @@ fn examine(path: &Path, conn: &Connection) -> Result<Head, OpenError> {
     // The writer checkpoints at moments of its own choice.
     conn.pragma_update(None, "wal_autocheckpoint", 0).map_err(in_database)?;
     conn.pragma_update(None, "journal_size_limit", -1).map_err(in_database)?;
+    // What is deleted is overwritten, in every page that it stood in.
+    conn.pragma_update(None, "secure_delete", true).map_err(in_database)?;
+    conn.pragma_update(None, "temp_store", "MEMORY").map_err(in_database)?;
     head(conn, || genesis(&log_id)).map_err(in_database)
 }
 

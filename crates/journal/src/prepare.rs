@@ -7,6 +7,7 @@ use vocab::{Ambient, Digest};
 use crate::block::{self, Values};
 use crate::body::Form;
 use crate::entry::{Change, Draft};
+use crate::erase::{Erased, MAX_ERASED_CONTENTS, MAX_ERASED_RANGES};
 use crate::journal::AppendError;
 use crate::stored::Stored;
 
@@ -30,6 +31,8 @@ pub(crate) struct Record {
     pub(crate) form: Form,
     pub(crate) values: Values,
     pub(crate) content: Option<Content>,
+    /// What goes together with it.
+    pub(crate) erases: Option<Erased>,
 }
 
 /// An entry that is ready to be written.
@@ -50,6 +53,11 @@ impl Prepared {
     pub(crate) const fn empty() -> Self {
         Self { records: Vec::new(), rows: Vec::new(), stored: Vec::new(), bytes: 0 }
     }
+
+    /// Whether content goes with it.
+    pub(crate) fn erases(&self) -> bool {
+        self.records.iter().any(|record| record.erases.is_some())
+    }
 }
 
 /// Readies records and changes of state.
@@ -62,6 +70,7 @@ pub(crate) fn prepare(
     if most > MAX_ENTRY_RECORDS {
         return Err(AppendError::TooMany { count: most });
     }
+    records.iter().filter_map(|draft| draft.erases.as_ref()).try_for_each(bounded)?;
     let records =
         records.into_iter().map(|draft| record(draft, ambient)).collect::<Result<Vec<_>, AppendError>>()?;
     let bytes = records.iter().map(record_bytes).chain(state.iter().map(row_bytes)).sum();
@@ -71,11 +80,22 @@ pub(crate) fn prepare(
     Ok(Prepared { records, rows: state, stored: Vec::new(), bytes })
 }
 
-fn record(draft: Draft, ambient: &dyn Ambient) -> Result<Record, AppendError> {
+/// Whether one erasure may be so large.
+fn bounded(erased: &Erased) -> Result<(), AppendError> {
+    let (ranges, contents) = (erased.ranges().len(), erased.contents());
+    if ranges > MAX_ERASED_RANGES || contents > MAX_ERASED_CONTENTS {
+        let count = ranges.max(usize::try_from(contents).unwrap_or(usize::MAX));
+        return Err(AppendError::TooMany { count });
+    }
+    Ok(())
+}
+
+fn record(mut draft: Draft, ambient: &dyn Ambient) -> Result<Record, AppendError> {
     let malformed = |error: serde_json::Error| AppendError::Form(error.to_string());
     if draft.payload.is_null() {
         let form = Form::of(&draft, None).map_err(malformed)?;
-        return Ok(Record { form, values: block::values(&draft), content: None });
+        let erases = draft.erases.take();
+        return Ok(Record { form, values: block::values(&draft), content: None, erases });
     }
     let bytes = serde_json::to_vec(&draft.payload).map_err(malformed)?;
     let mut salt = [0; 32];
@@ -83,7 +103,8 @@ fn record(draft: Draft, ambient: &dyn Ambient) -> Result<Record, AppendError> {
     salt.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
     let commit = sha2::Sha256::new().chain_update(salt).chain_update(&bytes).finalize();
     let form = Form::of(&draft, Some(&Digest::from_bytes(commit.into()))).map_err(malformed)?;
-    Ok(Record { form, values: block::values(&draft), content: Some(Content { salt, bytes }) })
+    let erases = draft.erases.take();
+    Ok(Record { form, values: block::values(&draft), content: Some(Content { salt, bytes }), erases })
 }
 
 fn record_bytes(record: &Record) -> usize {

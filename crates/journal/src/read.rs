@@ -23,6 +23,7 @@ use self::search::{MAX_SEQ, Search, ranges};
 pub use self::tree::{KeptKey, ProveError};
 use crate::block::{self, BLOCK_RECORDS};
 use crate::entry::{Ground, Kind};
+use crate::erase::Erased;
 use crate::event::{Event, Facts, ModelCall};
 use crate::place::Place;
 pub use crate::readonly::LookError;
@@ -33,8 +34,11 @@ pub const MAX_LIMIT: u32 = 10_000;
 /// About how many bytes of records one query gives; it stops early, but never before the first.
 pub const MAX_PAGE_BYTES: usize = 32 * 1024 * 1024;
 
-const SELECT: &str = "SELECT record.seq, record.hash, record.body, payload.seq IS NOT NULL \
-     FROM record LEFT JOIN payload ON payload.seq = record.seq";
+const SELECT: &str = "SELECT record.seq, record.hash, record.body, payload.seq IS NOT NULL, \
+     CASE WHEN payload.seq IS NULL THEN \
+       (SELECT CASE WHEN last >= record.seq THEN by END FROM erased WHERE first <= record.seq \
+        ORDER BY first DESC LIMIT 1) END \
+     FROM record LEFT JOIN payload ON payload.seq = record.seq AND octet_length(payload.salt) > 0";
 
 /// Why records or rows cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +113,8 @@ pub struct Query {
     /// With this text, whatever the case of its ASCII letters, in the resource's name, an identifier, a reason's
     /// policy, the event or its facts. Content is not looked through.
     pub text: Option<String>,
+    /// Only those whose content is there and may be erased.
+    pub erasable: bool,
     /// At this time or later, to the microsecond.
     pub since: Option<Timestamp>,
     /// Before this time, to the microsecond.
@@ -161,9 +167,16 @@ pub struct Record {
     pub facts: Facts,
     /// What is known of a model call without its words.
     pub call: Option<ModelCall>,
-    /// The record had content and it is no longer there.
+    /// The record had content, and it was erased. Content that is missing without an erasure is what
+    /// [`crate::verify`] finds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erased: bool,
+    /// The record that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_by: Option<u64>,
+    /// The records whose content went with this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erases: Option<Erased>,
 }
 
 /// An action as a record has it.
@@ -309,6 +322,7 @@ struct Stored {
     call: Option<ModelCall>,
     commit: Option<Digest>,
     decision: Option<Decision>,
+    erases: Option<Erased>,
     event: Option<Event>,
     #[serde(default)]
     facts: Facts,
@@ -338,6 +352,8 @@ fn record(row: &Row<'_>) -> Result<(Record, usize), ReadError> {
     let stored: Stored = serde_json::from_str(body).map_err(damaged)?;
     let acts = stored.verb.is_some() || stored.resource.is_some();
     let action = acts.then_some(RecordedAction { verb: stored.verb, resource: stored.resource });
+    let erased_by: Option<u64> =
+        row.get::<_, Option<u64>>(4)?.filter(|_| stored.commit.is_some() && !has_content);
     let size = body.len();
     let record = Record {
         seq,
@@ -359,7 +375,9 @@ fn record(row: &Row<'_>) -> Result<(Record, usize), ReadError> {
         event: stored.event,
         facts: stored.facts,
         call: stored.call,
-        erased: stored.commit.is_some() && !has_content,
+        erased: erased_by.is_some(),
+        erased_by,
+        erases: stored.erases,
     };
     Ok((record, size))
 }

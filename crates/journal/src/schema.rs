@@ -65,7 +65,16 @@ CREATE TABLE payload (
   bytes BLOB NOT NULL
 ) STRICT;
 
-CREATE TABLE state (
+CREATE TABLE erased (
+  first INTEGER PRIMARY KEY NOT NULL,
+  last  INTEGER NOT NULL,
+  by    INTEGER NOT NULL
+) STRICT;
+
+";
+
+/// The rows of state. The table is made anew when content is erased.
+pub(crate) const STATE: &str = "CREATE TABLE state (
   kind  TEXT NOT NULL,
   key   TEXT NOT NULL,
   value TEXT NOT NULL,
@@ -93,6 +102,7 @@ pub(crate) fn create(path: &Path, log_id: &str) -> Result<(), CreateError> {
     making.pragma_update(None, "application_id", APPLICATION_ID)?;
     making.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     making.execute_batch(TABLES)?;
+    making.execute_batch(STATE)?;
     making.execute("INSERT INTO meta (name, value) VALUES ('log', ?1)", [log_id])?;
     making.commit()?;
     conn.pragma_update(None, "journal_mode", "WAL")?;

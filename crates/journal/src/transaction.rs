@@ -9,6 +9,7 @@ use crate::edge::Edge;
 use crate::entry::{Change, Head};
 use crate::merkle::{self, Node};
 use crate::prepare::{Prepared, Record};
+use crate::removal;
 use crate::stored::Stored;
 
 const RECORD: &str = "INSERT INTO record (seq, hash, body) VALUES (?1, ?2, ?3)";
@@ -83,7 +84,17 @@ impl<'a> Scribe<'a> {
             }
         }
         entry.stored.iter().try_for_each(|stored| store(self.conn, stored))?;
-        self.changes.extend(entry.rows.iter().map(|row| ((row.kind.as_str(), row.key.as_str()), row)));
+        if entry.rows.iter().any(|row| row.all) {
+            // What goes by its prefix is to be there by then.
+            self.flush()?;
+            entry.rows.iter().try_for_each(|row| self.change(row))?;
+        } else {
+            self.changes.extend(entry.rows.iter().map(|row| ((row.kind.as_str(), row.key.as_str()), row)));
+        }
+        if entry.erases() {
+            self.flush()?;
+            removal::renew_state(self.conn)?;
+        }
         Ok(head)
     }
 
@@ -94,18 +105,28 @@ impl<'a> Scribe<'a> {
         if let Some(content) = &record.content {
             self.content.execute((head.records, content.salt, &content.bytes))?;
         }
+        if let Some(erased) = &record.erases {
+            removal::remove(self.conn, erased, head.records)?;
+        }
         Ok(head)
     }
 
     /// Writes the changes of state.
     pub(crate) fn finish(mut self) -> rusqlite::Result<()> {
-        for ((kind, key), change) in self.changes {
-            match &change.value {
-                Some(value) => self.put.execute((kind, key, value))?,
-                None => self.conn.prepare_cached(DELETE)?.execute((kind, key))?,
-            };
+        self.flush()
+    }
+
+    fn flush(&mut self) -> rusqlite::Result<()> {
+        std::mem::take(&mut self.changes).into_values().try_for_each(|change| self.change(change))
+    }
+
+    fn change(&mut self, change: &Change) -> rusqlite::Result<()> {
+        let (kind, key) = (&change.kind, &change.key);
+        match &change.value {
+            Some(value) => self.put.execute((kind, key, value)).map(drop),
+            None if change.all => removal::remove_state(self.conn, kind, key),
+            None => self.conn.prepare_cached(DELETE)?.execute((kind, key)).map(drop),
         }
-        Ok(())
     }
 }
 

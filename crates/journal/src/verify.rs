@@ -7,6 +7,7 @@
 //! somebody built anew.
 
 mod blocks;
+mod erasures;
 mod finding;
 mod tree;
 mod walk;

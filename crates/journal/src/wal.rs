@@ -6,10 +6,11 @@
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::open::{beside, private};
+use crate::open::{BUSY, beside, private};
 use crate::schema::PAGE_BYTES;
 
 /// The size that the log is given, in bytes.
@@ -42,6 +43,20 @@ pub(crate) fn extend(path: &Path) -> std::io::Result<()> {
         length += piece as u64;
     }
     file.sync_data()
+}
+
+/// Empties the log's file, so that it holds nothing that was erased: not in pages that are written over, nor behind the
+/// end of what counts. Says whether it could; while somebody reads an older state it cannot.
+pub(crate) fn wipe(conn: &Connection, path: &Path) -> std::io::Result<bool> {
+    // Nobody's record waits for a reader of somebody else.
+    conn.busy_timeout(Duration::ZERO).map_err(std::io::Error::other)?;
+    let busy = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    conn.busy_timeout(BUSY).map_err(std::io::Error::other)?;
+    if busy.map_err(std::io::Error::other)? != 0 {
+        return Ok(false);
+    }
+    extend(path)?;
+    Ok(true)
 }
 
 /// Copies what is in the log to the database, as far as readers allow, without waiting for any.

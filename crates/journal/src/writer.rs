@@ -1,6 +1,7 @@
 //! The one thread that writes. It commits whatever waits as one group and tells each caller when it is durable.
 //! Entries that nobody waits for are written when they come and committed with the next that somebody does.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use crate::merkle::{Frontier, TreeHead};
 use crate::open::Opened;
 use crate::queue::{Item, Patience, Queue, Wake};
 use crate::transaction::{self, Scribe};
-use crate::{open, wal};
+use crate::{open, removal, wal};
 
 /// How long an entry that nobody waits for is held back, so that it shares the next commit.
 pub const FOLLOW_DELAY: Duration = Duration::from_millis(5);
@@ -49,11 +50,21 @@ struct Known {
     commit: Option<AppendError>,
     /// Why the last checkpoint failed, if it did.
     checkpoint: Option<String>,
+    /// What was erased may still stand in the write-ahead log's file.
+    traces: bool,
 }
 
 impl Shared {
     pub(crate) fn new(head: Head) -> Self {
-        Self { known: Mutex::new(Known { head, tree: Frontier::default(), commit: None, checkpoint: None }) }
+        Self {
+            known: Mutex::new(Known {
+                head,
+                tree: Frontier::default(),
+                commit: None,
+                checkpoint: None,
+                traces: true,
+            }),
+        }
     }
 
     fn update(&self, change: impl FnOnce(&mut Known)) {
@@ -70,6 +81,11 @@ impl Shared {
         // The root takes some hashing, for which the writer shall not wait.
         let tree = self.known.lock().unwrap_or_else(PoisonError::into_inner).tree.clone();
         tree.head()
+    }
+
+    /// Whether what was erased is out of the write-ahead log's file too.
+    pub(crate) fn wiped(&self) -> bool {
+        !self.known.lock().unwrap_or_else(PoisonError::into_inner).traces
     }
 
     /// Whether the last commit and the last checkpoint went well.
@@ -89,6 +105,7 @@ impl Shared {
 /// The writer's own things.
 pub(crate) struct Writer {
     conn: Connection,
+    path: PathBuf,
     /// Where the log stood after the last commit.
     head: Head,
     /// What the next record is added to, with what is written and not yet committed.
@@ -108,6 +125,10 @@ pub(crate) struct Writer {
     failing: bool,
     /// The last checkpoint failed.
     behind: bool,
+    /// The transaction that is being written erases something.
+    erasing: bool,
+    /// What was erased may still stand in the write-ahead log's file.
+    traces: bool,
     /// Released when the thread ends, after the connection.
     _lock: LockFile,
 }
@@ -128,8 +149,11 @@ impl Writer {
         queue: Arc<Queue>,
         shared: Arc<Shared>,
     ) -> rusqlite::Result<(Self, Connection)> {
-        let Opened { mut writer, states, head, edge, lock } = opened;
-        shared.update(|known| known.tree.clone_from(&edge.frontier));
+        let Opened { mut writer, path, wiped, states, head, edge, lock } = opened;
+        shared.update(|known| {
+            known.tree.clone_from(&edge.frontier);
+            known.traces = !wiped;
+        });
         writer.set_prepared_statement_cache_capacity(STATEMENTS);
         let frames = Arc::new(AtomicU32::new(0));
         let seen = Arc::clone(&frames);
@@ -139,6 +163,7 @@ impl Writer {
         }))?;
         let writer = Self {
             conn: writer,
+            path,
             head,
             edge,
             certain: true,
@@ -150,6 +175,8 @@ impl Writer {
             due: wal::FULL_FRAMES,
             failing: false,
             behind: false,
+            erasing: false,
+            traces: !wiped,
             _lock: lock,
         };
         Ok((writer, states))
@@ -183,7 +210,7 @@ impl Writer {
 
     /// How to wait for work before doing something else.
     fn patience(&self, group: &Group) -> Patience {
-        if self.failing || (self.behind && group.is_empty()) {
+        if self.failing || ((self.behind || self.traces) && group.is_empty()) {
             return Patience::sleep(Some(RETRY_DELAY));
         }
         if let Some(begun) = group.begun {
@@ -200,6 +227,9 @@ impl Writer {
         }
         if self.behind || self.is_worthwhile() {
             self.checkpoint();
+        }
+        if self.traces && group.is_empty() {
+            self.wipe();
         }
     }
 
@@ -226,6 +256,14 @@ impl Writer {
         let failed = wal::checkpoint(&self.conn).err().map(|error| error.to_string());
         self.behind = failed.is_some();
         self.shared.update(|known| known.checkpoint = failed);
+    }
+
+    /// Takes out of the write-ahead log's file what was erased. While somebody reads, it is tried again later.
+    fn wipe(&mut self) {
+        let wiped = wal::wipe(&self.conn, &self.path);
+        self.traces = !matches!(wiped, Ok(true));
+        let traces = self.traces;
+        self.shared.update(|known| known.traces = traces);
     }
 
     /// After a failure, sees whether the disk takes something again: whoever asks whether the journal is
@@ -264,9 +302,12 @@ impl Writer {
                     known.tree.clone_from(tree);
                     known.commit = None;
                 });
-                let (items, heads) = group.take();
-                for (item, head) in items.into_iter().zip(heads) {
-                    answer(item, Ok(head));
+                if std::mem::take(&mut self.erasing) {
+                    self.traces = true;
+                    self.wipe();
+                }
+                for (item, result) in group.settle() {
+                    answer(item, result);
                 }
             }
             Err(error) => self.fail(group, &error),
@@ -276,7 +317,7 @@ impl Writer {
     fn fail(&mut self, group: &mut Group, error: &AppendError) {
         self.failing = true;
         self.shared.update(|known| known.commit = Some(error.clone()));
-        for item in group.take().0 {
+        for item in group.take() {
             if item.reply.is_some() {
                 answer(item, Err(error.clone()));
             } else {
@@ -307,7 +348,7 @@ impl Writer {
     }
 
     fn try_write(&mut self, group: &mut Group) -> rusqlite::Result<()> {
-        let Group { items, heads, begun } = group;
+        let Group { items, heads, refused, begun } = group;
         let mut head = heads.last().copied().unwrap_or(self.head);
         let new = items.get(heads.len()..).unwrap_or_default();
         if new.iter().all(|item| item.entry.is_empty()) {
@@ -321,7 +362,12 @@ impl Writer {
         let time = time_text(self.ambient.now());
         let mut scribe = Scribe::new(&self.conn)?;
         for item in new {
-            head = scribe.write(&item.entry, head, &time, &mut self.edge)?;
+            if let Some((expected, found)) = removal::misfit(&self.conn, &item.entry, &head)? {
+                refused.insert(heads.len(), AppendError::Erased { expected, found });
+            } else {
+                head = scribe.write(&item.entry, head, &time, &mut self.edge)?;
+                self.erasing |= item.entry.erases();
+            }
             heads.push(head);
         }
         scribe.finish()
@@ -337,6 +383,7 @@ impl Writer {
     /// Takes back a transaction that failed.
     fn take_back(&mut self, error: &rusqlite::Error) -> AppendError {
         self.certain = false;
+        self.erasing = false;
         let error = refusal(error);
         match transaction::roll_back(&self.conn) {
             Ok(()) => error,

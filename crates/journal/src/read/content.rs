@@ -36,7 +36,9 @@ impl Reader {
 
     fn one(&self, seq: u64) -> Result<Option<(Value, usize)>, ReadError> {
         let Ok(row) = i64::try_from(seq) else { return Ok(None) };
-        let mut statement = self.conn.prepare_cached("SELECT bytes FROM payload WHERE seq = ?1")?;
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT bytes FROM payload WHERE seq = ?1 AND octet_length(salt) > 0")?;
         let bytes: Option<Vec<u8>> = statement.query_row([row], |row| row.get(0)).optional()?;
         let Some(bytes) = bytes else { return Ok(None) };
         let content = serde_json::from_slice(&bytes)

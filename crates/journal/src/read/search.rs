@@ -7,6 +7,7 @@ use rusqlite::types::Value as SqlValue;
 use super::{MAX_LIMIT, Query, SELECT};
 use crate::block::{AGENT, BLOCK_RECORDS, DECISION, Field, KIND, PERSON, SESSION, whole};
 use crate::body::time_text;
+use crate::erase::KEPT;
 
 /// The highest sequence number that the database can hold.
 pub(super) const MAX_SEQ: u64 = i64::MAX as u64;
@@ -117,6 +118,13 @@ impl<'a> Search<'a> {
         }
         if let Some(until) = self.query.until {
             add("time", "<", SqlValue::from(time_text(until)));
+        }
+        if self.query.erasable {
+            let kept: Vec<String> = KEPT.iter().map(|event| format!("'{}'", event.as_str())).collect();
+            conditions.push(format!(
+                "payload.seq IS NOT NULL AND coalesce(record.body ->> '$.event', '') NOT IN ({})",
+                kept.join(", ")
+            ));
         }
         if let Some(label) = &self.query.label {
             parameters.push(SqlValue::from(label.clone()));

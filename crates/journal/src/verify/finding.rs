@@ -61,6 +61,17 @@ pub enum Why {
     /// Its content is gone.
     #[error("its content is missing")]
     ContentMissing,
+    /// An erasure says that its content is gone.
+    #[error("its content is there, though record {0} erased it: it was put back")]
+    ContentBack(u64),
+    /// What it says that it erased is not what is missing, or content is missing in its name.
+    #[error(
+        "it does not erase the content that is missing in its name: content was removed, or an erasure changed"
+    )]
+    NotTheErasure,
+    /// The table of erasures cannot be what the gateway wrote.
+    #[error("the table of erasures is not as it was written here")]
+    Erasures,
     /// Content that it does not commit to.
     #[error("content was put to it that it does not speak of")]
     ContentAdded,

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use vocab::Digest;
 
 use super::blocks::Blocks;
+use super::erasures::Erasures;
 use super::finding::{FirstBad, Why};
 use super::tree::Tree;
 use crate::entry::Head;
@@ -65,8 +66,10 @@ impl Walk {
         let mut records = records.query([i64::MIN])?;
         let mut contents = conn.prepare(CONTENTS)?;
         let mut contents = Contents::begin(contents.query([i64::MIN])?)?;
+        let mut erased = conn.prepare(ERASED)?;
+        let mut erasures = Erasures::begin(erased.query([i64::MIN])?, 1)?;
         while let Some(row) = records.next()? {
-            if let Some(bad) = self.step(conn, &line(row)?, &mut contents)? {
+            if let Some(bad) = self.step(conn, &line(row)?, &mut contents, &mut erasures)? {
                 return Ok(Some(bad));
             }
         }
@@ -76,6 +79,9 @@ impl Walk {
         // Content behind the last record: its record was removed.
         if contents.seq.is_some() {
             return Ok(Some(FirstBad::at(self.next(), Why::Removed)));
+        }
+        if let Some(bad) = erasures.finish(self.seq) {
+            return Ok(Some(bad));
         }
         let tree = self.tree.as_ref().map(|tree| tree.finish(conn)).transpose()?.flatten();
         let blocks = self.blocks.take().map(|blocks| blocks.finish(conn)).transpose()?.flatten();
@@ -89,6 +95,7 @@ impl Walk {
         conn: &Connection,
         line: &Line,
         contents: &mut Contents<'_>,
+        erasures: &mut Erasures<'_>,
     ) -> rusqlite::Result<Found> {
         let next = self.next();
         let seq = match u64::try_from(line.seq) {
@@ -111,8 +118,14 @@ impl Walk {
         if claims.prev != self.hash {
             return Ok(Some(FirstBad::at(seq, Why::Unlinked)));
         }
-        if let Some(why) = contents.hold_against(line.seq, claims.commit.as_ref())? {
+        let Ok(erased) = erasures.step(seq)? else {
+            return Ok(Some(FirstBad::at(seq, Why::Erasures)));
+        };
+        if let Some(why) = contents.hold_against(line.seq, claims.commit.as_ref(), erased)? {
             return Ok(Some(FirstBad::at(seq, why)));
+        }
+        if !erasures.is_as_said(seq, claims.body.get("erases")) {
+            return Ok(Some(FirstBad::at(seq, Why::NotTheErasure)));
         }
         if self.contradicts_checkpoint(seq, &hash) {
             return Ok(Some(FirstBad::at(seq, Why::NotTheCheckpoint)));
@@ -156,7 +169,9 @@ const RECORDS: &str = "SELECT seq, hash, CASE WHEN octet_length(body) <= 6710886
 
 const CONTENTS: &str = "SELECT seq, salt, octet_length(bytes), \
      CASE WHEN octet_length(bytes) <= 67108864 THEN bytes END \
-     FROM payload NOT INDEXED WHERE seq >= ?1 ORDER BY seq";
+     FROM payload NOT INDEXED WHERE seq >= ?1 AND octet_length(salt) + octet_length(bytes) > 0 ORDER BY seq";
+
+const ERASED: &str = "SELECT first, last, by FROM erased NOT INDEXED WHERE last >= ?1 ORDER BY first";
 
 fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
     Ok(Line { seq: row.get(0)?, hash: bytes(row.get_ref(1)?), body: bytes(row.get_ref(2)?) })
@@ -227,13 +242,22 @@ impl<'a> Contents<'a> {
         Ok(())
     }
 
-    /// Whether the content of record `seq` is the one that the record commits to.
-    fn hold_against(&mut self, seq: i64, commit: Option<&[u8; 32]>) -> rusqlite::Result<Option<Why>> {
+    /// Whether the content of record `seq` is the one that the record commits to, and is there unless it was erased.
+    fn hold_against(
+        &mut self,
+        seq: i64,
+        commit: Option<&[u8; 32]>,
+        erased: Option<u64>,
+    ) -> rusqlite::Result<Option<Why>> {
         let here = self.seq == Some(seq);
         // Content before this record belongs to no record, since those before it have had theirs.
         let stray = self.seq.is_some_and(|content| content < seq);
         let why = match commit {
             _ if stray => Some(Why::ContentAdded),
+            // Only what had content can have lost it.
+            None if erased.is_some() => Some(Why::Erasures),
+            Some(_) if here && let Some(by) = erased => Some(Why::ContentBack(by)),
+            Some(_) if erased.is_some() => None,
             Some(_) if !here => Some(Why::ContentMissing),
             Some(commit) if *commit != self.hash => Some(Why::ContentChanged),
             None if here => Some(Why::ContentAdded),
@@ -258,6 +282,8 @@ pub(super) fn tail(conn: &Connection, count: u32) -> rusqlite::Result<Found> {
     let mut records = records.query([first])?;
     let mut contents = conn.prepare(CONTENTS)?;
     let mut contents = Contents::begin(contents.query([first])?)?;
+    let mut erased = conn.prepare(ERASED)?;
+    let mut erasures = Erasures::begin(erased.query([first])?, u64::try_from(first).unwrap_or(1))?;
     let mut walk = Walk::begin(None);
     walk.seq = u64::try_from(first - 1).unwrap_or(0);
     let mut begun = false;
@@ -268,7 +294,7 @@ pub(super) fn tail(conn: &Connection, count: u32) -> rusqlite::Result<Found> {
             walk.hash = Claims::read(&line.body).map_or([0; 32], |claims| claims.prev);
             begun = true;
         }
-        if let Some(bad) = walk.step(conn, &line, &mut contents)? {
+        if let Some(bad) = walk.step(conn, &line, &mut contents, &mut erasures)? {
             return Ok(Some(bad));
         }
     }

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use bulkhead_journal::read::{Reader, Record};
-use bulkhead_journal::{Change, Config, Draft, Entry, Journal, Kind, Place};
+use bulkhead_journal::{Change, Config, Draft, Entry, Journal, Kind, OpenError, Place};
 use serde_json::{Value, json};
 use vocab::{AgentName, Ambient, Digest, SessionId, Timestamp};
 
@@ -52,8 +53,19 @@ pub(crate) fn place(folder: &Path) -> Place {
     config(folder).place
 }
 
+/// How long a lock may be somebody else's.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Opens the journal in `folder`. A test that starts a process holds every lock of all tests twice until that process
+/// has become another program, so one that was just released may still be held.
 pub(crate) fn open(folder: &Path) -> Journal {
-    Journal::open(config(folder), Clock::at(NOON)).unwrap()
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match Journal::open(config(folder), Clock::at(NOON)) {
+            Err(OpenError::Locked { .. }) if Instant::now() < until => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 /// A message of `echo` in session `s-NUMBER % 5`, with content.

@@ -10,6 +10,7 @@
 mod append;
 mod common;
 mod crash;
+mod erase;
 mod full;
 mod notary;
 mod open;

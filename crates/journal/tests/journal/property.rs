@@ -89,6 +89,7 @@ prop_compose! {
                 call.options.insert("temperature".into(), (f64::from(option) + 0.5).into());
                 Box::new(call)
             }),
+            erases: None,
             payload,
         }
     }

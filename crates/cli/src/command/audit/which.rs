@@ -92,6 +92,7 @@ impl Which {
             since: self.since,
             until: self.until,
             after: self.after,
+            erasable: false,
             limit: PAGE,
         };
         Pages { reader, query, left: self.limit }

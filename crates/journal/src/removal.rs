@@ -1,0 +1,77 @@
+//! What an erasure does to the database, within the transaction of its entry.
+
+use rusqlite::Connection;
+
+use crate::entry::Head;
+use crate::erase::{Erased, KEPT};
+use crate::prepare::Prepared;
+use crate::schema;
+
+/// Of contents, how many are there and how many of those may not go.
+const REMOVABLE: &str = "SELECT count(*), coalesce(sum(coalesce(record.body ->> '$.event', '') IN \
+     (SELECT value FROM json_each(?3))), 0) \
+     FROM payload JOIN record ON record.seq = payload.seq \
+     WHERE payload.seq BETWEEN ?1 AND ?2 AND octet_length(payload.salt) > 0";
+
+/// The row stays, empty. To take rows away has SQLite move their neighbours to other pages, where copies of
+/// them would be left behind in the space between cells, which nothing overwrites; a row that shrinks stays on its page.
+const REMOVE: &str = "UPDATE payload SET salt = x'', bytes = x'' WHERE seq BETWEEN ?1 AND ?2";
+
+const RENEW_STATE: &str = "INSERT INTO renewed SELECT kind, key, value FROM state ORDER BY kind, key;
+DROP TABLE state;
+ALTER TABLE renewed RENAME TO state;";
+
+const ERASED: &str = "INSERT INTO erased (first, last, by) VALUES (?1, ?2, ?3)";
+
+const DELETE_ALL: &str = "DELETE FROM state WHERE kind = ?1 AND key >= ?2 AND key < ?3";
+
+/// How many contents that `entry` erases are there and may go, when that is not all of them.
+pub(crate) fn misfit(
+    conn: &Connection,
+    entry: &Prepared,
+    head: &Head,
+) -> rusqlite::Result<Option<(u64, u64)>> {
+    for erased in entry.records.iter().filter_map(|record| record.erases.as_ref()) {
+        let earlier = erased.ranges().last().is_none_or(|(_, last)| *last <= head.records);
+        let found = if earlier { removable(conn, erased)? } else { 0 };
+        if found != erased.contents() {
+            return Ok(Some((erased.contents(), found)));
+        }
+    }
+    Ok(None)
+}
+
+fn removable(conn: &Connection, erased: &Erased) -> rusqlite::Result<u64> {
+    let kept: Vec<String> = KEPT.iter().map(|event| format!("\"{}\"", event.as_str())).collect();
+    let kept = format!("[{}]", kept.join(","));
+    let mut statement = conn.prepare_cached(REMOVABLE)?;
+    let mut found = 0_u64;
+    for (first, last) in erased.ranges() {
+        let (there, kept): (u64, u64) =
+            statement.query_row((first, last, &kept), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        found = found.saturating_add(there.saturating_sub(kept));
+    }
+    Ok(found)
+}
+
+/// Removes contents with their salts, in the name of the record `by`.
+pub(crate) fn remove(conn: &Connection, erased: &Erased, by: u64) -> rusqlite::Result<()> {
+    let (mut remove, mut tell) = (conn.prepare_cached(REMOVE)?, conn.prepare_cached(ERASED)?);
+    erased.ranges().iter().try_for_each(|(first, last)| {
+        remove.execute((first, last))?;
+        tell.execute((first, last, by)).map(drop)
+    })
+}
+
+/// Removes the rows of state whose names begin with `prefix`.
+pub(crate) fn remove_state(conn: &Connection, kind: &str, prefix: &str) -> rusqlite::Result<()> {
+    let end = format!("{prefix}{}", char::MAX);
+    conn.prepare_cached(DELETE_ALL)?.execute((kind, prefix, end)).map(drop)
+}
+
+/// Rows of state come and go in any order, so their pages hold such copies. None is left in a table that is made anew:
+/// the pages of the old one are overwritten when it goes.
+pub(crate) fn renew_state(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch(&schema::STATE.replacen("state", "renewed", 1))?;
+    conn.execute_batch(RENEW_STATE)
+}

@@ -1,0 +1,333 @@
+//! Content that is erased: gone from the files, told from content that somebody removed, and nothing else touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bulkhead_journal::read::{Query, Reader, Record};
+use bulkhead_journal::verify::{Why, verify};
+use bulkhead_journal::{AppendError, Change, Draft, Entry, Erased, Event, Facts, Head, Kind};
+use proptest::prelude::*;
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::common::{copy, database, draft, entry, fill, open};
+
+/// How often the crash test's child is killed.
+const LIVES: u64 = 24;
+
+const DATABASE: &str = "BULKHEAD_ERASE_TEST_DATABASE";
+
+/// An erasure of these records.
+fn erasure(seqs: impl IntoIterator<Item = u64>) -> Entry {
+    let mut draft = Draft::of_event(Kind::Admin, Event::ErasureDone, Facts::new().with("consent", "bob"));
+    draft.erases = Some(Erased::of(&seqs.into_iter().collect()).0);
+    draft.payload = json!({ "reason": "they asked for it" });
+    entry(vec![draft])
+}
+
+/// The words of message `number`, as they would stand in a file.
+fn words(number: u64) -> String {
+    format!("the words of message {number}\"")
+}
+
+/// Every byte of every file beside the database at `path`.
+fn bytes(path: &Path) -> Vec<u8> {
+    let files = std::fs::read_dir(path.parent().unwrap()).unwrap();
+    files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+}
+
+/// Which messages have their words somewhere in the files beside the database at `path`.
+fn spoken(path: &Path) -> BTreeSet<u64> {
+    let bytes = bytes(path);
+    let text = String::from_utf8_lossy(&bytes);
+    let numbers = text.split("the words of message ").skip(1);
+    numbers.filter_map(|rest| rest.split_once('"')?.0.parse().ok()).collect()
+}
+
+/// What there is of a record's content.
+fn said(path: &Path, seq: u64) -> serde_json::Value {
+    Reader::open(&path.into()).unwrap().content(seq).unwrap().unwrap_or_default()
+}
+
+fn show(path: &Path, seq: u64) -> Record {
+    Reader::open(&path.into()).unwrap().show(seq).unwrap().unwrap()
+}
+
+#[track_caller]
+fn whole(path: &Path, head: Option<Head>) {
+    let report = verify(&path.into(), head).unwrap();
+    assert!(report.ok, "{report:?}");
+}
+
+#[tokio::test]
+async fn what_is_erased_is_in_no_file_and_the_chain_holds_against_an_earlier_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path());
+    let journal = open(folder.path());
+    fill(&journal, 300).await;
+    let state: Vec<Change> =
+        (1..=40).map(|n| Change::put("entry", &format!("s-1/{n:06}"), &words(n)).unwrap()).collect();
+    drop(journal.append(Entry { state, ..entry(vec![draft(301)]) }).await.unwrap());
+    let before = journal.head();
+    assert_eq!(spoken(&path).len(), 301);
+
+    let gone: BTreeSet<u64> = (1..=290).filter(|seq| seq % 5 != 0).collect();
+    let state = vec![Change::delete_all("entry", "s-1/")];
+    let receipt = journal.append(Entry { state, ..erasure(gone.clone()) }).await.unwrap();
+    assert!(journal.wiped());
+    assert_eq!(spoken(&path), (1..=301).filter(|seq| !gone.contains(seq)).collect());
+    whole(&path, Some(before));
+    let record = show(&path, 6);
+    assert!(record.erased && record.erased_by == Some(receipt.seq()) && said(&path, 6).is_null());
+    let record = show(&path, 5);
+    assert!(!record.erased && said(&path, 5)["number"] == 5);
+    let erasure = show(&path, receipt.seq());
+    assert_eq!(
+        (erasure.facts.text("consent"), said(&path, receipt.seq())["reason"].as_str()),
+        (Some("bob"), Some("they asked for it"))
+    );
+    assert_eq!(erasure.erases.unwrap().contents(), gone.len() as u64);
+    assert_eq!(journal.states("entry", "").unwrap(), []);
+    journal.close().await.unwrap();
+    whole(&path, Some(before));
+    drop(open(folder.path()));
+}
+
+#[tokio::test]
+async fn an_erasure_that_does_not_fit_changes_nothing_and_harms_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path());
+    let journal = open(folder.path());
+    fill(&journal, 9).await;
+    drop(journal.append(entry(vec![Draft::new(Kind::Admin)])).await.unwrap());
+    let done = journal.append(erasure([2, 3])).await.unwrap().seq();
+    for (what, seqs, expected, found) in [
+        ("gone already", vec![3, 4], 2, 1),
+        ("without content", vec![9, 10], 2, 1),
+        ("itself an erasure", vec![done], 1, 0),
+        ("not there yet", vec![8, 1_000_000], 2, 0),
+    ] {
+        let neighbours = [entry(vec![draft(1)]), entry(vec![draft(2)])];
+        let (first, refused, second) = tokio::join!(
+            journal.append(neighbours[0].clone()),
+            journal.append(Entry { state: vec![Change::delete_all("test", "")], ..erasure(seqs) }),
+            journal.append(neighbours[1].clone()),
+        );
+        drop((first.unwrap(), second.unwrap()));
+        let refused = refused.unwrap_err();
+        assert_eq!(refused, AppendError::Erased { expected, found }, "{what}");
+        assert!(refused.to_string().contains("look again"), "{refused}");
+        assert_eq!(journal.healthy(), Ok(()));
+    }
+    assert!(matches!(
+        journal.append(erasure((0..8200).map(|n| n * 2))).await,
+        Err(AppendError::Erased { .. })
+    ));
+    whole(&path, Some(journal.head()));
+    let query = Query { erasable: true, ..Query::default() };
+    let left = Reader::open(&path.as_path().into()).unwrap().query(&query).unwrap();
+    assert_eq!(left.iter().take(7).map(|record| record.seq).collect::<Vec<_>>(), [1, 4, 5, 6, 7, 8, 9]);
+    assert!(left.iter().all(|record| record.event != Some(Event::ErasureDone)));
+}
+
+#[tokio::test]
+async fn content_that_is_missing_or_back_without_an_erasure_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path());
+    let journal = open(folder.path());
+    fill(&journal, 10).await;
+    drop(journal.append(erasure([2, 3, 4, 8])).await.unwrap());
+    fill(&journal, 2).await;
+    let head = journal.head();
+    journal.close().await.unwrap();
+    whole(&path, Some(head));
+    let cases: &[(&str, u64, Why)] = &[
+        ("DELETE FROM payload WHERE seq = 6", 6, Why::ContentMissing),
+        // An erasure is put beside it in the table alone.
+        ("DELETE FROM payload WHERE seq = 6; INSERT INTO erased VALUES (6, 6, 11)", 11, Why::NotTheErasure),
+        ("DELETE FROM payload WHERE seq = 6; INSERT INTO erased VALUES (6, 6, 12)", 12, Why::NotTheErasure),
+        ("DELETE FROM payload WHERE seq = 6; INSERT INTO erased VALUES (6, 6, 14)", 6, Why::ContentMissing),
+        ("DELETE FROM payload WHERE seq = 6; INSERT INTO erased VALUES (6, 6, 6)", 6, Why::Erasures),
+        (
+            "DELETE FROM payload WHERE seq = 5; UPDATE erased SET last = 5 WHERE first = 2",
+            11,
+            Why::NotTheErasure,
+        ),
+        ("DELETE FROM payload WHERE seq = 12; UPDATE erased SET last = 12 WHERE first = 8", 8, Why::Erasures),
+        ("INSERT INTO erased VALUES (3, 3, 11)", 5, Why::Erasures),
+        ("INSERT INTO erased VALUES (20, 21, 22)", 20, Why::Erasures),
+        ("INSERT INTO erased VALUES (7, 5, 11)", 6, Why::Erasures),
+        ("UPDATE erased SET by = 12 WHERE first = 8", 11, Why::NotTheErasure),
+        ("DELETE FROM erased WHERE first = 8", 8, Why::ContentMissing),
+        ("DELETE FROM erased", 2, Why::ContentMissing),
+        // What was erased is put back, as from a backup.
+        ("UPDATE payload SET salt = zeroblob(32), bytes = x'22' WHERE seq = 3", 3, Why::ContentBack(11)),
+        (
+            "UPDATE payload SET salt = zeroblob(32), bytes = x'22' WHERE seq = 3; DELETE FROM erased WHERE first = 2",
+            2,
+            Why::ContentMissing,
+        ),
+        // The erasure itself loses its tail.
+        ("DELETE FROM record WHERE seq > 10; DELETE FROM payload WHERE seq > 10", 2, Why::ContentMissing),
+    ];
+    for (sql, seq, why) in cases {
+        let copy = copy(&path, folder.path());
+        Connection::open(&copy).unwrap().execute_batch(sql).unwrap();
+        let bad = verify(&copy.as_path().into(), None).unwrap().first_bad;
+        let bad = bad.unwrap_or_else(|| panic!("not found: {sql}"));
+        assert_eq!((bad.seq, &bad.why), (Some(*seq), why), "{sql}: {bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_of_an_older_state_only_delays_what_the_files_give_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path());
+    let journal = open(folder.path());
+    fill(&journal, 20).await;
+    let reader = Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM record").unwrap();
+    drop(journal.append(erasure([7])).await.unwrap());
+    assert!(!journal.wiped());
+    fill(&journal, 1).await;
+    drop(reader);
+    let until = Instant::now() + Duration::from_secs(60);
+    while !journal.wiped() {
+        assert!(Instant::now() < until, "it is never given up");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let spoken = spoken(&path);
+    assert!(!spoken.contains(&7) && spoken.contains(&8));
+}
+
+/// Erases one more message after the other, with a row of state, until it is killed.
+#[tokio::test]
+#[ignore = "the crash test's child; it lives until it is killed"]
+async fn child() {
+    let path = PathBuf::from(std::env::var_os(DATABASE).expect("the crash test starts this"));
+    let journal = open(path.parent().unwrap());
+    std::io::stdout().write_all(b"\nopen\n").unwrap();
+    let left = Reader::open(&path.as_path().into()).unwrap();
+    for number in 0_u64.. {
+        drop(journal.append(entry((0..40).map(|n| draft(number * 40 + n)).collect())).await.unwrap());
+        let query = Query { erasable: true, limit: 40, ..Query::default() };
+        let seqs: BTreeSet<u64> = left.query(&query).unwrap().iter().map(|record| record.seq).collect();
+        let state = vec![Change::put("gone", "last", seqs.last().unwrap()).unwrap()];
+        drop(journal.append(Entry { state, ..erasure(seqs) }).await.unwrap());
+        std::io::stdout().write_all(b"erased\n").unwrap();
+    }
+}
+
+#[test]
+fn an_erasure_is_whole_or_not_there_whenever_it_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let journal = open(folder.path());
+        fill(&journal, 100).await;
+        journal.close().await.unwrap();
+    });
+    let mut erasures = 0;
+    for life in 0..LIVES {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "erase::child", "--ignored", "--nocapture"])
+            .env(DATABASE, &path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        while lines.next().unwrap().unwrap() != "open" {}
+        for _ in 0..life % 3 {
+            lines.next().unwrap().unwrap();
+        }
+        std::thread::sleep(Duration::from_micros(life * 347 % 4_000));
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success());
+        whole(&path, None);
+        let journal = runtime.block_on(async { open(folder.path()) });
+        whole(&path, Some(journal.head()));
+        assert!(journal.wiped());
+        let query = Query { kind: Some(Kind::Admin), ..Query::default() };
+        let done = Reader::open(&path.as_path().into()).unwrap().query(&query).unwrap();
+        erasures = done.len();
+        let last = done.last().map(|record| record.erases.as_ref().unwrap().ranges().last().unwrap().1);
+        assert_eq!(journal.state("gone", "last").unwrap().and_then(|last| last.as_u64()), last);
+        runtime.block_on(journal.close()).unwrap();
+    }
+    assert!(erasures > 10, "only {erasures} erasures in all");
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Append(u8),
+    Erase(Vec<prop::sample::Index>),
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1..40_u8).prop_map(Step::Append),
+        3 => prop::collection::vec(any::<prop::sample::Index>(), 1..12).prop_map(Step::Erase),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+async fn interleaved(folder: &Path, steps: &[Step]) -> Result<(), TestCaseError> {
+    let path = database(folder);
+    let mut journal = open(folder);
+    let mut heads = vec![journal.head()];
+    // What is there of each message, by its record's number.
+    let mut there: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut gone: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut number = 1_000;
+    for step in steps {
+        match step {
+            Step::Append(count) => {
+                for _ in 0..*count {
+                    number += 1;
+                    there.insert(journal.append(entry(vec![draft(number)])).await.unwrap().seq(), number);
+                }
+            }
+            Step::Erase(chosen) => {
+                let keys: Vec<u64> = there.keys().copied().collect();
+                let seqs: BTreeSet<u64> =
+                    chosen.iter().filter(|_| !keys.is_empty()).map(|index| *index.get(&keys)).collect();
+                drop(journal.append(erasure(seqs.clone())).await.unwrap());
+                gone.extend(seqs.iter().filter_map(|seq| there.remove_entry(seq)));
+            }
+            Step::Reopen => {
+                journal.close().await.unwrap();
+                journal = open(folder);
+            }
+        }
+        heads.push(journal.head());
+    }
+    for head in heads {
+        let report = verify(&path.as_path().into(), Some(head)).unwrap();
+        prop_assert!(report.ok, "{:?}", report);
+    }
+    let records = Reader::open(&path.as_path().into()).unwrap().query(&Query::default()).unwrap();
+    for record in records.iter().filter(|record| record.kind == Kind::Message) {
+        prop_assert_eq!(record.erased, gone.contains_key(&record.seq));
+        prop_assert_eq!(said(&path, record.seq)["number"].as_u64(), there.get(&record.seq).copied());
+    }
+    let spoken = spoken(&path);
+    let left: Vec<&u64> = gone.values().filter(|number| spoken.contains(number)).collect();
+    prop_assert_eq!(left, Vec::<&u64>::new());
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_is_erased_in_whatever_order_nothing_else_goes_and_it_verifies(steps in prop::collection::vec(step(), 1..20)) {
+        let folder = tempfile::tempdir()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(interleaved(folder.path(), &steps))?;
+    }
+}
