@@ -284,8 +284,11 @@ impl Writer {
 
     /// Writes what has come and nobody waits for, so that the next commit finds it done.
     fn write_ahead(&mut self, group: &mut Group) {
-        if let Err(error) = self.ascertain().and_then(|()| self.write(group)) {
-            self.fail(group, &error);
+        match self.ascertain().and_then(|()| self.write(group)) {
+            // Nothing in it was anything to write, so no commit would come for it and give back its room in the queue.
+            Ok(()) if group.begun.is_none() => drop(group.take()),
+            Ok(()) => {}
+            Err(error) => self.fail(group, &error),
         }
     }
 

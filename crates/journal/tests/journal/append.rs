@@ -2,11 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bulkhead_journal::read::{Query, Reader};
 use bulkhead_journal::verify::verify;
 use bulkhead_journal::{
-    AppendError, Change, Draft, Journal, Kind, MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, OpenError, ReadError,
+    AppendError, Change, Draft, Journal, Kind, MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, OpenError, QUEUE_BYTES,
+    ReadError,
 };
 use serde_json::json;
 use vocab::Digest;
@@ -57,6 +59,21 @@ async fn what_follows_nothing_becomes_durable_by_itself() {
     journal.follow(entry(vec![draft(2)])).await.unwrap();
     journal.flush().await.unwrap();
     assert_eq!(Reader::open(&config(folder.path()).place).unwrap().tail(9).unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_has_nothing_to_write_keeps_no_room_however_much_of_it_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let all = async {
+        // Each takes up some room until the writer has seen it; together they take more than there is.
+        for _ in 0..=QUEUE_BYTES / 1024 {
+            journal.follow(entry(Vec::new())).await.unwrap();
+        }
+        journal.append(entry(vec![draft(1)])).await.unwrap()
+    };
+    let receipt = tokio::time::timeout(Duration::from_secs(60), all).await.expect("there is room again");
+    assert_eq!(receipt.seq(), 1);
 }
 
 #[tokio::test]
