@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bulkhead_http::{About, Api, Bound};
-use journal::{Journal, Place};
+use journal::{Journal, Notary, Place, SealError};
 use models::Models;
 use sandbox::{Layer, Roster, SpawnError};
 use skills::Skills;
@@ -12,7 +12,7 @@ use turn::{Gateway, Parts, StartError};
 use vocab::Ambient;
 
 use crate::ambient::Machine;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::jailed;
 use crate::settings::{Containment, HomePolicies, Settings};
@@ -29,14 +29,19 @@ pub(crate) async fn probe() -> Result<Vec<Layer>, SpawnError> {
 ///
 /// # Errors
 /// When the settings do not hold, or something that the gateway needs is not there.
-pub(crate) async fn gateway(home: &Home, settings: &Settings) -> Result<Arc<Gateway>, Failure> {
+pub(crate) async fn gateway(
+    home: &Home,
+    settings: &Settings,
+) -> Result<(Arc<Gateway>, Arc<Notary>), Failure> {
     if let Some(missing) = settings.missing_secrets(home).first() {
         return Err(Failure::unreachable(missing.to_string()));
     }
     let ambient: Arc<dyn Ambient> = Arc::new(Machine);
     let place = Place::Sqlite(home.database());
-    let journal = Journal::open(journal::Config { place: place.clone() }, Arc::clone(&ambient))
-        .map_err(|error| Failure::unreachable(error.to_string()))?;
+    let journal = record(&place)?;
+    let notary =
+        Notary::open(journal.clone(), place.clone(), settings.notary(home), Arc::clone(&ambient)).await;
+    let notary = Arc::new(notary.map_err(|error| unsigned(&error))?);
     let roster = Roster::new(&jailed::spawner()).map_err(|error| {
         Failure::unreachable(format!("the thread that starts agents cannot be made: {error}"))
     })?;
@@ -56,10 +61,52 @@ pub(crate) async fn gateway(home: &Home, settings: &Settings) -> Result<Arc<Gate
         solo: settings.solo(),
         reduced: settings.containment == Containment::Reduced,
     };
-    Gateway::start(config, parts).await.map_err(|error| match error {
+    let gateway = Gateway::start(config, parts).await.map_err(|error| match error {
         StartError::Settings(_) => Failure::usage(error.to_string()),
         StartError::Recovery(_) => Failure::unreachable(error.to_string()),
-    })
+    })?;
+    Ok((gateway, notary))
+}
+
+/// Opens a record for writing.
+fn record(place: &Place) -> Result<Journal, Failure> {
+    Journal::open(journal::Config { place: place.clone() }, Arc::new(Machine))
+        .map_err(|error| Failure::unreachable(error.to_string()))
+}
+
+/// The notary of a home whose gateway does not run, with the record that it signs. `lost` makes a new key for one that is
+/// not there any more.
+///
+/// # Errors
+/// When a gateway runs after all, or the record cannot be signed.
+pub(crate) async fn notary(
+    home: &Home,
+    settings: &Settings,
+    lost: bool,
+) -> Result<(Journal, Notary), Failure> {
+    let place = Place::Sqlite(home.database());
+    let journal = record(&place)?;
+    let (config, ambient) = (settings.notary(home), Arc::new(Machine));
+    let notary = if lost {
+        Notary::open_without_key(journal.clone(), place, config, ambient, None).await
+    } else {
+        Notary::open(journal.clone(), place, config, ambient).await
+    };
+    Ok((journal, notary.map_err(|error| unsigned(&error))?))
+}
+
+/// Why the record of a home is not signed.
+pub(crate) fn unsigned(error: &SealError) -> Failure {
+    let exit = match error {
+        // What was signed and what is there contradict each other.
+        SealError::NotContinued { .. } | SealError::Checkpoint(_) | SealError::Cosignature(_) => Exit::Found,
+        SealError::Key { .. } | SealError::KeyThere(_) => Exit::Usage,
+        SealError::Thread(_) => Exit::Internal,
+        SealError::Append(_) | SealError::Read(_) | SealError::KeyLost { .. } | SealError::File { .. } => {
+            Exit::Unreachable
+        }
+    };
+    Failure::new(exit, error.to_string())
 }
 
 /// The addresses of a gateway.
@@ -82,12 +129,18 @@ pub(crate) async fn bind(home: &Home, settings: &Settings) -> Result<Bound, Fail
 }
 
 /// What the API serves.
-pub(crate) fn api(gateway: Arc<Gateway>, settings: &Settings, bound: &Bound, stop: CancellationToken) -> Api {
+pub(crate) fn api(
+    gateway: Arc<Gateway>,
+    notary: Arc<Notary>,
+    settings: &Settings,
+    bound: &Bound,
+    stop: CancellationToken,
+) -> Api {
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         address: bound.address,
         containment: settings.containment.as_str().to_owned(),
     };
-    Api { gateway, about, stop }
+    Api { gateway, notary, about, stop }
 }

@@ -24,10 +24,12 @@ mod stream;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use journal::Notary;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use turn::Gateway;
 
+pub use api::seal_record::{CheckpointView, RotationView};
 pub use caller::{OsUserError, os_user};
 pub use guest::{run_router, serve_run};
 pub use listen::{BindError, Bound, Config, bind};
@@ -51,6 +53,8 @@ pub struct About {
 pub struct Api {
     /// The gateway.
     pub gateway: Arc<Gateway>,
+    /// Who signs the record.
+    pub notary: Arc<Notary>,
     /// What it says about itself.
     pub about: About,
     /// Cancelled when a person asks the gateway to stop. Whoever started it then shuts it down.

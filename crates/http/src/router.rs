@@ -31,6 +31,9 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/api/v1/sessions/{id}", get(api::show_session::show_session))
         .route("/api/v1/turns/{id}/events", get(api::follow_turn::follow_turn))
         .route("/api/v1/status", get(api::status::status))
+        .route("/api/v1/checkpoint", post(api::seal_record::seal))
+        .route("/api/v1/checkpoint/cosign", post(api::seal_record::cosign))
+        .route("/api/v1/key/rotate", post(api::seal_record::rotate))
         .route("/api/v1/shutdown", post(api::shutdown::shutdown))
         .fallback(async || Problem::new(ProblemKind::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {

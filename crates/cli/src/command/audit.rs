@@ -1,6 +1,9 @@
 //! `bulkhead audit`: the record. It is read from the database itself, whether or not a gateway runs.
 
 mod export;
+mod files;
+mod proving;
+mod sealing;
 mod shown;
 mod which;
 
@@ -61,6 +64,26 @@ enum Verb {
         after_help = "Examples:\n  bulkhead audit export --format ocsf --out november.ocsf --since 2026-11-01 --until 2026-12-01\n  bulkhead audit export --format csv --decision deny > denied.csv"
     )]
     Export(export::Args),
+    /// Sign the record as it is, and print the checkpoint
+    #[command(
+        after_help = "Examples:\n  bulkhead audit checkpoint > checkpoint.txt\n  bulkhead audit checkpoint --last"
+    )]
+    Checkpoint(sealing::Checkpoint),
+    /// Prove that a record is under a checkpoint, or that one checkpoint goes on in another
+    #[command(
+        after_help = "Examples:\n  bulkhead audit prove 17 > 17.tlog-proof\n  bulkhead audit prove 17 --to checkpoint.txt\n  bulkhead audit prove --from older.txt --to newer.txt"
+    )]
+    Prove(proving::Prove),
+    /// Check a proof, on any machine
+    #[command(
+        after_help = "Examples:\n  bulkhead audit check-proof 17.tlog-proof --key bulkhead/...+...+...\n  bulkhead audit check-proof goes-on.proof --from older.txt --key bulkhead/...+...+..."
+    )]
+    CheckProof(proving::Check),
+    /// Take in a witness's cosignature of a checkpoint
+    #[command(after_help = "Example:\n  bulkhead audit cosign answer.txt")]
+    Cosign(sealing::Cosign),
+    /// The key that the record is signed with
+    Key(sealing::Key),
     /// One record whole
     #[command(after_help = "Example:\n  bulkhead audit show 17")]
     Show {
@@ -72,29 +95,34 @@ enum Verb {
 pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
     match args.verb {
         Verb::Verify { head, file: Some(file) } => verified(place.screen, &file.into(), head),
-        verb => {
-            place.home.must_exist()?;
-            let path = place.home.database();
-            if !path.exists() {
-                return Err(Failure::unreachable(format!(
-                    "there is no record at `{}` yet: it begins with the first `bulkhead gateway start`",
-                    path.display()
-                )));
-            }
-            let record = &path.into();
-            match verb {
-                Verb::Verify { head, .. } => verified(place.screen, record, head),
-                Verb::Tail { count } => {
-                    let records = open(record)?.tail(count).map_err(unread)?;
-                    records.iter().try_for_each(|record| shown::line(place.screen, record))?;
-                    Ok(Exit::Done)
-                }
-                Verb::Export(args) => export::run(place, &open(record)?, args),
-                Verb::Query(which) => query(place.screen, &open(record)?, which),
-                Verb::Show { seq } => show(place.screen, &open(record)?, seq),
-            }
+        Verb::Checkpoint(args) => sealing::checkpoint(place, &args),
+        Verb::Cosign(args) => sealing::cosign(place, &args),
+        Verb::Key(args) => sealing::key(place, &args),
+        Verb::Prove(args) => proving::prove(place, &args),
+        Verb::CheckProof(args) => proving::check(place, &args),
+        Verb::Export(args) => export::run(place, &open(&record(place)?)?, args),
+        Verb::Verify { head, .. } => verified(place.screen, &record(place)?, head),
+        Verb::Tail { count } => {
+            let records = open(&record(place)?)?.tail(count).map_err(unread)?;
+            records.iter().try_for_each(|record| shown::line(place.screen, record))?;
+            Ok(Exit::Done)
         }
+        Verb::Query(which) => query(place.screen, &open(&record(place)?)?, which),
+        Verb::Show { seq } => show(place.screen, &open(&record(place)?)?, seq),
     }
+}
+
+/// Where the home's record is.
+fn record(place: &Place) -> Result<journal::Place, Failure> {
+    place.home.must_exist()?;
+    let path = place.home.database();
+    if path.exists() {
+        return Ok(path.into());
+    }
+    Err(Failure::unreachable(format!(
+        "there is no record at `{}` yet: it begins with the first `bulkhead gateway start`",
+        path.display()
+    )))
 }
 
 fn verified(screen: Screen, record: &journal::Place, head: Option<Head>) -> Result<Exit, Failure> {

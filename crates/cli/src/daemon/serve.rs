@@ -1,6 +1,7 @@
 //! The gateway itself, in this process, until it is asked to stop.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use bulkhead_http::serve;
 use rustix::process::setsid;
@@ -75,11 +76,17 @@ async fn until_stopped(
     let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
     let bound = wiring::bind(home, settings).await?;
-    let gateway = wiring::gateway(home, settings).await?;
+    let (gateway, notary) = wiring::gateway(home, settings).await?;
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let address = bound.address;
-    let api = wiring::api(gateway.clone(), settings, &bound, stop.clone());
+    let api = wiring::api(gateway.clone(), Arc::clone(&notary), settings, &bound, stop.clone());
     let serving = tokio::spawn(serve(bound, api, drain.clone()));
+    let signing = tokio::spawn({
+        let notary = Arc::clone(&notary);
+        async move {
+            notary.keep_sealing(|error| tracing::error!("the record was not signed: {error}")).await;
+        }
+    });
     if settings.containment == Containment::Reduced {
         tracing::warn!("containment is `reduced`: an agent runs even where this machine lacks a layer");
     }
@@ -98,7 +105,15 @@ async fn until_stopped(
     if let Err(error) = serving.await {
         tracing::error!("serving did not end well: {error}");
     }
-    drop(gateway);
+    signing.abort();
+    // What comes last is signed as well.
+    if let Err(error) = notary.seal().await {
+        tracing::error!("the end of the record was not signed: {error}");
+    }
+    for place in notary.unpublished().await {
+        tracing::error!("{place}");
+    }
+    drop((gateway, notary));
     for socket in [home.socket(), home.run_socket()] {
         if let Err(error) = std::fs::remove_file(&socket) {
             tracing::warn!("the socket `{}` stays: {error}", socket.display());

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod browser;
+mod checkpoint;
 mod egress;
 mod gateway;
 mod labels;
@@ -43,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) approvals: approvals::Approvals,
     #[serde(default)]
     pub(crate) browser: browser::Browser,
+    #[serde(default)]
+    checkpoint: checkpoint::Checkpoint,
     #[serde(default)]
     egress: egress::Egress,
     #[serde(default)]
@@ -153,6 +156,7 @@ impl Settings {
             .or_else(|| labels::fault(&self.label, &self.destination))
             .or_else(|| self.models.fault())
             .or_else(|| self.egress.fault())
+            .or_else(|| self.checkpoint.fault())
     }
 }
 

@@ -48,7 +48,7 @@ impl Policies for HomePolicies {
         let settings = Settings::load(&self.home).map_err(|error| error.to_string())?;
         if settings.wired() != self.wired {
             return Err("bulkhead.toml has changed in what counts from a start on ([gateway], [approvals], [browser], \
-                        [egress], [secrets], model servers, containment or solo); `bulkhead gateway restart` takes it up"
+                        [egress], [secrets], [checkpoint], model servers, containment or solo); `bulkhead gateway restart` takes it up"
                 .to_owned());
         }
         settings.judged_by(&self.home)
@@ -59,7 +59,7 @@ impl Settings {
     /// What a gateway is wired with when it starts.
     fn wired(&self) -> Digest {
         let parts = format!(
-            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
             self.containment,
             self.solo(),
             self.gateway,
@@ -67,7 +67,8 @@ impl Settings {
             self.approvals,
             self.browser,
             self.egress,
-            self.secrets
+            self.secrets,
+            self.checkpoint
         );
         Digest::of(parts.as_bytes())
     }

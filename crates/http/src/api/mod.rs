@@ -12,6 +12,7 @@ pub(crate) mod list_agents;
 pub(crate) mod list_approvals;
 pub(crate) mod pause_agent;
 pub(crate) mod resume_agent;
+pub(crate) mod seal_record;
 pub(crate) mod send_message;
 pub(crate) mod show_agent;
 pub(crate) mod show_approval;
