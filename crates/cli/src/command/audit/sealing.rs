@@ -32,6 +32,7 @@ pub(super) struct Cosign {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  bulkhead audit key show\n  bulkhead audit key rotate")]
 pub(super) struct Key {
     #[command(subcommand)]
     verb: KeyVerb,
