@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::sync::LazyLock;
 
 use bulkhead_tests::server::{Deed, Request, Server, says, stream, whole};
-use bulkhead_tests::tls::{Secure, authority};
+use bulkhead_tests::tls::Secure;
 use bulkhead_tests::{Home, Said, eventually, tree};
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value, json};
@@ -303,7 +303,7 @@ fn over_tls_a_key_goes_to_a_server_that_proves_itself_and_to_no_other() {
         );
         let mut start = home.command(&["gateway", "start"]);
         if trusted {
-            start.env("SSL_CERT_FILE", authority());
+            start.env("SSL_CERT_FILE", site.authority());
         }
         Said::of(start.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).done();
         let said = told(&home, "look").done();

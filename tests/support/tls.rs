@@ -1,16 +1,22 @@
-//! A page server over TLS, as `localhost`, with a certificate of an authority that only tests know.
+//! A page server over TLS, as `localhost`, with a certificate of an authority that only this server's test knows. Both
+//! are made when it starts, so that no key lies anywhere.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use data_encoding::BASE64;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use tempfile::TempDir;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// The most bytes of a request.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
+
+const AUTHORITY: &str = "authority.pem";
 
 /// The server, until the test ends.
 #[derive(Debug)]
@@ -18,24 +24,44 @@ pub struct Secure {
     /// Its port.
     pub port: u16,
     heard: Arc<Mutex<Vec<String>>>,
+    folder: TempDir,
 }
 
-/// The certificate of the tests' own authority, for `SSL_CERT_FILE`.
-#[must_use]
-pub fn authority() -> PathBuf {
-    file("authority.pem")
+/// What a server shows, and who vouches for it.
+struct Shown {
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+    authority: CertificateDer<'static>,
 }
 
-fn file(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("support/tls").join(name)
+impl Shown {
+    fn new() -> Self {
+        let (own, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        authority.distinguished_name.push(DnType::CommonName, "only this test trusts it");
+        let vouched = authority.self_signed(&own).unwrap();
+        let issuer = Issuer::new(authority, own);
+        let server = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let certificate = server.signed_by(&key, &issuer).unwrap();
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        Self {
+            certificate: certificate.der().clone(),
+            key: PrivateKeyDer::Pkcs8(key),
+            authority: vouched.der().clone(),
+        }
+    }
 }
 
 impl Secure {
     /// Answers each request with what `answer` makes of it.
     #[must_use]
     pub fn new(answer: fn(&str) -> Vec<u8>) -> Self {
-        let certificate = CertificateDer::from_pem_file(file("certificate.pem")).unwrap();
-        let key = PrivateKeyDer::from_pem_file(file("key.pem")).unwrap();
+        let Shown { certificate, key, authority } = Shown::new();
+        let folder = tempfile::tempdir().unwrap();
+        let text = BASE64.encode(&authority);
+        let text = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+        fs::write(folder.path().join(AUTHORITY), text).unwrap();
         let config = ServerConfig::builder().with_no_client_auth();
         let config = Arc::new(config.with_single_cert(vec![certificate], key).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -51,7 +77,13 @@ impl Secure {
                 }
             }
         });
-        Self { port, heard }
+        Self { port, heard, folder }
+    }
+
+    /// The certificate of its authority, for `SSL_CERT_FILE`.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join(AUTHORITY)
     }
 
     /// The requests that it has got, with their headers.
