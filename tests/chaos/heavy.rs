@@ -69,7 +69,7 @@ fn a_kill_ends_every_process_and_refuses_what_comes_late() {
         said.lacks("too late").lacks("\"reply\"");
     }
     let records = home.records(&["--agent", "helper"]);
-    let kill = records.iter().position(|record| record["kind"] == "admin").unwrap();
+    let kill = records.iter().position(|record| record["event"] == "agent.killed").unwrap();
     let after = &records[kill..];
     assert!(
         after.iter().all(|record| record["decision"] != "permit" && record["status"] != "done"),

@@ -8,6 +8,7 @@ mod exec;
 mod labels;
 mod late;
 mod people;
+mod record;
 mod rules;
 mod secrets;
 mod stop;

@@ -299,8 +299,8 @@ pub struct ModelCall {
     /// The parameters that were set and are numbers, yes or no, or one of a few words.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub options: Map<String, Value>,
-    /// `SHA-256(salt || SHA-256(canonical JSON of the action))`: of model, system message, tools, conversation and
-    /// parameters.
+    /// `SHA-256(salt || SHA-256(content of the proposal))`: of system message, tools, conversation and parameters, byte for
+    /// byte as the proposal's record has them.
     pub prompt: Digest,
     /// Tokens in, as the server counted them; 0 when it did not say.
     pub prompt_tokens: u64,

@@ -76,6 +76,9 @@ pub enum AppendError {
         /// What is there.
         found: u64,
     },
+    /// Too much waits to be written.
+    #[error("too much waits to be recorded: try again in a moment")]
+    Busy,
     /// Closed, or its thread has ended.
     #[error("the journal is closed")]
     Closed,
@@ -151,6 +154,15 @@ impl Journal {
     pub async fn follow(&self, entry: Entry) -> Result<(), AppendError> {
         let prepared = prepare(entry.records, entry.state, self.inner.ambient.as_ref())?;
         self.inner.queue.push(prepared, None).await
+    }
+
+    /// The same for a caller who cannot wait for room: whatever is appended from then on is durable only together with it.
+    ///
+    /// # Errors
+    /// As [`Journal::follow`], and when the queue has no room now.
+    pub fn follow_now(&self, entry: Entry) -> Result<(), AppendError> {
+        let prepared = prepare(entry.records, entry.state, self.inner.ambient.as_ref())?;
+        self.inner.queue.push_now(prepared)
     }
 
     /// Comes back when all that was handed in before is durable.

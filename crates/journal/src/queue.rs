@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 use crate::entry::Head;
 use crate::journal::AppendError;
@@ -66,6 +66,11 @@ struct Waiting {
     closed: bool,
 }
 
+/// The room that an entry takes.
+fn units(entry: &Prepared) -> u32 {
+    u32::try_from(entry.bytes.div_ceil(UNIT_BYTES).max(1)).unwrap_or(u32::MAX)
+}
+
 /// The queue.
 pub(crate) struct Queue {
     room: Arc<Semaphore>,
@@ -95,8 +100,26 @@ impl Queue {
         entry: Prepared,
         reply: Option<oneshot::Sender<Result<Head, AppendError>>>,
     ) -> Result<(), AppendError> {
-        let units = u32::try_from(entry.bytes.div_ceil(UNIT_BYTES).max(1)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).acquire_many_owned(units).await.map_err(|_| AppendError::Closed)?;
+        let room = Arc::clone(&self.room).acquire_many_owned(units(&entry)).await;
+        self.put(entry, reply, room.map_err(|_| AppendError::Closed)?)
+    }
+
+    /// The same, at once or not at all.
+    pub(crate) fn push_now(&self, entry: Prepared) -> Result<(), AppendError> {
+        let room = Arc::clone(&self.room).try_acquire_many_owned(units(&entry));
+        let room = room.map_err(|error| match error {
+            TryAcquireError::Closed => AppendError::Closed,
+            TryAcquireError::NoPermits => AppendError::Busy,
+        })?;
+        self.put(entry, None, room)
+    }
+
+    fn put(
+        &self,
+        entry: Prepared,
+        reply: Option<oneshot::Sender<Result<Head, AppendError>>>,
+        room: OwnedSemaphorePermit,
+    ) -> Result<(), AppendError> {
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(AppendError::Closed);

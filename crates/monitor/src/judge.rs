@@ -13,7 +13,7 @@ use crate::advice;
 use crate::command;
 use crate::compartment::{Compartment, Tool};
 use crate::flow::{Movement, Parties};
-use crate::judgement::{Digests, Judgement, bind};
+use crate::judgement::{Judgement, bind};
 use crate::monitor::Known;
 use crate::permit::Bounds;
 use crate::policy::words::Circumstances;
@@ -115,8 +115,8 @@ pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<
         compartment.house.flow.judge(&action, standing.labels, standing.marks, reach.as_ref(), &parties);
     answers.denies.extend(denies);
 
-    let digests = OnceLock::new();
-    let approved = approval(compartment, &action, &labels, standing.approved, &digests, &mut answers);
+    let binding = OnceLock::new();
+    let approved = approval(compartment, &action, &labels, standing.approved, &binding, &mut answers);
     let mut bounds = Bounds::None;
     if let Some(known) = known {
         let case = Case { compartment, known, action: &action, labels: &labels, tool, approved };
@@ -143,7 +143,8 @@ pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<
         returns,
         marks,
         generation,
-        digests,
+        binding,
+        content: OnceLock::new(),
         subject: OnceLock::new(),
     }
 }
@@ -182,12 +183,12 @@ fn approval(
     action: &Action,
     labels: &Labels,
     approved: Option<&Digest>,
-    digests: &OnceLock<Digests>,
+    binding: &OnceLock<Digest>,
     answers: &mut Answers,
 ) -> bool {
     let Some(approved) = approved else { return false };
-    let current = digests.get_or_init(|| bind(action, &compartment.version, labels));
-    if current.binding == *approved {
+    let current = binding.get_or_init(|| bind(action, &compartment.version, labels));
+    if current == approved {
         let message = "a person approved exactly this".to_owned();
         answers.grants.push(Reason { layer: Layer::Approval, policy: "approval".to_owned(), message });
         return true;

@@ -24,7 +24,8 @@ pub struct Judgement {
     pub(crate) at: Timestamp,
     pub(crate) gate: Gate,
     pub(crate) generation: Generation,
-    pub(crate) digests: OnceLock<Digests>,
+    pub(crate) binding: OnceLock<Digest>,
+    pub(crate) content: OnceLock<Digest>,
     pub(crate) subject: OnceLock<Digest>,
 }
 
@@ -74,27 +75,17 @@ pub struct Denied {
 #[error("the receipt is for another entry than this judgement, so nothing is permitted by it")]
 pub struct WrongReceipt;
 
-/// The digests of a judgement, computed once.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Digests {
-    /// That of the canonical action.
-    pub(crate) action: Digest,
-    /// What an approval is bound to.
-    pub(crate) binding: Digest,
-}
-
 /// What an approval is bound to. Two actions, policies or labels that differ never share one.
-pub(crate) fn bind(action: &Action, policy_version: &Digest, labels: &Labels) -> Digests {
+pub(crate) fn bind(action: &Action, policy_version: &Digest, labels: &Labels) -> Digest {
     // An action's arguments have no key twice and no number that loses digits (`resolve` refuses them), so the
     // canonical form exists and differs whenever they do. Were it missing all the same, the plain form of each
     // stands in, which no canonical form can equal.
-    let action = match action.digest() {
-        Ok(digest) => digest,
-        Err(_) => Digest::of(format!("without canonical form: {action:?}").as_bytes()),
+    let action = match vocab::digest::canonical(action) {
+        Ok(bytes) => bytes,
+        Err(_) => format!("without canonical form: {action:?}").into_bytes(),
     };
     let labels = labels.names().join(",");
-    let parts = [&b"bulkhead binding 2"[..], action.as_bytes(), policy_version.as_bytes(), labels.as_bytes()];
-    Digests { action, binding: Digest::of_parts(&parts) }
+    Digest::of_parts(&[b"bulkhead binding 1", &action, policy_version.as_bytes(), labels.as_bytes()])
 }
 
 impl Judgement {
@@ -126,17 +117,19 @@ impl Judgement {
     /// What an approval of this would be bound to: the action, the version of the policies and the labels.
     #[must_use]
     pub fn binding(&self) -> Digest {
-        self.digests().binding
+        *self.binding.get_or_init(|| bind(&self.action, &self.verdict.policy_version, &self.verdict.labels))
     }
 
-    /// The digest of the canonical action.
+    /// The digest of the proposal's content, byte for byte as it is recorded: the action's arguments.
     #[must_use]
-    pub fn action_digest(&self) -> Digest {
-        self.digests().action
-    }
-
-    fn digests(&self) -> &Digests {
-        self.digests.get_or_init(|| bind(&self.action, &self.verdict.policy_version, &self.verdict.labels))
+    pub fn content_digest(&self) -> Digest {
+        *self.content.get_or_init(|| {
+            let args = match serde_json::to_vec(&self.action.args) {
+                Ok(bytes) => bytes,
+                Err(_) => format!("without a form: {:?}", self.action.args).into_bytes(),
+            };
+            Digest::of(&[b"{\"args\":".as_slice(), &args, b"}"].concat())
+        })
     }
 
     /// What the journal's receipt must be for: this proposal, this action, this decision, this moment.
@@ -145,22 +138,21 @@ impl Judgement {
     }
 
     fn make_subject(&self) -> Digest {
-        // Only this value is ever held against it, so that its plain form does; the canonical one, which takes
-        // several times as long, is made when something outlives the judgement.
-        let action = match serde_json::to_vec(&self.action) {
-            Ok(bytes) => bytes,
-            Err(_) => format!("without a form: {:?}", self.action).into_bytes(),
-        };
+        // Only this value is ever held against it, so that the plain form of its arguments does; the canonical one, which
+        // takes several times as long, is made when something outlives the judgement.
         let labels = self.verdict.labels.names().join(",");
         Digest::of_parts(&[
-            b"bulkhead judgement 2",
+            b"bulkhead judgement 3",
             self.proposal.id.as_str().as_bytes(),
             self.proposal.agent.as_str().as_bytes(),
             self.proposal.session.as_str().as_bytes(),
             self.proposal.turn.as_str().as_bytes(),
             self.asker.as_str().as_bytes(),
             self.verdict.decision.as_str().as_bytes(),
-            &action,
+            self.action.verb.as_str().as_bytes(),
+            self.action.resource.kind().as_bytes(),
+            self.action.resource.name().as_bytes(),
+            self.content_digest().as_bytes(),
             self.verdict.policy_version.as_bytes(),
             labels.as_bytes(),
             &self.at.as_nanosecond().to_be_bytes(),
@@ -203,7 +195,7 @@ impl Judgement {
         if *receipt.subject() != self.subject() {
             return Err(WrongReceipt);
         }
-        let Self { proposal, action, verdict, bounds, returns, marks, at, gate, generation, digests, .. } =
+        let Self { proposal, action, verdict, bounds, returns, marks, at, gate, generation, binding, .. } =
             self;
         let Verdict { decision, reasons, policy_version, labels } = verdict;
         Ok(match decision {
@@ -213,7 +205,7 @@ impl Judgement {
             }
             Decision::Ask => {
                 let made = || bind(&action, &policy_version, &labels);
-                let binding = digests.into_inner().unwrap_or_else(made).binding;
+                let binding = binding.into_inner().unwrap_or_else(made);
                 Ruling::Ask(Held { proposal, action, binding, policy_version, labels, reasons })
             }
             Decision::Deny => Ruling::Deny(Denied { proposal, action, reasons }),

@@ -59,7 +59,7 @@ impl Gateway {
         let slot = self.slot(&message.agent)?;
         let stopped = slot.stopped();
         admits(&slot)?;
-        let compartment = slot.compartment(&monitor)?;
+        let compartment = self.compartment(&slot, &monitor)?;
         let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
             Refusal::new(RefusalKind::Busy, "too many turns are running; try again when one has ended")
         })?;

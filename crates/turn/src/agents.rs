@@ -46,7 +46,7 @@ impl Gateway {
     }
 
     fn agent_view(&self, slot: &Arc<Slot>) -> AgentView {
-        let compiled = self.monitor().and_then(|monitor| slot.compartment(&monitor));
+        let compiled = self.monitor().and_then(|monitor| self.compartment(slot, &monitor));
         let sessions = slot.running.load(Ordering::Relaxed);
         let state = match slot.standing() {
             Standing::Killed => "killed",

@@ -329,7 +329,7 @@ impl Gateway {
         let made = Made {
             id: view.turn,
             asker: self.person(&view.asked_by)?,
-            compartment: slot.compartment(&monitor)?,
+            compartment: self.compartment(&slot, &monitor)?,
             transcript: session::transcript(&self.journal, &view.session)?,
             reach: None,
             row: turn_row,

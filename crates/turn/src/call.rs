@@ -20,9 +20,9 @@ const WORDS: [(&str, &[&str]); 3] = [
 /// What keeps the digests of a record from telling anything once its content is erased, in bytes.
 pub(crate) type Salt = [u8; 32];
 
-/// What is known of the call `action`, whose digest is `digest`, and of what came back, without a word of either.
-pub(crate) fn about(action: &Action, digest: &Digest, body: &Body, salt: &Salt) -> ModelCall {
-    let mut call = ModelCall::new(salted(salt, digest));
+/// What is known of the call `action`, whose proposal's content has the digest `content`, and of what came back, without a word of either.
+pub(crate) fn about(action: &Action, content: &Digest, body: &Body, salt: &Salt) -> ModelCall {
+    let mut call = ModelCall::new(salted(salt, content));
     call.options = action.args.get("options").and_then(Value::as_object).map(telling).unwrap_or_default();
     match body {
         Body::Answer { answer } => {
@@ -101,7 +101,7 @@ mod tests {
             ..Answer::default()
         };
         let body = Body::Answer { answer: answer.clone() };
-        let digest = asked.digest().unwrap();
+        let digest = Digest::of(b"{\"args\":{}}");
         let call = about(&asked, &digest, &body, &[1; 32]);
         let options = json!({
             "temperature": 0.5, "seed": 7, "parallel_tool_calls": false, "reasoning_effort": "low",
@@ -124,7 +124,7 @@ mod tests {
     fn a_call_that_failed_says_so_and_has_no_answer() {
         let asked = action(json!(null));
         let body = Body::Fault { fault: Fault::Down, text: "nobody is there".into() };
-        let call = about(&asked, &asked.digest().unwrap(), &body, &[0; 32]);
+        let call = about(&asked, &Digest::of(b"x"), &body, &[0; 32]);
         assert_eq!((call.fault, call.answer, call.finish), (Some(Fault::Down), None, None));
     }
 }

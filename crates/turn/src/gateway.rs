@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use journal::{Change, Draft, Journal};
 use models::Models;
-use monitor::{Compartment, Monitor};
+use monitor::Compartment;
 use parking_lot::Mutex;
 use sandbox::Roster;
 use skills::{Bench, Skills};
@@ -16,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vocab::{AgentName, Ambient, Digest, Labels, Person, PersonId, SessionId, TurnId};
 
+use crate::changes::Files;
 use crate::event::Bus;
 use crate::hearts::Hearts;
+use crate::judging::Judging;
 use crate::program::Mailbox;
 use crate::slot::{Slot, Standing};
 use crate::state::Turn;
@@ -67,6 +69,15 @@ pub trait Policies: Send + Sync {
     /// # Errors
     /// One sentence, when the settings cannot be read or do not fit their form.
     fn load(&self) -> Result<monitor::Config, String>;
+
+    /// The files that [`Policies::load`] reads, as they are now, so that a change of one is on the record; none where
+    /// the settings are no files.
+    ///
+    /// # Errors
+    /// One sentence, when they cannot be read.
+    fn files(&self) -> Result<Files, String> {
+        Ok(Files::default())
+    }
 }
 
 /// The parts that a gateway drives.
@@ -116,8 +127,8 @@ pub struct Gateway {
     /// Held while an approval is decided, expires or is cancelled.
     pub(crate) deciding: tokio::sync::Mutex<()>,
     pub(crate) waiting: Waiting,
-    policies: Box<dyn Policies>,
-    monitor: Mutex<(Digest, Arc<Monitor>)>,
+    pub(crate) policies: Box<dyn Policies>,
+    pub(crate) judging: Mutex<Judging>,
     slots: Mutex<BTreeMap<AgentName, Arc<Slot>>>,
     marks: Mutex<Arc<BTreeMap<String, Labels>>>,
 }
@@ -129,8 +140,7 @@ impl Gateway {
     /// When the settings do not hold, or the database cannot be read.
     pub async fn start(config: Config, parts: Parts) -> Result<Arc<Self>, StartError> {
         let Parts { journal, models, skills, roster, ambient, policies } = parts;
-        let fingerprint = policies.fingerprint().map_err(StartError::Settings)?;
-        let monitor = load(policies.as_ref()).map_err(StartError::Settings)?;
+        let judging = Judging::by(policies.as_ref()).map_err(StartError::Settings)?;
         let gateway = Arc::new(Self {
             hearts: Hearts::new(config.agents_dir.clone(), Arc::clone(&ambient)),
             config,
@@ -148,27 +158,13 @@ impl Gateway {
             deciding: tokio::sync::Mutex::new(()),
             waiting: Waiting::default(),
             policies,
-            monitor: Mutex::new((fingerprint, monitor)),
+            judging: Mutex::new(judging),
             slots: Mutex::default(),
             marks: Mutex::default(),
         });
         gateway.recover().await?;
         gateway.keep_house();
         Ok(gateway)
-    }
-
-    /// The monitor by the settings as they are now.
-    ///
-    /// # Errors
-    /// When they have changed and do not hold.
-    pub(crate) fn monitor(&self) -> Result<Arc<Monitor>, Refusal> {
-        let invalid = |message: String| Refusal::new(RefusalKind::Invalid, message);
-        let fingerprint = self.policies.fingerprint().map_err(invalid)?;
-        let mut held = self.monitor.lock();
-        if held.0 != fingerprint {
-            *held = (fingerprint, load(self.policies.as_ref()).map_err(invalid)?);
-        }
-        Ok(Arc::clone(&held.1))
     }
 
     /// The person who is this operating-system user. While settings that were changed do not hold, the ones
@@ -187,7 +183,7 @@ impl Gateway {
             Ok(monitor) => monitor,
             Err(refusal) => {
                 tracing::warn!("the settings do not hold: {refusal}");
-                Arc::clone(&self.monitor.lock().1)
+                self.judging.lock().monitor()
             }
         };
         monitor.person_of_os_user(user).cloned().ok_or_else(nobody)
@@ -224,6 +220,7 @@ impl Gateway {
         if let Some(tokens) = records::get(&self.journal, TOKENS, name.as_str())? {
             slot.restore_tokens(tokens);
         }
+        *slot.seen.lock() = self.soul_seen(name)?;
         slots.insert(name.clone(), Arc::clone(&slot));
         Ok(slot)
     }
@@ -276,7 +273,7 @@ impl Gateway {
         let known = marks.get(path);
         let joined = known.map_or_else(|| labels.clone(), |known| known.join(labels));
         // What nobody labelled is `internal` as it is. Where the settings say less, the mark has to say more.
-        let plain = || joined == Labels::default() && self.monitor.lock().1.carries(path, &joined);
+        let plain = || joined == Labels::default() && self.judging.lock().monitor().carries(path, &joined);
         if known == Some(&joined) || plain() {
             return Ok(None);
         }
@@ -331,9 +328,4 @@ impl Gateway {
         let message = format!("`{}` may not {what}; an administrator may", by.id);
         Err(Refusal::new(RefusalKind::Forbidden, message))
     }
-}
-
-fn load(policies: &dyn Policies) -> Result<Arc<Monitor>, String> {
-    let config = policies.load()?;
-    Monitor::new(config).map(Arc::new).map_err(|error| error.to_string())
 }

@@ -15,6 +15,9 @@ use crate::{Refusal, approvals, records, session};
 /// How often expired approvals are denied and heartbeats are written.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
+/// How many times of that it takes until settings and agents that nobody asks for are looked at.
+const LOOK_EVERY: u32 = 30;
+
 /// What happened to a turn that was running when the gateway ended.
 const INTERRUPTED: &str = "the gateway ended while this turn was running";
 
@@ -29,6 +32,8 @@ impl Gateway {
             draft
         };
         self.record(draft, Vec::new()).await?;
+        self.look_back()?;
+        self.journal.flush().await?;
         self.restore_labels()?;
         for held in approvals::open(&self.journal)? {
             self.waiting.restore(&held.view);
@@ -83,7 +88,7 @@ impl Gateway {
             if slot.running.load(Ordering::Relaxed) == 0 {
                 continue;
             }
-            if let Err(refusal) = self.monitor().and_then(|monitor| slot.compartment(&monitor)) {
+            if let Err(refusal) = self.monitor().and_then(|monitor| self.compartment(&slot, &monitor)) {
                 tracing::warn!("`{}` is held to nothing new, so it goes no further: {refusal}", slot.name);
                 slot.unload();
             }
@@ -94,6 +99,7 @@ impl Gateway {
     pub(crate) fn keep_house(self: &Arc<Self>) {
         let gateway = Arc::clone(self);
         self.tasks.spawn(async move {
+            let mut ticks = 0_u32;
             let mut tick = tokio::time::interval(HOUSEKEEPING);
             tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             loop {
@@ -103,6 +109,10 @@ impl Gateway {
                 }
                 if let Err(refusal) = gateway.expire(gateway.ambient.now()).await {
                     tracing::error!("expired approvals could not be denied: {refusal}");
+                }
+                ticks = ticks.wrapping_add(1);
+                if ticks.is_multiple_of(LOOK_EVERY) {
+                    gateway.look_for_changes();
                 }
                 gateway.refresh_running();
                 gateway.hearts.flush_due();

@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use monitor::{Compartment, Gate, Monitor};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use soul::Charter;
 use tokio_util::sync::CancellationToken;
 use vocab::limits::MAX_SOUL_BYTES;
 use vocab::{AgentName, Digest, Timestamp};
 
+use crate::changes::SoulSeen;
 use crate::{Refusal, RefusalKind};
 
 /// How far back the rate of actions looks.
@@ -50,6 +52,10 @@ pub(crate) struct Slot {
     stop: Mutex<CancellationToken>,
     gateway: CancellationToken,
     loaded: Mutex<Option<Loaded>>,
+    /// Its SOUL.md as it was seen last.
+    pub(crate) seen: Mutex<Option<SoulSeen>>,
+    /// The last SOUL.md that did not hold.
+    pub(crate) invalid: Mutex<Option<Digest>>,
     window: Mutex<VecDeque<Timestamp>>,
     tokens: Mutex<Tokens>,
 }
@@ -77,6 +83,8 @@ impl Slot {
             stop: Mutex::new(gateway.child_token()),
             gateway: gateway.clone(),
             loaded: Mutex::new(None),
+            seen: Mutex::new(None),
+            invalid: Mutex::new(None),
             window: Mutex::new(VecDeque::new()),
             tokens: Mutex::new(Tokens::default()),
         }
@@ -127,13 +135,30 @@ impl Slot {
         self.stop.lock().clone()
     }
 
-    /// The agent's compartment, compiled anew when SOUL.md or the settings have changed.
+    /// The file that says what the agent is.
+    pub(crate) fn soul(&self) -> PathBuf {
+        self.folder.join("SOUL.md")
+    }
+
+    /// The digest of that file as it is now.
     ///
     /// # Errors
-    /// When SOUL.md cannot be read or compiled, or its policies do not hold against the schema.
-    pub(crate) fn compartment(&self, monitor: &Monitor) -> Result<Arc<Compartment>, Refusal> {
-        let path = self.folder.join("SOUL.md");
-        let source = read_soul(&path)?;
+    /// When it cannot be read.
+    pub(crate) fn soul_digest(&self) -> Result<Digest, Refusal> {
+        Ok(Digest::of(read_soul(&self.soul())?.as_bytes()))
+    }
+
+    /// The agent's compartment, compiled anew when SOUL.md or the settings have changed. `note` is told of a SOUL.md that
+    /// was compiled, whether or not it holds, before anything is judged by it.
+    ///
+    /// # Errors
+    /// When SOUL.md cannot be read or compiled, its policies do not hold against the schema, or `note` fails.
+    pub(crate) fn compartment(
+        &self,
+        monitor: &Monitor,
+        note: impl FnOnce(Digest, Result<&Charter, &Refusal>) -> Result<(), Refusal>,
+    ) -> Result<Arc<Compartment>, Refusal> {
+        let source = read_soul(&self.soul())?;
         let soul = Digest::of(source.as_bytes());
         let mut loaded = self.loaded.lock();
         if let Some(known) =
@@ -141,9 +166,18 @@ impl Slot {
         {
             return Ok(Arc::clone(&known.compartment));
         }
+        let compiled = self.compile(&source, monitor);
+        note(soul, compiled.as_ref().map(|compartment| compartment.charter().as_ref()))?;
+        let compartment = Arc::new(compiled?);
+        self.gate.advance();
+        *loaded = Some(Loaded { soul, monitor: monitor.version(), compartment: Arc::clone(&compartment) });
+        Ok(compartment)
+    }
+
+    fn compile(&self, source: &str, monitor: &Monitor) -> Result<Compartment, Refusal> {
         let invalid = |message: String| Refusal::new(RefusalKind::Invalid, message);
         let place = soul::Place { workspace: self.workspace(), labelled: monitor.labelled() };
-        let charter = soul::compile(&source, &place).map_err(|errors| {
+        let charter = soul::compile(source, &place).map_err(|errors| {
             let first = errors.first().map_or_else(String::new, |e| format!(" line {}: {}", e.line, e.message));
             let name = &self.name;
             invalid(format!("the SOUL.md of `{name}` does not compile:{first}; `bulkhead check {name}` says how to mend it"))
@@ -154,13 +188,9 @@ impl Slot {
                 "the SOUL.md in `agents/{folder}` names the agent `{name}`; rename one of them"
             )));
         }
-        let compartment = monitor
+        monitor
             .compartment(Arc::new(charter), self.gate.clone())
-            .map_err(|error| invalid(format!("the agent `{}` cannot be loaded: {error}", self.name)))?;
-        self.gate.advance();
-        let compartment = Arc::new(compartment);
-        *loaded = Some(Loaded { soul, monitor: monitor.version(), compartment: Arc::clone(&compartment) });
-        Ok(compartment)
+            .map_err(|error| invalid(format!("the agent `{}` cannot be loaded: {error}", self.name)))
     }
 
     /// The compartment that was compiled last; nothing when the agent's file or the settings no longer hold.

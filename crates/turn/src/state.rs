@@ -42,7 +42,7 @@ pub(crate) struct Turn {
     recent: u32,
     /// The tool call that the present proposal came from.
     call: Option<Call>,
-    /// The present proposal's canonical action, and the digest of that.
+    /// The present proposal's canonical action, and the digest of its content.
     present: Option<(Action, Digest)>,
     /// What became of the present proposal, for a program that asked for it.
     pub(crate) heard: Heard,
@@ -245,7 +245,7 @@ impl Turn {
             }
             Decision::Deny | Decision::Kill => {}
         }
-        self.present = Some((action.clone(), judgement.action_digest()));
+        self.present = Some((action.clone(), judgement.content_digest()));
         self.heard = Heard { verdict: Some(judgement.verdict().clone()), outcome: None };
         changes.push(session::put_turn(&self.id, &self.row)?);
         Ok(changes)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use monitor::PolicyText;
 use toml::Spanned;
-use turn::Policies;
+use turn::{Files, Policies, SettingsFile};
 use vocab::Digest;
 
 use super::Settings;
@@ -42,6 +42,27 @@ impl Policies for HomePolicies {
             parts.extend([file.name.as_bytes(), file.text.as_bytes()]);
         }
         Ok(Digest::of_parts(&parts))
+    }
+
+    fn files(&self) -> Result<Files, String> {
+        let path = self.home.settings();
+        let unreadable =
+            |error: &dyn std::fmt::Display| format!("`{}` cannot be read: {error}", path.display());
+        let text = fs::read_to_string(&path).map_err(|error| unreadable(&error))?;
+        let sections: toml::Table = toml::from_str(&text).map_err(|error| unreadable(&error.message()))?;
+        let section =
+            |(name, value): (&String, &toml::Value)| (name.clone(), Digest::of(value.to_string().as_bytes()));
+        let settings = SettingsFile {
+            path: path.display().to_string(),
+            digest: Digest::of(text.as_bytes()),
+            sections: sections.iter().map(section).collect(),
+        };
+        let folder = self.home.guardrails();
+        let guardrail = |file: &PolicyText| {
+            (folder.join(&file.name).display().to_string(), Digest::of(file.text.as_bytes()))
+        };
+        let guardrails = guardrails(&folder)?.iter().map(guardrail).collect();
+        Ok(Files { settings: Some(settings), guardrails })
     }
 
     fn load(&self) -> Result<monitor::Config, String> {

@@ -109,7 +109,7 @@ impl Gateway {
         let slot = self.slot(&wanted.agent)?;
         let stopped = slot.stopped();
         admits(&slot)?;
-        let compartment = slot.compartment(&monitor)?;
+        let compartment = self.compartment(&slot, &monitor)?;
         let marks = self.marks();
         let reach = monitor::reach(&compartment, &wanted.person, &Labels::default(), &marks);
         let granted = reach.read.iter().chain(&reach.write).map(PathBuf::as_path).collect();

@@ -57,7 +57,7 @@ impl Leash {
         if !monitor.may_ask(person, name) {
             return Ok(Some(format!("`{asker}` no longer has the right to ask `{name}`")));
         }
-        let compartment = slot.compartment(&monitor)?;
+        let compartment = self.gateway.compartment(slot, &monitor)?;
         if let Some(why) = monitor::no_program(&compartment, person, &self.reach.labels) {
             return Ok(Some(format!(
                 "no program runs as `{name}` any more: {} ({})",

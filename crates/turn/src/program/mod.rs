@@ -116,7 +116,7 @@ impl Gateway {
         let slot = self.slot(&agent)?;
         let stopped = slot.stopped();
         admits(&slot)?;
-        let compartment = slot.compartment(&monitor)?;
+        let compartment = self.compartment(&slot, &monitor)?;
         if let Err(why) = allowed(&compartment, &person, &labels, reach.as_ref()) {
             self.run_refused(&person, &agent, &command, &why).await?;
             return Err(why);
