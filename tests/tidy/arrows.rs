@@ -52,7 +52,7 @@ const RESERVED: [Reserved; 5] = [
         tests: true,
     },
     Reserved {
-        crates: &["rusqlite", "libsqlite3-sys", "sqlx"],
+        crates: &["rusqlite", "libsqlite3-sys", "sqlx", "tokio-postgres", "tokio-postgres-rustls"],
         rooms: &["journal"],
         why: "opens the record, and only the journal does",
         tests: true,

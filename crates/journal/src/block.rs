@@ -42,6 +42,14 @@ pub(crate) fn values(draft: &Draft) -> Values {
     given.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
 }
 
+/// The values of a record whose body this is.
+pub(crate) fn values_of(body: &serde_json::Value) -> Values {
+    FIELDS
+        .into_iter()
+        .filter_map(|field| Some((field, body.get(field)?.as_str()?.to_owned().into())))
+        .collect()
+}
+
 /// How many blocks are whole when the log has so many records.
 pub(crate) const fn whole(records: u64) -> u64 {
     records / BLOCK_RECORDS
@@ -68,12 +76,17 @@ impl Filling {
     }
 
     /// Takes in the values of the next record.
-    pub(crate) fn take_in(&mut self, values: &Values) {
+    pub(crate) fn take_in<'a>(&mut self, values: impl IntoIterator<Item = &'a (Field, Cow<'static, str>)>) {
         for value in values {
             if !self.values.contains(value) {
                 self.values.insert(value.clone());
             }
         }
+    }
+
+    /// The values so far.
+    pub(crate) const fn values(&self) -> &BTreeSet<(Field, Cow<'static, str>)> {
+        &self.values
     }
 
     /// The values of the block, which is whole now; the next one begins.

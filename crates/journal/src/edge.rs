@@ -7,7 +7,7 @@ use crate::block::Filling;
 use crate::merkle::{Frontier, TILE_HEIGHT, TILE_WIDTH};
 
 /// The most levels of kept nodes: sequence numbers have 63 bits.
-const MAX_LEVEL: u32 = 63 / TILE_HEIGHT;
+pub(crate) const MAX_LEVEL: u32 = 63 / TILE_HEIGHT;
 
 /// What is gathered for the block that the log stands in, and the right edge of the tree.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ impl Edge {
 }
 
 /// Where the last tile begins in a level that has so many nodes; a tile that is whole has a node above it.
-const fn last_tile(count: u64) -> u64 {
+pub(crate) const fn last_tile(count: u64) -> u64 {
     count - count % TILE_WIDTH
 }
 

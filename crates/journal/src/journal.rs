@@ -1,5 +1,6 @@
 //! The handle that the rest of the gateway holds.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -8,14 +9,16 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use vocab::{Ambient, Waiters};
 
+use crate::body::genesis;
 use crate::entry::{Draft, Entry, Head, Receipt};
 use crate::merkle::TreeHead;
 use crate::open::{self, OpenError};
 use crate::place::Place;
+use crate::postgres;
 use crate::prepare::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, Prepared, prepare};
 use crate::queue::Queue;
 use crate::read::ReadError;
-use crate::state::States;
+use crate::state::{Rows, States};
 use crate::stored::Stored;
 use crate::writer::{Shared, Writer};
 
@@ -66,6 +69,16 @@ pub enum AppendError {
         /// How many of them are there and may go.
         found: u64,
     },
+    /// The role that appends may not remove anything, and none that may was named.
+    #[error(
+        "content in this database is erased by a role of its own, and none is named: set `eraser` in `[record]`"
+    )]
+    NoEraser,
+    /// The connection went in the middle of the commit. The entry may yet be found in the record.
+    #[error(
+        "whether this was recorded is not known, so nothing was done: the database went away in the middle ({0})"
+    )]
+    Unsure(String),
     /// Something else wrote to the database.
     #[error(
         "the journal has {found} records where this gateway left {expected}: something else wrote to it; stop the gateway and run `bulkhead audit verify`"
@@ -101,35 +114,23 @@ struct Inner {
 
 impl Journal {
     /// Opens the journal, or makes an empty one where there is no file, and starts its writer. Blocks for
-    /// some milliseconds.
+    /// some milliseconds, and for as long as [`crate::PostgresConfig::wait`] says where a server does not answer.
     ///
     /// # Errors
-    /// When another gateway has it, when it is not a whole journal of a known form, or cannot be written. The file is
-    /// left as it was.
+    /// When another gateway has it, when it is not a whole journal of a known form, or cannot be written. It is left
+    /// as it was.
     pub fn open(config: Config, ambient: Arc<dyn Ambient>) -> Result<Self, OpenError> {
-        let Place::Sqlite(path) = config.place;
-        let failed = |why: String| OpenError::Failed { path: path.clone(), why };
-        let opened = open::open(&path, ambient.as_ref())?;
-        let shared = Arc::new(Shared::new(opened.head));
+        let shared = Arc::new(Shared::new(genesis("")));
         let queue = Arc::new(Queue::new());
-        let (writer, states) =
-            Writer::new(opened, Arc::clone(&ambient), Arc::clone(&queue), Arc::clone(&shared))
-                .map_err(|error| failed(error.to_string()))?;
-        let thread = std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || writer.run())
-            .map_err(|error| failed(error.to_string()))?;
-        let states = States::new(states);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                queue,
-                shared,
-                ambient,
-                states,
-                waiters: Waiters::new(),
-                thread: Mutex::new(Some(thread)),
-            }),
-        })
+        let (thread, states) = match &config.place {
+            Place::Sqlite(path) => start(path, &ambient, &queue, &shared)?,
+            Place::Postgres(config) => {
+                let (thread, states) = postgres::open(config, &ambient, &queue, &shared)?;
+                (thread, States::Postgres(states))
+            }
+        };
+        let (waiters, thread) = (Waiters::new(), Mutex::new(Some(thread)));
+        Ok(Self { inner: Arc::new(Inner { queue, shared, ambient, states, waiters, thread }) })
     }
 
     /// Records `entry` and comes back when it is durable, together with all that was handed in before it.
@@ -252,6 +253,24 @@ impl Journal {
         let ended = tokio::task::spawn_blocking(move || inner.end()).await;
         flushed.and(ended.unwrap_or(Err(AppendError::Closed)))
     }
+}
+
+/// Opens the SQLite journal at `path` and starts the thread that writes it.
+fn start(
+    path: &Path,
+    ambient: &Arc<dyn Ambient>,
+    queue: &Arc<Queue>,
+    shared: &Arc<Shared>,
+) -> Result<(JoinHandle<()>, States), OpenError> {
+    let failed = |why: String| OpenError::Failed { path: path.to_owned(), why };
+    let opened = open::open(path, ambient.as_ref())?;
+    let (writer, states) = Writer::new(opened, Arc::clone(ambient), Arc::clone(queue), Arc::clone(shared))
+        .map_err(|error| failed(error.to_string()))?;
+    let thread = std::thread::Builder::new()
+        .name("journal".to_owned())
+        .spawn(move || writer.run())
+        .map_err(|error| failed(error.to_string()))?;
+    Ok((thread, States::Sqlite(Rows::new(states))))
 }
 
 impl Inner {

@@ -86,6 +86,25 @@ pub enum OpenError {
         /// What the system said.
         why: String,
     },
+    /// The server does not answer, or not as it has to.
+    #[error("the record in `{place}` cannot be reached: {why}")]
+    Unreachable {
+        /// The database.
+        place: String,
+        /// What was said.
+        why: String,
+    },
+    /// There is none in it.
+    #[error("the database `{0}` has no record: an administrator makes one with `bulkhead record init`")]
+    NoRecord(String),
+    /// It is there and must not be written.
+    #[error("the record in `{place}` cannot be used: {why}")]
+    Unfit {
+        /// The database.
+        place: String,
+        /// What has to be otherwise.
+        why: String,
+    },
     /// Any other refusal of the database or the system.
     #[error("the journal `{path}` does not open: {why}", path = path.display())]
     Failed {
@@ -121,6 +140,11 @@ impl OpenError {
             LookError::Past { found, .. } => Self::Past { path, found },
             LookError::Future { found, .. } => Self::Future { path, found },
             LookError::Damaged { why, .. } => Self::Damaged { path, why },
+            LookError::Unreachable { place, why } => Self::Unreachable { place, why },
+            LookError::NoRecord(place) => Self::NoRecord(place),
+            LookError::OtherForm { place, found } => {
+                Self::Unfit { place, why: format!("its form is {found}") }
+            }
         }
     }
 

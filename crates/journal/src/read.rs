@@ -10,8 +10,8 @@ mod tree;
 
 use std::ops::RangeInclusive;
 
+use rusqlite::Connection;
 use rusqlite::types::Value as SqlValue;
-use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
 use vocab::{
     AgentName, Decision, Digest, Labels, PersonId, ProposalId, Resource, SessionId, Status, Timestamp,
@@ -19,13 +19,14 @@ use vocab::{
 };
 
 pub use self::content::whole;
-use self::search::{MAX_SEQ, Search, ranges};
+use self::search::{MAX_BLOCKS, MAX_SEQ, Search, ranges};
 pub use self::tree::{KeptKey, ProveError};
 use crate::block::{self, BLOCK_RECORDS};
 use crate::entry::{Ground, Kind};
 use crate::erase::Erased;
 use crate::event::{Event, Facts, ModelCall};
 use crate::place::Place;
+use crate::postgres::{Found, Log};
 pub use crate::readonly::LookError;
 
 /// The most records that one query gives.
@@ -33,6 +34,9 @@ pub const MAX_LIMIT: u32 = 10_000;
 
 /// About how many bytes of records one query gives; it stops early, but never before the first.
 pub const MAX_PAGE_BYTES: usize = 32 * 1024 * 1024;
+
+/// Records that a server is asked for at once: they are looked through here.
+const AT_ONCE: u32 = 256;
 
 const SELECT: &str = "SELECT record.seq, record.hash, record.body, payload.seq IS NOT NULL, \
      CASE WHEN payload.seq IS NULL THEN \
@@ -49,6 +53,9 @@ pub enum ReadError {
     /// The database refused.
     #[error("the journal cannot be read: {0}")]
     Database(#[from] rusqlite::Error),
+    /// The server refused, or did not answer.
+    #[error("the record cannot be read: {0}")]
+    Server(String),
     /// A record that is none.
     #[error("record {seq} is damaged ({why}): run `bulkhead audit verify`")]
     Damaged {
@@ -190,7 +197,12 @@ pub struct RecordedAction {
 
 /// Looks into the journal at a path.
 pub struct Reader {
-    conn: Connection,
+    source: Source,
+}
+
+enum Source {
+    Sqlite(Connection),
+    Postgres(Log),
 }
 
 impl Reader {
@@ -199,8 +211,11 @@ impl Reader {
     /// # Errors
     /// When there is none that can be read.
     pub fn open(place: &Place) -> Result<Self, ReadError> {
-        let Place::Sqlite(path) = place;
-        Ok(Self { conn: crate::readonly::open(path)? })
+        let source = match place {
+            Place::Sqlite(path) => Source::Sqlite(crate::readonly::open(path)?),
+            Place::Postgres(config) => Source::Postgres(Log::open(config)?),
+        };
+        Ok(Self { source })
     }
 
     /// The records that `query` asks for, oldest first. A page may have fewer than the limit; the last one is empty:
@@ -236,13 +251,20 @@ impl Reader {
     /// When the database cannot be read.
     pub fn last(&self) -> Result<u64, ReadError> {
         let last = "SELECT coalesce(max(seq), 0) FROM record";
-        Ok(self.conn.query_row(last, [], |row| row.get(0))?)
+        match &self.source {
+            Source::Sqlite(conn) => Ok(conn.query_row(last, [], |row| row.get(0))?),
+            Source::Postgres(log) => log.last(),
+        }
     }
 
     /// The next blocks in which all that `search` goes by occurs.
     fn blocks(&self, search: &Search, from: u64, whole: u64) -> Result<Vec<u64>, ReadError> {
+        let conn = match &self.source {
+            Source::Sqlite(conn) => conn,
+            Source::Postgres(log) => return log.blocks(search.fields(), from, whole, MAX_BLOCKS),
+        };
         let (sql, parameters) = search.blocks(from, whole);
-        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut statement = conn.prepare_cached(&sql)?;
         let numbers = statement.query_map(rusqlite::params_from_iter(&parameters), |row| row.get(0))?;
         Ok(numbers.collect::<rusqlite::Result<_>>()?)
     }
@@ -252,8 +274,22 @@ impl Reader {
         if page.is_full() {
             return Ok(());
         }
-        let (sql, parameters) = search.records(range, page.room());
-        self.page(page, &sql, &parameters)
+        match &self.source {
+            Source::Sqlite(conn) => {
+                let (sql, parameters) = search.records(range, page.room());
+                fill(conn, page, &sql, &parameters)
+            }
+            Source::Postgres(log) => {
+                let mut from = search.first().max(*range.start());
+                while !page.is_full() && from <= *range.end() {
+                    let found = log.records(from..=*range.end(), AT_ONCE)?;
+                    let Some(last) = found.last() else { break };
+                    from = last.seq.saturating_add(1);
+                    page.take_in(found.iter().filter(|found| search.holds(&found.body)))?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// The newest `count` records, oldest first; fewer when they are large.
@@ -261,9 +297,22 @@ impl Reader {
     /// # Errors
     /// As [`Reader::query`].
     pub fn tail(&self, count: u32) -> Result<Vec<Record>, ReadError> {
-        let sql = format!("{SELECT} ORDER BY record.seq DESC LIMIT ?1");
-        let mut page = Page::new(MAX_LIMIT);
-        self.page(&mut page, &sql, &[SqlValue::from(count.min(MAX_LIMIT))])?;
+        let mut page = Page::new(count.min(MAX_LIMIT));
+        match &self.source {
+            Source::Sqlite(conn) => {
+                let sql = format!("{SELECT} ORDER BY record.seq DESC LIMIT ?1");
+                fill(conn, &mut page, &sql, &[SqlValue::from(count.min(MAX_LIMIT))])?;
+            }
+            Source::Postgres(log) => {
+                let mut end = MAX_SEQ;
+                while !page.is_full() {
+                    let found = log.before(end, page.room().min(AT_ONCE))?;
+                    let Some(last) = found.last() else { break };
+                    end = last.seq;
+                    page.take_in(found.iter())?;
+                }
+            }
+        }
         page.records.reverse();
         Ok(page.records)
     }
@@ -273,25 +322,30 @@ impl Reader {
     /// # Errors
     /// As [`Reader::query`].
     pub fn show(&self, seq: u64) -> Result<Option<Record>, ReadError> {
-        let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
-        let sql = format!("{SELECT} WHERE record.seq = ?1");
+        let Ok(row) = i64::try_from(seq) else { return Ok(None) };
         let mut page = Page::new(1);
-        self.page(&mut page, &sql, &[SqlValue::from(seq)])?;
+        match &self.source {
+            Source::Sqlite(conn) => {
+                let sql = format!("{SELECT} WHERE record.seq = ?1");
+                fill(conn, &mut page, &sql, &[SqlValue::from(row)])?;
+            }
+            Source::Postgres(log) => page.take_in(log.records(seq..=seq, 1)?.iter())?,
+        }
         Ok(page.records.pop())
     }
+}
 
-    fn page(&self, page: &mut Page, sql: &str, parameters: &[SqlValue]) -> Result<(), ReadError> {
-        let mut statement = self.conn.prepare_cached(sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
-        while !page.is_full()
-            && let Some(row) = rows.next()?
-        {
-            let (record, bytes) = record(row)?;
-            page.records.push(record);
-            page.bytes = page.bytes.saturating_add(bytes);
-        }
-        Ok(())
+/// Adds the records that `sql` gives, as far as the page has room.
+fn fill(conn: &Connection, page: &mut Page, sql: &str, parameters: &[SqlValue]) -> Result<(), ReadError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
+    while !page.is_full()
+        && let Some(row) = rows.next()?
+    {
+        let (seq, hash, body) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        page.push(&Found { seq, hash, body, has_content: row.get(3)?, erased_by: row.get(4)? })?;
     }
+    Ok(())
 }
 
 /// The records of one answer, bounded in number and bytes.
@@ -312,6 +366,23 @@ impl Page {
 
     fn is_full(&self) -> bool {
         self.room() == 0 || self.bytes >= MAX_PAGE_BYTES
+    }
+
+    fn push(&mut self, found: &Found) -> Result<(), ReadError> {
+        self.records.push(record(found)?);
+        self.bytes = self.bytes.saturating_add(found.body.len());
+        Ok(())
+    }
+
+    /// Adds what was found, as far as there is room.
+    fn take_in<'a>(&mut self, found: impl Iterator<Item = &'a Found>) -> Result<(), ReadError> {
+        for found in found {
+            if self.is_full() {
+                break;
+            }
+            self.push(found)?;
+        }
+        Ok(())
     }
 }
 
@@ -342,20 +413,15 @@ struct Stored {
     verb: Option<Verb>,
 }
 
-/// The record in a row, and the bytes that it took.
-fn record(row: &Row<'_>) -> Result<(Record, usize), ReadError> {
-    let seq: u64 = row.get(0)?;
+/// The record whose body this is.
+fn record(found: &Found) -> Result<Record, ReadError> {
+    let seq = found.seq;
     let damaged = |error: serde_json::Error| ReadError::Damaged { seq, why: error.to_string() };
-    let hash: [u8; 32] = row.get(1)?;
-    let body = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-    let has_content: bool = row.get(3)?;
-    let stored: Stored = serde_json::from_str(body).map_err(damaged)?;
+    let stored: Stored = serde_json::from_str(&found.body).map_err(damaged)?;
     let acts = stored.verb.is_some() || stored.resource.is_some();
     let action = acts.then_some(RecordedAction { verb: stored.verb, resource: stored.resource });
-    let erased_by: Option<u64> =
-        row.get::<_, Option<u64>>(4)?.filter(|_| stored.commit.is_some() && !has_content);
-    let size = body.len();
-    let record = Record {
+    let erased_by = found.erased_by.filter(|_| stored.commit.is_some() && !found.has_content);
+    Ok(Record {
         seq,
         time: stored.time,
         kind: stored.kind,
@@ -367,7 +433,7 @@ fn record(row: &Row<'_>) -> Result<(Record, usize), ReadError> {
         reasons: stored.reasons,
         labels: stored.labels,
         prev: stored.prev,
-        hash: Digest::from_bytes(hash),
+        hash: Digest::from_bytes(found.hash),
         turn: stored.turn,
         proposal: stored.proposal,
         status: stored.status,
@@ -378,8 +444,7 @@ fn record(row: &Row<'_>) -> Result<(Record, usize), ReadError> {
         erased: erased_by.is_some(),
         erased_by,
         erases: stored.erases,
-    };
-    Ok((record, size))
+    })
 }
 
 #[cfg(test)]

@@ -61,6 +61,27 @@ pub enum LookError {
         /// Its form.
         found: u32,
     },
+    /// The server does not answer, or refuses.
+    #[error("the record in `{place}` cannot be reached: {why}")]
+    Unreachable {
+        /// The database.
+        place: String,
+        /// What was said.
+        why: String,
+    },
+    /// There is none in the database.
+    #[error("the database `{0}` has no record: an administrator makes one with `bulkhead record init`")]
+    NoRecord(String),
+    /// Another version's.
+    #[error(
+        "the record in `{place}` has form {found} and this version knows form {NEWEST_FORM}: use the version of Bulkhead that wrote it, or a newer one"
+    )]
+    OtherForm {
+        /// The database.
+        place: String,
+        /// Its form.
+        found: String,
+    },
     /// The database is damaged where every journal has to be whole.
     #[error("the journal `{path}` is damaged ({why}): restore a backup, and keep this file as evidence", path = path.display())]
     Damaged {

@@ -5,17 +5,57 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 
+use crate::postgres;
 use crate::read::ReadError;
 
 /// The most rows that one reading gives.
-const MAX_ROWS: usize = 100_000;
+pub(crate) const MAX_ROWS: usize = 100_000;
 
 /// The rows of state as they were committed last.
-pub(crate) struct States {
-    conn: Mutex<Option<Connection>>,
+pub(crate) enum States {
+    Sqlite(Rows),
+    Postgres(postgres::States),
 }
 
 impl States {
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Sqlite(rows) => rows.close(),
+            Self::Postgres(states) => states.close(),
+        }
+    }
+
+    pub(crate) fn one(&self, kind: &str, key: &str) -> Result<Option<Value>, ReadError> {
+        let text = match self {
+            Self::Sqlite(rows) => rows.one(kind, key)?,
+            Self::Postgres(states) => states.one(kind, key)?,
+        };
+        text.map(|text| value(kind, key, &text)).transpose()
+    }
+
+    pub(crate) fn last_keys(&self, kind: &str, limit: usize) -> Result<Vec<String>, ReadError> {
+        match self {
+            Self::Sqlite(rows) => rows.last_keys(kind, limit),
+            Self::Postgres(states) => states.last_keys(kind, limit),
+        }
+    }
+
+    pub(crate) fn all(&self, kind: &str, prefix: &str) -> Result<Vec<(String, Value)>, ReadError> {
+        let found = match self {
+            Self::Sqlite(rows) => return rows.all(kind, prefix),
+            Self::Postgres(states) => states.all(kind, prefix)?,
+        };
+        let pair = |(key, text): (String, String)| Ok((key.clone(), value(kind, &key, &text)?));
+        found.into_iter().map(pair).collect()
+    }
+}
+
+/// The rows of a SQLite journal, as they were committed last.
+pub(crate) struct Rows {
+    conn: Mutex<Option<Connection>>,
+}
+
+impl Rows {
     pub(crate) const fn new(conn: Connection) -> Self {
         Self { conn: Mutex::new(Some(conn)) }
     }
@@ -30,12 +70,12 @@ impl States {
         drop(self.conn.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    pub(crate) fn one(&self, kind: &str, key: &str) -> Result<Option<Value>, ReadError> {
+    pub(crate) fn one(&self, kind: &str, key: &str) -> Result<Option<String>, ReadError> {
         self.with(|conn| {
             let mut statement =
                 conn.prepare_cached("SELECT value FROM state WHERE kind = ?1 AND key = ?2")?;
             let text: Option<String> = statement.query_row([kind, key], |row| row.get(0)).optional()?;
-            text.map(|text| value(kind, key, &text)).transpose()
+            Ok(text)
         })
     }
 
@@ -72,7 +112,7 @@ impl States {
     }
 }
 
-fn value(kind: &str, key: &str, text: &str) -> Result<Value, ReadError> {
+pub(crate) fn value(kind: &str, key: &str, text: &str) -> Result<Value, ReadError> {
     serde_json::from_str(text).map_err(|error| ReadError::State {
         kind: kind.to_owned(),
         key: key.to_owned(),

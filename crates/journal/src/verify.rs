@@ -9,6 +9,8 @@
 mod blocks;
 mod erasures;
 mod finding;
+mod postgres;
+mod source;
 mod tree;
 mod walk;
 
@@ -16,9 +18,12 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 pub use self::finding::{FirstBad, Why};
+use self::postgres::{Halt, Postgres};
+use self::source::Statements;
 use self::walk::Walk;
 use crate::entry::Head;
 use crate::place::Place;
+use crate::postgres::PostgresConfig;
 pub use crate::readonly::LookError;
 
 /// Why a journal cannot be verified at all.
@@ -48,14 +53,20 @@ pub struct Report {
 /// # Errors
 /// When there is no journal that can be opened. Damage further in is a finding and no error.
 pub fn verify(place: &Place, expected: Option<Head>) -> Result<Report, VerifyError> {
-    let Place::Sqlite(path) = place;
-    let conn = crate::readonly::open(path)?;
     let mut walk = Walk::begin(expected);
-    let found = go(&conn, &mut walk);
-    let first_bad = match found {
-        Ok(first_bad) => first_bad,
-        // SQLite cannot go on from here.
-        Err(error) => Some(FirstBad::at(walk.next(), Why::Unreadable(error.to_string()))),
+    let first_bad = match place {
+        Place::Sqlite(path) => {
+            let conn = crate::readonly::open(path)?;
+            match go(&conn, &mut walk) {
+                Ok(found) => found,
+                // SQLite cannot go on from there.
+                Err(error) => Some(FirstBad::at(walk.next(), Why::Unreadable(error.to_string()))),
+            }
+        }
+        Place::Postgres(config) => on_a_thread(|| {
+            let found = walk.all(&mut Postgres::open(config)?);
+            found.or_else(|halt| halted(halt, config, Some(walk.next())))
+        })?,
     };
     let checkpoint = walk.head();
     Ok(Report { ok: first_bad.is_none(), records: checkpoint.records, first_bad, checkpoint })
@@ -64,11 +75,30 @@ pub fn verify(place: &Place, expected: Option<Head>) -> Result<Report, VerifyErr
 fn go(conn: &Connection, walk: &mut Walk) -> rusqlite::Result<Option<FirstBad>> {
     // One transaction, so that a gateway that writes meanwhile does not move what is being looked at.
     conn.execute_batch("BEGIN")?;
-    if let Some(bad) = walk.all(conn)? {
+    if let Some(bad) = walk.all(&mut Statements::new(conn)?.from(i64::MIN)?)? {
         return Ok(Some(bad));
     }
     let whole: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     Ok((whole != "ok").then_some(FirstBad { seq: None, why: Why::Structure(whole) }))
+}
+
+/// What it means that a server gives no more: damage that it has met is a finding.
+fn halted(halt: Halt, config: &PostgresConfig, seq: Option<u64>) -> Result<Option<FirstBad>, VerifyError> {
+    match halt {
+        Halt::Damaged(why) => Ok(Some(FirstBad { seq, why: Why::Unreadable(why) })),
+        Halt::Lost(why) => Err(LookError::Unreachable { place: config.to_string(), why }.into()),
+    }
+}
+
+/// Blocks on a thread that is in no runtime, since the connection has one of its own.
+fn on_a_thread<T: Send>(work: impl FnOnce() -> Result<T, VerifyError> + Send) -> Result<T, VerifyError> {
+    std::thread::scope(|scope| {
+        let ended = || LookError::Unreachable {
+            place: "verify".to_owned(),
+            why: "the thread that verified has ended".to_owned(),
+        };
+        scope.spawn(work).join().unwrap_or_else(|_| Err(ended().into()))
+    })
 }
 
 /// Looks at the last `count` records of the journal at `place` only; what is wrong with the first that is.
@@ -76,15 +106,39 @@ fn go(conn: &Connection, walk: &mut Walk) -> rusqlite::Result<Option<FirstBad>> 
 /// # Errors
 /// When there is no journal that can be opened.
 pub fn verify_tail(place: &Place, count: u32) -> Result<Option<FirstBad>, VerifyError> {
-    let Place::Sqlite(path) = place;
-    let conn = crate::readonly::open(path)?;
-    // SQLite cannot go on from there.
-    let unreadable = |error: rusqlite::Error| FirstBad { seq: None, why: Why::Unreadable(error.to_string()) };
-    let found = conn.execute_batch("BEGIN").and_then(|()| tail(&conn, count));
-    Ok(found.unwrap_or_else(|error| Some(unreadable(error))))
+    match place {
+        Place::Sqlite(path) => {
+            let conn = crate::readonly::open(path)?;
+            // SQLite cannot go on from there.
+            let unreadable =
+                |error: rusqlite::Error| FirstBad { seq: None, why: Why::Unreadable(error.to_string()) };
+            let found = conn.execute_batch("BEGIN").and_then(|()| tail(&conn, count));
+            Ok(found.unwrap_or_else(|error| Some(unreadable(error))))
+        }
+        Place::Postgres(config) => on_a_thread(|| {
+            let mut log = Postgres::open(config)?;
+            let last = match log.last() {
+                Ok(last) => last,
+                Err(halt) => return halted(halt, config, None),
+            };
+            let found = match walk::first_of(last, count) {
+                None => Walk::begin(None).all(&mut log),
+                Some(first) => {
+                    log.begin(first);
+                    walk::tail(&mut log, first)
+                }
+            };
+            found.or_else(|halt| halted(halt, config, None))
+        }),
+    }
 }
 
-/// The same for the last `count` records only, as a quick look when a journal is opened.
+/// The same for a SQLite journal that is open already, as a quick look before it is written.
 pub(crate) fn tail(conn: &Connection, count: u32) -> rusqlite::Result<Option<FirstBad>> {
-    walk::tail(conn, count)
+    let last: Option<i64> = conn.query_row("SELECT max(seq) FROM record", [], |row| row.get(0))?;
+    let mut statements = Statements::new(conn)?;
+    match walk::first_of(last, count) {
+        None => Walk::begin(None).all(&mut statements.from(i64::MIN)?),
+        Some(first) => walk::tail(&mut statements.from(first)?, first),
+    }
 }

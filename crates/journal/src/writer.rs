@@ -42,16 +42,16 @@ pub(crate) struct Shared {
     known: Mutex<Known>,
 }
 
-struct Known {
-    head: Head,
+pub(crate) struct Known {
+    pub(crate) head: Head,
     /// The tree at `head`.
-    tree: Frontier,
+    pub(crate) tree: Frontier,
     /// Why the last commit failed, if it did.
-    commit: Option<AppendError>,
+    pub(crate) commit: Option<AppendError>,
     /// Why the last checkpoint failed, if it did.
     checkpoint: Option<String>,
     /// What was erased may still stand in the write-ahead log's file.
-    traces: bool,
+    pub(crate) traces: bool,
 }
 
 impl Shared {
@@ -67,7 +67,7 @@ impl Shared {
         }
     }
 
-    fn update(&self, change: impl FnOnce(&mut Known)) {
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Known)) {
         change(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -134,7 +134,7 @@ pub(crate) struct Writer {
 }
 
 /// Closes the queue however the thread ends, so that nobody waits for a writer that is gone.
-struct Closing(Arc<Queue>);
+pub(crate) struct Closing(pub(crate) Arc<Queue>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
@@ -151,6 +151,7 @@ impl Writer {
     ) -> rusqlite::Result<(Self, Connection)> {
         let Opened { mut writer, path, wiped, states, head, edge, lock } = opened;
         shared.update(|known| {
+            known.head = head;
             known.tree.clone_from(&edge.frontier);
             known.traces = !wiped;
         });
@@ -403,7 +404,7 @@ fn refusal(error: &rusqlite::Error) -> AppendError {
     }
 }
 
-fn answer(item: Item, result: Result<Head, AppendError>) {
+pub(crate) fn answer(item: Item, result: Result<Head, AppendError>) {
     if let Some(reply) = item.reply
         && reply.send(result).is_err()
     {

@@ -3,7 +3,7 @@
 use rusqlite::OptionalExtension as _;
 use serde_json::{Value, json};
 
-use super::{MAX_PAGE_BYTES, ReadError, Reader, Record};
+use super::{MAX_PAGE_BYTES, ReadError, Reader, Record, Source};
 
 impl Reader {
     /// The content of one record, as it was written; none when there never was any or it was erased.
@@ -36,10 +36,13 @@ impl Reader {
 
     fn one(&self, seq: u64) -> Result<Option<(Value, usize)>, ReadError> {
         let Ok(row) = i64::try_from(seq) else { return Ok(None) };
-        let mut statement = self
-            .conn
-            .prepare_cached("SELECT bytes FROM payload WHERE seq = ?1 AND octet_length(salt) > 0")?;
-        let bytes: Option<Vec<u8>> = statement.query_row([row], |row| row.get(0)).optional()?;
+        let bytes: Option<Vec<u8>> = match &self.source {
+            Source::Sqlite(conn) => {
+                let sql = "SELECT bytes FROM payload WHERE seq = ?1 AND octet_length(salt) > 0";
+                conn.prepare_cached(sql)?.query_row([row], |row| row.get(0)).optional()?
+            }
+            Source::Postgres(log) => log.content(seq)?,
+        };
         let Some(bytes) = bytes else { return Ok(None) };
         let content = serde_json::from_slice(&bytes)
             .map_err(|error| ReadError::Damaged { seq, why: error.to_string() })?;

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use rusqlite::types::Value as SqlValue;
+use serde_json::Value;
 
 use super::{MAX_LIMIT, Query, SELECT};
 use crate::block::{AGENT, BLOCK_RECORDS, DECISION, Field, KIND, PERSON, SESSION, whole};
@@ -13,7 +14,7 @@ use crate::erase::KEPT;
 pub(super) const MAX_SEQ: u64 = i64::MAX as u64;
 
 /// The most blocks that are asked for at once.
-const MAX_BLOCKS: u32 = 1024;
+pub(super) const MAX_BLOCKS: u32 = 1024;
 
 /// Whether a record's labels hold a name, which follows.
 const CARRIES: &str = "EXISTS (SELECT 1 FROM json_each(record.body, '$.labels') AS label WHERE label.value =";
@@ -47,6 +48,28 @@ fn containing(text: &str) -> String {
     pattern
 }
 
+/// Whether the record's labels hold `label`.
+fn carries(body: &Value, label: &str) -> bool {
+    let labels = body.get("labels").map(|labels| match labels {
+        Value::Array(labels) => labels.iter().collect(),
+        Value::Object(labels) => labels.values().collect(),
+        other => vec![other],
+    });
+    labels.unwrap_or_default().into_iter().any(|held| held.as_str() == Some(label))
+}
+
+/// Whether `text` is in anything that is searched.
+fn has_text(body: &Value, text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    SEARCHED.iter().any(|part| {
+        let path = format!("/{}", part.replace('.', "/"));
+        body.pointer(&path).is_some_and(|part| {
+            let part = part.as_str().map_or_else(|| part.to_string(), str::to_owned);
+            part.to_ascii_lowercase().contains(&text)
+        })
+    })
+}
+
 /// A query in the database's terms.
 pub(super) struct Search<'a> {
     query: &'a Query,
@@ -65,6 +88,32 @@ impl<'a> Search<'a> {
         ];
         let fields = given.into_iter().filter_map(|(field, value)| Some((field, value?))).collect();
         Self { query, fields }
+    }
+
+    /// What blocks are chosen by.
+    pub(super) fn fields(&self) -> &[(Field, &'a str)] {
+        &self.fields
+    }
+
+    /// The first sequence number that it may give.
+    pub(super) fn first(&self) -> u64 {
+        self.query.after.map_or(0, |after| after.saturating_add(1))
+    }
+
+    /// Whether the record with this body is one of those that it looks for, wherever it stands: what the SQL of
+    /// [`Search::records`] says.
+    pub(super) fn holds(&self, body: &str) -> bool {
+        // What is no record is given to the reader, who says so.
+        let Ok(body) = serde_json::from_str::<Value>(body) else { return true };
+        let text = |field: &str| body.get(field).and_then(Value::as_str);
+        let query = self.query;
+        self.fields.iter().all(|(field, value)| text(field) == Some(value))
+            && query.verb.is_none_or(|verb| text("verb") == Some(verb.as_str()))
+            && query.event.is_none_or(|event| text("event") == Some(event.as_str()))
+            && query.since.is_none_or(|since| text("time").is_some_and(|time| *time >= *time_text(since)))
+            && query.until.is_none_or(|until| text("time").is_some_and(|time| *time < *time_text(until)))
+            && query.label.as_ref().is_none_or(|label| carries(&body, label))
+            && query.text.as_ref().is_none_or(|text| has_text(&body, text))
     }
 
     /// How many records at most.
@@ -97,8 +146,7 @@ impl<'a> Search<'a> {
 
     /// The records of `range`, in order, at most `limit`.
     pub(super) fn records(&self, range: RangeInclusive<u64>, limit: u32) -> (String, Vec<SqlValue>) {
-        let after = self.query.after.map_or(0, |after| after.saturating_add(1));
-        let mut parameters = vec![number(after.max(*range.start())), number(*range.end())];
+        let mut parameters = vec![number(self.first().max(*range.start())), number(*range.end())];
         let mut conditions = vec!["record.seq BETWEEN ?1 AND ?2".to_owned()];
         let mut add = |field: &str, holds: &str, value: SqlValue| {
             parameters.push(value);

@@ -3,7 +3,7 @@
 use rusqlite::OptionalExtension as _;
 use vocab::Digest;
 
-use super::{ReadError, Reader};
+use super::{ReadError, Reader, Source};
 use crate::checkpoint::{Consistency, Inclusion, Keys, MAX_KEYS, Sealed};
 use crate::merkle::{self, OutOfTree, ProofError, TILE_HEIGHT, TreeHead};
 use crate::note::{Note, VerifierKey};
@@ -51,7 +51,12 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub fn log_id(&self) -> Result<String, ReadError> {
-        Ok(self.conn.query_row("SELECT value FROM meta WHERE name = 'log'", [], |row| row.get(0))?)
+        match &self.source {
+            Source::Sqlite(conn) => {
+                Ok(conn.query_row("SELECT value FROM meta WHERE name = 'log'", [], |row| row.get(0))?)
+            }
+            Source::Postgres(log) => log.id(),
+        }
     }
 
     /// How many records there are.
@@ -67,13 +72,17 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read or holds something else there.
     pub fn keys(&self) -> Result<Vec<KeptKey>, ReadError> {
-        let mut statement =
-            self.conn.prepare_cached("SELECT verifier, change FROM key ORDER BY number LIMIT ?1")?;
-        let rows = statement
-            .query_map([MAX_KEYS], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))?;
+        let rows: Vec<(String, Option<String>)> = match &self.source {
+            Source::Sqlite(conn) => {
+                let sql = "SELECT verifier, change FROM key ORDER BY number LIMIT ?1";
+                let mut statement = conn.prepare_cached(sql)?;
+                let rows = statement.query_map([MAX_KEYS], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                rows.collect::<rusqlite::Result<_>>()?
+            }
+            Source::Postgres(log) => log.keys(MAX_KEYS as u64)?,
+        };
         let mut keys = Vec::new();
-        for row in rows {
-            let (key, change) = row?;
+        for (key, change) in rows {
             let key = key.parse().map_err(|error| kept(&error))?;
             let change = change.map(|note| note.parse()).transpose().map_err(|error| kept(&error))?;
             keys.push(KeptKey { key, change });
@@ -100,7 +109,7 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read or holds something else there.
     pub fn newest_checkpoint(&self) -> Result<Option<Note>, ReadError> {
-        self.note("SELECT note FROM checkpoint ORDER BY size DESC, number DESC LIMIT 1", [])
+        self.note(None)
     }
 
     /// The checkpoint at this size, with what was added to it.
@@ -108,12 +117,21 @@ impl Reader {
     /// # Errors
     /// As [`Reader::newest_checkpoint`].
     pub fn checkpoint_at(&self, size: u64) -> Result<Option<Note>, ReadError> {
-        self.note("SELECT note FROM checkpoint WHERE size = ?1 ORDER BY number DESC LIMIT 1", [size])
+        self.note(Some(size))
     }
 
-    fn note(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<Option<Note>, ReadError> {
-        let note: Option<String> =
-            self.conn.prepare_cached(sql)?.query_row(parameters, |row| row.get(0)).optional()?;
+    fn note(&self, size: Option<u64>) -> Result<Option<Note>, ReadError> {
+        let note: Option<String> = match (&self.source, size) {
+            (Source::Sqlite(conn), None) => {
+                let sql = "SELECT note FROM checkpoint ORDER BY size DESC, number DESC LIMIT 1";
+                conn.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?
+            }
+            (Source::Sqlite(conn), Some(size)) => {
+                let sql = "SELECT note FROM checkpoint WHERE size = ?1 ORDER BY number DESC LIMIT 1";
+                conn.prepare_cached(sql)?.query_row([size], |row| row.get(0)).optional()?
+            }
+            (Source::Postgres(log), size) => log.checkpoint(size)?,
+        };
         note.map(|note| note.parse()).transpose().map_err(|error| kept(&error))
     }
 
@@ -122,9 +140,14 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub fn body(&self, seq: u64) -> Result<Option<String>, ReadError> {
-        let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
-        let mut body = self.conn.prepare_cached("SELECT body FROM record WHERE seq = ?1")?;
-        Ok(body.query_row([seq], |row| row.get(0)).optional()?)
+        let Ok(row) = i64::try_from(seq) else { return Ok(None) };
+        match &self.source {
+            Source::Sqlite(conn) => {
+                let mut body = conn.prepare_cached("SELECT body FROM record WHERE seq = ?1")?;
+                Ok(body.query_row([row], |row| row.get(0)).optional()?)
+            }
+            Source::Postgres(log) => log.body(seq),
+        }
     }
 
     /// The root of the tree over the first `size` records.
@@ -185,22 +208,29 @@ impl Reader {
     fn node(&self, height: u32, number: u64) -> Result<Digest, ReadError> {
         let (level, rest) = (height / TILE_HEIGHT, height % TILE_HEIGHT);
         let (first, count) = (number << rest, 1_u64 << rest);
-        let hashes = if level == 0 {
-            let sql = "SELECT hash FROM record WHERE seq > ?1 AND seq <= ?2 ORDER BY seq";
-            self.hashes(sql, (first, first + count))?
-        } else {
-            let sql =
-                "SELECT hash FROM node WHERE level = ?3 AND number >= ?1 AND number < ?2 ORDER BY number";
-            self.hashes(sql, (first, first + count, level))?
-        };
+        let hashes = self.hashes(level, first, count)?;
         let missing = ReadError::Tree { seq: (number << height).saturating_add(1) };
         if hashes.len() as u64 == count { merkle::root_of(hashes).ok_or(missing) } else { Err(missing) }
     }
 
-    fn hashes(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<Vec<Digest>, ReadError> {
-        let mut statement = self.conn.prepare_cached(sql)?;
-        let hashes = statement.query_map(parameters, |row| row.get(0).map(Digest::from_bytes))?;
-        Ok(hashes.collect::<rusqlite::Result<_>>()?)
+    fn hashes(&self, level: u32, first: u64, count: u64) -> Result<Vec<Digest>, ReadError> {
+        let conn = match &self.source {
+            Source::Sqlite(conn) => conn,
+            Source::Postgres(log) => {
+                return Ok(log.hashes(level, first, count)?.into_iter().map(Digest::from_bytes).collect());
+            }
+        };
+        let digest = |row: &rusqlite::Row<'_>| row.get(0).map(Digest::from_bytes);
+        let end = first.saturating_add(count);
+        let hashes: rusqlite::Result<_> = if level == 0 {
+            let sql = "SELECT hash FROM record WHERE seq > ?1 AND seq <= ?2 ORDER BY seq";
+            conn.prepare_cached(sql)?.query_map((first, end), digest)?.collect()
+        } else {
+            let sql =
+                "SELECT hash FROM node WHERE level = ?3 AND number >= ?1 AND number < ?2 ORDER BY number";
+            conn.prepare_cached(sql)?.query_map((first, end, level), digest)?.collect()
+        };
+        Ok(hashes?)
     }
 }
 

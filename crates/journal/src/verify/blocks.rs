@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::Connection;
 use serde_json::Value;
+
+use super::source::Source;
 
 /// Records in a block; the first block begins with record 1.
 const RECORDS: u64 = 256;
@@ -25,7 +26,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// Takes in the body of record `seq`; holds the table against the block when that is its last.
-    pub(super) fn step(&mut self, conn: &Connection, seq: u64, body: &Value) -> rusqlite::Result<()> {
+    pub(super) fn step<S: Source>(&mut self, source: &mut S, seq: u64, body: &Value) -> Result<(), S::Error> {
         for field in FIELDS {
             if let Some(value) = body.get(field).and_then(Value::as_str) {
                 self.values.insert((field, value.to_owned()));
@@ -35,11 +36,9 @@ impl Blocks {
             return Ok(());
         }
         let number = (seq / RECORDS).saturating_sub(1);
-        let mut row =
-            conn.prepare_cached("SELECT 1 FROM block WHERE field = ?1 AND value = ?2 AND number = ?3")?;
         for (field, value) in std::mem::take(&mut self.values) {
             self.rows = self.rows.saturating_add(1);
-            if self.missing.is_none() && !row.exists((field, &value, number))? {
+            if self.missing.is_none() && !source.has_block(field, &value, number)? {
                 self.missing = Some(format!(
                     "queries do not find the {field} `{value}` in block {number} of {RECORDS} records"
                 ));
@@ -49,11 +48,11 @@ impl Blocks {
     }
 
     /// What is wrong with the table, once every record has been gone through.
-    pub(super) fn finish(self, conn: &Connection) -> rusqlite::Result<Option<String>> {
+    pub(super) fn finish<S: Source>(self, source: &mut S) -> Result<Option<String>, S::Error> {
         if self.missing.is_some() {
             return Ok(self.missing);
         }
-        let rows: u64 = conn.query_row("SELECT count(*) FROM block", [], |row| row.get(0))?;
+        let rows = source.blocks()?;
         let more = || format!("the table of blocks has {rows} rows where the records make {}", self.rows);
         Ok((rows != self.rows).then(more))
     }

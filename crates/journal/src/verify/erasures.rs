@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Rows;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::finding::{FirstBad, Why};
+use super::source::Source;
 
 /// The most erasures that may be ahead of the walk at once; far more than there can be days and people.
 const MAX_CLAIMS: usize = 262_144;
@@ -33,8 +33,7 @@ struct Claim {
 }
 
 /// The table, read in step with the records.
-pub(super) struct Erasures<'a> {
-    rows: Rows<'a>,
+pub(super) struct Erasures {
     /// The row that the walk is at or comes to next.
     row: Option<Row>,
     /// Whether that one is counted among the claims.
@@ -45,34 +44,34 @@ pub(super) struct Erasures<'a> {
     begin: u64,
 }
 
-impl<'a> Erasures<'a> {
-    pub(super) fn begin(rows: Rows<'a>, begin: u64) -> rusqlite::Result<Self> {
-        let mut erasures = Self { rows, row: None, counted: false, claims: BTreeMap::new(), begin };
-        erasures.advance()?;
+impl Erasures {
+    pub(super) fn begin<S: Source>(source: &mut S, begin: u64) -> Result<Self, S::Error> {
+        let mut erasures = Self { row: None, counted: false, claims: BTreeMap::new(), begin };
+        erasures.advance(source)?;
         Ok(erasures)
     }
 
-    fn advance(&mut self) -> rusqlite::Result<()> {
+    fn advance<S: Source>(&mut self, source: &mut S) -> Result<(), S::Error> {
         self.counted = false;
-        self.row = match self.rows.next()? {
-            Some(row) => {
-                let number =
-                    |at: usize| row.get::<_, i64>(at).map(|number| u64::try_from(number).unwrap_or(0));
-                Some(Row { first: number(0)?, last: number(1)?, by: number(2)? })
-            }
-            None => None,
-        };
+        let number = |number: i64| u64::try_from(number).unwrap_or(0);
+        let row =
+            |[first, last, by]: [i64; 3]| Row { first: number(first), last: number(last), by: number(by) };
+        self.row = source.erased()?.map(row);
         Ok(())
     }
 
     /// Goes on to record `seq`: by which record its content was erased, if it was.
-    pub(super) fn step(&mut self, seq: u64) -> rusqlite::Result<Result<Option<u64>, Malformed>> {
+    pub(super) fn step<S: Source>(
+        &mut self,
+        source: &mut S,
+        seq: u64,
+    ) -> Result<Result<Option<u64>, Malformed>, S::Error> {
         while self.row.is_some_and(|row| row.last < seq) {
             // One that was never come to overlaps with the one before it, or ends before it begins.
             if !self.counted {
                 return Ok(Err(Malformed));
             }
-            self.advance()?;
+            self.advance(source)?;
         }
         let Some(row) = self.row.filter(|row| row.first <= seq) else { return Ok(Ok(None)) };
         if !self.counted {

@@ -1,8 +1,9 @@
 //! The Merkle tree as the records make it, held against the nodes that the database keeps: proofs are made
 //! of them, so that a wrong node would make proofs that do not hold.
 
-use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
+
+use super::source::Source;
 
 /// Heights of the nodes that the database keeps are multiples of this.
 const TILE_HEIGHT: u32 = 8;
@@ -31,26 +32,24 @@ fn above(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
 
 impl Tree {
     /// Adds a record's hash.
-    pub(super) fn step(&mut self, conn: &Connection, hash: [u8; 32]) -> rusqlite::Result<()> {
+    pub(super) fn step<S: Source>(&mut self, source: &mut S, hash: [u8; 32]) -> Result<(), S::Error> {
         self.size = self.size.saturating_add(1);
         let (mut height, mut hash) = (0, hash);
         while let Some((_, left)) = self.trees.pop_if(|(other, _)| *other == height) {
             hash = above(&left, &hash);
             height += 1;
             if height % TILE_HEIGHT == 0 {
-                self.node(conn, height, &hash)?;
+                self.node(source, height, &hash)?;
             }
         }
         self.trees.push((height, hash));
         Ok(())
     }
 
-    fn node(&mut self, conn: &Connection, height: u32, hash: &[u8; 32]) -> rusqlite::Result<()> {
+    fn node<S: Source>(&mut self, source: &mut S, height: u32, hash: &[u8; 32]) -> Result<(), S::Error> {
         self.nodes = self.nodes.saturating_add(1);
         let (level, number) = (height / TILE_HEIGHT, (self.size >> height).saturating_sub(1));
-        let mut row =
-            conn.prepare_cached("SELECT 1 FROM node WHERE level = ?1 AND number = ?2 AND hash = ?3")?;
-        if self.wrong.is_none() && !row.exists((level, number, hash))? {
+        if self.wrong.is_none() && !source.has_node(level, number, hash)? {
             self.wrong =
                 Some(format!("node {number} at level {level} of the tree is not what the records make"));
         }
@@ -58,11 +57,11 @@ impl Tree {
     }
 
     /// What is wrong with the nodes, once every record has been gone through.
-    pub(super) fn finish(&self, conn: &Connection) -> rusqlite::Result<Option<String>> {
+    pub(super) fn finish<S: Source>(&self, source: &mut S) -> Result<Option<String>, S::Error> {
         if self.wrong.is_some() {
             return Ok(self.wrong.clone());
         }
-        let nodes: u64 = conn.query_row("SELECT count(*) FROM node", [], |row| row.get(0))?;
+        let nodes = source.nodes()?;
         let more = || format!("the tree has {nodes} nodes where the records make {}", self.nodes);
         Ok((nodes != self.nodes).then(more))
     }

@@ -1,7 +1,5 @@
 //! The walk along the chain, records and contents side by side.
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Rows};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use vocab::Digest;
@@ -9,23 +7,14 @@ use vocab::Digest;
 use super::blocks::Blocks;
 use super::erasures::Erasures;
 use super::finding::{FirstBad, Why};
+use super::source::{Content, Line, Source};
 use super::tree::Tree;
 use crate::entry::Head;
-
-/// A body, content or salt larger than this was never written, in bytes; it is not even loaded.
-const MAX_BYTES: i64 = 64 * 1024 * 1024;
 
 /// The bytes of a salt.
 const SALT_BYTES: usize = 32;
 
 type Found = Option<FirstBad>;
-
-/// One record as it stands in the table.
-struct Line {
-    seq: i64,
-    hash: Vec<u8>,
-    body: Vec<u8>,
-}
 
 /// A walk and how far it has come.
 pub(super) struct Walk {
@@ -55,21 +44,17 @@ impl Walk {
     }
 
     /// Goes through everything.
-    pub(super) fn all(&mut self, conn: &Connection) -> rusqlite::Result<Found> {
-        let id: String = conn.query_row("SELECT value FROM meta WHERE name = 'log'", [], |row| row.get(0))?;
+    pub(super) fn all<S: Source>(&mut self, source: &mut S) -> Result<Found, S::Error> {
+        let id = source.log_id()?;
         self.hash = Sha256::digest(format!("bulkhead journal\n{id}")).into();
         if self.contradicts_checkpoint(0, &self.hash) {
             return Ok(Some(FirstBad { seq: None, why: Why::NotTheCheckpoint }));
         }
         (self.blocks, self.tree) = (Some(Blocks::default()), Some(Tree::default()));
-        let mut records = conn.prepare(RECORDS)?;
-        let mut records = records.query([i64::MIN])?;
-        let mut contents = conn.prepare(CONTENTS)?;
-        let mut contents = Contents::begin(contents.query([i64::MIN])?)?;
-        let mut erased = conn.prepare(ERASED)?;
-        let mut erasures = Erasures::begin(erased.query([i64::MIN])?, 1)?;
-        while let Some(row) = records.next()? {
-            if let Some(bad) = self.step(conn, &line(row)?, &mut contents, &mut erasures)? {
+        let mut contents = Contents::begin(source)?;
+        let mut erasures = Erasures::begin(source, 1)?;
+        while let Some(line) = source.record()? {
+            if let Some(bad) = self.step(source, &line, &mut contents, &mut erasures)? {
                 return Ok(Some(bad));
             }
         }
@@ -83,20 +68,20 @@ impl Walk {
         if let Some(bad) = erasures.finish(self.seq) {
             return Ok(Some(bad));
         }
-        let tree = self.tree.as_ref().map(|tree| tree.finish(conn)).transpose()?.flatten();
-        let blocks = self.blocks.take().map(|blocks| blocks.finish(conn)).transpose()?.flatten();
+        let tree = self.tree.as_ref().map(|tree| tree.finish(source)).transpose()?.flatten();
+        let blocks = self.blocks.take().map(|blocks| blocks.finish(source)).transpose()?.flatten();
         let wrong = tree.or(blocks);
         Ok(wrong.map(|why| FirstBad { seq: None, why: Why::Structure(why) }))
     }
 
     /// Holds one record against the walk so far, and takes it in.
-    fn step(
+    fn step<S: Source>(
         &mut self,
-        conn: &Connection,
+        source: &mut S,
         line: &Line,
-        contents: &mut Contents<'_>,
-        erasures: &mut Erasures<'_>,
-    ) -> rusqlite::Result<Found> {
+        contents: &mut Contents,
+        erasures: &mut Erasures,
+    ) -> Result<Found, S::Error> {
         let next = self.next();
         let seq = match u64::try_from(line.seq) {
             Ok(seq) if seq == next => seq,
@@ -105,7 +90,7 @@ impl Walk {
         };
         let hash: [u8; 32] = Sha256::new().chain_update([0]).chain_update(&line.body).finalize().into();
         if hash.as_slice() != line.hash {
-            let why = self.which_changed(conn, line, &hash)?;
+            let why = self.which_changed(source, line, &hash)?;
             return Ok(Some(FirstBad::at(seq, why)));
         }
         let claims = match Claims::read(&line.body) {
@@ -118,10 +103,10 @@ impl Walk {
         if claims.prev != self.hash {
             return Ok(Some(FirstBad::at(seq, Why::Unlinked)));
         }
-        let Ok(erased) = erasures.step(seq)? else {
+        let Ok(erased) = erasures.step(source, seq)? else {
             return Ok(Some(FirstBad::at(seq, Why::Erasures)));
         };
-        if let Some(why) = contents.hold_against(line.seq, claims.commit.as_ref(), erased)? {
+        if let Some(why) = contents.hold_against(source, line.seq, claims.commit.as_ref(), erased)? {
             return Ok(Some(FirstBad::at(seq, why)));
         }
         if !erasures.is_as_said(seq, claims.body.get("erases")) {
@@ -131,10 +116,10 @@ impl Walk {
             return Ok(Some(FirstBad::at(seq, Why::NotTheCheckpoint)));
         }
         if let Some(blocks) = &mut self.blocks {
-            blocks.step(conn, seq, &claims.body)?;
+            blocks.step(source, seq, &claims.body)?;
         }
         if let Some(tree) = &mut self.tree {
-            tree.step(conn, hash)?;
+            tree.step(source, hash)?;
         }
         (self.seq, self.hash) = (seq, hash);
         Ok(None)
@@ -145,13 +130,14 @@ impl Walk {
     }
 
     /// A record whose hash and body disagree: its successor, or the checkpoint, remembers the true hash.
-    fn which_changed(&self, conn: &Connection, line: &Line, computed: &[u8; 32]) -> rusqlite::Result<Why> {
-        let mut after = conn.prepare(RECORDS)?;
-        let mut after = after.query([line.seq.saturating_add(1)])?;
-        let successor = match after.next()? {
-            Some(row) => Claims::read(&self::line(row)?.body).ok().map(|claims| claims.prev),
-            None => None,
-        };
+    fn which_changed<S: Source>(
+        &self,
+        source: &mut S,
+        line: &Line,
+        computed: &[u8; 32],
+    ) -> Result<Why, S::Error> {
+        let after = source.record_from(line.seq.saturating_add(1))?;
+        let successor = after.and_then(|after| Claims::read(&after.body).ok()).map(|claims| claims.prev);
         let checkpoint = self
             .expected
             .filter(|expected| expected.records == self.next())
@@ -161,27 +147,6 @@ impl Walk {
             Some(truth) if truth == *computed => Why::HashChanged,
             _ => Why::BodyOrHashChanged,
         })
-    }
-}
-
-const RECORDS: &str = "SELECT seq, hash, CASE WHEN octet_length(body) <= 67108864 THEN body END \
-     FROM record NOT INDEXED WHERE seq >= ?1 ORDER BY seq";
-
-const CONTENTS: &str = "SELECT seq, salt, octet_length(bytes), \
-     CASE WHEN octet_length(bytes) <= 67108864 THEN bytes END \
-     FROM payload NOT INDEXED WHERE seq >= ?1 AND octet_length(salt) + octet_length(bytes) > 0 ORDER BY seq";
-
-const ERASED: &str = "SELECT first, last, by FROM erased NOT INDEXED WHERE last >= ?1 ORDER BY first";
-
-fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
-    Ok(Line { seq: row.get(0)?, hash: bytes(row.get_ref(1)?), body: bytes(row.get_ref(2)?) })
-}
-
-/// The bytes of a text or blob; anything else was never written and has none.
-fn bytes(value: ValueRef<'_>) -> Vec<u8> {
-    match value {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
-        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Vec::new(),
     }
 }
 
@@ -213,42 +178,41 @@ impl Claims {
 }
 
 /// The contents, a step ahead of the records.
-struct Contents<'a> {
-    rows: Rows<'a>,
+struct Contents {
     seq: Option<i64>,
     hash: [u8; 32],
 }
 
-impl<'a> Contents<'a> {
-    fn begin(rows: Rows<'a>) -> rusqlite::Result<Self> {
-        let mut contents = Self { rows, seq: None, hash: [0; 32] };
-        contents.advance()?;
+impl Contents {
+    fn begin<S: Source>(source: &mut S) -> Result<Self, S::Error> {
+        let mut contents = Self { seq: None, hash: [0; 32] };
+        contents.advance(source)?;
         Ok(contents)
     }
 
-    fn advance(&mut self) -> rusqlite::Result<()> {
-        let Some(row) = self.rows.next()? else {
+    fn advance<S: Source>(&mut self, source: &mut S) -> Result<(), S::Error> {
+        let Some(Content { seq, salt, bytes }) = source.content()? else {
             self.seq = None;
             return Ok(());
         };
-        self.seq = Some(row.get(0)?);
-        let (salt, length) = (bytes(row.get_ref(1)?), row.get::<_, Option<i64>>(2)?);
-        let fits = salt.len() == SALT_BYTES && length.is_some_and(|length| length <= MAX_BYTES);
-        self.hash = if fits {
-            Sha256::new().chain_update(&salt).chain_update(bytes(row.get_ref(3)?)).finalize().into()
-        } else {
-            [0; 32]
+        self.seq = Some(seq);
+        self.hash = match bytes {
+            Some(bytes) if salt.len() == SALT_BYTES => {
+                Sha256::new().chain_update(&salt).chain_update(bytes).finalize().into()
+            }
+            _ => [0; 32],
         };
         Ok(())
     }
 
     /// Whether the content of record `seq` is the one that the record commits to, and is there unless it was erased.
-    fn hold_against(
+    fn hold_against<S: Source>(
         &mut self,
+        source: &mut S,
         seq: i64,
         commit: Option<&[u8; 32]>,
         erased: Option<u64>,
-    ) -> rusqlite::Result<Option<Why>> {
+    ) -> Result<Option<Why>, S::Error> {
         let here = self.seq == Some(seq);
         // Content before this record belongs to no record, since those before it have had theirs.
         let stray = self.seq.is_some_and(|content| content < seq);
@@ -264,37 +228,32 @@ impl<'a> Contents<'a> {
             _ => None,
         };
         if why.is_none() && here {
-            self.advance()?;
+            self.advance(source)?;
         }
         Ok(why)
     }
 }
 
-/// Checks the last `count` records, each with its content.
-pub(super) fn tail(conn: &Connection, count: u32) -> rusqlite::Result<Found> {
-    let last: Option<i64> = conn.query_row("SELECT max(seq) FROM record", [], |row| row.get(0))?;
-    let Some(last) = last else { return Walk::begin(None).all(conn) };
-    let first = last.saturating_sub(i64::from(count)).saturating_add(1);
-    if first <= 1 {
-        return Walk::begin(None).all(conn);
-    }
-    let mut records = conn.prepare(RECORDS)?;
-    let mut records = records.query([first])?;
-    let mut contents = conn.prepare(CONTENTS)?;
-    let mut contents = Contents::begin(contents.query([first])?)?;
-    let mut erased = conn.prepare(ERASED)?;
-    let mut erasures = Erasures::begin(erased.query([first])?, u64::try_from(first).unwrap_or(1))?;
+/// The record that a look at the last `count` begins with; none when that is a look at all.
+pub(super) fn first_of(last: Option<i64>, count: u32) -> Option<i64> {
+    let first = last?.saturating_sub(i64::from(count)).saturating_add(1);
+    (first > 1).then_some(first)
+}
+
+/// Checks the records of `source`, which begins with record `first`, each with its content.
+pub(super) fn tail<S: Source>(source: &mut S, first: i64) -> Result<Found, S::Error> {
+    let mut contents = Contents::begin(source)?;
+    let mut erasures = Erasures::begin(source, u64::try_from(first).unwrap_or(1))?;
     let mut walk = Walk::begin(None);
-    walk.seq = u64::try_from(first - 1).unwrap_or(0);
+    walk.seq = u64::try_from(first.saturating_sub(1)).unwrap_or(0);
     let mut begun = false;
-    while let Some(row) = records.next()? {
-        let line = line(row)?;
+    while let Some(line) = source.record()? {
         if !begun {
             // What the first one follows is not looked at.
             walk.hash = Claims::read(&line.body).map_or([0; 32], |claims| claims.prev);
             begun = true;
         }
-        if let Some(bad) = walk.step(conn, &line, &mut contents, &mut erasures)? {
+        if let Some(bad) = walk.step(source, &line, &mut contents, &mut erasures)? {
             return Ok(Some(bad));
         }
     }

@@ -14,51 +14,55 @@ use serde_json::json;
 use vocab::Digest;
 
 use crate::common::{Clock, NOON, config, database, draft, entry, fill, number, open, put};
+use crate::kept::Kept;
 
 #[tokio::test]
 async fn a_receipt_is_for_what_is_on_the_disk() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    let mut wanted = entry(vec![draft(1), draft(2)]);
-    wanted.subject = Digest::of(b"this very one");
-    let receipt = journal.append(wanted).await.unwrap();
-    assert_eq!((receipt.seq(), *receipt.subject()), (2, Digest::of(b"this very one")));
+    for kept in Kept::both() {
+        let journal = kept.open();
+        let mut wanted = entry(vec![draft(1), draft(2)]);
+        wanted.subject = Digest::of(b"this very one");
+        let receipt = journal.append(wanted).await.unwrap();
+        assert_eq!((receipt.seq(), *receipt.subject()), (2, Digest::of(b"this very one")));
 
-    let reader = Reader::open(&config(folder.path()).place).unwrap();
-    let last = reader.show(2).unwrap().unwrap();
-    assert_eq!(last.hash, *receipt.hash());
-    let content = reader.content(2).unwrap();
-    assert_eq!(content, Some(json!({ "number": 2, "text": "the words of message 2" })));
-    let head = journal.head();
-    assert_eq!((head.records, head.hash), (receipt.seq(), *receipt.hash()));
-    assert!(journal.healthy().is_ok());
+        let reader = Reader::open(&kept.place()).unwrap();
+        let last = reader.show(2).unwrap().unwrap();
+        assert_eq!(last.hash, *receipt.hash());
+        let content = reader.content(2).unwrap();
+        assert_eq!(content, Some(json!({ "number": 2, "text": "the words of message 2" })));
+        let head = journal.head();
+        assert_eq!((head.records, head.hash), (receipt.seq(), *receipt.hash()));
+        assert!(journal.healthy().is_ok());
+    }
 }
 
 #[tokio::test]
 async fn what_follows_is_written_in_order_and_before_the_next_receipt() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    for pair in 0..20 {
-        journal.follow(entry(vec![draft(pair * 2)])).await.unwrap();
-        drop(journal.append(entry(vec![draft(pair * 2 + 1)])).await.unwrap());
-        let reader = Reader::open(&config(folder.path()).place).unwrap();
-        let newest = reader.tail(2).unwrap();
-        let numbers: Vec<_> = newest.iter().map(|record| number(&reader, record, "number")).collect();
-        assert_eq!(numbers, [pair * 2, pair * 2 + 1]);
+    for kept in Kept::both() {
+        let journal = kept.open();
+        for pair in 0..20 {
+            journal.follow(entry(vec![draft(pair * 2)])).await.unwrap();
+            drop(journal.append(entry(vec![draft(pair * 2 + 1)])).await.unwrap());
+            let reader = Reader::open(&kept.place()).unwrap();
+            let newest = reader.tail(2).unwrap();
+            let numbers: Vec<_> = newest.iter().map(|record| number(&reader, record, "number")).collect();
+            assert_eq!(numbers, [pair * 2, pair * 2 + 1]);
+        }
     }
 }
 
 #[tokio::test]
 async fn what_follows_nothing_becomes_durable_by_itself() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    journal.follow(entry(vec![draft(1)])).await.unwrap();
-    while journal.head().records == 0 {
-        tokio::task::yield_now().await;
+    for kept in Kept::both() {
+        let journal = kept.open();
+        journal.follow(entry(vec![draft(1)])).await.unwrap();
+        while journal.head().records == 0 {
+            tokio::task::yield_now().await;
+        }
+        journal.follow(entry(vec![draft(2)])).await.unwrap();
+        journal.flush().await.unwrap();
+        assert_eq!(Reader::open(&kept.place()).unwrap().tail(9).unwrap().len(), 2);
     }
-    journal.follow(entry(vec![draft(2)])).await.unwrap();
-    journal.flush().await.unwrap();
-    assert_eq!(Reader::open(&config(folder.path()).place).unwrap().tail(9).unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -78,109 +82,117 @@ async fn what_has_nothing_to_write_keeps_no_room_however_much_of_it_follows() {
 
 #[tokio::test]
 async fn state_changes_with_the_records_that_it_belongs_to() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    let mut first = entry(vec![draft(1)]);
-    first.state = vec![put("a/1", json!(1)), put("a/2", json!({ "x": null })), put("b/1", json!("b"))];
-    drop(journal.append(first).await.unwrap());
-    assert_eq!(journal.state("test", "a/2").unwrap(), Some(json!({ "x": null })));
-    assert_eq!(journal.state("other", "a/2").unwrap(), None);
+    for kept in Kept::both() {
+        let journal = kept.open();
+        let mut first = entry(vec![draft(1)]);
+        first.state = vec![put("a/1", json!(1)), put("a/2", json!({ "x": null })), put("b/1", json!("b"))];
+        drop(journal.append(first).await.unwrap());
+        assert_eq!(journal.state("test", "a/2").unwrap(), Some(json!({ "x": null })));
+        assert_eq!(journal.state("other", "a/2").unwrap(), None);
 
-    let delete = Change::delete("test", "a/2");
-    let mut second = entry(vec![]);
-    second.state = vec![put("a/1", json!(7)), delete, put("a%", json!("no pattern"))];
-    journal.follow(second).await.unwrap();
-    journal.flush().await.unwrap();
-    let keys = |prefix| journal.states("test", prefix).unwrap();
-    assert_eq!(keys("a/"), [("a/1".into(), json!(7))]);
-    assert_eq!(keys("a%"), [("a%".into(), json!("no pattern"))]);
-    assert_eq!(keys("").len(), 3);
-    assert_eq!(journal.last_keys("test", 2).unwrap(), ["b/1", "a/1"]);
-    assert_eq!(journal.last_keys("other", 2).unwrap(), [""; 0]);
+        let delete = Change::delete("test", "a/2");
+        let mut second = entry(vec![]);
+        second.state = vec![put("a/1", json!(7)), delete, put("a%", json!("no pattern"))];
+        journal.follow(second).await.unwrap();
+        journal.flush().await.unwrap();
+        let keys = |prefix| journal.states("test", prefix).unwrap();
+        assert_eq!(keys("a/"), [("a/1".into(), json!(7))]);
+        assert_eq!(keys("a%"), [("a%".into(), json!("no pattern"))]);
+        assert_eq!(keys("").len(), 3);
+        assert_eq!(journal.last_keys("test", 2).unwrap(), ["b/1", "a/1"]);
+        assert_eq!(journal.last_keys("other", 2).unwrap(), [""; 0]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_callers_share_commits_and_each_gets_its_own_place() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    let tasks: Vec<_> = (0..32)
-        .map(|caller| {
-            let journal = journal.clone();
-            tokio::spawn(async move {
-                let mut places = Vec::new();
-                for number in 0..10 {
-                    let receipt = journal.append(entry(vec![draft(caller), draft(number)])).await.unwrap();
-                    places.push(receipt.seq());
-                }
-                assert!(places.is_sorted());
-                places
+    for kept in Kept::both() {
+        let journal = kept.open();
+        let tasks: Vec<_> = (0..32)
+            .map(|caller| {
+                let journal = journal.clone();
+                tokio::spawn(async move {
+                    let mut places = Vec::new();
+                    for number in 0..10 {
+                        let receipt =
+                            journal.append(entry(vec![draft(caller), draft(number)])).await.unwrap();
+                        places.push(receipt.seq());
+                    }
+                    assert!(places.is_sorted());
+                    places
+                })
             })
-        })
-        .collect();
-    let mut places = Vec::new();
-    for task in tasks {
-        places.extend(task.await.unwrap());
+            .collect();
+        let mut places = Vec::new();
+        for task in tasks {
+            places.extend(task.await.unwrap());
+        }
+        places.sort_unstable();
+        assert_eq!(places, (1..=320).map(|entry| entry * 2).collect::<Vec<_>>());
+        let report = verify(&kept.place(), Some(journal.head())).unwrap();
+        assert!(report.ok && report.records == 640, "{report:?}");
     }
-    places.sort_unstable();
-    assert_eq!(places, (1..=320).map(|entry| entry * 2).collect::<Vec<_>>());
-    let report = verify(&config(folder.path()).place, Some(journal.head())).unwrap();
-    assert!(report.ok && report.records == 640, "{report:?}");
 }
 
 #[tokio::test]
 async fn a_clock_that_jumps_back_changes_the_times_and_not_the_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::at(NOON);
-    let journal = Journal::open(config(folder.path()), clock.clone()).unwrap();
-    for (number, second) in [NOON, NOON - 3600, NOON + 1].into_iter().enumerate() {
-        clock.second.store(second, Ordering::Relaxed);
-        drop(journal.append(entry(vec![draft(u64::try_from(number).unwrap())])).await.unwrap());
+    for kept in Kept::both() {
+        let clock = Clock::at(NOON);
+        let journal = Journal::open(kept.config(), clock.clone()).unwrap();
+        for (number, second) in [NOON, NOON - 3600, NOON + 1].into_iter().enumerate() {
+            clock.second.store(second, Ordering::Relaxed);
+            drop(journal.append(entry(vec![draft(u64::try_from(number).unwrap())])).await.unwrap());
+        }
+        let reader = Reader::open(&kept.place()).unwrap();
+        let seconds: Vec<_> =
+            reader.query(&Query::default()).unwrap().iter().map(|record| record.time.as_second()).collect();
+        assert_eq!(seconds, [NOON, NOON - 3600, NOON + 1]);
+        assert!(verify(&kept.place(), None).unwrap().ok);
     }
-    let reader = Reader::open(&config(folder.path()).place).unwrap();
-    let seconds: Vec<_> =
-        reader.query(&Query::default()).unwrap().iter().map(|record| record.time.as_second()).collect();
-    assert_eq!(seconds, [NOON, NOON - 3600, NOON + 1]);
-    assert!(verify(&config(folder.path()).place, None).unwrap().ok);
 }
 
 #[tokio::test]
 async fn what_is_over_a_limit_or_stands_for_nothing_is_refused_and_leaves_no_trace() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    assert_eq!(journal.append(entry(vec![])).await.unwrap_err(), AppendError::Empty);
-    let mut large = draft(1);
-    large.payload = json!("x".repeat(MAX_ENTRY_BYTES));
-    assert!(matches!(journal.append(entry(vec![large])).await, Err(AppendError::TooLarge { .. })));
-    let many = vec![Draft::new(Kind::Alert); MAX_ENTRY_RECORDS + 1];
-    assert!(matches!(journal.follow(entry(many)).await, Err(AppendError::TooMany { .. })));
-    assert_eq!(journal.head().records, 0);
+    for kept in Kept::both() {
+        let journal = kept.open();
+        assert_eq!(journal.append(entry(vec![])).await.unwrap_err(), AppendError::Empty);
+        let mut large = draft(1);
+        large.payload = json!("x".repeat(MAX_ENTRY_BYTES));
+        assert!(matches!(journal.append(entry(vec![large])).await, Err(AppendError::TooLarge { .. })));
+        let many = vec![Draft::new(Kind::Alert); MAX_ENTRY_RECORDS + 1];
+        assert!(matches!(journal.follow(entry(many)).await, Err(AppendError::TooMany { .. })));
+        assert_eq!(journal.head().records, 0);
 
-    let mut fits = draft(1);
-    fits.payload = json!("x".repeat(MAX_ENTRY_BYTES - 4096));
-    drop(journal.append(entry(vec![fits])).await.unwrap());
-    assert!(verify(&config(folder.path()).place, Some(journal.head())).unwrap().ok);
+        let mut fits = draft(1);
+        fits.payload = json!("x".repeat(MAX_ENTRY_BYTES - 4096));
+        drop(journal.append(entry(vec![fits])).await.unwrap());
+        assert!(verify(&kept.place(), Some(journal.head())).unwrap().ok);
+    }
 }
 
 #[tokio::test]
 async fn a_journal_goes_on_where_it_was_left() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    fill(&journal, 3).await;
-    journal.follow(entry(vec![draft(4)])).await.unwrap();
-    let clone = journal.clone();
-    journal.close().await.unwrap();
-    assert_eq!(clone.append(entry(vec![draft(5)])).await.unwrap_err(), AppendError::Closed);
-    assert!(matches!(clone.state("test", "a"), Err(ReadError::Closed)));
-    assert!(!folder.path().join("journal.sqlite-wal").exists(), "a closed journal is one file");
+    for kept in Kept::both() {
+        let journal = kept.open();
+        fill(&journal, 3).await;
+        journal.follow(entry(vec![draft(4)])).await.unwrap();
+        let clone = journal.clone();
+        journal.close().await.unwrap();
+        assert_eq!(clone.append(entry(vec![draft(5)])).await.unwrap_err(), AppendError::Closed);
+        assert!(matches!(clone.state("test", "a"), Err(ReadError::Closed)));
+        if let Kept::Sqlite(folder) = &kept {
+            assert!(!folder.path().join("journal.sqlite-wal").exists(), "a closed journal is one file");
+        }
 
-    let journal = open(folder.path());
-    assert_eq!(journal.head().records, 4);
-    drop(journal.append(entry(vec![draft(6)])).await.unwrap());
-    journal.follow(entry(vec![draft(7)])).await.unwrap();
-    // Not closed, only dropped: what was handed in is written all the same.
-    drop(journal);
-    assert_eq!(open(folder.path()).head().records, 6);
-    assert!(verify(&config(folder.path()).place, None).unwrap().ok);
+        let journal = kept.open();
+        assert_eq!(journal.head().records, 4);
+        drop(journal.append(entry(vec![draft(6)])).await.unwrap());
+        journal.follow(entry(vec![draft(7)])).await.unwrap();
+        // Not closed, only dropped: what was handed in is written all the same.
+        drop(journal);
+        assert_eq!(kept.open().head().records, 6);
+        assert!(verify(&kept.place(), None).unwrap().ok);
+    }
 }
 
 #[tokio::test]

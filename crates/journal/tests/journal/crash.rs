@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bulkhead_journal::read::{Query, Reader};
 use bulkhead_journal::verify::verify;
-use bulkhead_journal::{Config, Head, Journal};
+use bulkhead_journal::{Config, Head, Journal, Place, PostgresConfig};
 use serde_json::json;
 use vocab::Digest;
 
@@ -35,18 +35,30 @@ const SESSION: u64 = 3;
 /// Where the child finds the database.
 const DATABASE: &str = "BULKHEAD_CRASH_TEST_DATABASE";
 
+/// Which gateway the child is, when the database is a server's.
+const GATEWAY: &str = "BULKHEAD_CRASH_TEST_GATEWAY";
+
 /// Set for a child that closes and opens the journal again and again.
 const RESTLESS: &str = "BULKHEAD_CRASH_TEST_RESTLESS";
+
+/// Where the child was told that the record is: a file, or a server's database and the gateway's name there.
+fn place() -> Place {
+    let place = std::env::var(DATABASE).expect("a crash test starts this");
+    match std::env::var(GATEWAY) {
+        Ok(name) => PostgresConfig::new(&place).unwrap().with_gateway(&name).unwrap().into(),
+        Err(_) => PathBuf::from(place).into(),
+    }
+}
 
 /// Appends until it is killed, and says on standard output what was acknowledged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the crash test's child; it lives until it is killed"]
 async fn child() {
-    let path = PathBuf::from(std::env::var_os(DATABASE).expect("the crash test starts this"));
+    let place = place();
     let session = if std::env::var_os(RESTLESS).is_some() { SESSION } else { u64::MAX };
     let next = Arc::new(AtomicU64::new(0));
     loop {
-        let journal = Journal::open(Config { place: path.clone().into() }, Clock::at(NOON)).unwrap();
+        let journal = Journal::open(Config { place: place.clone() }, Clock::at(NOON)).unwrap();
         next.fetch_max(journal.head().records * 10, Ordering::Relaxed);
         println!("\nopen");
         let tasks: Vec<_> = (0..TASKS)
@@ -79,13 +91,13 @@ async fn append(journal: Journal, task: u64, next: Arc<AtomicU64>, entries: u64)
 }
 
 /// What a child was told: which number of which task stands where.
-struct Acknowledged {
+pub(crate) struct Acknowledged {
     task: u64,
     number: u64,
-    head: Head,
+    pub(crate) head: Head,
 }
 
-fn acknowledged(line: &str) -> Option<Acknowledged> {
+pub(crate) fn acknowledged(line: &str) -> Option<Acknowledged> {
     let mut words = line.strip_prefix("ack ")?.split(' ');
     let mut number = || words.next()?.parse::<u64>().ok();
     let (task, number, records) = (number()?, number()?, number()?);
@@ -93,18 +105,26 @@ fn acknowledged(line: &str) -> Option<Acknowledged> {
     Some(Acknowledged { task, number, head: Head { records, hash } })
 }
 
+/// A child that is this gateway of the database at `address`.
+pub(crate) fn start_as(gateway: &str, address: &str, restless: bool) -> Child {
+    let mut command = child_command(restless);
+    command.env(DATABASE, address).env(GATEWAY, gateway).spawn().unwrap()
+}
+
 fn start(path: &Path, restless: bool) -> Child {
+    child_command(restless).env(DATABASE, path).spawn().unwrap()
+}
+
+fn child_command(restless: bool) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     if restless {
         command.env(RESTLESS, "1");
     }
     command
         .args(["--exact", "crash::child", "--ignored", "--nocapture"])
-        .env(DATABASE, path)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::null());
+    command
 }
 
 /// How a child lives.

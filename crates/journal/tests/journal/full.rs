@@ -45,7 +45,7 @@ pub(crate) fn mount(folder: &Path, options: &str) -> Option<Mount> {
 /// The longest that a journal may need to find out, far beyond what it does need.
 const MENDING: Duration = Duration::from_secs(120);
 
-async fn healthy_again(journal: &Journal) {
+pub(crate) async fn healthy_again(journal: &Journal) {
     let mended = async {
         while journal.healthy().is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;

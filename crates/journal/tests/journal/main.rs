@@ -8,13 +8,18 @@
 )]
 
 mod append;
+#[path = "../support/postgres.rs"]
+#[expect(unreachable_pub, reason = "the tests that cross the rooms share this file")]
+mod cluster;
 mod common;
 mod crash;
 mod erase;
 mod full;
+mod kept;
 mod notary;
 mod open;
 mod property;
 mod read;
+mod several;
 mod tamper;
 mod tree;

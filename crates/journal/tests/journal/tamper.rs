@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bulkhead_journal::verify::{Why, verify};
+use bulkhead_journal::verify::{Report, Why, verify};
 use bulkhead_journal::{Draft, Head, Kind};
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -10,10 +10,11 @@ use sha2::Digest as _;
 use vocab::Digest;
 
 use crate::common::{copy, database, draft, entry, fill, open};
+use crate::kept::Kept;
 
-/// A journal of twelve records; number 5 has no content.
-async fn journal_of_twelve(folder: &Path) -> (PathBuf, Head) {
-    let journal = open(folder);
+/// Fills a journal with twelve records; number 5 has no content.
+async fn twelve(kept: &Kept) -> Head {
+    let journal = kept.open();
     fill(&journal, 4).await;
     drop(journal.append(entry(vec![Draft::new(Kind::Admin)])).await.unwrap());
     for number in 6..=12 {
@@ -21,28 +22,43 @@ async fn journal_of_twelve(folder: &Path) -> (PathBuf, Head) {
     }
     let head = journal.head();
     journal.close().await.unwrap();
-    (database(folder), head)
+    head
 }
 
-/// The hash that a record with this body has.
-fn leaf(body: &str) -> Vec<u8> {
-    sha2::Sha256::digest([&[0], body.as_bytes()].concat()).to_vec()
+/// The same in a SQLite file.
+async fn journal_of_twelve(folder: &Path) -> PathBuf {
+    let journal = open(folder);
+    fill(&journal, 4).await;
+    drop(journal.append(entry(vec![Draft::new(Kind::Admin)])).await.unwrap());
+    fill(&journal, 7).await;
+    journal.close().await.unwrap();
+    database(folder)
 }
 
-/// Hashes all bodies anew from record `from` on, as somebody would who wants the chain to hold.
-fn rebuild(conn: &Connection, from: u64) {
-    let records: u64 = conn.query_row("SELECT max(seq) FROM record", [], |row| row.get(0)).unwrap();
-    for seq in from..=records {
-        let prev: Vec<u8> =
-            conn.query_row("SELECT hash FROM record WHERE seq = ?1 - 1", [seq], |row| row.get(0)).unwrap();
-        let prev = data_encoding::HEXLOWER.encode(&prev);
-        conn.execute("UPDATE record SET body = json_set(body, '$.prev', ?2) WHERE seq = ?1", (seq, prev))
-            .unwrap();
-        let body: String =
-            conn.query_row("SELECT body FROM record WHERE seq = ?1", [seq], |row| row.get(0)).unwrap();
-        let hash = leaf(&body);
-        conn.execute("UPDATE record SET hash = ?2 WHERE seq = ?1", (seq, hash.as_slice())).unwrap();
+fn checked(kept: &Kept, expected: Option<Head>) -> Report {
+    verify(&kept.place(), expected).unwrap()
+}
+
+/// Hashes the bodies from record `from` on anew, as somebody would who wants the chain to hold.
+fn rebuild(kept: &Kept, from: u64, edit: impl Fn(&str) -> String) {
+    let mut prev: Option<String> = None;
+    for (seq, mut body) in kept.bodies().into_iter().filter(|(seq, _)| *seq >= from) {
+        if seq == from {
+            body = edit(&body);
+        }
+        if let Some(prev) = prev {
+            let mut value: serde_json::Value = serde_json::from_str(&body).unwrap();
+            value["prev"] = prev.into();
+            body = value.to_string();
+        }
+        let hash = sha2::Sha256::new().chain_update([0]).chain_update(&body).finalize();
+        prev = Some(data_encoding::HEXLOWER.encode(&hash));
+        kept.replace(seq, &body, hash.as_slice());
     }
+}
+
+fn miscalled(body: &str) -> String {
+    body.replace("echo", "oche")
 }
 
 const SWAP: &str = "UPDATE record SET seq = -1 WHERE seq = 6; UPDATE record SET seq = 6 WHERE seq = 7; \
@@ -51,17 +67,16 @@ const SWAP: &str = "UPDATE record SET seq = -1 WHERE seq = 6; UPDATE record SET 
 const SWAP_CONTENT: &str = "UPDATE payload SET seq = -1 WHERE seq = 6; UPDATE payload SET seq = 6 WHERE seq = 7; \
      UPDATE payload SET seq = 7 WHERE seq = -1;";
 
+const CLOSE_UP: &str = "DELETE FROM record WHERE seq = 6; UPDATE record SET seq = -seq WHERE seq > 6; \
+     UPDATE record SET seq = -seq - 1 WHERE seq < 0";
+
 #[tokio::test]
 async fn each_kind_of_tampering_is_found_at_its_record() {
-    let folder = tempfile::tempdir().unwrap();
-    let (path, _) = journal_of_twelve(folder.path()).await;
-    let report = verify(&path.as_path().into(), None).unwrap();
-    assert!(report.ok && report.first_bad.is_none() && report.records == 12, "{report:?}");
     let cases: &[(&str, u64, Why)] = &[
         ("UPDATE record SET body = replace(body, 'echo', 'oche') WHERE seq = 7", 7, Why::BodyChanged),
         ("UPDATE record SET body = body || ' ' WHERE seq = 1", 1, Why::BodyChanged),
-        ("UPDATE record SET hash = zeroblob(32) WHERE seq = 7", 7, Why::HashChanged),
-        ("UPDATE record SET hash = zeroblob(32) WHERE seq = 12", 12, Why::BodyOrHashChanged),
+        ("UPDATE record SET hash = ZEROS WHERE seq = 7", 7, Why::HashChanged),
+        ("UPDATE record SET hash = ZEROS WHERE seq = 12", 12, Why::BodyOrHashChanged),
         ("DELETE FROM record WHERE seq = 7", 7, Why::Removed),
         ("DELETE FROM record WHERE seq = 1", 1, Why::Removed),
         ("DELETE FROM record WHERE seq = 12", 12, Why::Removed),
@@ -76,133 +91,118 @@ async fn each_kind_of_tampering_is_found_at_its_record() {
             Why::Misplaced(3),
         ),
         (SWAP, 6, Why::Misplaced(7)),
-        (
-            "DELETE FROM record WHERE seq = 6; UPDATE record SET seq = seq - 1 WHERE seq > 6",
-            6,
-            Why::Misplaced(7),
-        ),
+        (CLOSE_UP, 6, Why::Misplaced(7)),
         (SWAP_CONTENT, 6, Why::ContentChanged),
-        ("UPDATE payload SET bytes = x'7b7d' WHERE seq = 8", 8, Why::ContentChanged),
-        ("UPDATE payload SET salt = zeroblob(32) WHERE seq = 8", 8, Why::ContentChanged),
+        ("UPDATE payload SET bytes = EMPTY WHERE seq = 8", 8, Why::ContentChanged),
+        ("UPDATE payload SET salt = ZEROS WHERE seq = 8", 8, Why::ContentChanged),
         ("DELETE FROM payload WHERE seq = 8", 8, Why::ContentMissing),
         ("DELETE FROM payload WHERE seq = 12", 12, Why::ContentMissing),
-        ("INSERT INTO payload VALUES (5, zeroblob(32), x'7b7d')", 5, Why::ContentAdded),
-        ("INSERT INTO payload VALUES (0, zeroblob(32), x'7b7d')", 1, Why::ContentAdded),
-        ("INSERT INTO payload VALUES (13, zeroblob(32), x'7b7d')", 13, Why::Removed),
-        ("UPDATE meta SET value = 'another log'", 1, Why::Unlinked),
+        ("INSERT INTO payload VALUES (5, ZEROS, EMPTY)", 5, Why::ContentAdded),
+        ("INSERT INTO payload VALUES (0, ZEROS, EMPTY)", 1, Why::ContentAdded),
+        ("INSERT INTO payload VALUES (13, ZEROS, EMPTY)", 13, Why::Removed),
+        ("UPDATE meta SET value = 'another log' WHERE name = 'log'", 1, Why::Unlinked),
     ];
-    for (sql, seq, why) in cases {
-        let copy = copy(&path, folder.path());
-        let conn = Connection::open(&copy).unwrap();
-        conn.execute_batch(sql).unwrap();
-        drop(conn);
-        let report = verify(&copy.as_path().into(), None).unwrap();
-        let bad = report.first_bad.unwrap_or_else(|| panic!("not found: {sql}"));
-        assert!(!report.ok);
-        assert_eq!((bad.seq, &bad.why), (Some(*seq), why), "{sql}");
-        assert_eq!(report.records, seq - 1, "{sql}");
+    for kept in Kept::both() {
+        twelve(&kept).await;
+        let report = checked(&kept, None);
+        assert!(report.ok && report.first_bad.is_none() && report.records == 12, "{report:?}");
+        for (sql, seq, why) in cases {
+            let copy = kept.copy();
+            copy.tamper(sql);
+            let report = checked(&copy, None);
+            let bad = report.first_bad.unwrap_or_else(|| panic!("not found: {sql}"));
+            assert!(!report.ok);
+            assert_eq!((bad.seq, &bad.why), (Some(*seq), why), "{sql}");
+            assert_eq!(report.records, seq - 1, "{sql}");
+        }
     }
 }
 
 #[tokio::test]
 async fn a_body_that_was_hashed_anew_breaks_the_link_behind_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let (path, _) = journal_of_twelve(folder.path()).await;
-    let conn = Connection::open(&path).unwrap();
-    conn.execute("UPDATE record SET body = replace(body, 'echo', 'oche') WHERE seq = 7", []).unwrap();
-    let body: String = conn.query_row("SELECT body FROM record WHERE seq = 7", [], |row| row.get(0)).unwrap();
-    let hash = leaf(&body);
-    conn.execute("UPDATE record SET hash = ?1 WHERE seq = 7", [hash.as_slice()]).unwrap();
-    drop(conn);
-    let bad = verify(&path.as_path().into(), None).unwrap().first_bad.unwrap();
-    assert_eq!((bad.seq, bad.why), (Some(8), Why::Unlinked));
+    for kept in Kept::both() {
+        twelve(&kept).await;
+        let (_, body) = kept.bodies().into_iter().find(|(seq, _)| *seq == 7).unwrap();
+        let body = miscalled(&body);
+        let hash = sha2::Sha256::new().chain_update([0]).chain_update(&body).finalize();
+        kept.replace(7, &body, hash.as_slice());
+        let bad = checked(&kept, None).first_bad.unwrap();
+        assert_eq!((bad.seq, bad.why), (Some(8), Why::Unlinked));
+    }
 }
 
 #[tokio::test]
 async fn a_checkpoint_shows_what_the_log_alone_cannot() {
-    let folder = tempfile::tempdir().unwrap();
-    let (path, head) = journal_of_twelve(folder.path()).await;
-    let edited = |sql: &str, rebuilt_from: Option<u64>| {
-        let copy = copy(&path, folder.path());
-        let conn = Connection::open(&copy).unwrap();
-        conn.execute_batch(sql).unwrap();
-        if let Some(from) = rebuilt_from {
-            rebuild(&conn, from);
-        }
-        copy
-    };
-    let found = |copy: &Path, expected: Head| {
-        assert!(verify(&copy.into(), None).unwrap().ok, "this is what the log alone cannot show");
-        let bad = verify(&copy.into(), Some(expected)).unwrap().first_bad.unwrap();
-        (bad.seq, bad.why)
-    };
-    let cut = edited("DELETE FROM record WHERE seq > 9; DELETE FROM payload WHERE seq > 9", None);
-    assert_eq!(found(&cut, head), (Some(10), Why::CutOff(12)));
-    let all = edited("DELETE FROM record; DELETE FROM payload", None);
-    assert_eq!(found(&all, head), (Some(1), Why::CutOff(12)));
-    let rebuilt = edited("UPDATE record SET body = replace(body, 'echo', 'oche') WHERE seq = 7", Some(7));
-    assert_eq!(found(&rebuilt, head), (Some(12), Why::NotTheCheckpoint));
-    let other = Head { records: 0, hash: Digest::of(b"another log's beginning") };
-    assert_eq!(found(&path, other), (None, Why::NotTheCheckpoint));
+    for kept in Kept::both() {
+        let head = twelve(&kept).await;
+        let edited = |sql: &str| {
+            let copy = kept.copy();
+            copy.tamper(sql);
+            copy
+        };
+        let found = |copy: &Kept, expected: Head| {
+            assert!(checked(copy, None).ok, "this is what the log alone cannot show");
+            let bad = checked(copy, Some(expected)).first_bad.unwrap();
+            (bad.seq, bad.why)
+        };
+        let cut = edited("DELETE FROM record WHERE seq > 9; DELETE FROM payload WHERE seq > 9");
+        assert_eq!(found(&cut, head), (Some(10), Why::CutOff(12)));
+        let all = edited("DELETE FROM record; DELETE FROM payload");
+        assert_eq!(found(&all, head), (Some(1), Why::CutOff(12)));
+        let rebuilt = kept.copy();
+        rebuild(&rebuilt, 7, miscalled);
+        assert_eq!(found(&rebuilt, head), (Some(12), Why::NotTheCheckpoint));
+        let other = Head { records: 0, hash: Digest::of(b"another log's beginning") };
+        assert_eq!(found(&kept, other), (None, Why::NotTheCheckpoint));
 
-    // An earlier checkpoint still holds, and tells a changed hash from a changed body at its own record.
-    let early = edited("DELETE FROM record WHERE seq > 9; DELETE FROM payload WHERE seq > 9", None);
-    let early = verify(&early.into(), None).unwrap().checkpoint;
-    assert_eq!(early.records, 9);
-    assert!(verify(&path.as_path().into(), Some(early)).unwrap().ok);
-    let changed = edited("UPDATE record SET hash = zeroblob(32) WHERE seq = 12", None);
-    assert_eq!(
-        verify(&changed.as_path().into(), Some(head)).unwrap().first_bad.unwrap().why,
-        Why::HashChanged
-    );
-    let changed = edited("UPDATE record SET body = replace(body, 'echo', 'oche') WHERE seq = 12", None);
-    assert_eq!(
-        verify(&changed.as_path().into(), Some(head)).unwrap().first_bad.unwrap().why,
-        Why::BodyChanged
-    );
+        // An earlier checkpoint still holds, and tells a changed hash from a changed body at its own record.
+        let early = checked(&cut, None).checkpoint;
+        assert_eq!(early.records, 9);
+        assert!(checked(&kept, Some(early)).ok);
+        let changed = edited("UPDATE record SET hash = ZEROS WHERE seq = 12");
+        assert_eq!(checked(&changed, Some(head)).first_bad.unwrap().why, Why::HashChanged);
+        let changed = edited("UPDATE record SET body = replace(body, 'echo', 'oche') WHERE seq = 12");
+        assert_eq!(checked(&changed, Some(head)).first_bad.unwrap().why, Why::BodyChanged);
+    }
 }
 
 #[tokio::test]
-async fn a_table_of_blocks_or_nodes_that_does_not_fit_the_records_is_found() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("journal.sqlite");
-    let journal = open(folder.path());
-    for number in 0..600 {
-        journal.follow(entry(vec![draft(number)])).await.unwrap();
-    }
-    journal.close().await.unwrap();
-    assert!(verify(&path.as_path().into(), None).unwrap().ok);
-    for change in [
-        "DELETE FROM block WHERE field = 'agent' AND number = 1",
-        "UPDATE block SET value = 'nobody' WHERE field = 'agent' AND number = 0",
-        "UPDATE block SET number = 2 WHERE field = 'kind' AND number = 1",
-        "INSERT INTO block (field, value, number) VALUES ('agent', 'nobody', 0)",
-        "DELETE FROM node WHERE number = 1",
-        "UPDATE node SET hash = zeroblob(32) WHERE number = 0",
-        "UPDATE node SET number = 2 WHERE number = 1",
-        "INSERT INTO node (level, number, hash) VALUES (2, 0, zeroblob(32))",
-    ] {
-        let copy = copy(&path, folder.path());
-        let changed = Connection::open(&copy).unwrap().execute(change, []).unwrap();
-        assert_eq!(changed, 1, "{change}");
-        let bad = verify(&copy.as_path().into(), None).unwrap().first_bad.unwrap();
-        assert!(bad.seq.is_none() && matches!(bad.why, Why::Structure(_)), "{change}: {bad:?}");
+async fn a_table_of_blocks_that_hides_or_makes_up_records_is_found() {
+    for kept in Kept::both() {
+        let journal = kept.open();
+        for number in 0..600 {
+            journal.follow(entry(vec![draft(number)])).await.unwrap();
+        }
+        journal.close().await.unwrap();
+        assert!(checked(&kept, None).ok);
+        for change in [
+            "DELETE FROM block WHERE field = 'agent' AND number = 1",
+            "UPDATE block SET value = 'nobody' WHERE field = 'agent' AND number = 0",
+            "UPDATE block SET number = 2 WHERE field = 'kind' AND number = 1",
+            "INSERT INTO block (field, value, number) VALUES ('agent', 'nobody', 0)",
+        ] {
+            let copy = kept.copy();
+            copy.tamper(change);
+            let bad = checked(&copy, None).first_bad.unwrap();
+            assert!(bad.seq.is_none() && matches!(bad.why, Why::Structure(_)), "{change}: {bad:?}");
+        }
     }
 }
 
 #[tokio::test]
 async fn a_report_has_the_shape_that_others_rely_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let (path, head) = journal_of_twelve(folder.path()).await;
-    let json = serde_json::to_value(verify(&path.as_path().into(), None).unwrap()).unwrap();
-    let checkpoint = serde_json::json!({ "records": 12, "hash": head.hash.to_string() });
-    assert_eq!(
-        json,
-        serde_json::json!({ "ok": true, "records": 12, "first_bad": null, "checkpoint": checkpoint })
-    );
-    Connection::open(&path).unwrap().execute("DELETE FROM payload WHERE seq = 8", []).unwrap();
-    let json = serde_json::to_value(verify(&path.as_path().into(), None).unwrap()).unwrap();
-    assert_eq!(json["first_bad"], serde_json::json!({ "seq": 8, "why": "its content is missing" }));
+    for kept in Kept::both() {
+        let head = twelve(&kept).await;
+        let json = serde_json::to_value(checked(&kept, None)).unwrap();
+        let checkpoint = serde_json::json!({ "records": 12, "hash": head.hash.to_string() });
+        assert_eq!(
+            json,
+            serde_json::json!({ "ok": true, "records": 12, "first_bad": null, "checkpoint": checkpoint })
+        );
+        kept.tamper("DELETE FROM payload WHERE seq = 8");
+        let json = serde_json::to_value(checked(&kept, None)).unwrap();
+        assert_eq!(json["first_bad"], serde_json::json!({ "seq": 8, "why": "its content is missing" }));
+    }
 }
 
 /// Everything that the log says, in order; `None` when SQLite cannot read it.
@@ -232,7 +232,7 @@ fn numbers(mut state: u64, bound: usize) -> impl Iterator<Item = usize> {
 #[tokio::test]
 async fn no_flipped_byte_changes_the_record_unseen() {
     let folder = tempfile::tempdir().unwrap();
-    let (path, _) = journal_of_twelve(folder.path()).await;
+    let path = journal_of_twelve(folder.path()).await;
     let (original, truth) = (std::fs::read(&path).unwrap(), contents(&path).unwrap());
     let copy = folder.path().join("flipped.sqlite");
     let mut found = 0;
@@ -250,7 +250,7 @@ async fn no_flipped_byte_changes_the_record_unseen() {
 #[tokio::test]
 async fn every_flip_inside_a_record_or_its_content_is_found() {
     let folder = tempfile::tempdir().unwrap();
-    let (path, _) = journal_of_twelve(folder.path()).await;
+    let path = journal_of_twelve(folder.path()).await;
     let original = std::fs::read(&path).unwrap();
     let copy = folder.path().join("flipped.sqlite");
     let mut tried = 0;

@@ -1,0 +1,90 @@
+//! The record in PostgreSQL: its own SQL for all that SQLite does in its files.
+//!
+//! Several gateways add to one log. An append claims the next sequence numbers in one statement, and the primary key
+//! lets one of two through; the other takes in what was added and tries again. Each gateway has rows of state of its own.
+//! The role that a gateway signs in with can add to the log and cannot take anything from it.
+
+mod apart;
+mod batch;
+mod config;
+mod edge;
+mod line;
+mod link;
+mod reader;
+mod runtime;
+mod schema;
+mod session;
+mod states;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
+
+use vocab::Ambient;
+
+pub use self::config::{DEFAULT_WAIT, PlaceError, PostgresConfig};
+use self::edge::Trouble;
+pub(crate) use self::reader::{Found, Log};
+pub use self::schema::{ERASER, GATEWAY, InitError, Made, OWNER, init};
+use self::session::Unfit;
+pub(crate) use self::states::States;
+use self::writer::{Writer, in_words};
+use crate::open::OpenError;
+use crate::queue::Queue;
+use crate::writer::Shared;
+
+/// Opens the log of `config` on a thread of its own, which writes from then on.
+pub(crate) fn open(
+    config: &PostgresConfig,
+    ambient: &Arc<dyn Ambient>,
+    queue: &Arc<Queue>,
+    shared: &Arc<Shared>,
+) -> Result<(JoinHandle<()>, States), OpenError> {
+    let place = config.to_string();
+    let failed = |why: String| OpenError::Unreachable { place: place.clone(), why };
+    let (opened, told) = std::sync::mpsc::sync_channel(1);
+    let own = (config.clone(), Arc::clone(ambient), Arc::clone(queue), Arc::clone(shared));
+    let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
+        let (config, ambient, queue, shared) = own;
+        let instance = instance(ambient.as_ref());
+        let runtime = match runtime::runtime() {
+            Ok(runtime) => runtime,
+            Err(why) => {
+                return drop(opened.send(Err(OpenError::Unreachable { place: config.to_string(), why })));
+            }
+        };
+        let writer = runtime.block_on(Writer::open(config.clone(), instance, ambient, queue, shared));
+        match writer {
+            Ok(writer) => {
+                if opened.send(Ok(())).is_ok() {
+                    writer.run(&runtime);
+                }
+            }
+            Err(unfit) => drop(opened.send(Err(refused(&unfit, &config)))),
+        }
+    });
+    let thread = thread.map_err(|error| failed(error.to_string()))?;
+    told.recv().unwrap_or_else(|_| Err(failed("its thread has ended".to_owned())))?;
+    Ok((thread, States::open(config).map_err(failed)?))
+}
+
+/// What the server lists this opening of the log under. No other has it, here or elsewhere.
+fn instance(ambient: &dyn Ambient) -> String {
+    static OPENED: AtomicU32 = AtomicU32::new(0);
+    let (process, number) = (std::process::id(), OPENED.fetch_add(1, Ordering::Relaxed));
+    format!("bulkhead {} {process} {number}", data_encoding::HEXLOWER.encode(&ambient.random()))
+}
+
+fn refused(unfit: &Unfit, config: &PostgresConfig) -> OpenError {
+    let (place, why) = (config.to_string(), in_words(unfit, config));
+    match unfit {
+        Unfit::Held(holder) => OpenError::Locked { path: place.into(), holder: holder.clone() },
+        Unfit::NoRecord => OpenError::NoRecord(place),
+        Unfit::Trouble(Trouble::Astray { .. } | Trouble::Broken { .. }) => {
+            OpenError::Damaged { path: place.into(), why }
+        }
+        Unfit::Form(_) | Unfit::AnotherLog | Unfit::Unsafe(_) => OpenError::Unfit { place, why },
+        Unfit::Trouble(Trouble::Fault(_)) => OpenError::Unreachable { place, why },
+    }
+}

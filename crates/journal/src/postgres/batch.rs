@@ -1,0 +1,193 @@
+//! What one statement adds to the log: the records of a group with all that belongs to them, column by column.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use vocab::Digest;
+
+use crate::block::{BLOCK_RECORDS, Field, Filling, whole};
+use crate::edge::Edge;
+use crate::entry::Head;
+use crate::merkle::{self, Frontier, Node};
+use crate::prepare::{Prepared, Record};
+
+/// Adds all of a batch or nothing, in one round trip. It goes in if the log ends where the batch begins, and, outside a turn, if no
+/// other gateway has asked for one. Should another be adding just then, the primary key of `record` lets one of
+/// the two through.
+pub(super) const APPEND: &str = "
+WITH at AS MATERIALIZED (
+  SELECT 1 WHERE CASE WHEN $1 = 0 THEN NOT EXISTS (SELECT FROM bulkhead.record)
+    ELSE EXISTS (SELECT FROM bulkhead.record WHERE seq = $1 AND hash = $2) END
+  AND ($3 IS NULL OR pg_try_advisory_xact_lock_shared($3))
+), records AS (
+  INSERT INTO bulkhead.record (seq, hash, body)
+  SELECT new.seq, new.hash, new.body FROM at, unnest($4, $5, $6) AS new (seq, hash, body)
+), payloads AS (
+  INSERT INTO bulkhead.payload (seq, salt, bytes)
+  SELECT new.seq, new.salt, new.bytes FROM at, unnest($7, $8, $9) AS new (seq, salt, bytes)
+), blocks AS (
+  INSERT INTO bulkhead.block (field, value, number)
+  SELECT new.field, new.value, new.number FROM at, unnest($10, $11, $12) AS new (field, value, number)
+), nodes AS (
+  INSERT INTO bulkhead.node (level, number, hash)
+  SELECT new.level, new.number, new.hash FROM at, unnest($13, $14, $15) AS new (level, number, hash)
+), gone AS (
+  DELETE FROM bulkhead.state AS state USING at, unnest($17, $18) AS old (kind, key)
+  WHERE state.gateway = $16 AND state.kind = old.kind AND state.key = old.key
+), put AS (
+  INSERT INTO bulkhead.state (gateway, kind, key, value)
+  SELECT $16, new.kind, new.key, new.value FROM at, unnest($19, $20, $21) AS new (kind, key, value)
+  ON CONFLICT (gateway, kind, key) DO UPDATE SET value = excluded.value
+)
+SELECT count(*) FROM at";
+
+/// Changes rows of state alone.
+pub(super) const CHANGE: &str = "
+WITH gone AS (
+  DELETE FROM bulkhead.state AS state USING unnest($2, $3) AS old (kind, key)
+  WHERE state.gateway = $1 AND state.kind = old.kind AND state.key = old.key
+)
+INSERT INTO bulkhead.state (gateway, kind, key, value)
+SELECT $1, new.kind, new.key, new.value FROM unnest($4, $5, $6) AS new (kind, key, value)
+ON CONFLICT (gateway, kind, key) DO UPDATE SET value = excluded.value";
+
+/// The columns of a batch.
+#[derive(Default)]
+pub(super) struct Batch<'a> {
+    pub(super) seqs: Vec<i64>,
+    pub(super) hashes: Vec<Digest>,
+    pub(super) bodies: Vec<String>,
+    pub(super) payloads: Payloads<'a>,
+    pub(super) blocks: Blocks,
+    pub(super) nodes: Vec<Node>,
+    /// The value of each row that changes; none for one that goes.
+    pub(super) rows: BTreeMap<(&'a str, &'a str), Option<&'a str>>,
+    /// Where the log stands after each entry.
+    pub(super) heads: Vec<Head>,
+    /// What the log's edge is once this is in it.
+    frontier: Frontier,
+    /// What is new in the block that is being filled.
+    fresh: Filling,
+    /// A block was finished: what was gathered before is in it.
+    finished: bool,
+}
+
+/// The contents of a batch.
+#[derive(Default)]
+pub(super) struct Payloads<'a> {
+    pub(super) seqs: Vec<i64>,
+    pub(super) salts: Vec<&'a [u8]>,
+    pub(super) bytes: Vec<&'a [u8]>,
+}
+
+/// The changes of state of a batch: the rows that go, and those that are put.
+#[derive(Default)]
+pub(super) struct Rows<'a> {
+    pub(super) gone_kinds: Vec<&'a str>,
+    pub(super) gone_keys: Vec<&'a str>,
+    pub(super) kinds: Vec<&'a str>,
+    pub(super) keys: Vec<&'a str>,
+    pub(super) values: Vec<&'a str>,
+}
+
+/// The blocks that a batch finishes.
+#[derive(Default)]
+pub(super) struct Blocks {
+    pub(super) fields: Vec<&'static str>,
+    pub(super) values: Vec<Cow<'static, str>>,
+    pub(super) numbers: Vec<i64>,
+}
+
+impl<'a> Batch<'a> {
+    /// What adds `entries` after `head`, where the log has this `edge`.
+    pub(super) fn form(
+        entries: impl Iterator<Item = &'a Prepared>,
+        mut head: Head,
+        edge: &Edge,
+        time: &str,
+    ) -> Self {
+        let mut batch = Self { frontier: edge.frontier.clone(), ..Self::default() };
+        for entry in entries {
+            for record in &entry.records {
+                head = batch.add(record, &head, time, edge);
+            }
+            for row in &entry.rows {
+                batch.rows.insert((&row.kind, &row.key), row.value.as_deref());
+            }
+            batch.heads.push(head);
+        }
+        batch
+    }
+
+    fn add(&mut self, record: &'a Record, head: &Head, time: &str, edge: &Edge) -> Head {
+        let body = record.form.at(head, time);
+        let head = Head { records: head.records.saturating_add(1), hash: merkle::leaf(body.as_bytes()) };
+        let seq = number(head.records);
+        self.seqs.push(seq);
+        self.hashes.push(head.hash);
+        self.bodies.push(body);
+        if let Some(content) = &record.content {
+            self.payloads.seqs.push(seq);
+            self.payloads.salts.push(&content.salt);
+            self.payloads.bytes.push(&content.bytes);
+        }
+        let nodes = &mut self.nodes;
+        let kept: Result<(), std::convert::Infallible> = self.frontier.push(head.hash, |node| {
+            nodes.push(node);
+            Ok(())
+        });
+        let Ok(()) = kept;
+        self.fresh.take_in(&record.values);
+        if head.records.is_multiple_of(BLOCK_RECORDS) {
+            self.finish(edge, whole(head.records).saturating_sub(1));
+        }
+        head
+    }
+
+    /// Writes down what occurs in the block `block`, which is whole.
+    fn finish(&mut self, edge: &Edge, block: u64) {
+        let mut values: BTreeSet<(Field, Cow<'static, str>)> = self.fresh.finish();
+        if !self.finished {
+            values.extend(edge.filling.values().iter().cloned());
+            self.finished = true;
+        }
+        for (field, value) in values {
+            self.blocks.fields.push(field);
+            self.blocks.values.push(value);
+            self.blocks.numbers.push(number(block));
+        }
+    }
+
+    /// The changes of state, column by column.
+    pub(super) fn columns(&self) -> Rows<'a> {
+        let mut rows = Rows::default();
+        for ((kind, key), value) in &self.rows {
+            match value {
+                None => {
+                    rows.gone_kinds.push(*kind);
+                    rows.gone_keys.push(*key);
+                }
+                Some(value) => {
+                    rows.kinds.push(*kind);
+                    rows.keys.push(*key);
+                    rows.values.push(*value);
+                }
+            }
+        }
+        rows
+    }
+
+    /// The edge once the batch is in the log.
+    pub(super) fn advance(self, edge: &mut Edge) {
+        if self.finished {
+            edge.filling.finish();
+        }
+        edge.filling.take_in(self.fresh.values());
+        edge.frontier = self.frontier;
+    }
+}
+
+/// As the database counts. A log has fewer records than that.
+pub(super) fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,216 @@
+//! Looking into the log.
+
+use std::ops::RangeInclusive;
+
+use tokio_postgres::Row;
+
+use super::PostgresConfig;
+use super::batch::number;
+use super::line::{Line, NoAnswer};
+use super::link::{BIGINT, Fault, Link};
+use super::schema::{Form, form};
+use super::states::unread;
+use crate::block::Field;
+use crate::read::ReadError;
+use crate::readonly::LookError;
+use crate::schema::SCHEMA_VERSION;
+
+/// A record as it stands in the table.
+pub(crate) struct Found {
+    pub(crate) seq: u64,
+    pub(crate) hash: [u8; 32],
+    pub(crate) body: String,
+    pub(crate) has_content: bool,
+    /// The record that erased the content in this place, if one says so.
+    pub(crate) erased_by: Option<u64>,
+}
+
+/// The log of a database, for looking only.
+pub(crate) struct Log {
+    line: Line,
+}
+
+const SELECT: &str = "SELECT record.seq, record.hash, record.body, payload.seq IS NOT NULL, \
+     CASE WHEN payload.seq IS NULL THEN \
+       (SELECT CASE WHEN last >= record.seq THEN by END FROM bulkhead.erased WHERE first <= record.seq \
+        ORDER BY first DESC LIMIT 1) END \
+     FROM bulkhead.record AS record LEFT JOIN bulkhead.payload AS payload ON payload.seq = record.seq";
+
+impl Log {
+    pub(crate) fn open(config: &PostgresConfig) -> Result<Self, ReadError> {
+        let place = config.to_string();
+        let unreachable = |why: String| LookError::Unreachable { place: place.clone(), why };
+        let line = Line::open(config.clone(), "bulkhead reader").map_err(unreachable)?;
+        let asked = line.ask(|link| async move { form(&link).await });
+        let form = asked.map_err(|no_answer| match no_answer {
+            NoAnswer::Fault(fault) => unreachable(fault.why().to_owned()),
+            NoAnswer::Closed => unreachable("the line is closed".to_owned()),
+        })?;
+        match form {
+            Form::None => Err(LookError::NoRecord(place).into()),
+            Form::Some(form) if form == SCHEMA_VERSION.to_string() => Ok(Self { line }),
+            Form::Some(found) => Err(LookError::OtherForm { place, found }.into()),
+        }
+    }
+
+    /// The sequence number of the last record; 0 when there is none.
+    pub(crate) fn last(&self) -> Result<u64, ReadError> {
+        let asked = self.line.ask(|link| async move {
+            let sql = "SELECT coalesce(max(seq), 0) FROM bulkhead.record";
+            let row = link.row(sql, &[]).await?;
+            Ok::<_, Fault>(row.map(|row| row.try_get::<_, i64>(0)).transpose()?)
+        });
+        Ok(u64::try_from(asked.map_err(unread)?.unwrap_or(0)).unwrap_or(0))
+    }
+
+    /// The blocks from `from` on and before `end` in which each of the values occurs, in order, at most `limit`.
+    pub(crate) fn blocks(
+        &self,
+        values: &[(Field, &str)],
+        from: u64,
+        end: u64,
+        limit: u32,
+    ) -> Result<Vec<u64>, ReadError> {
+        let fields: Vec<String> = values.iter().map(|(field, _)| (*field).to_owned()).collect();
+        let values: Vec<String> = values.iter().map(|(_, value)| (*value).to_owned()).collect();
+        let (from, end, limit, count) =
+            (number(from), number(end), i64::from(limit), number(fields.len() as u64));
+        // The first value's blocks, as far as each of the others is there too.
+        let sql = "SELECT number FROM bulkhead.block AS block \
+             WHERE field = ($1::text[])[1] AND value = ($2::text[])[1] AND number >= $3 AND number < $4 \
+             AND (SELECT count(*) FROM unnest($1::text[], $2::text[]) AS given (field, value) WHERE EXISTS ( \
+               SELECT FROM bulkhead.block AS other \
+               WHERE other.field = given.field AND other.value = given.value AND other.number = block.number)) = $5 \
+             ORDER BY number LIMIT $6";
+        let asked = self.line.ask(move |link| async move {
+            let texts = tokio_postgres::types::Type::TEXT_ARRAY;
+            let parameters = [
+                (&fields as _, texts.clone()),
+                (&values as _, texts),
+                (&from as _, BIGINT),
+                (&end as _, BIGINT),
+                (&count as _, BIGINT),
+                (&limit as _, BIGINT),
+            ];
+            let rows = link.rows(sql, &parameters).await?;
+            rows.iter().map(|row| Ok(row.try_get::<_, i64>(0)?)).collect::<Result<Vec<i64>, Fault>>()
+        });
+        Ok(asked.map_err(unread)?.into_iter().filter_map(|number| u64::try_from(number).ok()).collect())
+    }
+
+    /// The records of `range`, in order, at most `limit`.
+    pub(crate) fn records(&self, range: RangeInclusive<u64>, limit: u32) -> Result<Vec<Found>, ReadError> {
+        let sql = format!("{SELECT} WHERE record.seq BETWEEN $1 AND $2 ORDER BY record.seq LIMIT $3");
+        let (from, to, limit) = (number(*range.start()), number(*range.end()), i64::from(limit));
+        self.found(move |link| async move {
+            link.rows(&sql, &[(&from, BIGINT), (&to, BIGINT), (&limit, BIGINT)]).await
+        })
+    }
+
+    /// The last records before `end`, from the last on, at most `limit`.
+    pub(crate) fn before(&self, end: u64, limit: u32) -> Result<Vec<Found>, ReadError> {
+        let sql = format!("{SELECT} WHERE record.seq < $1 ORDER BY record.seq DESC LIMIT $2");
+        let (end, limit) = (number(end), i64::from(limit));
+        self.found(move |link| async move { link.rows(&sql, &[(&end, BIGINT), (&limit, BIGINT)]).await })
+    }
+
+    fn found<F: Future<Output = Result<Vec<Row>, Fault>>>(
+        &self,
+        question: impl FnOnce(std::sync::Arc<Link>) -> F + Send + 'static,
+    ) -> Result<Vec<Found>, ReadError> {
+        let rows = self.line.ask(question).map_err(unread)?;
+        rows.iter().map(found).collect()
+    }
+
+    /// The log's id.
+    pub(crate) fn id(&self) -> Result<String, ReadError> {
+        let id = self.text("SELECT value FROM bulkhead.meta WHERE name = 'log'", &[])?;
+        id.ok_or_else(|| ReadError::Server("the log has no id".to_owned()))
+    }
+
+    /// The body of a record.
+    pub(crate) fn body(&self, seq: u64) -> Result<Option<String>, ReadError> {
+        self.text("SELECT body FROM bulkhead.record WHERE seq = $1", &[number(seq)])
+    }
+
+    /// The newest checkpoint, or the newest at this size.
+    pub(crate) fn checkpoint(&self, size: Option<u64>) -> Result<Option<String>, ReadError> {
+        match size {
+            None => {
+                self.text("SELECT note FROM bulkhead.checkpoint ORDER BY size DESC, number DESC LIMIT 1", &[])
+            }
+            Some(size) => self.text(
+                "SELECT note FROM bulkhead.checkpoint WHERE size = $1 ORDER BY number DESC LIMIT 1",
+                &[number(size)],
+            ),
+        }
+    }
+
+    /// The log's keys, the oldest first, each with the note of the change to it.
+    pub(crate) fn keys(&self, limit: u64) -> Result<Vec<(String, Option<String>)>, ReadError> {
+        let limit = number(limit);
+        let sql = "SELECT verifier, change FROM bulkhead.key ORDER BY number LIMIT $1";
+        let asked = self.line.ask(move |link| async move {
+            let rows = link.rows(sql, &[(&limit, BIGINT)]).await?;
+            let pair = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
+            rows.iter().map(pair).collect::<Result<Vec<_>, Fault>>()
+        });
+        asked.map_err(unread)
+    }
+
+    /// Hashes of the tree from `first` on, `count` of them: of records at level 0, of nodes above.
+    pub(crate) fn hashes(&self, level: u32, first: u64, count: u64) -> Result<Vec<[u8; 32]>, ReadError> {
+        let end = first.saturating_add(count);
+        let (sql, parameters) = if level == 0 {
+            let sql = "SELECT hash FROM bulkhead.record WHERE seq > $1 AND seq <= $2 ORDER BY seq";
+            (sql, vec![number(first), number(end)])
+        } else {
+            let sql = "SELECT hash FROM bulkhead.node \
+                 WHERE level = $3 AND number >= $1 AND number < $2 ORDER BY number";
+            (sql, vec![number(first), number(end), i64::from(level)])
+        };
+        let asked = self.line.ask(move |link| async move {
+            let parameters: Vec<_> = parameters.iter().map(|number| (number as _, BIGINT)).collect();
+            let rows = link.rows(sql, &parameters).await?;
+            rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<Vec<u8>>, Fault>>()
+        });
+        // One that has another length is none: whoever asks sees that one is missing.
+        Ok(asked.map_err(unread)?.into_iter().filter_map(|hash| hash.try_into().ok()).collect())
+    }
+
+    /// The one text that `sql` gives, if there is a row.
+    fn text(&self, sql: &'static str, parameters: &[i64]) -> Result<Option<String>, ReadError> {
+        let parameters = parameters.to_vec();
+        let asked = self.line.ask(move |link| async move {
+            let parameters: Vec<_> = parameters.iter().map(|number| (number as _, BIGINT)).collect();
+            let row = link.row(sql, &parameters).await?;
+            Ok::<_, Fault>(row.map(|row| row.try_get(0)).transpose()?)
+        });
+        asked.map_err(unread)
+    }
+
+    /// The bytes of a record's content.
+    pub(crate) fn content(&self, seq: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        let seq = number(seq);
+        let asked = self.line.ask(move |link| async move {
+            let row =
+                link.row("SELECT bytes FROM bulkhead.payload WHERE seq = $1", &[(&seq, BIGINT)]).await?;
+            Ok::<_, Fault>(row.map(|row| row.try_get(0)).transpose()?)
+        });
+        asked.map_err(unread)
+    }
+}
+
+fn found(row: &Row) -> Result<Found, ReadError> {
+    let refused = |error: tokio_postgres::Error| ReadError::Server(Fault::from(error).why().to_owned());
+    let seq: i64 = row.try_get(0).map_err(refused)?;
+    let seq = u64::try_from(seq).unwrap_or(0);
+    let hash: &[u8] = row.try_get(1).map_err(refused)?;
+    let hash = hash
+        .try_into()
+        .map_err(|_| ReadError::Damaged { seq, why: "its hash has not 32 bytes".to_owned() })?;
+    let body = row.try_get(2).map_err(refused)?;
+    let erased_by: Option<i64> = row.try_get(4).map_err(refused)?;
+    let erased_by = erased_by.and_then(|by| u64::try_from(by).ok());
+    Ok(Found { seq, hash, body, has_content: row.try_get(3).map_err(refused)?, erased_by })
+}

@@ -1,0 +1,74 @@
+//! Reading a gateway's rows of state.
+
+use super::PostgresConfig;
+use super::batch::number;
+use super::line::{Line, NoAnswer};
+use super::link::{BIGINT, Fault, TEXT};
+use crate::read::ReadError;
+use crate::state::MAX_ROWS;
+
+/// The rows of state of one gateway, as they were committed last. Values are their JSON texts.
+pub(crate) struct States {
+    line: Line,
+    gateway: String,
+}
+
+impl States {
+    pub(crate) fn open(config: &PostgresConfig) -> Result<Self, String> {
+        let line = Line::open(config.clone(), "bulkhead state")?;
+        Ok(Self { line, gateway: config.gateway().to_owned() })
+    }
+
+    pub(crate) fn close(&self) {
+        self.line.close();
+    }
+
+    pub(crate) fn one(&self, kind: &str, key: &str) -> Result<Option<String>, ReadError> {
+        let (gateway, kind, key) = (self.gateway.clone(), kind.to_owned(), key.to_owned());
+        let sql = "SELECT value FROM bulkhead.state WHERE gateway = $1 AND kind = $2 AND key = $3";
+        let asked = self.line.ask(move |link| async move {
+            let row = link.row(sql, &[(&gateway, TEXT), (&kind, TEXT), (&key, TEXT)]).await?;
+            Ok::<_, Fault>(row.map(|row| row.try_get(0)).transpose()?)
+        });
+        asked.map_err(unread)
+    }
+
+    pub(crate) fn last_keys(&self, kind: &str, limit: usize) -> Result<Vec<String>, ReadError> {
+        let (gateway, kind) = (self.gateway.clone(), kind.to_owned());
+        let limit = number(limit.min(MAX_ROWS) as u64);
+        let sql =
+            "SELECT key FROM bulkhead.state WHERE gateway = $1 AND kind = $2 ORDER BY key DESC LIMIT $3";
+        let asked = self.line.ask(move |link| async move {
+            let rows = link.rows(sql, &[(&gateway, TEXT), (&kind, TEXT), (&limit, BIGINT)]).await?;
+            Ok::<_, Fault>(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+        });
+        asked.map_err(unread)
+    }
+
+    pub(crate) fn all(&self, kind: &str, prefix: &str) -> Result<Vec<(String, String)>, ReadError> {
+        let (gateway, family, prefix) = (self.gateway.clone(), kind.to_owned(), prefix.to_owned());
+        let sql = "SELECT key, value FROM bulkhead.state \
+             WHERE gateway = $1 AND kind = $2 AND key >= $3 AND starts_with(key, $3) ORDER BY key LIMIT $4";
+        let limit = number(MAX_ROWS as u64).saturating_add(1);
+        let asked = self.line.ask(move |link| async move {
+            let parameters =
+                [(&gateway as _, TEXT), (&family as _, TEXT), (&prefix as _, TEXT), (&limit as _, BIGINT)];
+            let rows = link.rows(sql, &parameters).await?;
+            let pair = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
+            rows.iter().map(pair).collect::<Result<Vec<_>, Fault>>()
+        });
+        let found = asked.map_err(unread)?;
+        if found.len() > MAX_ROWS {
+            return Err(ReadError::TooMany { kind: kind.to_owned(), limit: MAX_ROWS });
+        }
+        Ok(found)
+    }
+}
+
+/// What a reader is told about it.
+pub(crate) fn unread(no_answer: NoAnswer) -> ReadError {
+    match no_answer {
+        NoAnswer::Fault(fault) => ReadError::Server(fault.why().to_owned()),
+        NoAnswer::Closed => ReadError::Closed,
+    }
+}

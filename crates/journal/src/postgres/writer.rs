@@ -1,0 +1,530 @@
+//! The one thread of a gateway that adds to the log, and how it goes on after each way of failing.
+//!
+//! A group of entries is one statement and one round trip. When the connection goes in the middle of it, the session is ended at the
+//! server, and the log itself is asked what became of the group: nothing is told to a caller that is not so, and
+//! nothing is sent twice.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio_postgres::Statement;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use vocab::{Ambient, Digest};
+
+use super::PostgresConfig;
+use super::apart::{self, is_apart};
+use super::batch::{Batch, number};
+use super::edge::{self, Trouble};
+use super::link::{Fault, Link, TEXT};
+use super::session::{self, Session, TURN, Unfit, prepare_append};
+use crate::body::{genesis, time_text};
+use crate::edge::Edge;
+use crate::entry::Head;
+use crate::group::Group;
+use crate::journal::AppendError;
+use crate::queue::{Item, Patience, Queue, Wake};
+use crate::writer::{Closing, FOLLOW_DELAY, Shared, answer};
+
+/// How often one group is tried: other gateways may be first, the connection may go.
+const MAX_ATTEMPTS: u32 = 4;
+
+/// How long after a failure the writer tries again, and what comes meanwhile is refused.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// How long the writer has nothing to do before it looks whether the database is there.
+const IDLE_DELAY: Duration = Duration::from_secs(5);
+
+/// A group that was sent and not answered.
+struct Sent {
+    /// Where the log stands after it, if it is in.
+    last: Head,
+    /// Where the log stands after each of its entries.
+    heads: Vec<Head>,
+    /// How many of its entries nobody waits for. They come first in what is left of it.
+    behind: usize,
+    /// It was sent as the eraser.
+    erasing: bool,
+}
+
+/// What became of a group.
+enum Outcome {
+    /// It is durable.
+    In(Vec<Head>),
+    /// Another gateway was first, or waits for its turn. Nothing of it is in.
+    Beaten,
+    /// It cannot be done, for a reason of its own. Nothing of it is in.
+    Misfit(AppendError),
+    /// Nobody knows.
+    Unknown(String),
+}
+
+/// What is tried again, and what is not.
+enum Failure {
+    Again(String),
+    Final(AppendError),
+}
+
+/// The writer's own things.
+pub(super) struct Writer {
+    config: PostgresConfig,
+    instance: String,
+    session: Option<Session>,
+    log: String,
+    head: Head,
+    edge: Edge,
+    sent: Option<Sent>,
+    /// Since when, and why, nothing can be written.
+    failing: Option<(Instant, AppendError)>,
+    ambient: Arc<dyn Ambient>,
+    queue: Arc<Queue>,
+    shared: Arc<Shared>,
+}
+
+impl Writer {
+    /// Opens the log; `instance` is this process's name at the server.
+    pub(super) async fn open(
+        config: PostgresConfig,
+        instance: String,
+        ambient: Arc<dyn Ambient>,
+        queue: Arc<Queue>,
+        shared: Arc<Shared>,
+    ) -> Result<Self, Unfit> {
+        let (session, log) = session::open(&config, &instance).await?;
+        let (head, edge) = edge::read(&session.link, genesis(&log)).await?;
+        let writer = Self {
+            config,
+            instance,
+            session: Some(session),
+            log,
+            head,
+            edge,
+            sent: None,
+            failing: None,
+            ambient,
+            queue,
+            shared,
+        };
+        writer.tell();
+        Ok(writer)
+    }
+
+    /// Lets others know where the log stands.
+    fn tell(&self) {
+        self.shared.update(|known| {
+            known.head = self.head;
+            known.tree.clone_from(&self.edge.frontier);
+            known.commit = None;
+            // What the server keeps of a row that is gone, the server tidies up.
+            known.traces = false;
+        });
+    }
+
+    /// Writes until the queue is closed and empty.
+    pub(super) fn run(mut self, runtime: &Runtime) {
+        let _closing = Closing(Arc::clone(&self.queue));
+        let queue = Arc::clone(&self.queue);
+        let mut group = Group::default();
+        loop {
+            let patience = self.patience(&group);
+            match queue.take(&mut group.items, patience) {
+                Wake::Work if group.is_due(FOLLOW_DELAY) || self.failing.is_some() => {
+                    self.commit(runtime, &mut group);
+                }
+                Wake::Work => {
+                    group.begun.get_or_insert_with(Instant::now);
+                }
+                Wake::Idle if group.is_empty() => self.look(runtime, &mut group),
+                Wake::Idle => self.commit(runtime, &mut group),
+                Wake::Closed => {
+                    if !group.is_empty() {
+                        self.commit(runtime, &mut group);
+                    }
+                    if let Some(session) = self.session.take() {
+                        runtime.block_on(session.link.close());
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// How to wait for work before doing something else.
+    fn patience(&self, group: &Group) -> Patience {
+        Patience::sleep(Some(match (&self.failing, group.begun) {
+            (Some((since, _)), _) => RETRY_DELAY.saturating_sub(since.elapsed()),
+            (None, Some(begun)) => FOLLOW_DELAY.saturating_sub(begun.elapsed()),
+            (None, None) => IDLE_DELAY,
+        }))
+    }
+
+    /// When there is nothing to write: is the database there, and has somebody else added to the log?
+    fn look(&mut self, runtime: &Runtime, group: &mut Group) {
+        match runtime.block_on(self.keep_up(group)) {
+            Ok(()) => {
+                self.failing = None;
+                self.tell();
+            }
+            Err(error) => self.fail(group, error),
+        }
+    }
+
+    async fn keep_up(&mut self, group: &mut Group) -> Result<(), AppendError> {
+        self.settle(group).await?;
+        self.ready().await?;
+        let Some(session) = &self.session else { return Ok(()) };
+        let caught = edge::catch_up(&session.link, genesis(&self.log), &mut self.head, &mut self.edge).await;
+        caught.map_err(|trouble| {
+            self.session = None;
+            refusal(trouble)
+        })
+    }
+
+    /// Adds the group to the log and answers. After a failure only those are left in it that nobody waits for: they
+    /// come before all that follows, or not at all.
+    fn commit(&mut self, runtime: &Runtime, group: &mut Group) {
+        if let Some((since, error)) = &self.failing
+            && since.elapsed() < RETRY_DELAY
+        {
+            let (since, error) = (*since, error.clone());
+            refuse(group, &error);
+            self.failing = Some((since, error));
+            return;
+        }
+        group.begun = None;
+        if let Err(error) = runtime.block_on(self.settle(group)) {
+            return self.fail(group, error);
+        }
+        while !group.is_empty() {
+            let plain = group.items.iter().take_while(|item| !is_apart(&item.entry)).count();
+            let count = plain.max(1);
+            match runtime.block_on(self.bring_in(group.items.get(..count).unwrap_or_default(), plain == 0)) {
+                Ok(Outcome::In(heads)) => {
+                    self.failing = None;
+                    self.tell();
+                    for (item, head) in group.items.drain(..count).zip(heads) {
+                        answer(item, Ok(head));
+                    }
+                }
+                Ok(Outcome::Misfit(error)) => {
+                    group.items.drain(..count).for_each(|item| answer(item, Err(error.clone())));
+                }
+                Ok(Outcome::Beaten | Outcome::Unknown(_)) => {
+                    let why = format!("it was tried {MAX_ATTEMPTS} times, and other gateways were first");
+                    return self.fail(group, AppendError::Write(why));
+                }
+                Err(error) => return self.fail(group, error),
+            }
+        }
+    }
+
+    fn fail(&mut self, group: &mut Group, error: AppendError) {
+        self.shared.update(|known| known.commit = Some(error.clone()));
+        refuse(group, &error);
+        if let Some(sent) = &mut self.sent {
+            sent.behind = sent.behind.min(group.items.len());
+        }
+        self.failing = Some((Instant::now(), error));
+    }
+
+    /// Brings entries into the log together. One that is `apart` comes alone.
+    async fn bring_in(&mut self, items: &[Item], apart: bool) -> Result<Outcome, AppendError> {
+        let mut turn = false;
+        let mut why = String::new();
+        for _ in 0..MAX_ATTEMPTS {
+            if let Some(sent) = self.ready().await? {
+                return Ok(Outcome::In(sent.heads));
+            }
+            let tried = match items {
+                [item] if apart => self.try_apart(item).await,
+                _ => self.try_once(items, turn).await,
+            };
+            match tried {
+                Ok(Outcome::Beaten) => turn = true,
+                Ok(Outcome::Unknown(lost)) | Err(Failure::Again(lost)) => {
+                    self.session = None;
+                    why = lost;
+                }
+                Ok(outcome) => return Ok(outcome),
+                Err(Failure::Final(error)) => {
+                    // A turn that failed has left its transaction open.
+                    self.session.take_if(|_| turn || apart);
+                    return Err(error);
+                }
+            }
+        }
+        match &self.sent {
+            Some(_) => Err(AppendError::Unsure(why)),
+            None if turn => Ok(Outcome::Beaten),
+            None => Err(AppendError::Write(format!("it was tried {MAX_ATTEMPTS} times: {why}"))),
+        }
+    }
+
+    /// Finds out what became of a group whose callers have been told that it is not known: if it is in, those that
+    /// nobody waits for are done.
+    async fn settle(&mut self, group: &mut Group) -> Result<(), AppendError> {
+        if self.sent.is_none() {
+            return Ok(());
+        }
+        if let Some(sent) = self.ready().await? {
+            let behind = sent.behind.min(group.items.len());
+            group.items.drain(..behind);
+        }
+        Ok(())
+    }
+
+    /// Makes sure of a session. If a group was sent and not answered, it is clear then what became of it: it comes back
+    /// if it is in.
+    async fn ready(&mut self) -> Result<Option<Sent>, AppendError> {
+        if self.session.as_ref().is_some_and(|session| !session.link.is_gone()) && self.sent.is_none() {
+            return Ok(None);
+        }
+        self.session = None;
+        let unsure = self.sent.is_some();
+        self.renew().await.map_err(|unfit| match unfit {
+            Unfit::Trouble(trouble @ Trouble::Astray { .. }) => refusal(trouble),
+            unfit if unsure => AppendError::Unsure(in_words(&unfit, &self.config)),
+            Unfit::Trouble(trouble) => refusal(trouble),
+            unfit => AppendError::Write(in_words(&unfit, &self.config)),
+        })
+    }
+
+    async fn renew(&mut self) -> Result<Option<Sent>, Unfit> {
+        let (session, log) = session::open(&self.config, &self.instance).await?;
+        if log != self.log {
+            return Err(Unfit::AnotherLog);
+        }
+        // Nothing of the former session can come to be any more, so what is not there now never will be.
+        if self.sent.as_ref().is_some_and(|sent| sent.erasing) {
+            drop(session::open_eraser(&self.config, &self.instance).await?);
+        }
+        let is_in = match &self.sent {
+            Some(sent) => edge::hash_of(&session.link, sent.last.records).await? == Some(sent.last.hash),
+            None => false,
+        };
+        edge::catch_up(&session.link, genesis(&self.log), &mut self.head, &mut self.edge).await?;
+        confirm(&session, &self.config, self.ambient.as_ref()).await?;
+        self.session = Some(session);
+        Ok(self.sent.take().filter(|_| is_in))
+    }
+
+    /// Sends the group once: as it is, or in a turn that no other gateway comes between.
+    async fn try_once(&mut self, items: &[Item], turn: bool) -> Result<Outcome, Failure> {
+        let Some(session) = &self.session else { return Ok(Outcome::Beaten) };
+        if turn {
+            begin_turn(&session.link, &self.log, &mut self.head, &mut self.edge).await?;
+        }
+        let time = time_text(self.ambient.now());
+        let entries = items.iter().map(|item| &item.entry);
+        let batch = Batch::form(entries, self.head, &self.edge, &time);
+        let last = batch.heads.last().copied().unwrap_or(self.head);
+        let sent = send(session, &self.config, self.head, &batch, turn).await;
+        match sent {
+            Ok(true) => {
+                let heads = batch.heads.clone();
+                batch.advance(&mut self.edge);
+                self.head = last;
+                Ok(Outcome::In(heads))
+            }
+            Ok(false) => Ok(Outcome::Beaten),
+            Err(Fault::Lost(why)) => {
+                if last.records > self.head.records {
+                    let behind = items.iter().filter(|item| item.reply.is_none()).count();
+                    self.sent = Some(Sent { last, heads: batch.heads, behind, erasing: false });
+                }
+                Ok(Outcome::Unknown(why))
+            }
+            Err(fault) => Err(failure(fault)),
+        }
+    }
+
+    /// Sends one entry in a transaction of its own.
+    async fn try_apart(&mut self, item: &Item) -> Result<Outcome, Failure> {
+        let Some(session) = &self.session else { return Ok(Outcome::Beaten) };
+        let eraser = if item.entry.erases() {
+            match session::open_eraser(&self.config, &self.instance).await {
+                Ok(Some(link)) => Some((prepare_append(&link).await.map_err(failure)?, link)),
+                Ok(None) => return Ok(Outcome::Misfit(AppendError::NoEraser)),
+                Err(unfit) => return Err(Failure::Final(AppendError::Write(in_words(&unfit, &self.config)))),
+            }
+        } else {
+            None
+        };
+        let (append, link) = match &eraser {
+            Some((append, link)) => (append, link),
+            None => (&session.append, &session.link),
+        };
+        begin_turn(link, &self.log, &mut self.head, &mut self.edge).await?;
+        let misfit = apart::misfit(link, &item.entry, self.head.records).await.map_err(failure)?;
+        if let Some((expected, found)) = misfit {
+            link.run("ROLLBACK").await.map_err(failure)?;
+            return Ok(Outcome::Misfit(AppendError::Erased { expected, found }));
+        }
+        let (time, gateway) = (time_text(self.ambient.now()), self.config.gateway());
+        let mut batch = Batch::form([&item.entry].into_iter(), self.head, &self.edge, &time);
+        batch.rows.clear();
+        let last = batch.heads.last().copied().unwrap_or(self.head);
+        if !batch.seqs.is_empty()
+            && !add(link, append, gateway, self.head, &batch, false).await.map_err(failure)?
+        {
+            return Ok(Outcome::Beaten);
+        }
+        let first = self.head.records.saturating_add(1);
+        apart::carry_out(link, gateway, &item.entry, first).await.map_err(failure)?;
+        match link.run("COMMIT").await {
+            Ok(()) => {
+                let heads = batch.heads.clone();
+                batch.advance(&mut self.edge);
+                self.head = last;
+                Ok(Outcome::In(heads))
+            }
+            Err(Fault::Lost(why)) => {
+                let behind = usize::from(item.reply.is_none());
+                if last.records > self.head.records {
+                    let erasing = eraser.is_some();
+                    self.sent = Some(Sent { last, heads: batch.heads, behind, erasing });
+                }
+                Ok(Outcome::Unknown(why))
+            }
+            Err(fault) => Err(failure(fault)),
+        }
+    }
+}
+
+/// Begins a transaction in which nobody else adds to the log, and takes in what others have added before.
+async fn begin_turn(link: &Link, log: &str, head: &mut Head, edge: &mut Edge) -> Result<(), Failure> {
+    let begin = format!("BEGIN; SELECT pg_catalog.pg_advisory_xact_lock({TURN})");
+    link.run(&begin).await.map_err(failure)?;
+    edge::catch_up(link, genesis(log), head, edge).await.map_err(|trouble| match trouble {
+        Trouble::Fault(fault) => failure(fault),
+        trouble => Failure::Final(refusal(trouble)),
+    })
+}
+
+/// Sends a batch that begins at `head`; whether it is in.
+async fn send(
+    session: &Session,
+    config: &PostgresConfig,
+    head: Head,
+    batch: &Batch<'_>,
+    turn: bool,
+) -> Result<bool, Fault> {
+    let Session { link, append, change } = session;
+    let gateway = config.gateway();
+    if batch.seqs.is_empty() && batch.rows.is_empty() {
+        return if turn { link.run("COMMIT").await.map(|()| true) } else { Ok(true) };
+    }
+    if batch.seqs.is_empty() && !turn {
+        let rows = batch.columns();
+        let all: [&(dyn ToSql + Sync); 6] =
+            [&gateway, &rows.gone_kinds, &rows.gone_keys, &rows.kinds, &rows.keys, &rows.values];
+        return link.within(async { Ok(link.client.execute(change, &all).await?) }).await.map(|_| true);
+    }
+    match add(link, append, gateway, head, batch, !turn).await {
+        Err(fault) if fault.is(&SqlState::UNIQUE_VIOLATION) && !turn => Ok(false),
+        Ok(true) if turn => link.run("COMMIT").await.map(|()| true),
+        added => added,
+    }
+}
+
+/// Adds a batch that begins at `head`, past nobody who waits for a turn where it is `optimistic`; whether it was added.
+async fn add(
+    link: &Link,
+    append: &Statement,
+    gateway: &str,
+    head: Head,
+    batch: &Batch<'_>,
+    optimistic: bool,
+) -> Result<bool, Fault> {
+    let rows = batch.columns();
+    let hashes: Vec<&[u8]> = batch.hashes.iter().map(|hash| hash.as_bytes().as_slice()).collect();
+    let levels: Vec<i64> = batch.nodes.iter().map(|node| i64::from(node.level)).collect();
+    let numbers: Vec<i64> = batch.nodes.iter().map(|node| number(node.number)).collect();
+    let nodes: Vec<&[u8]> = batch.nodes.iter().map(|node| node.hash.as_bytes().as_slice()).collect();
+    let (at, hash) = (number(head.records), head.hash.as_bytes().as_slice());
+    let shared = optimistic.then_some(TURN);
+    let all: [&(dyn ToSql + Sync); 21] = [
+        &at,
+        &hash,
+        &shared,
+        &batch.seqs,
+        &hashes,
+        &batch.bodies,
+        &batch.payloads.seqs,
+        &batch.payloads.salts,
+        &batch.payloads.bytes,
+        &batch.blocks.fields,
+        &batch.blocks.values,
+        &batch.blocks.numbers,
+        &levels,
+        &numbers,
+        &nodes,
+        &gateway,
+        &rows.gone_kinds,
+        &rows.gone_keys,
+        &rows.kinds,
+        &rows.keys,
+        &rows.values,
+    ];
+    let added = link.within(async { Ok(link.client.query_one_scalar::<i64, _>(append, &all).await?) });
+    Ok(added.await? == 1)
+}
+
+/// Writes a row of this gateway's own: the server takes something, and all that was found in the log is durable where this
+/// is, at a standby that is waited for too.
+async fn confirm(session: &Session, config: &PostgresConfig, ambient: &dyn Ambient) -> Result<(), Unfit> {
+    let sql = "INSERT INTO bulkhead.state (gateway, kind, key, value) VALUES ($1, 'journal', 'probe', $2) \
+         ON CONFLICT (gateway, kind, key) DO UPDATE SET value = excluded.value";
+    let value = format!("\"{}\"", Digest::of(&ambient.random()));
+    session.link.rows(sql, &[(&config.gateway(), TEXT), (&value, TEXT)]).await?;
+    Ok(())
+}
+
+/// Tells those that wait; the others stay.
+fn refuse(group: &mut Group, error: &AppendError) {
+    for item in group.take() {
+        if item.reply.is_some() {
+            answer(item, Err(error.clone()));
+        } else {
+            group.items.push(item);
+        }
+    }
+}
+
+fn failure(fault: Fault) -> Failure {
+    match fault {
+        Fault::Lost(why) => Failure::Again(why),
+        fault => Failure::Final(refusal(fault.into())),
+    }
+}
+
+/// What a caller is told about it.
+fn refusal(trouble: Trouble) -> AppendError {
+    match trouble {
+        Trouble::Fault(fault) if fault.is(&SqlState::DISK_FULL) => AppendError::Full,
+        Trouble::Fault(fault) => AppendError::Write(fault.why().to_owned()),
+        Trouble::Astray { expected, found } => AppendError::Astray { expected, found },
+        Trouble::Broken { seq } => AppendError::Write(format!(
+            "record {seq} does not follow from the one before it: run `bulkhead audit verify`"
+        )),
+    }
+}
+
+/// Why a session cannot be had, in words.
+pub(super) fn in_words(unfit: &Unfit, config: &PostgresConfig) -> String {
+    match unfit {
+        Unfit::Trouble(Trouble::Fault(fault)) => fault.why().to_owned(),
+        Unfit::Trouble(Trouble::Astray { expected, found }) => {
+            format!("the record has {found} records where this gateway left {expected}")
+        }
+        Unfit::Trouble(Trouble::Broken { seq }) => {
+            format!("record {seq} does not follow from the one before it")
+        }
+        Unfit::NoRecord => "there is no record in it: make one with `bulkhead record init`".to_owned(),
+        Unfit::Form(form) => format!("its record has form {form}, which this version does not know"),
+        Unfit::AnotherLog => "another record stands in its place".to_owned(),
+        Unfit::Held(holder) => format!("the gateway `{}` is {holder}", config.gateway()),
+        Unfit::Unsafe(why) => (*why).to_owned(),
+    }
+}

@@ -1,0 +1,145 @@
+//! What the walk asks of a database: its rows as they stand, and whether a row is there.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, Rows, Statement};
+
+/// A body, content or salt larger than this was never written, in bytes; it is not even loaded.
+pub(super) const MAX_BYTES: i64 = 64 * 1024 * 1024;
+
+/// One record as it stands in the table.
+pub(super) struct Line {
+    pub(super) seq: i64,
+    pub(super) hash: Vec<u8>,
+    pub(super) body: Vec<u8>,
+}
+
+/// One content as it stands in the table.
+pub(super) struct Content {
+    pub(super) seq: i64,
+    pub(super) salt: Vec<u8>,
+    /// None when it is larger than [`MAX_BYTES`], or no bytes at all.
+    pub(super) bytes: Option<Vec<u8>>,
+}
+
+/// A database in the middle of being gone through, at one moment of its life.
+pub(super) trait Source {
+    /// Why it cannot be read on.
+    type Error;
+
+    /// The log's id.
+    fn log_id(&mut self) -> Result<String, Self::Error>;
+    /// The next record.
+    fn record(&mut self) -> Result<Option<Line>, Self::Error>;
+    /// The next content.
+    fn content(&mut self) -> Result<Option<Content>, Self::Error>;
+    /// The next row of the table of erasures: first, last and by which record.
+    fn erased(&mut self) -> Result<Option<[i64; 3]>, Self::Error>;
+    /// The first record from `seq` on, out of the order of the others.
+    fn record_from(&mut self, seq: i64) -> Result<Option<Line>, Self::Error>;
+    /// Whether the table of blocks has this row.
+    fn has_block(&mut self, field: &str, value: &str, number: u64) -> Result<bool, Self::Error>;
+    /// How many rows the table of blocks has.
+    fn blocks(&mut self) -> Result<u64, Self::Error>;
+    /// Whether the tree has this node.
+    fn has_node(&mut self, level: u32, number: u64, hash: &[u8; 32]) -> Result<bool, Self::Error>;
+    /// How many nodes the tree has.
+    fn nodes(&mut self) -> Result<u64, Self::Error>;
+}
+
+const RECORDS: &str = "SELECT seq, hash, CASE WHEN octet_length(body) <= 67108864 THEN body END \
+     FROM record NOT INDEXED WHERE seq >= ?1 ORDER BY seq";
+
+const CONTENTS: &str = "SELECT seq, salt, CASE WHEN octet_length(bytes) <= 67108864 THEN bytes END \
+     FROM payload NOT INDEXED WHERE seq >= ?1 AND octet_length(salt) + octet_length(bytes) > 0 ORDER BY seq";
+
+const ERASED: &str = "SELECT first, last, by FROM erased NOT INDEXED WHERE last >= ?1 ORDER BY first";
+
+/// The statements that a SQLite journal is gone through with.
+pub(super) struct Statements<'a> {
+    conn: &'a Connection,
+    records: Statement<'a>,
+    contents: Statement<'a>,
+    erased: Statement<'a>,
+}
+
+impl<'a> Statements<'a> {
+    pub(super) fn new(conn: &'a Connection) -> rusqlite::Result<Self> {
+        let (records, contents) = (conn.prepare(RECORDS)?, conn.prepare(CONTENTS)?);
+        Ok(Self { conn, records, contents, erased: conn.prepare(ERASED)? })
+    }
+
+    /// Begins with record `first`.
+    pub(super) fn from(&mut self, first: i64) -> rusqlite::Result<Sqlite<'_>> {
+        let (records, contents) = (self.records.query([first])?, self.contents.query([first])?);
+        Ok(Sqlite { conn: self.conn, records, contents, erased: self.erased.query([first])? })
+    }
+}
+
+/// A SQLite journal.
+pub(super) struct Sqlite<'a> {
+    conn: &'a Connection,
+    records: Rows<'a>,
+    contents: Rows<'a>,
+    erased: Rows<'a>,
+}
+
+impl Source for Sqlite<'_> {
+    type Error = rusqlite::Error;
+
+    fn log_id(&mut self) -> rusqlite::Result<String> {
+        self.conn.query_row("SELECT value FROM meta WHERE name = 'log'", [], |row| row.get(0))
+    }
+
+    fn record(&mut self) -> rusqlite::Result<Option<Line>> {
+        self.records.next()?.map(line).transpose()
+    }
+
+    fn content(&mut self) -> rusqlite::Result<Option<Content>> {
+        let content = |row: &Row<'_>| {
+            let bytes = Some(row.get_ref(2)?).filter(|value| *value != ValueRef::Null).map(bytes);
+            Ok(Content { seq: row.get(0)?, salt: self::bytes(row.get_ref(1)?), bytes })
+        };
+        self.contents.next()?.map(content).transpose()
+    }
+
+    fn erased(&mut self) -> rusqlite::Result<Option<[i64; 3]>> {
+        let row = |row: &Row<'_>| Ok([row.get(0)?, row.get(1)?, row.get(2)?]);
+        self.erased.next()?.map(row).transpose()
+    }
+
+    fn record_from(&mut self, seq: i64) -> rusqlite::Result<Option<Line>> {
+        let mut records = self.conn.prepare(RECORDS)?;
+        let mut records = records.query([seq])?;
+        records.next()?.map(line).transpose()
+    }
+
+    fn has_block(&mut self, field: &str, value: &str, number: u64) -> rusqlite::Result<bool> {
+        let sql = "SELECT 1 FROM block WHERE field = ?1 AND value = ?2 AND number = ?3";
+        self.conn.prepare_cached(sql)?.exists((field, value, number))
+    }
+
+    fn blocks(&mut self) -> rusqlite::Result<u64> {
+        self.conn.query_row("SELECT count(*) FROM block", [], |row| row.get(0))
+    }
+
+    fn has_node(&mut self, level: u32, number: u64, hash: &[u8; 32]) -> rusqlite::Result<bool> {
+        let sql = "SELECT 1 FROM node WHERE level = ?1 AND number = ?2 AND hash = ?3";
+        self.conn.prepare_cached(sql)?.exists((level, number, hash))
+    }
+
+    fn nodes(&mut self) -> rusqlite::Result<u64> {
+        self.conn.query_row("SELECT count(*) FROM node", [], |row| row.get(0))
+    }
+}
+
+fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
+    Ok(Line { seq: row.get(0)?, hash: bytes(row.get_ref(1)?), body: bytes(row.get_ref(2)?) })
+}
+
+/// The bytes of a text or blob; anything else was never written and has none.
+fn bytes(value: ValueRef<'_>) -> Vec<u8> {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Vec::new(),
+    }
+}

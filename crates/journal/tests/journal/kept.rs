@@ -1,0 +1,166 @@
+//! A record in either database: what a test says of it holds for both.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use bulkhead_journal::{Config, Journal, Place, PostgresConfig, postgres};
+use tempfile::TempDir;
+
+use crate::cluster::Cluster;
+use crate::common::{Clock, NOON, copy, database};
+
+/// The database that a record is kept in, for as long as this lives.
+pub(crate) enum Kept {
+    Sqlite(TempDir),
+    Postgres { cluster: &'static Cluster, database: String },
+}
+
+/// The role that gateways sign in as here.
+pub(crate) const ROLE: &str = "a_gateway";
+
+/// Roles are the whole cluster's, and made once.
+static MAKING: Mutex<()> = Mutex::new(());
+
+impl Kept {
+    /// One in SQLite, and one in PostgreSQL where that can be had.
+    pub(crate) fn both() -> Vec<Self> {
+        let mut both = vec![Self::sqlite()];
+        match Cluster::shared() {
+            Ok(cluster) => both.push(Self::in_cluster(cluster)),
+            Err(why) => eprintln!("SKIPPED in part: the same on PostgreSQL: {why}"),
+        }
+        both
+    }
+
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    /// One in PostgreSQL; without that, says so loudly.
+    pub(crate) fn postgres() -> Option<Self> {
+        match Cluster::shared() {
+            Ok(cluster) => Some(Self::in_cluster(cluster)),
+            Err(why) => {
+                eprintln!("SKIPPED: {why}");
+                None
+            }
+        }
+    }
+
+    /// An empty record in a database of its own.
+    pub(crate) fn in_cluster(cluster: &'static Cluster) -> Self {
+        let kept = Self::Postgres { cluster, database: cluster.database() };
+        let Self::Postgres { database, .. } = &kept else { return kept };
+        let _alone = MAKING.lock().unwrap();
+        let owner = PostgresConfig::new(&cluster.url("postgres", database)).unwrap();
+        let made = postgres::init(&owner, "0123456789abcdef", &[ROLE.to_owned()], &["an_eraser".to_owned()]);
+        assert!(made.unwrap().record);
+        kept
+    }
+
+    pub(crate) fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        self.place_of("gateway")
+    }
+
+    /// The address of a server's database, as gateways sign in there.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Sqlite(_) => panic!("a file has no address"),
+            Self::Postgres { cluster, database } => cluster.url(ROLE, database),
+        }
+    }
+
+    /// The record as the gateway of this name has it.
+    pub(crate) fn place_of(&self, gateway: &str) -> Place {
+        match self {
+            Self::Sqlite(folder) => database(folder.path()).into(),
+            Self::Postgres { cluster, database } => {
+                let config = PostgresConfig::new(&cluster.url(ROLE, database)).unwrap();
+                config.with_gateway(gateway).unwrap().into()
+            }
+        }
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        Config { place: self.place() }
+    }
+
+    pub(crate) fn open(&self) -> Journal {
+        self.open_at(Clock::at(NOON))
+    }
+
+    pub(crate) fn open_at(&self, clock: Arc<Clock>) -> Journal {
+        Journal::open(self.config(), clock).unwrap()
+    }
+
+    /// Another with the same in it; nothing may be writing this one.
+    pub(crate) fn copy(&self) -> Self {
+        match self {
+            Self::Sqlite(folder) => {
+                let other = tempfile::tempdir().unwrap();
+                let copied = copy(&database(folder.path()), folder.path());
+                for suffix in ["", "-wal"] {
+                    let from = format!("{}{suffix}", copied.display());
+                    if Path::new(&from).exists() {
+                        let to = format!("{}{suffix}", database(other.path()).display());
+                        std::fs::copy(from, to).unwrap();
+                    }
+                }
+                Self::Sqlite(other)
+            }
+            Self::Postgres { cluster, database } => {
+                Self::Postgres { cluster, database: cluster.copy(database) }
+            }
+        }
+    }
+
+    /// Does to the database what only somebody can who owns it. `ZEROS` are 32 bytes that are none, `EMPTY` is `{}` as
+    /// bytes, in the words of either.
+    pub(crate) fn tamper(&self, sql: &str) {
+        match self {
+            Self::Sqlite(folder) => {
+                let sql = sql.replace("ZEROS", "zeroblob(32)").replace("EMPTY", "x'7b7d'");
+                let conn = rusqlite::Connection::open(database(folder.path())).unwrap();
+                conn.execute_batch(&sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+            }
+            Self::Postgres { cluster, database } => {
+                let zeros = "decode(repeat('00', 32), 'hex')";
+                let sql = sql.replace("ZEROS", zeros).replace("EMPTY", "'\\x7b7d'::bytea");
+                cluster.sql(database, &format!("SET search_path = bulkhead; {sql}"));
+            }
+        }
+    }
+
+    /// Every record's number and body, in order.
+    pub(crate) fn bodies(&self) -> Vec<(u64, String)> {
+        match self {
+            Self::Sqlite(folder) => {
+                let conn = rusqlite::Connection::open(database(folder.path())).unwrap();
+                let mut rows = conn.prepare("SELECT seq, body FROM record ORDER BY seq").unwrap();
+                let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+                rows.map(Result::unwrap).collect()
+            }
+            Self::Postgres { cluster, database } => {
+                let sql = "SELECT seq, body FROM bulkhead.record ORDER BY seq";
+                let text = cluster.sql(database, sql);
+                let pair = |line: &str| {
+                    let (seq, body) = line.split_once('|').unwrap();
+                    (seq.parse().unwrap(), body.to_owned())
+                };
+                text.lines().map(pair).collect()
+            }
+        }
+    }
+
+    /// Puts another body and hash in the place of a record's.
+    pub(crate) fn replace(&self, seq: u64, body: &str, hash: &[u8]) {
+        let hash = data_encoding::HEXLOWER.encode(hash);
+        let hash = if self.is_sqlite() { format!("x'{hash}'") } else { format!("'\\x{hash}'") };
+        let body = body.replace('\'', "''");
+        self.tamper(&format!("UPDATE record SET body = '{body}', hash = {hash} WHERE seq = {seq}"));
+    }
+}
