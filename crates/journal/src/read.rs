@@ -285,7 +285,7 @@ impl Reader {
                     let found = log.records(from..=*range.end(), AT_ONCE)?;
                     let Some(last) = found.last() else { break };
                     from = last.seq.saturating_add(1);
-                    page.take_in(found.iter().filter(|found| search.holds(&found.body)))?;
+                    page.take_in(found.iter().filter(|found| search.holds(found)))?;
                 }
                 Ok(())
             }

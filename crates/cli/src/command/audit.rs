@@ -169,7 +169,9 @@ fn unread(error: ReadError) -> Failure {
             Exit::Found
         }
         ReadError::Open(look) => exit_of(look),
-        ReadError::Database(_) | ReadError::Server(_) | ReadError::TooMany { .. } | ReadError::Closed => Exit::Unreachable,
+        ReadError::Database(_) | ReadError::Server(_) | ReadError::TooMany { .. } | ReadError::Closed => {
+            Exit::Unreachable
+        }
     };
     Failure::new(exit, error.to_string())
 }

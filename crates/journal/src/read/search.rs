@@ -9,6 +9,7 @@ use super::{MAX_LIMIT, Query, SELECT};
 use crate::block::{AGENT, BLOCK_RECORDS, DECISION, Field, KIND, PERSON, SESSION, whole};
 use crate::body::time_text;
 use crate::erase::KEPT;
+use crate::postgres::Found;
 
 /// The highest sequence number that the database can hold.
 pub(super) const MAX_SEQ: u64 = i64::MAX as u64;
@@ -100,11 +101,11 @@ impl<'a> Search<'a> {
         self.query.after.map_or(0, |after| after.saturating_add(1))
     }
 
-    /// Whether the record with this body is one of those that it looks for, wherever it stands: what the SQL of
+    /// Whether this record is one of those that it looks for, wherever it stands: what the SQL of
     /// [`Search::records`] says.
-    pub(super) fn holds(&self, body: &str) -> bool {
+    pub(super) fn holds(&self, found: &Found) -> bool {
         // What is no record is given to the reader, who says so.
-        let Ok(body) = serde_json::from_str::<Value>(body) else { return true };
+        let Ok(body) = serde_json::from_str::<Value>(&found.body) else { return true };
         let text = |field: &str| body.get(field).and_then(Value::as_str);
         let query = self.query;
         self.fields.iter().all(|(field, value)| text(field) == Some(value))
@@ -112,6 +113,8 @@ impl<'a> Search<'a> {
             && query.event.is_none_or(|event| text("event") == Some(event.as_str()))
             && query.since.is_none_or(|since| text("time").is_some_and(|time| *time >= *time_text(since)))
             && query.until.is_none_or(|until| text("time").is_some_and(|time| *time < *time_text(until)))
+            && (!query.erasable
+                || found.has_content && KEPT.iter().all(|event| text("event") != Some(event.as_str())))
             && query.label.as_ref().is_none_or(|label| carries(&body, label))
             && query.text.as_ref().is_none_or(|text| has_text(&body, text))
     }

@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use bulkhead_journal::read::{Query, Reader, Record};
 use bulkhead_journal::verify::{Why, verify};
-use bulkhead_journal::{AppendError, Change, Draft, Entry, Erased, Event, Facts, Head, Kind};
+use bulkhead_journal::{
+    AppendError, Change, Config, Draft, Entry, Erased, Event, Facts, Head, Journal, Kind, PostgresConfig,
+};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::common::{copy, database, draft, entry, fill, open};
+use crate::common::{Clock, NOON, database, draft, entry, fill, open};
+use crate::kept::Kept;
 
 /// How often the crash test's child is killed.
 const LIVES: u64 = 24;
@@ -62,6 +65,47 @@ fn whole(path: &Path, head: Option<Head>) {
     assert!(report.ok, "{report:?}");
 }
 
+#[track_caller]
+fn holds(kept: &Kept, head: Option<Head>) {
+    let report = verify(&kept.place(), head).unwrap();
+    assert!(report.ok, "{report:?}");
+}
+
+#[tokio::test]
+async fn what_is_erased_is_gone_on_a_server_too_and_only_the_eraser_can() {
+    let Some(kept) = Kept::postgres() else { return };
+    let journal = kept.open();
+    fill(&journal, 30).await;
+    let state: Vec<Change> =
+        (1..=9).map(|n| Change::put("entry", &format!("s-1/{n:06}"), &words(n)).unwrap()).collect();
+    drop(journal.append(Entry { state, ..entry(vec![draft(31)]) }).await.unwrap());
+    let before = journal.head();
+    let gone: BTreeSet<u64> = (1..=25).filter(|seq| seq % 5 != 0).collect();
+    let state = vec![Change::delete_all("entry", "s-1/"), Change::put("entry", "s-2", &1).unwrap()];
+    let receipt = journal.append(Entry { state, ..erasure(gone.clone()) }).await.unwrap();
+    assert!(journal.wiped());
+    fill(&journal, 3).await;
+    assert_eq!(journal.states("entry", "").unwrap(), [("s-2".to_owned(), json!(1))]);
+    let reader = Reader::open(&kept.place()).unwrap();
+    for seq in 1..=31 {
+        let record = reader.show(seq).unwrap().unwrap();
+        assert_eq!(record.erased_by, gone.contains(&seq).then_some(receipt.seq()), "{seq}");
+        assert_eq!(reader.content(seq).unwrap().is_none(), gone.contains(&seq), "{seq}");
+    }
+    holds(&kept, Some(before));
+    holds(&kept, Some(journal.head()));
+    journal.close().await.unwrap();
+
+    // Without an eraser it is refused, and harms nobody.
+    let config = PostgresConfig::new(&kept.address()).unwrap();
+    let journal = Journal::open(Config { place: config.into() }, Clock::at(NOON)).unwrap();
+    let refused = journal.append(erasure([30])).await.unwrap_err();
+    assert_eq!(refused, AppendError::NoEraser);
+    assert!(journal.healthy().is_ok());
+    fill(&journal, 1).await;
+    holds(&kept, Some(journal.head()));
+}
+
 #[tokio::test]
 async fn what_is_erased_is_in_no_file_and_the_chain_holds_against_an_earlier_head() {
     let folder = tempfile::tempdir().unwrap();
@@ -98,87 +142,107 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds_against_an_earlier_hea
 
 #[tokio::test]
 async fn an_erasure_that_does_not_fit_changes_nothing_and_harms_nobody_else() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = database(folder.path());
-    let journal = open(folder.path());
-    fill(&journal, 9).await;
-    drop(journal.append(entry(vec![Draft::new(Kind::Admin)])).await.unwrap());
-    let done = journal.append(erasure([2, 3])).await.unwrap().seq();
-    for (what, seqs, expected, found) in [
-        ("gone already", vec![3, 4], 2, 1),
-        ("without content", vec![9, 10], 2, 1),
-        ("itself an erasure", vec![done], 1, 0),
-        ("not there yet", vec![8, 1_000_000], 2, 0),
-    ] {
-        let neighbours = [entry(vec![draft(1)]), entry(vec![draft(2)])];
-        let (first, refused, second) = tokio::join!(
-            journal.append(neighbours[0].clone()),
-            journal.append(Entry { state: vec![Change::delete_all("test", "")], ..erasure(seqs) }),
-            journal.append(neighbours[1].clone()),
-        );
-        drop((first.unwrap(), second.unwrap()));
-        let refused = refused.unwrap_err();
-        assert_eq!(refused, AppendError::Erased { expected, found }, "{what}");
-        assert!(refused.to_string().contains("look again"), "{refused}");
-        assert_eq!(journal.healthy(), Ok(()));
+    for kept in Kept::both() {
+        let journal = kept.open();
+        fill(&journal, 9).await;
+        drop(journal.append(entry(vec![Draft::new(Kind::Admin)])).await.unwrap());
+        let done = journal.append(erasure([2, 3])).await.unwrap().seq();
+        for (what, seqs, expected, found) in [
+            ("gone already", vec![3, 4], 2, 1),
+            ("without content", vec![9, 10], 2, 1),
+            ("itself an erasure", vec![done], 1, 0),
+            ("not there yet", vec![8, 1_000_000], 2, 0),
+        ] {
+            let neighbours = [entry(vec![draft(1)]), entry(vec![draft(2)])];
+            let (first, refused, second) = tokio::join!(
+                journal.append(neighbours[0].clone()),
+                journal.append(Entry { state: vec![Change::delete_all("test", "")], ..erasure(seqs) }),
+                journal.append(neighbours[1].clone()),
+            );
+            drop((first.unwrap(), second.unwrap()));
+            let refused = refused.unwrap_err();
+            assert_eq!(refused, AppendError::Erased { expected, found }, "{what}");
+            assert!(refused.to_string().contains("look again"), "{refused}");
+            assert_eq!(journal.healthy(), Ok(()));
+        }
+        assert!(matches!(
+            journal.append(erasure((0..8200).map(|n| n * 2))).await,
+            Err(AppendError::Erased { .. })
+        ));
+        holds(&kept, Some(journal.head()));
+        let query = Query { erasable: true, ..Query::default() };
+        let left = Reader::open(&kept.place()).unwrap().query(&query).unwrap();
+        assert_eq!(left.iter().take(7).map(|record| record.seq).collect::<Vec<_>>(), [1, 4, 5, 6, 7, 8, 9]);
+        assert!(left.iter().all(|record| record.event != Some(Event::ErasureDone)));
     }
-    assert!(matches!(
-        journal.append(erasure((0..8200).map(|n| n * 2))).await,
-        Err(AppendError::Erased { .. })
-    ));
-    whole(&path, Some(journal.head()));
-    let query = Query { erasable: true, ..Query::default() };
-    let left = Reader::open(&path.as_path().into()).unwrap().query(&query).unwrap();
-    assert_eq!(left.iter().take(7).map(|record| record.seq).collect::<Vec<_>>(), [1, 4, 5, 6, 7, 8, 9]);
-    assert!(left.iter().all(|record| record.event != Some(Event::ErasureDone)));
 }
 
 #[tokio::test]
 async fn content_that_is_missing_or_back_without_an_erasure_is_found() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = database(folder.path());
-    let journal = open(folder.path());
-    fill(&journal, 10).await;
-    drop(journal.append(erasure([2, 3, 4, 8])).await.unwrap());
-    fill(&journal, 2).await;
-    let head = journal.head();
-    journal.close().await.unwrap();
-    whole(&path, Some(head));
-    let cases: &[(&str, u64, Why)] = &[
-        ("DELETE FROM payload WHERE seq = 6", 6, Why::ContentMissing),
-        // An erasure is put beside it in the table alone.
-        ("DELETE FROM payload WHERE seq = 6; INSERT INTO erased VALUES (6, 6, 11)", 11, Why::NotTheErasure),
-        ("DELETE FROM payload WHERE seq = 6; INSERT INTO erased VALUES (6, 6, 12)", 12, Why::NotTheErasure),
-        ("DELETE FROM payload WHERE seq = 6; INSERT INTO erased VALUES (6, 6, 14)", 6, Why::ContentMissing),
-        ("DELETE FROM payload WHERE seq = 6; INSERT INTO erased VALUES (6, 6, 6)", 6, Why::Erasures),
-        (
-            "DELETE FROM payload WHERE seq = 5; UPDATE erased SET last = 5 WHERE first = 2",
-            11,
-            Why::NotTheErasure,
-        ),
-        ("DELETE FROM payload WHERE seq = 12; UPDATE erased SET last = 12 WHERE first = 8", 8, Why::Erasures),
-        ("INSERT INTO erased VALUES (3, 3, 11)", 5, Why::Erasures),
-        ("INSERT INTO erased VALUES (20, 21, 22)", 20, Why::Erasures),
-        ("INSERT INTO erased VALUES (7, 5, 11)", 6, Why::Erasures),
-        ("UPDATE erased SET by = 12 WHERE first = 8", 11, Why::NotTheErasure),
-        ("DELETE FROM erased WHERE first = 8", 8, Why::ContentMissing),
-        ("DELETE FROM erased", 2, Why::ContentMissing),
-        // What was erased is put back, as from a backup.
-        ("UPDATE payload SET salt = zeroblob(32), bytes = x'22' WHERE seq = 3", 3, Why::ContentBack(11)),
-        (
-            "UPDATE payload SET salt = zeroblob(32), bytes = x'22' WHERE seq = 3; DELETE FROM erased WHERE first = 2",
-            2,
-            Why::ContentMissing,
-        ),
-        // The erasure itself loses its tail.
-        ("DELETE FROM record WHERE seq > 10; DELETE FROM payload WHERE seq > 10", 2, Why::ContentMissing),
-    ];
-    for (sql, seq, why) in cases {
-        let copy = copy(&path, folder.path());
-        Connection::open(&copy).unwrap().execute_batch(sql).unwrap();
-        let bad = verify(&copy.as_path().into(), None).unwrap().first_bad;
-        let bad = bad.unwrap_or_else(|| panic!("not found: {sql}"));
-        assert_eq!((bad.seq, &bad.why), (Some(*seq), why), "{sql}: {bad}");
+    for kept in Kept::both() {
+        let journal = kept.open();
+        fill(&journal, 10).await;
+        drop(journal.append(erasure([2, 3, 4, 8])).await.unwrap());
+        fill(&journal, 2).await;
+        let head = journal.head();
+        journal.close().await.unwrap();
+        holds(&kept, Some(head));
+        let cases: &[(&str, u64, Why)] = &[
+            ("DELETE FROM payload WHERE seq = 6", 6, Why::ContentMissing),
+            // An erasure is put beside it in the table alone.
+            (
+                "DELETE FROM payload WHERE seq = 6; INSERT INTO erased VALUES (6, 6, 11)",
+                11,
+                Why::NotTheErasure,
+            ),
+            (
+                "DELETE FROM payload WHERE seq = 6; INSERT INTO erased VALUES (6, 6, 12)",
+                12,
+                Why::NotTheErasure,
+            ),
+            (
+                "DELETE FROM payload WHERE seq = 6; INSERT INTO erased VALUES (6, 6, 14)",
+                6,
+                Why::ContentMissing,
+            ),
+            ("DELETE FROM payload WHERE seq = 6; INSERT INTO erased VALUES (6, 6, 6)", 6, Why::Erasures),
+            (
+                "DELETE FROM payload WHERE seq = 5; UPDATE erased SET last = 5 WHERE first = 2",
+                11,
+                Why::NotTheErasure,
+            ),
+            (
+                "DELETE FROM payload WHERE seq = 12; UPDATE erased SET last = 12 WHERE first = 8",
+                8,
+                Why::Erasures,
+            ),
+            ("INSERT INTO erased VALUES (3, 3, 11)", 5, Why::Erasures),
+            ("INSERT INTO erased VALUES (20, 21, 22)", 20, Why::Erasures),
+            ("INSERT INTO erased VALUES (7, 5, 11)", 6, Why::Erasures),
+            ("UPDATE erased SET by = 12 WHERE first = 8", 11, Why::NotTheErasure),
+            ("DELETE FROM erased WHERE first = 8", 8, Why::ContentMissing),
+            ("DELETE FROM erased", 2, Why::ContentMissing),
+            // What was erased is put back, as from a backup.
+            (
+                "DELETE FROM payload WHERE seq = 3; INSERT INTO payload VALUES (3, ZEROS, EMPTY)",
+                3,
+                Why::ContentBack(11),
+            ),
+            (
+                "DELETE FROM payload WHERE seq = 3; INSERT INTO payload VALUES (3, ZEROS, EMPTY); DELETE FROM erased WHERE first = 2",
+                2,
+                Why::ContentMissing,
+            ),
+            // The erasure itself loses its tail.
+            ("DELETE FROM record WHERE seq > 10; DELETE FROM payload WHERE seq > 10", 2, Why::ContentMissing),
+        ];
+        for (sql, seq, why) in cases {
+            let copy = kept.copy();
+            copy.tamper(sql);
+            let bad = verify(&copy.place(), None).unwrap().first_bad;
+            let bad = bad.unwrap_or_else(|| panic!("not found: {sql}"));
+            assert_eq!((bad.seq, &bad.why), (Some(*seq), why), "{sql}: {bad}");
+        }
     }
 }
 

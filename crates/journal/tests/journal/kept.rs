@@ -18,6 +18,9 @@ pub(crate) enum Kept {
 /// The role that gateways sign in as here.
 pub(crate) const ROLE: &str = "a_gateway";
 
+/// The role that content is erased as.
+const ERASER: &str = "an_eraser";
+
 /// Roles are the whole cluster's, and made once.
 static MAKING: Mutex<()> = Mutex::new(());
 
@@ -53,7 +56,7 @@ impl Kept {
         let Self::Postgres { database, .. } = &kept else { return kept };
         let _alone = MAKING.lock().unwrap();
         let owner = PostgresConfig::new(&cluster.url("postgres", database)).unwrap();
-        let made = postgres::init(&owner, "0123456789abcdef", &[ROLE.to_owned()], &["an_eraser".to_owned()]);
+        let made = postgres::init(&owner, "0123456789abcdef", &[ROLE.to_owned()], &[ERASER.to_owned()]);
         assert!(made.unwrap().record);
         kept
     }
@@ -80,7 +83,7 @@ impl Kept {
             Self::Sqlite(folder) => database(folder.path()).into(),
             Self::Postgres { cluster, database } => {
                 let config = PostgresConfig::new(&cluster.url(ROLE, database)).unwrap();
-                config.with_gateway(gateway).unwrap().into()
+                config.with_gateway(gateway).unwrap().with_eraser(ERASER, None).into()
             }
         }
     }
