@@ -38,12 +38,15 @@ impl Finding {
 /// How many findings of one kind are looked for; more change nothing.
 const MAX_FINDINGS: usize = 16;
 
+/// No pattern has more characters between two of its digits: the blanks and brackets of a phone number.
+const MAX_GAP: usize = 3;
+
 /// Digits of a phone number, at least and at most (ITU-T E.164).
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 type Check = fn(&str) -> bool;
 
-/// A pattern, what its match must prove, and how many digits no match can do without.
+/// A pattern, what its match must prove, and how many digits close together no match can do without.
 struct Detector {
     finding: Finding,
     digits: usize,
@@ -94,11 +97,26 @@ static PATTERNS: LazyLock<Vec<(Finding, usize, String, Check)>> = LazyLock::new(
     ]
 });
 
+/// The most digits of `text` that stand close together: at most [`MAX_GAP`] other characters between each and the next.
+fn densest(text: &str) -> usize {
+    let (mut most, mut close, mut gap) = (0_usize, 0_usize, 0_usize);
+    for c in text.chars() {
+        if c.is_numeric() {
+            close = if gap > MAX_GAP { 1 } else { close.saturating_add(1) };
+            most = most.max(close);
+            gap = 0;
+        } else {
+            gap = gap.saturating_add(1);
+        }
+    }
+    most
+}
+
 /// What is in `text`, weightiest first, at most [`MAX_FINDINGS`] of a pattern.
 pub(crate) fn find(text: &str) -> Vec<Finding> {
     let Some(detectors) = DETECTORS.as_ref() else { return vec![Finding::NationalIdentity] };
     // Few texts have as many digits as most patterns ask for, or speak of pay; one pattern asks for an `@` alone.
-    let digits = text.chars().filter(|c| c.is_numeric()).count();
+    let digits = densest(text);
     let pay = digits > 0 && detectors.pay.is_match(text);
     let mut found = Vec::new();
     for detector in &detectors.all {
@@ -132,9 +150,15 @@ fn phone(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::strategy::{Strategy, ValueTree};
+    use proptest::string::string_regex;
+    use proptest::test_runner::TestRunner;
     use regex_syntax::hir::{Class, Hir, HirKind};
 
     use super::*;
+
+    /// Texts that are made for each pattern.
+    const MADE: usize = 256;
 
     #[test]
     fn what_is_not_looked_through_matches_no_pattern() {
@@ -175,6 +199,21 @@ mod tests {
                 _ => {}
             }
         }
+    }
+
+    #[test]
+    fn the_digits_of_every_match_stand_close_together() {
+        let mut runner = TestRunner::deterministic();
+        for (_, digits, pattern, _) in PATTERNS.iter() {
+            // Where a word ends changes nothing about its digits, and cannot be asked of a made text.
+            let matches = string_regex(&pattern.replace(r"\b", "")).unwrap();
+            for _ in 0..MADE {
+                let made = matches.new_tree(&mut runner).unwrap().current();
+                assert!(densest(&made) >= *digits, "{made:?} of {pattern}");
+            }
+        }
+        assert_eq!(densest("12 a 34, and 5"), 4);
+        assert_eq!(densest("12 abcd 34"), 2);
     }
 
     #[test]
