@@ -110,7 +110,7 @@ fn who_has_no_right_is_refused_and_it_is_on_the_record() {
     };
     let home = &team.home;
     team.run(EVE, &["chat", "echo", "hi"]).fails(3, "`eve` has no right to ask `echo`");
-    let turned = home.records(&["--kind", "auth"]);
+    let turned = home.records(&["--event", "ask.refused"]);
     assert_eq!(turned.len(), 1, "{turned:?}");
     assert_eq!((&turned[0]["person"], &turned[0]["decision"]), (&"eve".into(), &"deny".into()));
     for args in [

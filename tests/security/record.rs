@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use bulkhead_tests::Home;
+use bulkhead_tests::{Home, eventually};
 use serde_json::Value;
 
 const HELLO: &str = "
@@ -17,9 +17,10 @@ fn events(home: &Home, event: &str) -> Vec<Value> {
     home.records(&["--event", event])
 }
 
-/// The one record of an event that fits.
+/// The one record of an event that fits, once it is there: what nobody waits for follows a little later.
 #[track_caller]
 fn one(home: &Home, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    eventually(&format!("`{event}` is on the record"), || events(home, event).iter().any(&fits));
     let mut found = events(home, event);
     found.retain(fits);
     assert_eq!(found.len(), 1, "{event}: {found:?} among {:?}", home.records(&["--kind", "admin"]));
@@ -137,4 +138,19 @@ fn settings_and_souls_that_do_not_hold_are_alerts() {
     home.run(&["chat", "echo", "hello"]).fails(2, "there is no `[[group]]`");
     let alert = one(&home, "settings.invalid", |_| true);
     assert_eq!(alert["kind"], "alert");
+}
+
+#[test]
+fn a_sign_in_is_recorded_once_for_many_commands() {
+    let home = Home::playing(HELLO);
+    for _ in 0..20 {
+        drop(home.json(&["agents", "list"]));
+    }
+    home.run(&["gateway", "stop"]).done();
+    let signed = events(&home, "signed.in");
+    assert_eq!(signed.len(), 2, "the first, and the sum of the others: {signed:?}");
+    assert!(signed.iter().all(|record| record["kind"] == "auth" && record["decision"] == "permit"));
+    assert_eq!((&signed[0]["facts"]["socket"], &signed[0]["facts"]["count"]), (&"api".into(), &1.into()));
+    assert!(signed[1]["facts"]["count"].as_u64().unwrap() >= 20, "{signed:?}");
+    assert!(signed[0]["person"].is_string() && signed[0]["facts"]["os_user"].is_string(), "{signed:?}");
 }

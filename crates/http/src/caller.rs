@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use nix::unistd::{Uid, User};
-use turn::Gateway;
+use turn::{Gateway, OsUser, Socket};
 use vocab::Person;
 
 use crate::Api;
@@ -69,18 +69,18 @@ impl FromRequestParts<Arc<Api>> for Caller {
         let Some(Peer { uid }) = parts.extensions.get::<Peer>().copied() else {
             return Err(Problem::new(ProblemKind::Forbidden, "nobody is known at the other end"));
         };
-        person(&api.gateway, uid).await.map(Self)
+        person(&api.gateway, Socket::Api, uid).await.map(Self)
     }
 }
 
-/// The person who is the operating-system user `uid`.
-pub(crate) async fn person(gateway: &Gateway, uid: u32) -> Result<Person, Problem> {
+/// The person who is the operating-system user `uid`, with the record of their coming.
+pub(crate) async fn person(gateway: &Gateway, socket: Socket, uid: u32) -> Result<Person, Problem> {
     // The account database may be behind a network; the gateway's few threads must not wait for it.
     let name = tokio::task::spawn_blocking(move || os_user(uid))
         .await
         .map_err(|error| Problem::new(ProblemKind::Internal, error.to_string()))?
         .map_err(|error| Problem::new(ProblemKind::Unavailable, error.to_string()))?;
-    Ok(gateway.person_of_os_user(&name)?)
+    Ok(gateway.identify(socket, &OsUser { uid, name })?)
 }
 
 #[cfg(test)]

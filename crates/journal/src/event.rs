@@ -62,6 +62,9 @@ events! {
     /// Somebody wanted a program run that is not there for this agent.
     RunRefused = "run.refused",
 
+    /// Somebody who is known wanted what they have no right to.
+    RightRefused = "right.refused",
+
     /// The gateway began to work.
     GatewayStarted = "gateway.started",
     /// The gateway was stopped.

@@ -147,10 +147,28 @@ impl Monitor {
         self.has(person, agent, |group| &group.rights.approve)
     }
 
+    /// Whether a person may read the recorded content of this agent; of none, that which belongs to no agent.
+    #[must_use]
+    pub fn may_read_content(&self, person: &Person, agent: Option<&AgentName>) -> bool {
+        match agent {
+            Some(agent) => self.has(person, agent, |group| &group.rights.content),
+            None => self.has_all(person, |group| &group.rights.content),
+        }
+    }
+
+    fn has_all(&self, person: &Person, names: fn(&Group) -> &Vec<String>) -> bool {
+        self.groups_of(person).flat_map(names).any(|name| name == ALL)
+    }
+
     fn has(&self, person: &Person, agent: &AgentName, names: fn(&Group) -> &Vec<String>) -> bool {
-        let Some(known) = self.house.known(&person.id) else { return false };
-        let groups = known.person.groups.iter().filter_map(|name| self.house.groups.get(name));
-        groups.flat_map(names).any(|name| name == ALL || name == agent.as_str())
+        self.groups_of(person).flat_map(names).any(|name| name == ALL || name == agent.as_str())
+    }
+
+    /// The groups that a person is in by the settings; none for somebody who is not in them.
+    fn groups_of(&self, person: &Person) -> impl Iterator<Item = &Group> {
+        let known = self.house.known(&person.id);
+        let names = known.into_iter().flat_map(|known| &known.person.groups);
+        names.filter_map(|name| self.house.groups.get(name))
     }
 
     /// Whether an agent's policies can be judged by.
@@ -248,6 +266,7 @@ fn check_rights(group: &Group) -> Result<(), ConfigError> {
         ("models", &rights.models),
         ("commands", &rights.commands),
         ("approve", &rights.approve),
+        ("content", &rights.content),
     ];
     for (kind, names) in kinds {
         let place = format!("`{kind}` of the group `{}`", group.name);

@@ -253,12 +253,20 @@ impl Gateway {
             return Ok(false);
         }
         if own && self.config.solo.as_ref() != Some(&by.id) {
+            self.refused_right(
+                by,
+                Facts::new().with("approval", view.id.as_str()).with("what", "approve their own request"),
+            );
             return Err(Refusal::new(
                 RefusalKind::Forbidden,
                 "nobody approves their own request; ask another person who may approve for this agent",
             ));
         }
         if !self.monitor()?.may_approve(by, &view.agent) {
+            self.refused_right(
+                by,
+                Facts::new().with("approval", view.id.as_str()).with("what", "decide for the agent"),
+            );
             let message = format!(
                 "`{}` may not decide for the agent `{}`; a group's `approve` in bulkhead.toml grants it",
                 by.id, view.agent

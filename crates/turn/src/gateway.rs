@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::{Change, Draft, Journal};
+use journal::{Change, Draft, Facts, Journal};
 use models::Models;
 use monitor::Compartment;
 use parking_lot::Mutex;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vocab::{AgentName, Ambient, Digest, Labels, Person, PersonId, SessionId, TurnId};
 
+use crate::callers::Callers;
 use crate::changes::Files;
 use crate::event::Bus;
 use crate::hearts::Hearts;
@@ -127,6 +128,7 @@ pub struct Gateway {
     /// Held while an approval is decided, expires or is cancelled.
     pub(crate) deciding: tokio::sync::Mutex<()>,
     pub(crate) waiting: Waiting,
+    pub(crate) callers: Callers,
     pub(crate) policies: Box<dyn Policies>,
     pub(crate) judging: Mutex<Judging>,
     slots: Mutex<BTreeMap<AgentName, Arc<Slot>>>,
@@ -157,6 +159,7 @@ impl Gateway {
             runs: Mutex::default(),
             deciding: tokio::sync::Mutex::new(()),
             waiting: Waiting::default(),
+            callers: Callers::new(),
             policies,
             judging: Mutex::new(judging),
             slots: Mutex::default(),
@@ -172,7 +175,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When the settings name nobody by that user.
-    pub fn person_of_os_user(&self, user: &str) -> Result<Person, Refusal> {
+    pub(crate) fn person_of_os_user(&self, user: &str) -> Result<Person, Refusal> {
         let nobody = || {
             let message = format!(
                 "the user `{user}` is nobody here; an administrator names them with `os-user = \"{user}\"` in bulkhead.toml"
@@ -321,11 +324,16 @@ impl Gateway {
         self.journal.healthy()
     }
 
-    pub(crate) fn administrator(&self, by: &Person, what: &str) -> Result<(), Refusal> {
+    /// Demands an administrator, and records who is none.
+    ///
+    /// # Errors
+    /// When `by` is none.
+    pub fn administrator(&self, by: &Person, what: &str) -> Result<(), Refusal> {
         if by.administrator {
             return Ok(());
         }
         let message = format!("`{}` may not {what}; an administrator may", by.id);
+        self.refused_right(by, Facts::new().with("what", what));
         Err(Refusal::new(RefusalKind::Forbidden, message))
     }
 }

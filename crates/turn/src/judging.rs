@@ -202,7 +202,7 @@ impl Gateway {
     }
 
     /// Hands records to the journal. Whatever is appended later is durable only together with them.
-    fn note(&self, drafts: Vec<Draft>, state: Vec<Change>) -> Result<(), Refusal> {
+    pub(crate) fn note(&self, drafts: Vec<Draft>, state: Vec<Change>) -> Result<(), Refusal> {
         let subject = records::subject_of(&drafts)?;
         Ok(self.journal.follow_now(Entry { subject, records: drafts, state })?)
     }

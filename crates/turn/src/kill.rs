@@ -194,6 +194,7 @@ impl Gateway {
             .filter_map(|(owner, killed)| Some(killed_agent(AgentName::new(&owner).ok()?, &killed)))
             .collect();
         let report = KillReport { killed };
+        self.sum_up_callers(None);
         let names = report.killed.iter().map(|killed| killed.agent.to_string()).collect::<Vec<_>>();
         let facts = Facts::new().with("killed", names);
         let mut draft = Draft::of_event(Kind::Admin, Event::GatewayStopped, facts);

@@ -110,6 +110,7 @@ impl Gateway {
                 if let Err(refusal) = gateway.expire(gateway.ambient.now()).await {
                     tracing::error!("expired approvals could not be denied: {refusal}");
                 }
+                gateway.sum_up_callers(Some(gateway.ambient.now()));
                 ticks = ticks.wrapping_add(1);
                 if ticks.is_multiple_of(LOOK_EVERY) {
                     gateway.look_for_changes();

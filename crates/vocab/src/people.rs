@@ -19,7 +19,7 @@ pub struct Person {
     /// What data this person may see.
     #[serde(default)]
     pub clearance: Labels,
-    /// May stop and resume agents, and read the record.
+    /// May stop and resume agents. What people said is not theirs to read by that.
     #[serde(default)]
     pub administrator: bool,
 }
@@ -55,4 +55,7 @@ pub struct Rights {
     pub commands: Vec<String>,
     /// Agents whose held actions they may approve or deny.
     pub approve: Vec<String>,
+    /// Agents whose recorded content they may read: what people and models said, arguments, results. `"*"` is all
+    /// content, that of no agent, too.
+    pub content: Vec<String>,
 }

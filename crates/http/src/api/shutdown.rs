@@ -7,7 +7,6 @@ use turn::{KillReport, Pending};
 
 use super::{Answer, Shared};
 use crate::caller::Caller;
-use crate::problem::{Problem, ProblemKind};
 use crate::request::Body;
 
 #[derive(Debug, Deserialize)]
@@ -29,10 +28,7 @@ pub(crate) async fn shutdown(
     Caller(person): Caller,
     Body(stop): Body<Stop>,
 ) -> Answer<KillReport> {
-    if !person.administrator {
-        let why = format!("`{}` may not stop the gateway; an administrator may", person.id);
-        return Err(Problem::new(ProblemKind::Forbidden, why));
-    }
+    api.gateway.administrator(&person, "stop the gateway")?;
     let pending = match stop.pending {
         Waiting::Cancel => Pending::Cancel,
         Waiting::Keep => Pending::Keep,

@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use turn::{Ended, Gateway, Launched, NotLaunched, Wanted};
+use turn::{Ended, Gateway, Launched, NotLaunched, Socket, Wanted};
 use vocab::Person;
 
 use super::frames::{Ask, Exited, FromCommand, SIGNALS, ToCommand, Why};
@@ -74,7 +74,7 @@ async fn begin(
     gateway: &Arc<Gateway>,
     programs: &Arc<Semaphore>,
 ) -> Result<(Launched, OwnedSemaphorePermit), ToCommand> {
-    let person = person(gateway, uid).await.map_err(|problem| refused(&problem))?;
+    let person = person(gateway, Socket::Run, uid).await.map_err(|problem| refused(&problem))?;
     let asked = tokio::time::timeout(ASK_TIME, wire.asked()).await;
     let asked = asked.map_err(|_| {
         let seconds = ASK_TIME.as_secs();

@@ -11,7 +11,7 @@
 //! | `models` | calling a model; a server's name covers all its models |
 //!
 //! `"*"` is all of a kind; for `agents`, every agent and every workspace, but not the agents' own folders.
-//! `approve` is no action of an agent and has no policy here.
+//! `approve` and `content` are no actions of an agent and have no policy here.
 
 use std::fmt::Write as _;
 

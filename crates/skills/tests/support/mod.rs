@@ -81,6 +81,7 @@ impl Home {
             models: everything(),
             commands: everything(),
             approve: everything(),
+            content: vec![],
         };
         let asker = Person {
             id: PersonId::new("anna").unwrap(),

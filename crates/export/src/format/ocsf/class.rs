@@ -99,7 +99,7 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
     let other = |name| (OTHER, name);
     Some(match event {
         E::SignedIn | E::CallerRefused => (Kind::Authentication, (1, "Logon")),
-        E::AskRefused | E::RunRefused => (Kind::Authentication, other("Authorize")),
+        E::AskRefused | E::RunRefused | E::RightRefused => (Kind::Authentication, other("Authorize")),
 
         E::PersonAdded | E::GroupAdded => (Kind::AccountChange, (1, "Create")),
         E::PersonRemoved | E::GroupRemoved => (Kind::AccountChange, (6, "Delete")),
