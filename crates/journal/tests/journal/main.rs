@@ -18,7 +18,11 @@ mod full;
 mod kept;
 mod notary;
 mod open;
+mod outage;
 mod property;
+#[path = "../support/proxy.rs"]
+#[expect(unreachable_pub, reason = "the tests that cross the rooms share this file")]
+mod proxy;
 mod read;
 mod several;
 mod tamper;

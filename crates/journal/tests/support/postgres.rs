@@ -111,12 +111,17 @@ fn becoming(user: Option<(&str, u32, u32)>) -> Vec<String> {
 impl Cluster {
     /// A new one with these settings beside the defaults; why not, where it cannot be had.
     pub fn start(settings: &[(&str, &str)]) -> Result<Self, String> {
+        // Short, since a socket's path may have 107 bytes.
+        Self::start_in(Path::new("/tmp"), settings)
+    }
+
+    /// The same in a folder of `parent`.
+    pub fn start_in(parent: &Path, settings: &[(&str, &str)]) -> Result<Self, String> {
         let bin = programs()?;
         let user = user()?;
-        // Short, since a socket's path may have 107 bytes.
         let folder = tempfile::Builder::new()
             .prefix("bulkhead-pg-")
-            .tempdir_in("/tmp")
+            .tempdir_in(parent)
             .map_err(|e| e.to_string())?
             .keep();
         if let Some((_, uid, gid)) = user {
@@ -153,6 +158,8 @@ impl Cluster {
             ("listen_addresses", ""),
             ("unix_socket_directories", socket.as_str()),
             ("max_connections", "200"),
+            // After a crash the server syncs the whole file system at once and not each of its files.
+            ("recovery_init_sync_method", "syncfs"),
         ];
         server.extend(["-D".to_owned(), data.display().to_string()]);
         for (name, value) in own.iter().chain(settings) {
@@ -173,11 +180,6 @@ impl Cluster {
     /// The folder with the server's socket.
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// The server's files.
-    pub fn data(&self) -> PathBuf {
-        self.folder.join("data")
     }
 
     /// A new database; its name.
@@ -249,6 +251,13 @@ impl Cluster {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         panic!("PostgreSQL does not start: {}", self.log());
+    }
+
+    /// Ends it, and comes back when its folder is gone.
+    pub fn end(&self) {
+        let mut guard = self.guard.lock().unwrap();
+        guard.orders = None;
+        guard.child.wait().unwrap();
     }
 
     /// What the server has said.

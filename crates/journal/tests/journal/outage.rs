@@ -1,0 +1,273 @@
+//! A server that goes away, hangs or is full, and connections that go in the middle of a commit: nothing that was
+//! acknowledged is missing, nothing is there twice, nobody is told what is not so, and the journal recovers by itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bulkhead_journal::read::{Query, Reader};
+use bulkhead_journal::verify::verify;
+use bulkhead_journal::{AppendError, Config, Head, Journal, PostgresConfig};
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::common::{Clock, NOON, draft, entry, fill, number, put};
+use crate::full::{healthy_again, mount};
+use crate::kept::{Kept, ROLE};
+use crate::proxy::{Proxy, Way};
+
+/// How long the journals here wait for their server.
+const WAIT: Duration = Duration::from_millis(1500);
+
+/// A record, and a journal that reaches it by a way that fails.
+fn by_proxy() -> Option<(Kept, Proxy, Journal)> {
+    let kept = Kept::postgres()?;
+    let Kept::Postgres { cluster, database } = &kept else { return None };
+    let proxy = Proxy::new(cluster.folder());
+    let config = PostgresConfig::new(&proxy.url(ROLE, database)).unwrap().patient(WAIT);
+    let journal = Journal::open(Config { place: config.into() }, Clock::at(NOON)).unwrap();
+    Some((kept, proxy, journal))
+}
+
+/// How often each message stands in the log, which has to be whole.
+fn counted(kept: &Kept) -> BTreeMap<u64, usize> {
+    let reader = Reader::open(&kept.place()).unwrap();
+    let mut counts = BTreeMap::new();
+    for record in reader.query(&Query::default()).unwrap() {
+        *counts.entry(number(&reader, &record, "number")).or_insert(0) += 1;
+    }
+    let report = verify(&kept.place(), None).unwrap();
+    assert!(report.ok, "{report:?}");
+    counts
+}
+
+fn once(numbers: impl IntoIterator<Item = u64>) -> BTreeMap<u64, usize> {
+    numbers.into_iter().map(|number| (number, 1)).collect()
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_was_lost_is_found_in_the_log_and_acknowledged() {
+    let Some((kept, proxy, journal)) = by_proxy() else { return };
+    fill(&journal, 3).await;
+    for number in 4..8 {
+        proxy.set(Way::LoseAnswer);
+        let receipt = journal.append(entry(vec![draft(number)])).await.unwrap();
+        assert!(proxy.is(Way::Open), "the connection was not cut");
+        assert_eq!((receipt.seq(), *receipt.hash()), (number, journal.head().hash));
+    }
+    drop(journal.append(entry(vec![draft(8)])).await.unwrap());
+    assert_eq!(counted(&kept), once(1..=8));
+    assert!(verify(&kept.place(), Some(journal.head())).unwrap().ok);
+}
+
+#[tokio::test]
+async fn a_commit_that_never_arrived_is_sent_again() {
+    let Some((kept, proxy, journal)) = by_proxy() else { return };
+    fill(&journal, 3).await;
+    for number in 4..8 {
+        proxy.set(Way::LoseQuestion);
+        assert_eq!(journal.append(entry(vec![draft(number)])).await.unwrap().seq(), number);
+        assert!(proxy.is(Way::Open), "the connection was not cut");
+    }
+    assert_eq!(counted(&kept), once(1..=7));
+}
+
+#[tokio::test]
+async fn a_commit_that_arrives_after_all_is_not_done_twice() {
+    let Some((kept, proxy, journal)) = by_proxy() else { return };
+    fill(&journal, 3).await;
+    proxy.set(Way::DelayQuestion);
+    assert_eq!(journal.append(entry(vec![draft(4)])).await.unwrap().seq(), 4);
+    assert_eq!(proxy.deliver(), 1, "no commit was delayed");
+    drop(journal.append(entry(vec![draft(5)])).await.unwrap());
+    assert_eq!(counted(&kept), once(1..=5));
+}
+
+#[tokio::test]
+async fn a_commit_of_which_nothing_can_be_learned_is_refused_and_settled_later() {
+    for (way, is_in) in [(Way::LoseAnswerAndClose, true), (Way::LoseQuestionAndClose, false)] {
+        let Some((kept, proxy, journal)) = by_proxy() else { return };
+        fill(&journal, 2).await;
+        proxy.set(way);
+        // The one that only follows shares the commit with the one that somebody waits for.
+        journal.follow(entry(vec![draft(3)])).await.unwrap();
+        let refused = journal.append(entry(vec![draft(4)])).await.unwrap_err();
+        assert!(matches!(refused, AppendError::Unsure(_)), "{refused}");
+        assert!(journal.healthy().is_err());
+        assert_eq!(journal.head().records, 2);
+        assert!(journal.append(entry(vec![draft(5)])).await.is_err());
+        proxy.set(Way::Open);
+        healthy_again(&journal).await;
+        drop(journal.append(entry(vec![draft(6)])).await.unwrap());
+        // What was refused as unknown may be there, and then once; what follows is there in any case.
+        let there = if is_in { vec![1, 2, 3, 4, 6] } else { vec![1, 2, 3, 6] };
+        assert_eq!(counted(&kept), once(there), "{way:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_is_given_up_and_taken_up_again() {
+    let Some((kept, proxy, journal)) = by_proxy() else { return };
+    let mut first = entry(vec![draft(1)]);
+    first.state = vec![put("row", json!(1))];
+    drop(journal.append(first).await.unwrap());
+    assert_eq!(journal.state("test", "row").unwrap(), Some(json!(1)));
+    proxy.set(Way::Stuck);
+    // Far beyond what either may take.
+    let bound = 20 * WAIT;
+    let refused = tokio::time::timeout(bound, journal.append(entry(vec![draft(2)]))).await;
+    let refused = refused.expect("an append waits for a server that hangs").unwrap_err();
+    assert!(matches!(refused, AppendError::Unsure(_) | AppendError::Write(_)), "{refused}");
+    assert!(refused.to_string().contains("has not answered within 1500 ms"), "{refused}");
+    assert!(journal.healthy().is_err());
+    let reading = journal.clone();
+    let read = tokio::task::spawn_blocking(move || reading.state("test", "row"));
+    let read = tokio::time::timeout(bound, read).await.expect("a look waits for a server that hangs");
+    assert!(read.unwrap().is_err());
+    proxy.set(Way::Open);
+    healthy_again(&journal).await;
+    drop(journal.append(entry(vec![draft(3)])).await.unwrap());
+    let counts = counted(&kept);
+    assert!(counts.values().all(|count| *count == 1) && counts.contains_key(&3), "{counts:?}");
+}
+
+/// Appends from several tasks until told to stop, and goes on after each refusal. What was acknowledged.
+async fn load(journal: &Journal, stop: Arc<AtomicBool>) -> Vec<(u64, Head)> {
+    let next = Arc::new(std::sync::atomic::AtomicU64::new(journal.head().records));
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (journal, stop, next) = (journal.clone(), stop.clone(), next.clone());
+            tokio::spawn(async move {
+                let mut acknowledged = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    match journal.append(entry(vec![draft(number)])).await {
+                        Ok(receipt) => {
+                            let head = Head { records: receipt.seq(), hash: *receipt.hash() };
+                            acknowledged.push((number, head));
+                        }
+                        Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                    }
+                }
+                acknowledged
+            })
+        })
+        .collect();
+    let mut acknowledged = Vec::new();
+    for task in tasks {
+        acknowledged.extend(task.await.unwrap());
+    }
+    acknowledged
+}
+
+/// Everything that was acknowledged stands in its place, and nothing stands there twice.
+fn all_there(kept: &Kept, acknowledged: &[(u64, Head)]) {
+    let reader = Reader::open(&kept.place()).unwrap();
+    for (number_of_it, head) in acknowledged {
+        let record = reader.show(head.records).unwrap().expect("an acknowledged record is missing");
+        assert_eq!((record.hash, number(&reader, &record, "number")), (head.hash, *number_of_it));
+    }
+    let counts = counted(kept);
+    assert!(counts.values().all(|count| *count == 1), "something stands twice: {counts:?}");
+}
+
+/// A cluster of this test's own; it lives as long as the process.
+fn own_cluster(settings: &[(&str, &str)]) -> Option<&'static Cluster> {
+    match Cluster::start(settings) {
+        Ok(cluster) => Some(Box::leak(Box::new(cluster))),
+        Err(why) => {
+            eprintln!("SKIPPED: {why}");
+            None
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_acknowledged_is_lost_when_postgresql_is_killed_under_load() {
+    let Some(cluster) = own_cluster(&[]) else { return };
+    let kept = Kept::in_cluster(cluster);
+    let journal = kept.open();
+    let stop = Arc::new(AtomicBool::new(false));
+    let loaded = {
+        let (journal, stop) = (journal.clone(), stop.clone());
+        tokio::spawn(async move { load(&journal, stop).await })
+    };
+    for life in 0_u64..6 {
+        let before = journal.head().records;
+        while journal.head().records < before + 20 + 7 * life {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let ended =
+            tokio::task::spawn_blocking(move || if life % 2 == 0 { cluster.crash() } else { cluster.quit() });
+        ended.await.unwrap();
+        while journal.healthy().is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::task::spawn_blocking(move || cluster.resume()).await.unwrap();
+        healthy_again(&journal).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let acknowledged = loaded.await.unwrap();
+    assert!(acknowledged.len() > 100, "only {} were acknowledged", acknowledged.len());
+    all_there(&kept, &acknowledged);
+    assert!(verify(&kept.place(), Some(journal.head())).unwrap().ok);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_full_disk_under_postgresql_refuses_clearly_and_recovers() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(_mount) = mount(folder.path(), "size=80m,mode=0777") else { return };
+    let started = Cluster::start_in(folder.path(), &[("max_wal_size", "32MB"), ("min_wal_size", "32MB")]);
+    let cluster: &'static Cluster = match started {
+        Ok(cluster) => Box::leak(Box::new(cluster)),
+        Err(why) => {
+            eprintln!("SKIPPED: {why}");
+            return;
+        }
+    };
+    let kept = Kept::in_cluster(cluster);
+    let journal = kept.open();
+    let mut acknowledged = Vec::new();
+    let large = |number: u64| {
+        let mut draft = draft(number);
+        // Noise, which is stored at its full size.
+        let noise: String = (0..2000_u64)
+            .map(|n| vocab::Digest::of(&(number * 4096 + n).to_be_bytes()).to_string())
+            .collect();
+        draft.payload = json!({ "number": number, "text": noise });
+        entry(vec![draft])
+    };
+    let refused = loop {
+        let number = acknowledged.len() as u64;
+        match journal.append(large(number)).await {
+            Ok(receipt) => {
+                let head = Head { records: receipt.seq(), hash: *receipt.hash() };
+                acknowledged.push((number, head));
+            }
+            Err(error) => break error,
+        }
+        assert!(acknowledged.len() < 2_000, "the disk never filled");
+    };
+    let fits = matches!(refused, AppendError::Full | AppendError::Write(_) | AppendError::Unsure(_));
+    assert!(fits && journal.healthy().is_err(), "{refused}");
+    let bigger =
+        std::process::Command::new("mount").args(["-o", "remount,size=300m"]).arg(folder.path()).status();
+    assert!(bigger.unwrap().success());
+    // A server whose log has no room stops; whoever looks after it starts it again.
+    if cluster.try_sql("postgres", "postgres", "SELECT 1").is_err() {
+        tokio::task::spawn_blocking(move || {
+            cluster.crash();
+            cluster.resume();
+        })
+        .await
+        .unwrap();
+    }
+    healthy_again(&journal).await;
+    let receipt = journal.append(large(acknowledged.len() as u64 + 1)).await.unwrap();
+    let head = Head { records: receipt.seq(), hash: *receipt.hash() };
+    acknowledged.push((acknowledged.len() as u64 + 1, head));
+    all_there(&kept, &acknowledged);
+    journal.close().await.unwrap();
+    cluster.end();
+}
