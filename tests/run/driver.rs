@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use turn::{Came, Choice, Gateway, Pending, Program, RefusalKind, Run};
 use vocab::{ChatMessage, ChatRequest, Decision, Fault, Function, Intent, Labels, Person, Role, Status};
 
-use crate::house::{House, SOUL, begin, echo, open, person};
+use crate::house::{House, SOUL, begin, echo, open, person, program};
 
 const GREETING: &str = "turns:\n  - say: Hello.\n    repeat: true\n";
 const SLOW: &str = "turns:\n  - say: Too late.\n    delay_ms: 10000\n    repeat: true\n";
@@ -170,7 +170,7 @@ async fn a_kill_in_the_middle_of_a_call_delivers_nothing_and_ends_the_run() {
         let run = Arc::clone(&run);
         async move { run.propose(chat("hi")).await }
     });
-    house.until("the model is asked", |story| story.contains(&"model.call permit".to_owned())).await;
+    house.tells("model.call permit").await;
     gateway.kill(&person("root", true), Some(&echo())).await.unwrap();
     let refusal = asking.await.unwrap().unwrap_err();
     assert!(refusal.message.contains("is over"), "{refusal}");
@@ -181,14 +181,7 @@ async fn a_kill_in_the_middle_of_a_call_delivers_nothing_and_ends_the_run() {
     assert!(!story.iter().any(|line| line.starts_with("reply")), "{story:?}");
     assert_eq!(story.iter().filter(|line| *line == "turn.ended").count(), 1, "{story:?}");
     // A stopped agent takes no new run.
-    let program = Program {
-        person: person("anna", false),
-        agent: echo(),
-        command: "x".into(),
-        labels: Labels::public(),
-        reach: None,
-    };
-    assert_eq!(gateway.begin_run(program).await.unwrap_err().kind, RefusalKind::Conflict);
+    assert_eq!(gateway.begin_run(program()).await.unwrap_err().kind, RefusalKind::Conflict);
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
 
@@ -220,23 +213,17 @@ async fn limits_labels_and_screens_hold_as_for_a_turn() {
     drop(run);
 
     // What the program can read in its jail counts as read.
-    let program = |labels: &[&str]| Program {
-        person: person("anna", false),
-        agent: echo(),
-        command: "x".into(),
-        labels: Labels::from_names(labels.iter().copied()).unwrap(),
-        reach: None,
-    };
-    let refusal = gateway.begin_run(program(&["confidential"])).await.unwrap_err();
+    let confidential = Labels::from_names(["confidential"]).unwrap();
+    let mut reads = Program { labels: confidential.clone(), ..program() };
+    let refusal = gateway.begin_run(reads.clone()).await.unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::Forbidden);
     refused_on_record(&house, "is cleared for");
     house.settings.lock().people.iter_mut().for_each(|person| {
-        person.clearance = Labels::from_names(["confidential"]).unwrap();
+        person.clearance = confidential.clone();
     });
     house.soul(&format!("{SOUL}## Clearance\n- confidential\n"));
-    let mut cleared = program(&["confidential"]);
-    cleared.person.clearance = Labels::from_names(["confidential"]).unwrap();
-    let run = gateway.begin_run(cleared).await.unwrap();
+    reads.person.clearance = confidential;
+    let run = gateway.begin_run(reads).await.unwrap();
     let came = run.propose(chat("hi")).await.unwrap();
     assert!(matches!(&came, Came::Denied(why) if why[0].policy == "clearance:sink"), "{came:?}");
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
@@ -263,15 +250,13 @@ async fn what_a_program_writes_carries_what_it_was_told_and_it_is_not_told_what_
     let cleared = Person { clearance: confidential.clone(), ..person("anna", false) };
     let writing = |folder: &str| Program {
         person: cleared.clone(),
-        agent: echo(),
-        command: "x".into(),
-        labels: Labels::public(),
         reach: Some(Reach {
             read: vec![],
             write: vec![house.at(folder)],
             labels: Labels::public(),
             left_out: vec![],
         }),
+        ..program()
     };
     let secret = || call("file-reader", &json!({ "path": house.at("closed/pay.md") }));
     let status = || call("file-reader", &json!({ "path": house.at("docs/status.md") }));
@@ -338,7 +323,7 @@ async fn what_was_open_when_the_gateway_was_killed_reads_unknown() {
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    house.until("the model is asked", |story| story.contains(&"model.call permit".to_owned())).await;
+    house.tells("model.call permit").await;
     child.kill().unwrap();
     child.wait().unwrap();
     let gateway = house.open().await;
@@ -354,14 +339,7 @@ async fn an_agent_that_never_executes_code_has_no_program_run() {
     let house = House::new(GREETING);
     house.soul(&SOUL.replace("- Be concise", "- Never execute code or system commands"));
     let gateway = house.open().await;
-    let program = Program {
-        person: person("anna", false),
-        agent: echo(),
-        command: "x".into(),
-        labels: Labels::public(),
-        reach: None,
-    };
-    let refusal = gateway.begin_run(program).await.unwrap_err();
+    let refusal = gateway.begin_run(program()).await.unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::Forbidden);
     assert!(
         refusal.message.contains("no program runs as `echo`") && refusal.message.contains("rule:6"),
@@ -378,5 +356,5 @@ fn refused_on_record(house: &House, words: &str) {
     let content = house.content(record.seq);
     let why = content["why"].as_str().unwrap_or_default();
     assert_eq!(record.decision, Some(Decision::Deny));
-    assert!(why.contains(words) && content["command"] == "x", "{content}");
+    assert!(why.contains(words) && content["command"] == "claude --print hello", "{content}");
 }

@@ -1,10 +1,12 @@
 //! What a program is served, and what it may throw at it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bulkhead_tests::PATIENCE;
 use serde_json::{Value, json};
-use turn::Pending;
+use turn::{Gateway, Pending, Run};
 
 use crate::house::{House, SOUL, begin, echo, person};
 use crate::wire::{KEY, ask, chat, raw, serve};
@@ -24,12 +26,18 @@ fn hello() -> Value {
     json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": "hi" }] })
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_comes_whole_or_as_events_with_its_calls_and_its_tokens() {
-    let house = House::new(TALK);
+/// A run of a program in `house`, and where it is served.
+async fn served(house: &House) -> (Arc<Gateway>, Arc<Run>, SocketAddr) {
     let gateway = house.open().await;
     let run = Arc::new(begin(&gateway).await);
     let address = serve(&run);
+    (gateway, run, address)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_comes_whole_or_as_events_with_its_calls_and_its_tokens() {
+    let house = House::new(TALK);
+    let (gateway, _run, address) = served(&house).await;
     let answer = chat(address, &hello()).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let body = answer.json();
@@ -72,9 +80,7 @@ async fn an_answer_comes_whole_or_as_events_with_its_calls_and_its_tokens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_served_without_the_key_or_by_another_name() {
     let house = House::new(TALK);
-    let gateway = house.open().await;
-    let run = Arc::new(begin(&gateway).await);
-    let address = serve(&run);
+    let (gateway, _run, address) = served(&house).await;
     let wrong = [
         "".to_owned(),
         KEY.to_owned(),
@@ -112,9 +118,7 @@ async fn nothing_is_served_without_the_key_or_by_another_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_bodies_are_refused_and_the_run_goes_on() {
     let house = House::new(TALK);
-    let gateway = house.open().await;
-    let run = Arc::new(begin(&gateway).await);
-    let address = serve(&run);
+    let (gateway, _run, address) = served(&house).await;
     let tool = json!({ "type": "function", "function": { "name": "f" } });
     let mut tools = hello();
     tools["tools"] = Value::Array(vec![tool; 5000]);
@@ -152,9 +156,7 @@ async fn hostile_bodies_are_refused_and_the_run_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_requests_at_once_are_taken_one_after_another() {
     let house = House::new("turns:\n  - say: Hello.\n    delay_ms: 100\n    repeat: true\n");
-    let gateway = house.open().await;
-    let run = Arc::new(begin(&gateway).await);
-    let address = serve(&run);
+    let (gateway, run, address) = served(&house).await;
     let (hello, hello_too) = (hello(), hello());
     let (one, two) = tokio::join!(chat(address, &hello), chat(address, &hello_too));
     assert_eq!((one.status, two.status), (200, 200));
@@ -163,37 +165,36 @@ async fn two_requests_at_once_are_taken_one_after_another() {
     let calls: Vec<usize> = (0..story.len()).filter(|at| story[*at] == "model.call").collect();
     assert_eq!(calls, [1, 7], "{story:?}");
     // Over is over: the listener is closed.
-    assert!(
-        tokio::net::TcpStream::connect(address).await.is_err() || chat(address, &hello).await.status != 200
-    );
+    let closed = async {
+        while tokio::net::TcpStream::connect(address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed).await.expect("nothing is served any more");
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_in_the_middle_of_a_call_delivers_nothing() {
     let house = House::new(SLOW);
-    let gateway = house.open().await;
-    let run = Arc::new(begin(&gateway).await);
-    let address = serve(&run);
+    let (gateway, _run, address) = served(&house).await;
     let asking = tokio::spawn(async move { chat(address, &hello()).await });
-    house.until("the model is asked", |story| story.contains(&"model.call permit".to_owned())).await;
+    house.tells("model.call permit").await;
     gateway.kill(&person("root", true), Some(&echo())).await.unwrap();
     let answer = asking.await.unwrap();
     assert!(answer.status != 200 && !answer.text.contains("Too late"), "{answer:?}");
-    house.until("what became of it", |story| story.contains(&"model.call unknown".to_owned())).await;
+    house.tells("model.call unknown").await;
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_goes_away_ends_its_model_call() {
     let house = House::new(SLOW);
-    let gateway = house.open().await;
-    let run = Arc::new(begin(&gateway).await);
-    let address = serve(&run);
+    let (gateway, _run, address) = served(&house).await;
     let asking = tokio::spawn(async move { chat(address, &hello()).await });
-    house.until("the model is asked", |story| story.contains(&"model.call permit".to_owned())).await;
+    house.tells("model.call permit").await;
     asking.abort();
-    house.until("the call has ended", |story| story.contains(&"model.call unknown".to_owned())).await;
+    house.tells("model.call unknown").await;
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
 
@@ -201,9 +202,7 @@ async fn a_program_that_goes_away_ends_its_model_call() {
 async fn every_refusal_has_its_status_and_its_sentence() {
     let house = House::new("turns:\n  - say: Anna's card is 4111 1111 1111 1111.\n    repeat: true\n");
     house.soul(&format!("{SOUL}## Limits\n- actions-per-turn: 3\n"));
-    let gateway = house.open().await;
-    let run = Arc::new(begin(&gateway).await);
-    let address = serve(&run);
+    let (gateway, run, address) = served(&house).await;
     let answer = chat(address, &hello()).await;
     assert_eq!(answer.status, 403, "{answer:?}");
     assert!(answer.error().starts_with("denied: ") && !answer.text.contains("4111"), "{answer:?}");

@@ -146,6 +146,11 @@ impl House {
         bulkhead_tests::content(&self.at("record.sqlite"), seq)
     }
 
+    /// Waits until the record has this line.
+    pub(crate) async fn tells(&self, line: &str) {
+        self.until(line, |story| story.iter().any(|told| told == line)).await;
+    }
+
     /// Waits until the record tells `what`.
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&[String]) -> bool) {
         let until = tokio::time::Instant::now() + PATIENCE;
@@ -201,14 +206,18 @@ pub(crate) async fn open(folder: &Path, settings: &Arc<Mutex<monitor::Config>>) 
     Gateway::start(config, parts).await.unwrap()
 }
 
-/// A run of a program for anna.
-pub(crate) async fn begin(gateway: &Arc<Gateway>) -> Run {
-    let program = Program {
+/// A program for anna, without files.
+pub(crate) fn program() -> Program {
+    Program {
         person: person("anna", false),
         agent: echo(),
         command: "claude --print hello".into(),
         labels: Labels::public(),
         reach: None,
-    };
-    gateway.begin_run(program).await.unwrap()
+    }
+}
+
+/// A run of it.
+pub(crate) async fn begin(gateway: &Arc<Gateway>) -> Run {
+    gateway.begin_run(program()).await.unwrap()
 }

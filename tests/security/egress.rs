@@ -1,10 +1,8 @@
 //! Not one packet leaves the machine by default: every connection that the gateway and its processes make is
 //! watched from outside.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use bulkhead_tests::home::bulkhead;
 use bulkhead_tests::{Home, skipped};
 
 /// A turn that would like to look at the world.
@@ -52,20 +50,7 @@ fn nothing_leaves_the_machine_by_default() {
     home.soul("scout", SOUL);
     home.scene(LOOKS_OUT);
     let log = home.outside().join("calls");
-    let mut watched = Command::new("strace")
-        .args(["-f", "-qq", "-e", WATCHED, "-e", "signal=none", "-o"])
-        .arg(&log)
-        .arg(bulkhead())
-        .args(["gateway", "start", "--foreground", "--json"])
-        .env("BULKHEAD_HOME", home.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(watched.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.contains("\"started\""), "{line}");
+    let mut watched = home.start_watched(&["-e", WATCHED, "-e", "signal=none", "-o", log.to_str().unwrap()]);
     let said = home.run(&["chat", "scout", "look around"]).done();
     said.has("denied").has("not connected").has("done       file.read").has("that is all");
     assert_eq!(home.json(&["approvals", "list"]), serde_json::json!([]));

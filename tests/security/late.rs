@@ -1,9 +1,7 @@
 //! What ends after its agent was stopped is recorded as late, and nobody uses it.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
-use bulkhead_tests::home::bulkhead;
 use bulkhead_tests::server::{Deed, Server};
 use bulkhead_tests::{Home, Said, eventually, procs, skipped};
 use serde_json::Value;
@@ -25,22 +23,9 @@ turns:
 
 /// The gateway of `home`, on a disk that is slow to confirm a post.
 fn on_a_slow_disk(home: &Home) -> Child {
-    let mut watched = Command::new("strace")
-        .args(["-f", "-qq", "-o", "/dev/null", "-P"])
-        .arg(home.at("data/board/content-team.md"))
-        .args(["-e", "trace=fsync", "-e", &format!("inject=fsync:delay_exit={DISK_MICROS}")])
-        .arg(bulkhead())
-        .args(["gateway", "start", "--foreground", "--json"])
-        .env("BULKHEAD_HOME", home.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(watched.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.contains("\"started\""), "{line}");
-    watched
+    let board = home.at("data/board/content-team.md");
+    let delay = format!("inject=fsync:delay_exit={DISK_MICROS}");
+    home.start_watched(&["-o", "/dev/null", "-P", board.to_str().unwrap(), "-e", "trace=fsync", "-e", &delay])
 }
 
 /// The outcomes of posts so far.

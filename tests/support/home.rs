@@ -1,6 +1,7 @@
 //! A home in a temporary folder, and the real `bulkhead` at work in it.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -142,6 +143,26 @@ impl Home {
     pub fn start(&self) -> u32 {
         self.run(&["gateway", "start"]).done();
         self.gateway()
+    }
+
+    /// Starts the gateway under `strace` with these arguments; it ends when the gateway has been stopped.
+    #[must_use]
+    pub fn start_watched(&self, strace: &[&str]) -> Child {
+        let mut watched = Command::new("strace")
+            .args(["-f", "-qq"])
+            .args(strace)
+            .arg(bulkhead())
+            .args(["gateway", "start", "--foreground", "--json"])
+            .env("BULKHEAD_HOME", self.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(watched.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.contains("\"started\""), "{line}");
+        watched
     }
 
     /// The running gateway's process.
