@@ -45,7 +45,10 @@ static STAGE: LazyLock<Mutex<Stage>> = LazyLock::new(|| {
         journal.close().await.unwrap();
         head
     });
-    assert!(journal::verify::verify(&path.clone().into(), Some(head.clone())).unwrap().ok, "a fresh journal verifies");
+    assert!(
+        journal::verify::verify(&path.clone().into(), Some(head.clone())).unwrap().ok,
+        "a fresh journal verifies"
+    );
     let intruder = Connection::open(&path).unwrap();
     Mutex::new(Stage { place: path.into(), head, intruder, _folder: folder })
 });
