@@ -100,7 +100,7 @@ pub(crate) fn unsigned(error: &SealError) -> Failure {
     let exit = match error {
         // What was signed and what is there contradict each other.
         SealError::NotContinued { .. } | SealError::Checkpoint(_) | SealError::Cosignature(_) => Exit::Found,
-        SealError::Key { .. } | SealError::KeyThere(_) => Exit::Usage,
+        SealError::Key { .. } | SealError::KeyThere(_) | SealError::Renamed { .. } => Exit::Usage,
         SealError::Thread(_) => Exit::Internal,
         SealError::Append(_) | SealError::Read(_) | SealError::KeyLost { .. } | SealError::File { .. } => {
             Exit::Unreachable

@@ -73,6 +73,16 @@ pub enum SealError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// The settings call the log by another name than its checkpoints do.
+    #[error(
+        "the record is called `{is}` in its checkpoints and the settings call it `{said}`: a record keeps its name, so write `origin = \"{is}\"` under `[checkpoint]`"
+    )]
+    Renamed {
+        /// Its name.
+        is: String,
+        /// What the settings say.
+        said: String,
+    },
     /// There is no reason to give the key up.
     #[error(
         "the record's key `{0}` is in its place: replace it with `bulkhead audit key rotate`, without `--lost`"

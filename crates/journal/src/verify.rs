@@ -7,8 +7,12 @@
 //! somebody built anew.
 
 mod blocks;
+mod claims;
+mod contents;
 mod erasures;
 mod finding;
+mod kept;
+mod position;
 mod postgres;
 mod source;
 mod tree;
@@ -18,10 +22,13 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 pub use self::finding::{FirstBad, Why};
+pub use self::kept::MAX_GIVEN;
+pub use self::position::Position;
 use self::postgres::{Halt, Postgres};
 use self::source::Statements;
 use self::walk::Walk;
 use crate::entry::Head;
+use crate::note::{Note, VerifierKey};
 use crate::place::Place;
 use crate::postgres::PostgresConfig;
 pub use crate::readonly::LookError;
@@ -47,24 +54,64 @@ pub struct Report {
     pub checkpoint: Head,
 }
 
+/// What a verification is told beside where the record is.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Where the log stood once.
+    pub head: Option<Head>,
+    /// Signed checkpoints of it.
+    pub checkpoints: Vec<Note>,
+    /// The key that is trusted whatever the record says of its keys; else all that it has had.
+    pub key: Option<VerifierKey>,
+    /// Where an earlier verification had come to.
+    pub resume: Option<Position>,
+}
+
+/// How far a verification has come.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    /// Records that were good.
+    pub records: u64,
+    /// Records that there are.
+    pub total: u64,
+    /// Where to go on from another time; none when something was found that is told at the end.
+    pub position: Option<Position>,
+}
+
+/// What hears how far a verification has come.
+pub type Told<'a> = &'a mut (dyn FnMut(&Progress) + Send);
+
+/// As [`verify_with`], with nothing but an earlier head of the log.
+///
+/// # Errors
+/// As [`verify_with`].
+pub fn verify(place: &Place, expected: Option<Head>) -> Result<Report, VerifyError> {
+    verify_with(place, &Options { head: expected, ..Options::default() }, &mut |_| {})
+}
+
 /// Goes through the journal at `place`, which a gateway may be writing; it looks at what is there when it
-/// starts. With `expected` it also holds the log against an earlier checkpoint.
+/// starts. It also holds the log against the checkpoints that it keeps and those of `options`.
 ///
 /// # Errors
 /// When there is no journal that can be opened. Damage further in is a finding and no error.
-pub fn verify(place: &Place, expected: Option<Head>) -> Result<Report, VerifyError> {
-    let mut walk = Walk::begin(expected);
+pub fn verify_with(place: &Place, options: &Options, progress: Told<'_>) -> Result<Report, VerifyError> {
+    let mut walk = Walk::begin(options.head);
+    let resumed =
+        options.resume.as_ref().map(|position| i64::try_from(position.records()).unwrap_or(i64::MAX));
+    let first = resumed.map_or(i64::MIN, |records| records.saturating_add(1));
     let first_bad = match place {
         Place::Sqlite(path) => {
             let conn = crate::readonly::open(path)?;
-            match go(&conn, &mut walk) {
+            match go(&conn, &mut walk, first, options, progress) {
                 Ok(found) => found,
                 // SQLite cannot go on from there.
                 Err(error) => Some(FirstBad::at(walk.next(), Why::Unreadable(error.to_string()))),
             }
         }
         Place::Postgres(config) => on_a_thread(|| {
-            let found = walk.all(&mut Postgres::open(config)?);
+            let mut log = Postgres::open(config)?;
+            log.begin(first);
+            let found = walk.all(&mut log, options, progress);
             found.or_else(|halt| halted(halt, config, Some(walk.next())))
         })?,
     };
@@ -72,10 +119,16 @@ pub fn verify(place: &Place, expected: Option<Head>) -> Result<Report, VerifyErr
     Ok(Report { ok: first_bad.is_none(), records: checkpoint.records, first_bad, checkpoint })
 }
 
-fn go(conn: &Connection, walk: &mut Walk) -> rusqlite::Result<Option<FirstBad>> {
+fn go(
+    conn: &Connection,
+    walk: &mut Walk,
+    first: i64,
+    options: &Options,
+    progress: Told<'_>,
+) -> rusqlite::Result<Option<FirstBad>> {
     // One transaction, so that a gateway that writes meanwhile does not move what is being looked at.
     conn.execute_batch("BEGIN")?;
-    if let Some(bad) = walk.all(&mut Statements::new(conn)?.from(i64::MIN)?)? {
+    if let Some(bad) = walk.all(&mut Statements::new(conn)?.from(first)?, options, progress)? {
         return Ok(Some(bad));
     }
     let whole: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
@@ -122,7 +175,7 @@ pub fn verify_tail(place: &Place, count: u32) -> Result<Option<FirstBad>, Verify
                 Err(halt) => return halted(halt, config, None),
             };
             let found = match walk::first_of(last, count) {
-                None => Walk::begin(None).all(&mut log),
+                None => Walk::begin(None).all(&mut log, &Options::default(), &mut |_| {}),
                 Some(first) => {
                     log.begin(first);
                     walk::tail(&mut log, first)
@@ -138,7 +191,7 @@ pub(crate) fn tail(conn: &Connection, count: u32) -> rusqlite::Result<Option<Fir
     let last: Option<i64> = conn.query_row("SELECT max(seq) FROM record", [], |row| row.get(0))?;
     let mut statements = Statements::new(conn)?;
     match walk::first_of(last, count) {
-        None => Walk::begin(None).all(&mut statements.from(i64::MIN)?),
+        None => Walk::begin(None).all(&mut statements.from(i64::MIN)?, &Options::default(), &mut |_| {}),
         Some(first) => walk::tail(&mut statements.from(first)?, first),
     }
 }

@@ -109,6 +109,7 @@ impl From<SealError> for Problem {
             SealError::Cosignature(_)
             | SealError::Checkpoint(_)
             | SealError::NotContinued { .. }
+            | SealError::Renamed { .. }
             | SealError::KeyThere(_) => ProblemKind::Conflict,
             SealError::Thread(_) => ProblemKind::Internal,
             SealError::Append(_)

@@ -106,8 +106,16 @@ impl Look {
     fn at(base: &Base) -> Result<Self, SealError> {
         let reader = Reader::open(&base.place)?;
         let id = reader.log_id()?;
-        let origin = base.config.origin.clone().unwrap_or_else(|| format!("bulkhead/{id}"));
-        Ok(Self { origin, kept: reader.keys()?, newest: reader.newest_checkpoint()? })
+        let said = base.config.origin.clone();
+        let kept = reader.keys()?;
+        let origin = match (kept.last(), said) {
+            (Some(newest), Some(said)) if newest.key.name() != said => {
+                return Err(SealError::Renamed { is: newest.key.name().to_owned(), said });
+            }
+            (Some(newest), _) => newest.key.name().to_owned(),
+            (None, said) => said.unwrap_or_else(|| format!("bulkhead/{id}")),
+        };
+        Ok(Self { origin, kept, newest: reader.newest_checkpoint()? })
     }
 }
 

@@ -3,21 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
+use super::claims::{Claims, FIELDS};
 use super::source::Source;
 
 /// Records in a block; the first block begins with record 1.
 const RECORDS: u64 = 256;
 
-/// The fields of a body that the table knows.
-const FIELDS: [&str; 5] = ["agent", "decision", "kind", "person", "session"];
-
 /// The blocks as the records make them.
 #[derive(Default)]
 pub(super) struct Blocks {
-    /// What occurs in the block that is gone through.
-    values: BTreeSet<(&'static str, String)>,
+    /// What occurs in the block that is gone through, field by field.
+    values: [BTreeSet<String>; FIELDS.len()],
     /// How many rows the table should have so far.
     rows: u64,
     /// The first thing that it does not say.
@@ -25,23 +21,40 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// Takes in the body of record `seq`; holds the table against the block when that is its last.
-    pub(super) fn step<S: Source>(&mut self, source: &mut S, seq: u64, body: &Value) -> Result<(), S::Error> {
-        for field in FIELDS {
-            if let Some(value) = body.get(field).and_then(Value::as_str) {
-                self.values.insert((field, value.to_owned()));
+    /// The blocks after some that had so many rows.
+    pub(super) fn after(rows: u64) -> Self {
+        Self { rows, ..Self::default() }
+    }
+
+    /// How many rows the blocks that are whole have made; none when one was missing.
+    pub(super) fn rows(&self) -> Option<u64> {
+        self.missing.is_none().then_some(self.rows)
+    }
+
+    /// Takes in the claims of record `seq`; holds the table against the block when that is its last.
+    pub(super) fn step<S: Source>(
+        &mut self,
+        source: &mut S,
+        seq: u64,
+        claims: &Claims<'_>,
+    ) -> Result<(), S::Error> {
+        for (values, value) in self.values.iter_mut().zip(claims.fields()) {
+            if let Some(value) = value.filter(|value| !values.contains(*value)) {
+                values.insert(value.to_owned());
             }
         }
         if !seq.is_multiple_of(RECORDS) {
             return Ok(());
         }
         let number = (seq / RECORDS).saturating_sub(1);
-        for (field, value) in std::mem::take(&mut self.values) {
-            self.rows = self.rows.saturating_add(1);
-            if self.missing.is_none() && !source.has_block(field, &value, number)? {
-                self.missing = Some(format!(
-                    "queries do not find the {field} `{value}` in block {number} of {RECORDS} records"
-                ));
+        for (field, values) in FIELDS.into_iter().zip(std::mem::take(&mut self.values)) {
+            for value in values {
+                self.rows = self.rows.saturating_add(1);
+                if self.missing.is_none() && !source.has_block(field, &value, number)? {
+                    self.missing = Some(format!(
+                        "queries do not find the {field} `{value}` in block {number} of {RECORDS} records"
+                    ));
+                }
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use vocab::Digest;
 
 use super::finding::{FirstBad, Why};
 use super::source::Source;
@@ -49,6 +50,29 @@ impl Erasures {
         let mut erasures = Self { row: None, counted: false, claims: BTreeMap::new(), begin };
         erasures.advance(source)?;
         Ok(erasures)
+    }
+
+    /// Goes on after record `seq` with what had been claimed until then.
+    pub(super) fn resume<S: Source>(
+        source: &mut S,
+        seq: u64,
+        claims: &[(u64, u64, Digest)],
+    ) -> Result<Self, S::Error> {
+        let claim = |(by, first, ranges): &(u64, u64, Digest)| {
+            (*by, Claim { first: *first, ranges: *ranges.as_bytes() })
+        };
+        let mut erasures =
+            Self { row: None, counted: false, claims: claims.iter().map(claim).collect(), begin: 1 };
+        erasures.advance(source)?;
+        // A row that the place is in the middle of has been counted.
+        erasures.counted = erasures.row.is_some_and(|row| row.first <= seq);
+        Ok(erasures)
+    }
+
+    /// What has been claimed and not yet been borne out.
+    pub(super) fn claims(&self) -> Vec<(u64, u64, Digest)> {
+        let claim = |(by, claim): (&u64, &Claim)| (*by, claim.first, Digest::from_bytes(claim.ranges));
+        self.claims.iter().map(claim).collect()
     }
 
     fn advance<S: Source>(&mut self, source: &mut S) -> Result<(), S::Error> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::checkpoint::CheckpointError;
 use serde::{Serialize, Serializer};
 
 /// The first thing that does not fit.
@@ -76,11 +77,37 @@ pub enum Why {
     #[error("content was put to it that it does not speak of")]
     ContentAdded,
     /// The log is shorter than the checkpoint.
-    #[error("the log ends before it, and the checkpoint has {0} records: the tail was cut off")]
+    #[error(
+        "the log ends before it, and the checkpoint has {0} records: the tail was cut off, or the database was set back to an older copy"
+    )]
     CutOff(u64),
     /// Another record stands where the checkpoint was taken.
     #[error("it is not the record that the checkpoint was taken at: the log was built anew, or is another")]
     NotTheCheckpoint,
+    /// The tree over the records up to here is not the one that was signed.
+    #[error(
+        "it, or a record after it up to {0}, is not the one that was there when the checkpoint at {0} was signed: the log was built anew from here on, or is another"
+    )]
+    NotUnderCheckpoint(u64),
+    /// A checkpoint that was given is none of this log.
+    #[error("{0}")]
+    Checkpoint(CheckpointError),
+    /// A checkpoint that the record keeps does not hold.
+    #[error("the checkpoint at {0} that the record keeps is not its own: {1}")]
+    OwnCheckpoint(u64, CheckpointError),
+    /// What the record keeps of its keys does not hold.
+    #[error("{0}")]
+    Keys(String),
+    /// The record from which the verification is to go on has changed since.
+    #[error(
+        "it is not the record that the verification stopped at: it was changed since, or is of another log"
+    )]
+    NotThePosition,
+    /// A checkpoint cannot be held against what is not gone through again.
+    #[error(
+        "the checkpoint at {0} lies before the place to go on from and was not known then: verify from the beginning"
+    )]
+    BeforeThePosition(u64),
     /// SQLite cannot read on.
     #[error("the database is damaged here: {0}")]
     Unreadable(String),

@@ -7,7 +7,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
+use super::kept::KeyRows;
 use super::source::{Content, Line, MAX_BYTES, Source};
+use crate::checkpoint::MAX_KEYS;
 use crate::postgres::PostgresConfig;
 use crate::readonly::LookError;
 
@@ -156,6 +158,27 @@ impl Source for Postgres {
         let rows = self.rows("SELECT value FROM bulkhead.meta WHERE name = 'log'", &[])?;
         let id = rows.first().map(|row| row.try_get(0)).transpose()?;
         id.ok_or_else(|| Halt::Damaged("the log has no id".to_owned()))
+    }
+
+    fn last(&mut self) -> Result<u64, Halt> {
+        Ok(Self::last(self)?.and_then(|last| u64::try_from(last).ok()).unwrap_or(0))
+    }
+
+    fn keys(&mut self) -> Result<KeyRows, Halt> {
+        let limit = i64::try_from(MAX_KEYS).unwrap_or(i64::MAX);
+        let sql = "SELECT verifier, change FROM bulkhead.key ORDER BY number LIMIT $1";
+        let rows = self.rows(sql, &[(&limit, Type::INT8)])?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    fn checkpoint_after(&mut self, size: u64) -> Result<Option<(u64, String)>, Halt> {
+        let Ok(size) = i64::try_from(size) else { return Ok(None) };
+        let sql = "SELECT size, note FROM bulkhead.checkpoint \
+             WHERE size = (SELECT min(size) FROM bulkhead.checkpoint WHERE size > $1) ORDER BY number DESC LIMIT 1";
+        let rows = self.rows(sql, &[(&size, Type::INT8)])?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let size = u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0);
+        Ok(Some((size, row.try_get(1)?)))
     }
 
     fn record(&mut self) -> Result<Option<Line>, Halt> {

@@ -1,7 +1,10 @@
 //! What the walk asks of a database: its rows as they stand, and whether a row is there.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Rows, Statement};
+use rusqlite::{Connection, OptionalExtension as _, Row, Rows, Statement};
+
+use super::kept::KeyRows;
+use crate::checkpoint::MAX_KEYS;
 
 /// A body, content or salt larger than this was never written, in bytes; it is not even loaded.
 pub(super) const MAX_BYTES: i64 = 64 * 1024 * 1024;
@@ -28,6 +31,12 @@ pub(super) trait Source {
 
     /// The log's id.
     fn log_id(&mut self) -> Result<String, Self::Error>;
+    /// The number of the last record.
+    fn last(&mut self) -> Result<u64, Self::Error>;
+    /// The keys of the log in their order, each with the note of the change to it.
+    fn keys(&mut self) -> Result<KeyRows, Self::Error>;
+    /// The newest note of the next checkpoint over more than `size` records.
+    fn checkpoint_after(&mut self, size: u64) -> Result<Option<(u64, String)>, Self::Error>;
     /// The next record.
     fn record(&mut self) -> Result<Option<Line>, Self::Error>;
     /// The next content.
@@ -88,6 +97,22 @@ impl Source for Sqlite<'_> {
 
     fn log_id(&mut self) -> rusqlite::Result<String> {
         self.conn.query_row("SELECT value FROM meta WHERE name = 'log'", [], |row| row.get(0))
+    }
+
+    fn last(&mut self) -> rusqlite::Result<u64> {
+        self.conn.query_row("SELECT coalesce(max(seq), 0) FROM record", [], |row| row.get(0))
+    }
+
+    fn keys(&mut self) -> rusqlite::Result<KeyRows> {
+        let mut keys = self.conn.prepare("SELECT verifier, change FROM key ORDER BY number LIMIT ?1")?;
+        keys.query_map([MAX_KEYS], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    }
+
+    fn checkpoint_after(&mut self, size: u64) -> rusqlite::Result<Option<(u64, String)>> {
+        let sql = "SELECT size, note FROM checkpoint WHERE size = (SELECT min(size) FROM checkpoint WHERE size > ?1) \
+             ORDER BY number DESC LIMIT 1";
+        let mut next = self.conn.prepare_cached(sql)?;
+        next.query_row([size], |row| Ok((row.get(0)?, row.get(1)?))).optional()
     }
 
     fn record(&mut self) -> rusqlite::Result<Option<Line>> {

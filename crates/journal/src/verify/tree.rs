@@ -3,7 +3,10 @@
 
 use sha2::{Digest as _, Sha256};
 
+use vocab::Digest;
+
 use super::source::Source;
+use crate::merkle::TreeHead;
 
 /// Heights of the nodes that the database keeps are multiples of this.
 const TILE_HEIGHT: u32 = 8;
@@ -31,6 +34,29 @@ fn above(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
 }
 
 impl Tree {
+    /// A tree with `trees` side by side, the largest first, which had made so many nodes.
+    pub(super) fn of(trees: &[(u32, Digest)], nodes: u64) -> Self {
+        let size = trees.iter().map(|(height, _)| 1_u64.checked_shl(*height).unwrap_or(0)).sum();
+        let trees = trees.iter().map(|(height, root)| (*height, *root.as_bytes())).collect();
+        Self { trees, size, nodes, wrong: None }
+    }
+
+    /// Its perfect trees side by side, and how many nodes it has made; none when a node was wrong.
+    pub(super) fn parts(&self) -> Option<(Vec<(u32, Digest)>, u64)> {
+        let trees = self.trees.iter().map(|(height, root)| (*height, Digest::from_bytes(*root))).collect();
+        self.wrong.is_none().then_some((trees, self.nodes))
+    }
+
+    /// Its size and root.
+    pub(super) fn head(&self) -> TreeHead {
+        let from_right = self.trees.iter().rev().map(|(_, root)| *root);
+        let root = from_right.reduce(|right, left| above(&left, &right));
+        TreeHead {
+            size: self.size,
+            root: Digest::from_bytes(root.unwrap_or_else(|| Sha256::digest([]).into())),
+        }
+    }
+
     /// Adds a record's hash.
     pub(super) fn step<S: Source>(&mut self, source: &mut S, hash: [u8; 32]) -> Result<(), S::Error> {
         self.size = self.size.saturating_add(1);

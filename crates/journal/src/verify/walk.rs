@@ -1,18 +1,22 @@
 //! The walk along the chain, records and contents side by side.
 
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use vocab::Digest;
 
 use super::blocks::Blocks;
+use super::claims::Claims;
+use super::contents::Contents;
 use super::erasures::Erasures;
 use super::finding::{FirstBad, Why};
-use super::source::{Content, Line, Source};
+use super::kept::Kept;
+use super::position::Position;
+use super::source::{Line, Source};
 use super::tree::Tree;
+use super::{Options, Progress, Told};
 use crate::entry::Head;
 
-/// The bytes of a salt.
-const SALT_BYTES: usize = 32;
+/// How many records lie between two reports of progress: whole blocks, so that the walk can be resumed there.
+const REPORT_RECORDS: u64 = 64 * 1024;
 
 type Found = Option<FirstBad>;
 
@@ -22,15 +26,28 @@ pub(super) struct Walk {
     seq: u64,
     hash: [u8; 32],
     expected: Option<Head>,
-    /// The blocks so far; none when the walk does not begin with the first record.
-    blocks: Option<Blocks>,
-    /// The tree so far; none then either.
-    tree: Option<Tree>,
+    /// What is held against the whole log; none when the walk does not begin with the first record.
+    whole: Option<Whole>,
+}
+
+/// What is held against the log beside the chain.
+struct Whole {
+    log: String,
+    last: u64,
+    blocks: Blocks,
+    tree: Tree,
+    kept: Kept,
+}
+
+/// What goes on beside the records.
+struct Beside {
+    contents: Contents,
+    erasures: Erasures,
 }
 
 impl Walk {
     pub(super) const fn begin(expected: Option<Head>) -> Self {
-        Self { seq: 0, hash: [0; 32], expected, blocks: None, tree: None }
+        Self { seq: 0, hash: [0; 32], expected, whole: None }
     }
 
     /// Where the good part ends.
@@ -43,34 +60,107 @@ impl Walk {
         self.seq.saturating_add(1)
     }
 
-    /// Goes through everything.
-    pub(super) fn all<S: Source>(&mut self, source: &mut S) -> Result<Found, S::Error> {
-        let id = source.log_id()?;
-        self.hash = Sha256::digest(format!("bulkhead journal\n{id}")).into();
-        if self.contradicts_checkpoint(0, &self.hash) {
+    /// Goes through everything, or through what is after the position to resume from; `source` begins there.
+    pub(super) fn all<S: Source>(
+        &mut self,
+        source: &mut S,
+        options: &Options,
+        progress: Told<'_>,
+    ) -> Result<Found, S::Error> {
+        let log = source.log_id()?;
+        let erasures = match &options.resume {
+            None => {
+                self.hash = Sha256::digest(format!("bulkhead journal\n{log}")).into();
+                Erasures::begin(source, 1)?
+            }
+            Some(position) => {
+                (self.seq, self.hash) = (position.seq, *position.hash.as_bytes());
+                Erasures::resume(source, position.seq, &position.claims)?
+            }
+        };
+        if self.contradicts_checkpoint(self.seq, &self.hash) {
             return Ok(Some(FirstBad { seq: None, why: Why::NotTheCheckpoint }));
         }
-        (self.blocks, self.tree) = (Some(Blocks::default()), Some(Tree::default()));
-        let mut contents = Contents::begin(source)?;
-        let mut erasures = Erasures::begin(source, 1)?;
-        while let Some(line) = source.record()? {
-            if let Some(bad) = self.step(source, &line, &mut contents, &mut erasures)? {
-                return Ok(Some(bad));
-            }
-        }
-        if let Some(expected) = self.expected.filter(|expected| expected.records > self.seq) {
-            return Ok(Some(FirstBad::at(self.next(), Why::CutOff(expected.records))));
-        }
-        // Content behind the last record: its record was removed.
-        if contents.seq.is_some() {
-            return Ok(Some(FirstBad::at(self.next(), Why::Removed)));
-        }
-        if let Some(bad) = erasures.finish(self.seq) {
+        if let Some(bad) = self.prepare(source, options, log)? {
             return Ok(Some(bad));
         }
-        let tree = self.tree.as_ref().map(|tree| tree.finish(source)).transpose()?.flatten();
-        let blocks = self.blocks.take().map(|blocks| blocks.finish(source)).transpose()?.flatten();
-        let wrong = tree.or(blocks);
+        let mut beside = Beside { contents: Contents::begin(source)?, erasures };
+        while let Some(line) = source.record()? {
+            if let Some(bad) = self.step(source, &line, &mut beside)? {
+                return Ok(Some(bad));
+            }
+            if self.seq.is_multiple_of(REPORT_RECORDS) {
+                self.report(&beside.erasures, progress);
+            }
+        }
+        self.finish(source, &beside)
+    }
+
+    /// Makes ready what is held against the whole log.
+    fn prepare<S: Source>(
+        &mut self,
+        source: &mut S,
+        options: &Options,
+        log: String,
+    ) -> Result<Found, S::Error> {
+        if let Some(position) = &options.resume {
+            let there = source.record_from(i64::try_from(position.seq).unwrap_or(i64::MAX))?;
+            let same = there.is_some_and(|line| {
+                u64::try_from(line.seq) == Ok(position.seq) && leaf(&line.body) == *position.hash.as_bytes()
+            });
+            if log != position.log || !same {
+                return Ok(Some(FirstBad::at(position.seq, Why::NotThePosition)));
+            }
+            if let Some(head) = options.head.filter(|head| head.records < position.seq) {
+                return Ok(Some(FirstBad { seq: None, why: Why::BeforeThePosition(head.records) }));
+            }
+        }
+        let kept = match Kept::begin(source, options)? {
+            Ok(kept) => kept,
+            Err(bad) => return Ok(Some(bad)),
+        };
+        let (tree, blocks) = match &options.resume {
+            None => (Tree::default(), Blocks::default()),
+            Some(position) => (Tree::of(&position.trees, position.nodes), Blocks::after(position.blocks)),
+        };
+        self.whole = Some(Whole { log, last: source.last()?, blocks, tree, kept });
+        Ok(None)
+    }
+
+    fn report(&self, erasures: &Erasures, progress: Told<'_>) {
+        let Some(whole) = &self.whole else { return };
+        let position = whole.tree.parts().zip(whole.blocks.rows()).map(|((trees, nodes), blocks)| Position {
+            log: whole.log.clone(),
+            seq: self.seq,
+            hash: Digest::from_bytes(self.hash),
+            trees,
+            nodes,
+            blocks,
+            claims: erasures.claims(),
+            checked: whole.kept.checked(),
+        });
+        progress(&Progress { records: self.seq, total: whole.last, position });
+    }
+
+    /// What only the end of the records shows.
+    fn finish<S: Source>(&mut self, source: &mut S, beside: &Beside) -> Result<Found, S::Error> {
+        let kept = self.whole.as_ref().and_then(|whole| whole.kept.beyond());
+        let expected = self.expected.map(|expected| expected.records).max(kept);
+        if let Some(expected) = expected.filter(|expected| *expected > self.seq) {
+            return Ok(Some(FirstBad::at(self.next(), Why::CutOff(expected))));
+        }
+        // Content behind the last record: its record was removed.
+        if beside.contents.seq.is_some() {
+            return Ok(Some(FirstBad::at(self.next(), Why::Removed)));
+        }
+        if let Some(bad) = beside.erasures.finish(self.seq) {
+            return Ok(Some(bad));
+        }
+        let Some(Whole { blocks, tree, .. }) = self.whole.take() else { return Ok(None) };
+        let wrong = match tree.finish(source)? {
+            Some(wrong) => Some(wrong),
+            None => blocks.finish(source)?,
+        };
         Ok(wrong.map(|why| FirstBad { seq: None, why: Why::Structure(why) }))
     }
 
@@ -79,8 +169,7 @@ impl Walk {
         &mut self,
         source: &mut S,
         line: &Line,
-        contents: &mut Contents,
-        erasures: &mut Erasures,
+        beside: &mut Beside,
     ) -> Result<Found, S::Error> {
         let next = self.next();
         let seq = match u64::try_from(line.seq) {
@@ -88,7 +177,7 @@ impl Walk {
             Ok(seq) if seq > next => return Ok(Some(FirstBad::at(next, Why::Removed))),
             _ => return Ok(Some(FirstBad::at(next, Why::Inserted))),
         };
-        let hash: [u8; 32] = Sha256::new().chain_update([0]).chain_update(&line.body).finalize().into();
+        let hash = leaf(&line.body);
         if hash.as_slice() != line.hash {
             let why = self.which_changed(source, line, &hash)?;
             return Ok(Some(FirstBad::at(seq, why)));
@@ -103,23 +192,27 @@ impl Walk {
         if claims.prev != self.hash {
             return Ok(Some(FirstBad::at(seq, Why::Unlinked)));
         }
+        let Beside { contents, erasures } = beside;
         let Ok(erased) = erasures.step(source, seq)? else {
             return Ok(Some(FirstBad::at(seq, Why::Erasures)));
         };
         if let Some(why) = contents.hold_against(source, line.seq, claims.commit.as_ref(), erased)? {
             return Ok(Some(FirstBad::at(seq, why)));
         }
-        if !erasures.is_as_said(seq, claims.body.get("erases")) {
+        if !erasures.is_as_said(seq, claims.erases.as_ref()) {
             return Ok(Some(FirstBad::at(seq, Why::NotTheErasure)));
         }
         if self.contradicts_checkpoint(seq, &hash) {
             return Ok(Some(FirstBad::at(seq, Why::NotTheCheckpoint)));
         }
-        if let Some(blocks) = &mut self.blocks {
-            blocks.step(source, seq, &claims.body)?;
-        }
-        if let Some(tree) = &mut self.tree {
+        if let Some(Whole { blocks, tree, kept, .. }) = &mut self.whole {
+            blocks.step(source, seq, &claims)?;
             tree.step(source, hash)?;
+            if kept.is_at(seq)
+                && let Some(bad) = kept.step(source, &tree.head())?
+            {
+                return Ok(Some(bad));
+            }
         }
         (self.seq, self.hash) = (seq, hash);
         Ok(None)
@@ -137,7 +230,7 @@ impl Walk {
         computed: &[u8; 32],
     ) -> Result<Why, S::Error> {
         let after = source.record_from(line.seq.saturating_add(1))?;
-        let successor = after.and_then(|after| Claims::read(&after.body).ok()).map(|claims| claims.prev);
+        let successor = after.and_then(|after| Claims::read(&after.body).ok().map(|claims| claims.prev));
         let checkpoint = self
             .expected
             .filter(|expected| expected.records == self.next())
@@ -150,88 +243,9 @@ impl Walk {
     }
 }
 
-/// What a body says that the chain depends on.
-struct Claims {
-    seq: u64,
-    prev: [u8; 32],
-    commit: Option<[u8; 32]>,
-    body: Value,
-}
-
-impl Claims {
-    fn read(body: &[u8]) -> Result<Self, String> {
-        let body: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-        let digest = |name: &str| match body.get(name) {
-            None => Ok(None),
-            Some(value) => value
-                .as_str()
-                .and_then(|text| data_encoding::HEXLOWER.decode(text.as_bytes()).ok())
-                .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
-                .map(Some)
-                .ok_or_else(|| format!("`{name}` is not a hash")),
-        };
-        let seq = body.get("seq").and_then(Value::as_u64).ok_or("it has no `seq`")?;
-        let prev = digest("prev")?.ok_or("it has no `prev`")?;
-        let commit = digest("commit")?;
-        Ok(Self { seq, prev, commit, body })
-    }
-}
-
-/// The contents, a step ahead of the records.
-struct Contents {
-    seq: Option<i64>,
-    hash: [u8; 32],
-}
-
-impl Contents {
-    fn begin<S: Source>(source: &mut S) -> Result<Self, S::Error> {
-        let mut contents = Self { seq: None, hash: [0; 32] };
-        contents.advance(source)?;
-        Ok(contents)
-    }
-
-    fn advance<S: Source>(&mut self, source: &mut S) -> Result<(), S::Error> {
-        let Some(Content { seq, salt, bytes }) = source.content()? else {
-            self.seq = None;
-            return Ok(());
-        };
-        self.seq = Some(seq);
-        self.hash = match bytes {
-            Some(bytes) if salt.len() == SALT_BYTES => {
-                Sha256::new().chain_update(&salt).chain_update(bytes).finalize().into()
-            }
-            _ => [0; 32],
-        };
-        Ok(())
-    }
-
-    /// Whether the content of record `seq` is the one that the record commits to, and is there unless it was erased.
-    fn hold_against<S: Source>(
-        &mut self,
-        source: &mut S,
-        seq: i64,
-        commit: Option<&[u8; 32]>,
-        erased: Option<u64>,
-    ) -> Result<Option<Why>, S::Error> {
-        let here = self.seq == Some(seq);
-        // Content before this record belongs to no record, since those before it have had theirs.
-        let stray = self.seq.is_some_and(|content| content < seq);
-        let why = match commit {
-            _ if stray => Some(Why::ContentAdded),
-            // Only what had content can have lost it.
-            None if erased.is_some() => Some(Why::Erasures),
-            Some(_) if here && let Some(by) = erased => Some(Why::ContentBack(by)),
-            Some(_) if erased.is_some() => None,
-            Some(_) if !here => Some(Why::ContentMissing),
-            Some(commit) if *commit != self.hash => Some(Why::ContentChanged),
-            None if here => Some(Why::ContentAdded),
-            _ => None,
-        };
-        if why.is_none() && here {
-            self.advance(source)?;
-        }
-        Ok(why)
-    }
+/// The hash of a record with this body.
+fn leaf(body: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update([0]).chain_update(body).finalize().into()
 }
 
 /// The record that a look at the last `count` begins with; none when that is a look at all.
@@ -242,8 +256,9 @@ pub(super) fn first_of(last: Option<i64>, count: u32) -> Option<i64> {
 
 /// Checks the records of `source`, which begins with record `first`, each with its content.
 pub(super) fn tail<S: Source>(source: &mut S, first: i64) -> Result<Found, S::Error> {
-    let mut contents = Contents::begin(source)?;
-    let mut erasures = Erasures::begin(source, u64::try_from(first).unwrap_or(1))?;
+    let contents = Contents::begin(source)?;
+    let erasures = Erasures::begin(source, u64::try_from(first).unwrap_or(1))?;
+    let mut beside = Beside { contents, erasures };
     let mut walk = Walk::begin(None);
     walk.seq = u64::try_from(first.saturating_sub(1)).unwrap_or(0);
     let mut begun = false;
@@ -253,9 +268,9 @@ pub(super) fn tail<S: Source>(source: &mut S, first: i64) -> Result<Found, S::Er
             walk.hash = Claims::read(&line.body).map_or([0; 32], |claims| claims.prev);
             begun = true;
         }
-        if let Some(bad) = walk.step(source, &line, &mut contents, &mut erasures)? {
+        if let Some(bad) = walk.step(source, &line, &mut beside)? {
             return Ok(Some(bad));
         }
     }
-    Ok(contents.seq.map(|_| FirstBad::at(walk.next(), Why::Removed)))
+    Ok(beside.contents.seq.map(|_| FirstBad::at(walk.next(), Why::Removed)))
 }

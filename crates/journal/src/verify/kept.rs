@@ -1,0 +1,149 @@
+//! Checkpoints, held against the tree that the records make: those that were given, and those that the record keeps itself.
+//! Each is signed, so that none of them can have been made anew by somebody without the key.
+
+use std::collections::VecDeque;
+
+use super::Options;
+use super::finding::{FirstBad, Why};
+use super::position::Position;
+use super::source::Source;
+use crate::checkpoint::{CheckpointError, Keys, RotationError, Sealed};
+use crate::merkle::TreeHead;
+use crate::note::{Distrust, KeyError, Note, NoteError, VerifierKey};
+
+/// The most checkpoints that may be given at once.
+pub const MAX_GIVEN: usize = 100_000;
+
+/// What the record's own checkpoints and those that were given say of it.
+pub(super) struct Kept {
+    origin: String,
+    keys: Vec<Keys>,
+    /// Given ones that are to come, the smallest first.
+    given: VecDeque<TreeHead>,
+    /// The next of the record's own.
+    own: Option<(u64, String)>,
+    /// Given ones that fitted.
+    checked: Vec<TreeHead>,
+    /// The size of the last that fitted.
+    good: u64,
+}
+
+/// The keys that the record keeps, as texts: the key, and the note of the change to it.
+pub(super) type KeyRows = Vec<(String, Option<String>)>;
+
+/// Why nothing can be held against the record.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Odd {
+    #[error("what it keeps of its keys cannot be read: {0}")]
+    Key(#[from] KeyError),
+    #[error("what it keeps of its keys cannot be read: {0}")]
+    Note(#[from] NoteError),
+    #[error(transparent)]
+    Rotation(#[from] RotationError),
+}
+
+impl Kept {
+    /// Begins with the checkpoints and the key of `options`, after what was gone through before.
+    pub(super) fn begin<S: Source>(
+        source: &mut S,
+        options: &Options,
+    ) -> Result<Result<Self, FirstBad>, S::Error> {
+        let rows = source.keys()?;
+        let (origin, keys) = match keys(&rows, options.key.as_ref()) {
+            Ok(known) => known,
+            Err(odd) => return Ok(Err(FirstBad { seq: None, why: Why::Keys(odd.to_string()) })),
+        };
+        let mut trees = Vec::new();
+        for note in &options.checkpoints {
+            match check(note, &origin, &keys) {
+                Ok(sealed) => trees.push(sealed.tree()),
+                Err(error) => return Ok(Err(FirstBad { seq: None, why: Why::Checkpoint(error) })),
+            }
+        }
+        trees.sort_by_key(|tree| tree.size);
+        let resume = options.resume.as_ref();
+        let good = resume.map_or(0, Position::records);
+        let checked = resume.map(|position| position.checked.clone()).unwrap_or_default();
+        if let Some(late) =
+            trees.iter().find(|tree| tree.size <= good && tree.size > 0 && !checked.contains(tree))
+        {
+            return Ok(Err(FirstBad { seq: None, why: Why::BeforeThePosition(late.size) }));
+        }
+        let given = trees.into_iter().filter(|tree| tree.size > good).collect();
+        let own = source.checkpoint_after(good)?;
+        Ok(Ok(Self { origin, keys, given, own, checked, good }))
+    }
+
+    /// Whether a checkpoint is at so many records, so that the root is needed.
+    pub(super) fn is_at(&self, size: u64) -> bool {
+        let own = self.own.as_ref().is_some_and(|(own, _)| *own == size);
+        own || self.given.front().is_some_and(|given| given.size == size)
+    }
+
+    /// Holds the checkpoints at the size of `tree` against it.
+    pub(super) fn step<S: Source>(
+        &mut self,
+        source: &mut S,
+        tree: &TreeHead,
+    ) -> Result<Option<FirstBad>, S::Error> {
+        let other = FirstBad::at(self.good.saturating_add(1), Why::NotUnderCheckpoint(tree.size));
+        while let Some(given) = self.given.pop_front_if(|given| given.size == tree.size) {
+            if given.root != tree.root {
+                return Ok(Some(other));
+            }
+            self.checked.push(given);
+        }
+        if let Some((size, note)) = self.own.take_if(|(own, _)| *own == tree.size) {
+            let note = note.parse::<Note>().map_err(CheckpointError::Note);
+            match note.and_then(|note| check(&note, &self.origin, &self.keys)) {
+                Ok(sealed) if sealed.tree() == *tree => {}
+                Ok(_) => return Ok(Some(other)),
+                Err(error) => return Ok(Some(FirstBad { seq: None, why: Why::OwnCheckpoint(size, error) })),
+            }
+            self.own = source.checkpoint_after(size)?;
+        }
+        self.good = tree.size;
+        Ok(None)
+    }
+
+    /// Given ones that fitted.
+    pub(super) fn checked(&self) -> Vec<TreeHead> {
+        self.checked.clone()
+    }
+
+    /// The largest of the checkpoints that are still to come when the records have ended.
+    pub(super) fn beyond(&self) -> Option<u64> {
+        let own = self.own.as_ref().map(|(own, _)| *own);
+        own.max(self.given.back().map(|given| given.size))
+    }
+}
+
+/// The name of the record and its keys: those to which changes lead from the trusted one, or else all that it has had. Where
+/// a key was lost the changes have a gap, and what is before it stands for itself.
+fn keys(rows: &KeyRows, trusted: Option<&VerifierKey>) -> Result<(String, Vec<Keys>), Odd> {
+    let all = rows.iter().map(|(key, _)| key.parse()).collect::<Result<Vec<VerifierKey>, _>>()?;
+    let changes = rows.iter().filter_map(|(_, change)| change.as_ref());
+    let changes = changes.map(|note| note.parse()).collect::<Result<Vec<Note>, _>>()?;
+    let Some(newest) = trusted.or(all.last()) else { return Ok((String::new(), Vec::new())) };
+    // The name of a log's key is the log's own.
+    let origin = newest.name().to_owned();
+    let mut known = vec![Keys::from_changes(newest.clone(), &origin, &changes)?];
+    for key in all.iter().rev().filter(|_| trusted.is_none()) {
+        if !known.iter().any(|keys| keys.all().any(|known| known == key)) {
+            known.push(Keys::from_changes(key.clone(), &origin, &changes)?);
+        }
+    }
+    Ok((origin, known))
+}
+
+/// The checkpoint that `note` is, by one of the keys.
+fn check(note: &Note, origin: &str, known: &[Keys]) -> Result<Sealed, CheckpointError> {
+    let mut why = CheckpointError::Distrust(Distrust::Unsigned("of the record, which has none".to_owned()));
+    for keys in known.iter().rev() {
+        match Sealed::check(note.clone(), origin, keys) {
+            Ok(sealed) => return Ok(sealed),
+            Err(error) => why = error,
+        }
+    }
+    Err(why)
+}
