@@ -24,6 +24,7 @@ mod property;
 #[expect(unreachable_pub, reason = "the tests that cross the rooms share this file")]
 mod proxy;
 mod read;
+mod rights;
 mod several;
 mod tamper;
 mod tree;
