@@ -139,6 +139,12 @@ impl Home {
         self.run(&[args, &["--json"]].concat()).done().json()
     }
 
+    /// The same, whatever its exit code says.
+    #[must_use]
+    pub fn json_whatever(&self, args: &[&str]) -> Value {
+        self.run(&[args, &["--json"]].concat()).json()
+    }
+
     /// Starts the gateway and gives its process.
     pub fn start(&self) -> u32 {
         self.run(&["gateway", "start"]).done();

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use data_encoding::BASE64;
@@ -53,15 +53,37 @@ impl Shown {
     }
 }
 
+/// Puts `authority.pem`, and `certificate.pem` and `key.pem` of a server that is `localhost`, into a folder, for a server
+/// that is another program.
+///
+/// # Panics
+/// When they cannot be written.
+pub fn certificates(folder: &Path) {
+    let Shown { certificate, key, authority } = Shown::new();
+    for (name, text) in [
+        (AUTHORITY, pem("CERTIFICATE", &authority)),
+        ("certificate.pem", pem("CERTIFICATE", &certificate)),
+        ("key.pem", pem("PRIVATE KEY", key.secret_der())),
+    ] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+}
+
+/// Bytes in PEM form, in lines as long as the strictest readers take.
+fn pem(kind: &str, bytes: &[u8]) -> String {
+    let text = BASE64.encode(bytes);
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", lines.join("\n"))
+}
+
 impl Secure {
     /// Answers each request with what `answer` makes of it.
     #[must_use]
     pub fn new(answer: fn(&str) -> Vec<u8>) -> Self {
         let Shown { certificate, key, authority } = Shown::new();
         let folder = tempfile::tempdir().unwrap();
-        let text = BASE64.encode(&authority);
-        let text = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
-        fs::write(folder.path().join(AUTHORITY), text).unwrap();
+        fs::write(folder.path().join(AUTHORITY), pem("CERTIFICATE", &authority)).unwrap();
         let config = ServerConfig::builder().with_no_client_auth();
         let config = Arc::new(config.with_single_cert(vec![certificate], key).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -93,6 +115,16 @@ impl Secure {
     }
 }
 
+/// Whether a request is here with its head and its body.
+fn is_whole(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let lengths = head
+        .lines()
+        .filter_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+    lengths.max().is_none_or(|length: usize| body.len() >= length)
+}
+
 fn exchange(
     connection: ServerConnection,
     stream: TcpStream,
@@ -101,7 +133,7 @@ fn exchange(
     let mut stream = StreamOwned::new(connection, stream);
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
-    while !bytes.ends_with(b"\r\n\r\n") && bytes.len() < MAX_REQUEST_BYTES {
+    while !is_whole(&bytes) && bytes.len() < MAX_REQUEST_BYTES {
         match stream.read(&mut buffer)? {
             0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
             read => bytes.extend_from_slice(&buffer[..read]),

@@ -15,6 +15,7 @@ mod failure;
 mod home;
 mod init;
 mod jailed;
+mod outgoing;
 mod settings;
 mod souls;
 mod terminal;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bulkhead_http::{About, Api, Bound};
+use bulkhead_http::{About, Api, Bound, Exports};
 use journal::{Journal, Notary, Place, SealError};
 use models::Models;
 use sandbox::{Layer, Roster, SpawnError};
@@ -15,6 +15,7 @@ use crate::ambient::Machine;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::jailed;
+use crate::outgoing::Outgoing;
 use crate::settings::{Containment, HomePolicies, Settings};
 
 /// Every layer of containment, tried for real.
@@ -32,7 +33,7 @@ pub(crate) async fn probe() -> Result<Vec<Layer>, SpawnError> {
 pub(crate) async fn gateway(
     home: &Home,
     settings: &Settings,
-) -> Result<(Arc<Gateway>, Arc<Notary>), Failure> {
+) -> Result<(Arc<Gateway>, Arc<Notary>, Outgoing), Failure> {
     if let Some(missing) = settings.missing_secrets(home).first() {
         return Err(Failure::unreachable(missing.to_string()));
     }
@@ -42,6 +43,7 @@ pub(crate) async fn gateway(
     let notary =
         Notary::open(journal.clone(), place.clone(), settings.notary(home), Arc::clone(&ambient)).await;
     let notary = Arc::new(notary.map_err(|error| unsigned(&error))?);
+    let outgoing = Outgoing::new(home, settings, &journal, &place, &notary).await?;
     let roster = Roster::new(&jailed::spawner()).map_err(|error| {
         Failure::unreachable(format!("the thread that starts agents cannot be made: {error}"))
     })?;
@@ -65,7 +67,7 @@ pub(crate) async fn gateway(
         StartError::Settings(_) => Failure::usage(error.to_string()),
         StartError::Recovery(_) => Failure::unreachable(error.to_string()),
     })?;
-    Ok((gateway, notary))
+    Ok((gateway, notary, outgoing))
 }
 
 /// Opens a record for writing.
@@ -132,6 +134,7 @@ pub(crate) async fn bind(home: &Home, settings: &Settings) -> Result<Bound, Fail
 pub(crate) fn api(
     gateway: Arc<Gateway>,
     notary: Arc<Notary>,
+    exports: Exports,
     settings: &Settings,
     bound: &Bound,
     stop: CancellationToken,
@@ -142,5 +145,5 @@ pub(crate) fn api(
         address: bound.address,
         containment: settings.containment.as_str().to_owned(),
     };
-    Api { gateway, notary, about, stop }
+    Api { gateway, notary, about, exports, stop }
 }

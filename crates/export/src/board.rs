@@ -6,6 +6,8 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use vocab::Timestamp;
 
+use crate::settings::{Target, Where};
+
 /// How one export stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
@@ -27,6 +29,23 @@ pub struct Standing {
     pub last_error: Option<String>,
     /// Whether it has been so for longer than the settings allow.
     pub late: bool,
+}
+
+impl Standing {
+    /// One that has taken nothing yet.
+    pub(crate) fn new(target: &Target, format: &str, to: &Where) -> Self {
+        Self {
+            name: target.name.clone(),
+            format: format.to_owned(),
+            to: to.to_string(),
+            local: to.is_local(),
+            taken: 0,
+            behind: 0,
+            failing_since: None,
+            last_error: None,
+            late: false,
+        }
+    }
 }
 
 /// The exports of one gateway. A cheap handle.

@@ -21,7 +21,7 @@ use crate::send::{Batch, Packer, Sender};
 use crate::settings::{Fault, Target};
 
 /// The family of the rows that keep cursors.
-const CURSOR: &str = "export";
+pub(crate) const CURSOR: &str = "export";
 
 /// How long a receiver may take nothing before somebody is told, where the settings say nothing.
 pub const LATE_AFTER: Duration = Duration::from_secs(5 * 60);
@@ -76,9 +76,13 @@ pub struct Follower {
 }
 
 /// A row of state.
-#[derive(Debug, Serialize, Deserialize)]
-struct Cursor {
-    seq: u64,
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Cursor {
+    /// The last record that was taken.
+    pub(crate) seq: u64,
+    /// What the export was when it was last said in the record; nothing when it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) what: Option<Digest>,
 }
 
 /// Why nothing was sent just now.
@@ -99,17 +103,7 @@ impl Follower {
     /// When the export cannot be as the settings say.
     pub fn new(target: Target, parts: Parts, board: &Board) -> Result<Self, Fault> {
         let to = target.to()?;
-        let spot = board.add(Standing {
-            name: target.name.clone(),
-            format: target.format.as_str().to_owned(),
-            to: to.to_string(),
-            local: to.is_local(),
-            taken: 0,
-            behind: 0,
-            failing_since: None,
-            last_error: None,
-            late: false,
-        });
+        let spot = board.add(Standing::new(&target, target.format.as_str(), &to));
         let sender = Sender::new(&target, parts.secrets.clone())?;
         let packer = Packer::new(target.format, &to, parts.origin.clone());
         let written = (0, Instant::now());
@@ -266,7 +260,7 @@ impl Follower {
     }
 
     /// Writes into the record that this export is late, once for each outage.
-    async fn alert(&self, error: &str) {
+    async fn alert(&mut self, error: &str) {
         let Some(standing) = self.spot.get() else { return };
         tracing::error!("the export `{}` is {} records behind: {error}", self.target.name, standing.behind);
         let facts = Facts::new()
@@ -287,7 +281,11 @@ impl Follower {
         if self.written.0 == self.taken {
             return;
         }
-        let row = match Change::put(CURSOR, &self.target.name, &Cursor { seq: self.taken }) {
+        let row = match Change::put(
+            CURSOR,
+            &self.target.name,
+            &Cursor { seq: self.taken, what: Some(self.target.digest()) },
+        ) {
             Ok(row) => row,
             Err(error) => return tracing::error!("a cursor has no JSON form: {error}"),
         };

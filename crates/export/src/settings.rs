@@ -12,7 +12,7 @@ use reqwest::header::HeaderName;
 use secrets::{Name, Template};
 use serde::{Deserialize, Deserializer, de};
 use url::{Host, Url};
-use vocab::{AgentName, Decision, Labels, PersonId, SessionId, Verb};
+use vocab::{AgentName, Decision, Digest, Labels, PersonId, SessionId, Verb};
 
 use crate::Format;
 use crate::follower::LATE_AFTER;
@@ -151,6 +151,41 @@ impl Target {
             Header::Secret(template) => template.names().collect::<Vec<_>>(),
             Header::Plain(_) => Vec::new(),
         })
+    }
+
+    /// A place that a checkpoint is carried to, by the name `name`: syslog by `tcp`, `tls` or `udp`, or `http(s)`.
+    ///
+    /// # Errors
+    /// When there can be no such place.
+    pub fn of_checkpoints(
+        name: &str,
+        to: &str,
+        ca: Option<PathBuf>,
+        headers: BTreeMap<String, Header>,
+    ) -> Result<Self, Fault> {
+        let web = to.starts_with("http://") || to.starts_with("https://");
+        let target = Self {
+            name: name.to_owned(),
+            format: if web { Format::Jsonl } else { Format::Syslog },
+            to: to.to_owned(),
+            filter: Filter::default(),
+            ca,
+            headers,
+            array: false,
+            late_after: LATE_AFTER,
+        };
+        match target.to()? {
+            Where::File(_) => Err(target.fault("is a file: write `file = ...` for that")),
+            _ => Ok(target),
+        }
+    }
+
+    /// Changes when anything about it changes, but for the values of its headers.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let headers: Vec<&str> = self.headers.keys().map(String::as_str).collect();
+        let rest = format!("{:?} {:?} {:?} {}", self.filter, self.ca, headers, self.array);
+        Digest::of_parts(&[self.format.as_str().as_bytes(), self.to.as_bytes(), rest.as_bytes()])
     }
 
     fn fault(&self, what: impl Into<String>) -> Fault {
@@ -329,7 +364,11 @@ impl fmt::Debug for Header {
     }
 }
 
-fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Header>, D::Error> {
+/// Headers by their names in lower case, for settings that have some.
+///
+/// # Errors
+/// When a value has a bad reference in it.
+pub fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Header>, D::Error> {
     let texts = BTreeMap::<String, String>::deserialize(deserializer)?;
     let header = |(name, text): (String, String)| {
         if text.contains("secret:") {

@@ -48,6 +48,9 @@ pub struct About {
     pub containment: String,
 }
 
+/// Says how the exports stand, as JSON, whenever it is asked.
+pub type Exports = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
+
 /// What the API's verbs work on.
 #[derive(Clone)]
 pub struct Api {
@@ -57,6 +60,8 @@ pub struct Api {
     pub notary: Arc<Notary>,
     /// What it says about itself.
     pub about: About,
+    /// How the exports stand, as JSON.
+    pub exports: Exports,
     /// Cancelled when a person asks the gateway to stop. Whoever started it then shuts it down.
     pub stop: CancellationToken,
 }

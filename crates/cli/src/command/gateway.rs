@@ -127,6 +127,22 @@ async fn status(screen: Screen, client: &Client) -> Result<Exit, Failure> {
     if !ready {
         lines.push(field("why", &text("why")));
     }
+    let exports = status.get("exports").cloned().unwrap_or_default();
+    let exports: Vec<export::Standing> = serde_json::from_value(exports).unwrap_or_default();
+    lines.extend(exports.iter().map(|export| field("export", &standing(screen, export))));
     lines.iter().try_for_each(|line| screen.line(line))?;
     Ok(if ready { Exit::Done } else { Exit::Unreachable })
+}
+
+/// How an export stands, in one line.
+fn standing(screen: Screen, export: &export::Standing) -> String {
+    let shown = |text: &str| visible(text, Keep::Nothing);
+    let to = format!("{} to {}", shown(&export.name), shown(&export.to));
+    match &export.last_error {
+        None => format!("{to}: {} records behind", export.behind),
+        Some(error) => {
+            let late = format!("{to}: {} records behind: {}", export.behind, shown(error));
+            screen.paint(Paint::Bad, &late)
+        }
+    }
 }

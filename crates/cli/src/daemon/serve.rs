@@ -76,10 +76,18 @@ async fn until_stopped(
     let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
     let bound = wiring::bind(home, settings).await?;
-    let (gateway, notary) = wiring::gateway(home, settings).await?;
+    let (gateway, notary, outgoing) = wiring::gateway(home, settings).await?;
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let address = bound.address;
-    let api = wiring::api(gateway.clone(), Arc::clone(&notary), settings, &bound, stop.clone());
+    let api = wiring::api(
+        gateway.clone(),
+        Arc::clone(&notary),
+        outgoing.standings(),
+        settings,
+        &bound,
+        stop.clone(),
+    );
+    let outgoing = outgoing.begin(&notary);
     let serving = tokio::spawn(serve(bound, api, drain.clone()));
     let signing = tokio::spawn({
         let notary = Arc::clone(&notary);
@@ -113,6 +121,8 @@ async fn until_stopped(
     for place in notary.unpublished().await {
         tracing::error!("{place}");
     }
+    // Only now, so that the last checkpoint has had a chance to leave. The next start sends what did not.
+    outgoing.end().await;
     drop((gateway, notary));
     for socket in [home.socket(), home.run_socket()] {
         if let Err(error) = std::fs::remove_file(&socket) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Finding, State};
+use super::{Finding, State, exports};
 use crate::client::Client;
 use crate::daemon::holder;
 use crate::home::Home;
@@ -12,7 +12,16 @@ use crate::settings::Settings;
 const OWN: &str = env!("CARGO_PKG_VERSION");
 
 /// Asks the gateway how it is.
-pub(super) async fn look(home: &Home) -> Finding {
+pub(super) async fn look(home: &Home) -> Vec<Finding> {
+    let status = match holder(home) {
+        Ok(Some(_)) => Some(ask(home).await),
+        _ => None,
+    };
+    let exports = status.as_ref().and_then(|status| status.as_ref().ok()).map(exports::standing);
+    std::iter::once(running(home, status)).chain(exports.into_iter().flatten()).collect()
+}
+
+fn running(home: &Home, status: Option<Result<Value, String>>) -> Finding {
     match holder(home) {
         Ok(None) => Finding::of(
             "gateway",
@@ -20,11 +29,12 @@ pub(super) async fn look(home: &Home) -> Finding {
             "no gateway is running",
             "`bulkhead gateway start` starts it",
         ),
-        Ok(Some(_)) => match ask(home).await {
-            Ok(status) => told(&status),
-            Err(why) => {
+        Ok(Some(_)) => match status {
+            Some(Ok(status)) => told(&status),
+            Some(Err(why)) => {
                 Finding::of("gateway", State::Missing, why, "`bulkhead gateway restart` starts it again")
             }
+            None => Finding::of("gateway", State::Warning, "a gateway is just starting", "look again"),
         },
         Err(error) => {
             Finding::of("gateway", State::Missing, error.to_string(), "run this as the user whose home it is")

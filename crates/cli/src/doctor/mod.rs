@@ -5,6 +5,7 @@
 
 mod agents;
 mod disk;
+mod exports;
 mod files;
 mod gateway;
 mod layers;
@@ -108,7 +109,7 @@ pub(crate) async fn examine(home: &Home) -> Report {
     }
     findings.extend(record::look(home));
     findings.push(disk::look(home));
-    findings.push(gateway::look(home).await);
+    findings.extend(gateway::look(home).await);
     Report::new(findings, there)
 }
 
@@ -116,6 +117,7 @@ pub(crate) async fn examine(home: &Home) -> Report {
 async fn settled(home: &Home, settings: &Settings, findings: &mut Vec<Finding>) {
     findings.push(Finding::ok("settings", "bulkhead.toml holds"));
     findings.push(gateway::exposure(settings));
+    findings.extend(exports::named(settings));
     let layers = findings.iter().filter(|finding| finding.check.starts_with(layers::PREFIX));
     let lacking = layers.filter(|finding| finding.state == State::Missing).count();
     findings.push(layers::demanded(settings.containment, lacking));

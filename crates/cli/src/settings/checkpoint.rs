@@ -1,9 +1,10 @@
 //! `[checkpoint]`: how often the record is signed, by what name, where that is published and who witnesses it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use export::{Header, Target};
 use journal::NotaryConfig;
 use journal::note::{KeyKind, VerifierKey};
 use serde::{Deserialize, Deserializer, de};
@@ -39,11 +40,45 @@ pub(crate) struct Checkpoint {
     witnesses: Vec<Spanned<VerifierKey>>,
 }
 
-/// A place to publish to.
+/// A place to publish to, by one of three ways.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Publish {
-    file: PathBuf,
+    /// A file, which has the newest.
+    file: Option<PathBuf>,
+    /// A server that each is sent to; a witness answers with its signature.
+    url: Option<String>,
+    /// A receiver of syslog.
+    syslog: Option<String>,
+    /// As `[[export]]` has them.
+    ca: Option<PathBuf>,
+    #[serde(default, deserialize_with = "export::headers")]
+    headers: BTreeMap<String, Header>,
+}
+
+impl Publish {
+    /// Where it is carried to, as the export `name`; nothing for a file.
+    fn target(&self, name: &str) -> Result<Option<Target>, String> {
+        let made = |to: &str| {
+            Target::of_checkpoints(name, to, self.ca.clone(), self.headers.clone())
+                .map(Some)
+                .map_err(|fault| fault.to_string())
+        };
+        let is_web = |to: &str| to.starts_with("https://") || to.starts_with("http://");
+        match (&self.file, &self.url, &self.syslog) {
+            (Some(_), None, None) => Ok(None),
+            (None, Some(to), None) if is_web(to) => made(to),
+            (None, Some(_), None) => {
+                Err("the `url` of a `[[checkpoint.publish]]` begins with `https://` or `http://`".to_owned())
+            }
+            (None, None, Some(to)) if !is_web(to) => made(to),
+            (None, None, Some(_)) => {
+                Err("the `syslog` of a `[[checkpoint.publish]]` begins with `tcp://`, `tls://` or `udp://`"
+                    .to_owned())
+            }
+            _ => Err("a `[[checkpoint.publish]]` has one of `file`, `url` and `syslog`".to_owned()),
+        }
+    }
 }
 
 impl Default for Checkpoint {
@@ -70,9 +105,18 @@ impl Checkpoint {
             let name = origin.get_ref();
             name.is_empty() || name.len() > 256 || name.contains(odd)
         });
-        let relative = self.publish.iter().find(|place| !place.get_ref().file.is_absolute());
+        let bad = self.publish.iter().find_map(|place| {
+            place.get_ref().target("checkpoint").err().map(|message| (place.span().start, message))
+        });
+        if bad.is_some() {
+            return bad;
+        }
+        let file = |place: &&Spanned<Publish>, test: &mut dyn FnMut(&PathBuf) -> bool| {
+            place.get_ref().file.as_ref().is_some_and(test)
+        };
+        let relative = self.publish.iter().find(|place| file(place, &mut |file| !file.is_absolute()));
         let mut seen = BTreeSet::new();
-        let twice = self.publish.iter().find(|place| !seen.insert(place.get_ref().file.clone()));
+        let twice = self.publish.iter().find(|place| file(place, &mut |file| !seen.insert(file.clone())));
         let no_witness = self.witnesses.iter().find(|key| key.get_ref().kind() != KeyKind::Cosignature);
         let said = |at: usize, message: &str| Some((at, message.to_owned()));
         if let Some(name) = odd_name {
@@ -92,7 +136,23 @@ impl Checkpoint {
     }
 }
 
+impl Checkpoint {
+    /// The places that checkpoints are carried to, each with a name.
+    pub(crate) fn couriers(&self) -> Vec<Target> {
+        let places = self.publish.iter().map(Spanned::get_ref);
+        let carried = places.filter(|place| place.file.is_none());
+        let targets =
+            carried.enumerate().map(|(nth, place)| place.target(&format!("checkpoint-{}", nth + 1)));
+        targets.filter_map(|target| target.ok().flatten()).collect()
+    }
+}
+
 impl Settings {
+    /// Where checkpoints are carried to.
+    pub(crate) fn couriers(&self) -> Vec<Target> {
+        self.checkpoint.couriers()
+    }
+
     /// What the notary of the home's record is told.
     pub(crate) fn notary(&self, home: &Home) -> NotaryConfig {
         let Checkpoint { origin, every_records, every, publish, witnesses } = &self.checkpoint;
@@ -101,7 +161,7 @@ impl Settings {
             origin: origin.as_ref().map(|origin| origin.get_ref().clone()),
             every_records: *every_records,
             every: *every,
-            files: publish.iter().map(|place| place.get_ref().file.clone()).collect(),
+            files: publish.iter().filter_map(|place| place.get_ref().file.clone()).collect(),
             witnesses: witnesses.iter().map(|key| key.get_ref().clone()).collect(),
         }
     }

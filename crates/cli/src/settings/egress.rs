@@ -85,7 +85,9 @@ impl Settings {
         let headers: Vec<HostHeader> = self.egress.headers().collect();
         let keys =
             self.models.servers().filter_map(|server| server.api_key.as_ref().map(secrets::Reference::name));
-        let mut names: Vec<&Name> = keys.chain(headers.iter().flat_map(HostHeader::secrets)).collect();
+        let exports = self.export_secrets();
+        let headers = headers.iter().flat_map(HostHeader::secrets);
+        let mut names: Vec<&Name> = keys.chain(headers).chain(&exports).collect();
         names.sort();
         names.dedup();
         names.into_iter().filter_map(|name| store.value(name).err()).collect()

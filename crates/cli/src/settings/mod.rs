@@ -7,6 +7,7 @@ mod approvals;
 mod browser;
 mod checkpoint;
 mod egress;
+mod exports;
 mod gateway;
 mod labels;
 mod models;
@@ -48,6 +49,8 @@ pub(crate) struct Settings {
     checkpoint: checkpoint::Checkpoint,
     #[serde(default)]
     egress: egress::Egress,
+    #[serde(default)]
+    export: Vec<Spanned<export::Target>>,
     #[serde(default)]
     secrets: egress::Secrets,
     #[serde(default)]
@@ -157,6 +160,7 @@ impl Settings {
             .or_else(|| self.models.fault())
             .or_else(|| self.egress.fault())
             .or_else(|| self.checkpoint.fault())
+            .or_else(|| exports::fault(&self.export))
     }
 }
 

@@ -69,7 +69,7 @@ impl Policies for HomePolicies {
         let settings = Settings::load(&self.home).map_err(|error| error.to_string())?;
         if settings.wired() != self.wired {
             return Err("bulkhead.toml has changed in what counts from a start on ([gateway], [approvals], [browser], \
-                        [egress], [secrets], [checkpoint], model servers, containment or solo); `bulkhead gateway restart` takes it up"
+                        [egress], [secrets], [checkpoint], [[export]], model servers, containment or solo); `bulkhead gateway restart` takes it up"
                 .to_owned());
         }
         settings.judged_by(&self.home)
@@ -80,7 +80,8 @@ impl Settings {
     /// What a gateway is wired with when it starts.
     fn wired(&self) -> Digest {
         let parts = format!(
-            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+            self.exports().map(export::Target::digest).collect::<Vec<_>>(),
             self.containment,
             self.solo(),
             self.gateway,

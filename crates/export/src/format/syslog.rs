@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use vocab::Timestamp;
+
 use super::view::{Severity, View};
 use super::{FormatError, Origin, jsonl, ocsf, text};
 
@@ -84,12 +86,18 @@ pub fn write(
     Ok(())
 }
 
-/// Adds a message that is no record: `text` as it is, one line of it.
-pub fn note(name: &str, time: &str, body: &str, origin: &Origin, out: &mut Vec<u8>) {
-    head(Severity::Notice, time, name, origin, out);
+/// Adds a checkpoint as a message: an object of JSON whose `checkpoint` is the signed note, so that its lines stay its
+/// own.
+pub(crate) fn checkpoint(
+    note: &str,
+    time: Timestamp,
+    origin: &Origin,
+    out: &mut Vec<u8>,
+) -> Result<(), FormatError> {
+    head(Severity::Notice, &format!("{time:.6}"), "checkpoint", origin, out);
     out.extend_from_slice(b"- ");
-    out.extend_from_slice(MARK);
-    out.extend_from_slice(text::plain(body, MAX_SENTENCE_BYTES).as_bytes());
+    serde_json::to_writer(out, &serde_json::json!({ "checkpoint": note }))?;
+    Ok(())
 }
 
 /// `<PRIORITY>1 TIME HOST APPLICATION - MESSAGE-ID `.

@@ -51,17 +51,34 @@ impl Http {
 
     /// Sends a batch and comes back when the receiver says that it has it.
     pub(crate) async fn send(&mut self, batch: &Batch) -> Result<(), SendError> {
+        let said = self.post(self.body(batch), self.kind()).await?;
+        let rejected = self.rejected(&said);
+        if rejected > 0 {
+            let to = self.to();
+            // They must not be sent again (OTLP, "Partial Success"), so they count as taken.
+            tracing::warn!(
+                "{to} took a batch and says that {rejected} of what was in it are of no use to it"
+            );
+        }
+        Ok(())
+    }
+
+    /// Sends a note and gives what comes back, if it is text.
+    pub(crate) async fn note(&mut self, text: &str) -> Result<Option<String>, SendError> {
+        let said = self.post(text.as_bytes().to_vec(), "text/plain; charset=utf-8").await?;
+        Ok(String::from_utf8(said).ok().filter(|said| !said.trim().is_empty()))
+    }
+
+    /// Sends a body and gives the beginning of the answer.
+    async fn post(&mut self, body: Vec<u8>, kind: &str) -> Result<Vec<u8>, SendError> {
         let to = self.to();
         // After a failure there is a new one, with the certificates as they are then.
         let client = match self.client.take() {
             Some(client) => client,
             None => self.connect()?,
         };
-        let request = client
-            .post(self.url.clone())
-            .headers(self.filled()?)
-            .header(CONTENT_TYPE, self.kind())
-            .body(self.body(batch));
+        let request =
+            client.post(self.url.clone()).headers(self.filled()?).header(CONTENT_TYPE, kind).body(body);
         let answered = tokio::time::timeout(ANSWER_TIME, request.send()).await;
         let answered =
             answered.map_err(|_| SendError::Slow { to: to.clone(), seconds: ANSWER_TIME.as_secs() })?;
@@ -72,14 +89,7 @@ impl Http {
             return Err(SendError::Refused { to, status: status.as_u16() });
         }
         self.client = Some(client);
-        let rejected = self.rejected(&said);
-        if rejected > 0 {
-            // They must not be sent again (OTLP, "Partial Success"), so they count as taken.
-            tracing::warn!(
-                "{to} took a batch and says that {rejected} of what was in it are of no use to it"
-            );
-        }
-        Ok(())
+        Ok(said)
     }
 
     fn to(&self) -> String {

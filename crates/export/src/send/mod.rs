@@ -11,10 +11,11 @@ mod udp;
 use std::time::Duration;
 
 use secrets::Store;
+use vocab::Timestamp;
 
 pub(crate) use pack::{Batch, Packer};
 
-use crate::format::FormatError;
+use crate::format::{self, FormatError, Origin};
 use crate::settings::{Fault, Target, Where};
 
 /// How long a connection may take to be made.
@@ -110,6 +111,23 @@ impl Sender {
             Where::Udp(host, port) => Self::Udp(udp::Udp::new(host, port)),
             Where::Http(url) => Self::Http(http::Http::new(url, target, secrets)),
         })
+    }
+
+    /// Sends one note that is no record, and gives what an HTTP server answers, if anything.
+    pub(crate) async fn note(
+        &mut self,
+        text: &str,
+        time: Timestamp,
+        origin: &Origin,
+    ) -> Result<Option<String>, SendError> {
+        let mut message = Vec::new();
+        format::syslog::checkpoint(text, time, origin, &mut message)?;
+        match self {
+            Self::Http(http) => http.note(text).await,
+            Self::Stream(stream) => stream.send(&[message]).await.map(|()| None),
+            Self::Udp(udp) => udp.send(&[message]).await.map(|()| None),
+            Self::File(_) => Err(SendError::Form("a note goes to another machine".to_owned())),
+        }
     }
 
     /// Sends a batch and comes back when it was taken.

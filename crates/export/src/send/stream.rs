@@ -32,9 +32,9 @@ const MAX_HEARD_BYTES: usize = 64 * 1024;
 const READ_BYTES: usize = 4 * 1024;
 
 /// Either kind of connection.
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
 
 type Connection = Box<dyn Duplex>;
 

@@ -16,6 +16,7 @@ pub(crate) async fn status(State(api): Shared, Caller(person): Caller) -> Answer
         "containment": api.about.containment,
         "ready": ready.is_ok(),
         "why": ready.err(),
+        "exports": (api.exports)(),
         "person": person.id,
     })))
 }

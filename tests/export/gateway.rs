@@ -1,0 +1,123 @@
+//! The whole product with exports in its settings.
+
+use std::sync::Arc;
+
+use bulkhead_tests::server::{Deed, Server, whole};
+use bulkhead_tests::{Home, eventually};
+use serde_json::Value;
+
+use crate::rsyslog::{Input, Rsyslog};
+use crate::stage::complete;
+use crate::witness::Witness;
+
+const SCENE: &str = "turns: [{say: the words of the model, repeat: true}]";
+
+fn standing(home: &Home, name: &str) -> Value {
+    let status = home.json(&["gateway", "status"]);
+    let found = status["exports"].as_array().unwrap().iter().find(|export| export["name"] == name);
+    found.cloned().unwrap_or_default()
+}
+
+fn last(home: &Home) -> u64 {
+    home.records(&[]).last().unwrap()["seq"].as_u64().unwrap()
+}
+
+#[test]
+fn a_gateway_sends_its_record_on_through_crashes_of_both_sides() {
+    let test = "a_gateway_sends_its_record_on_through_crashes_of_both_sides";
+    let Some(mut rsyslog) = Rsyslog::start(test, Input::Tcp) else { return };
+    let home = Home::new();
+    home.scene(SCENE);
+    home.add(&format!("[[export]]\n{}", rsyslog.export()));
+    home.start();
+    home.run(&["chat", "helper", "the words of the person"]).done();
+    rsyslog.kill();
+    home.run(&["chat", "helper", "the words of the person"]).done();
+    home.crash();
+    rsyslog.go_on();
+    home.start();
+    home.run(&["chat", "helper", "the words of the person"]).done();
+    let end = last(&home);
+    eventually("the last record is there", || rsyslog.seqs().iter().any(|seq| *seq >= end));
+    let seqs = rsyslog.seqs();
+    complete(&seqs, *seqs.iter().max().unwrap());
+    assert!(!rsyslog.written().contains("the words of"), "content left");
+    eventually("it is not behind", || standing(&home, "siem")["behind"] == 0);
+    home.run(&["gateway", "status"]).done().has("siem to tcp://127.0.0.1:");
+    let doctor = home.json_whatever(&["doctor"]);
+    let said = doctor["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "export");
+    assert!(said.unwrap()["message"].as_str().unwrap().contains("on this machine"), "{said:?}");
+    // That records go elsewhere is in the record once, and once more when they do not any more.
+    assert_eq!(home.records(&["--event", "export.changed"]).len(), 1);
+    let settings = std::fs::read_to_string(home.at("bulkhead.toml")).unwrap();
+    std::fs::write(home.at("bulkhead.toml"), settings.rsplit_once("[[export]]").unwrap().0).unwrap();
+    home.run(&["gateway", "restart"]).done();
+    let changes = home.records(&["--event", "export.changed"]);
+    assert_eq!(changes.len(), 2);
+    assert_eq!(
+        (&changes[0]["facts"]["change"], &changes[1]["facts"]["change"]),
+        (&"began".into(), &"given up".into())
+    );
+    home.verifies();
+}
+
+#[test]
+fn a_receiver_that_is_away_holds_nothing_up_and_somebody_is_told() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let home = Home::new();
+    home.scene(SCENE);
+    home.add(&format!(
+        "[[export]]\nname = \"siem\"\nformat = \"ocsf\"\nto = \"http://127.0.0.1:{port}/\"\nlate-after = \"1s\""
+    ));
+    home.start();
+    home.run(&["chat", "helper", "hi"]).done().has("the words of the model");
+    eventually("it is late", || standing(&home, "siem")["late"] == true);
+    home.run(&["chat", "helper", "hi"]).done().has("the words of the model");
+    assert_eq!(home.records(&["--event", "export.failed"]).len(), 1);
+    let doctor = home.json_whatever(&["doctor"]);
+    let bad = |finding: &&Value| finding["check"] == "export" && finding["state"] == "missing";
+    let found = doctor["findings"].as_array().unwrap().iter().find(bad).unwrap();
+    assert!(
+        found["message"].as_str().unwrap().contains("records behind: nobody answers at http://"),
+        "{found}"
+    );
+}
+
+#[test]
+fn checkpoints_go_to_a_witness_and_its_signature_comes_back() {
+    let witness = Arc::new(Witness::new());
+    let key = witness.key();
+    let server = Server::new(move |request| {
+        let note = String::from_utf8(request.body.clone()).unwrap();
+        Deed::Say(whole("text/plain", witness.cosign(&note, 1_790_000_000).as_bytes()))
+    });
+    // One that is no witness and answers nonsense, and one that is not there.
+    let other = Server::new(|_| Deed::Say(whole("text/html", b"<html>thanks</html>")));
+    let home = Home::new();
+    home.scene(SCENE);
+    home.edit("[checkpoint]\n", &format!("[checkpoint]\nwitnesses = [{key:?}]\n"));
+    home.edit("every-records = 4096", "every-records = 1");
+    home.add(&format!(
+        "[[checkpoint.publish]]\nurl = \"http://{}/add\"\n\
+         [[checkpoint.publish]]\nurl = \"http://{}/other\"\n\
+         [[checkpoint.publish]]\nsyslog = \"tcp://127.0.0.1:9\"\n",
+        server.address, other.address
+    ));
+    home.start();
+    home.run(&["chat", "helper", "hi"]).done();
+    eventually("a cosignature is taken in", || !home.records(&["--event", "checkpoint.cosigned"]).is_empty());
+    eventually("the other has one too", || !other.requests("/other").is_empty());
+    let sent = String::from_utf8(server.requests("/add")[0].body.clone()).unwrap();
+    assert!(sent.starts_with("bulkhead/") && sent.contains("\n\n\u{2014} "), "{sent}");
+    assert_eq!(home.records(&["--event", "publishing.failed"]).len(), 1);
+    assert_eq!(standing(&home, "checkpoint-3")["late"], true);
+    // A size is signed once: its own cosignature makes no new round.
+    let sizes = |server: &Server| {
+        let notes =
+            server.requests("/add").into_iter().map(|request| String::from_utf8(request.body).unwrap());
+        notes.map(|note| note.lines().nth(1).unwrap().parse::<u64>().unwrap()).collect::<Vec<_>>()
+    };
+    let sizes = sizes(&server);
+    assert!(sizes.is_sorted_by(|one, next| one < next), "{sizes:?}");
+    home.verifies();
+}

@@ -1,0 +1,132 @@
+//! Receivers that close at once, never read, talk back, never end, or are not there.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+
+use bulkhead_tests::server::{Deed, Server};
+
+use crate::stage::Stage;
+
+/// A listener that does `deed` with each connection.
+fn listener(deed: impl Fn(TcpStream) + Send + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            deed(stream);
+        }
+    });
+    port
+}
+
+fn tcp(port: u16) -> String {
+    format!("name = \"siem\"\nformat = \"syslog\"\nto = \"tcp://127.0.0.1:{port}\"\nlate-after = \"1s\"")
+}
+
+/// Nothing counts as taken by such a receiver, the gateway goes on, and somebody is told.
+async fn takes_nothing(stage: &Stage, settings: &str, words: &str) {
+    stage.grow(20).await;
+    let following = stage.follow(settings);
+    following.until_it("it fails", |standing| standing.last_error.is_some()).await;
+    let standing = following.standing();
+    let error = standing.last_error.unwrap();
+    assert!(error.contains(words), "{error}");
+    assert_eq!(standing.taken, 0);
+    assert!(standing.failing_since.is_some());
+    // The record is written as ever.
+    stage.grow(20).await;
+    following.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_closes_at_once_has_taken_nothing() {
+    let port = listener(drop);
+    takes_nothing(&Stage::new(), &tcp(port), "tcp 127.0.0.1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_reads_a_little_and_dies_has_taken_nothing() {
+    let port = listener(|mut stream| {
+        drop(stream.read(&mut [0; 100]));
+        drop(stream);
+    });
+    takes_nothing(&Stage::new(), &tcp(port), "tcp 127.0.0.1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_talks_back_without_end_is_given_up() {
+    let port = listener(|mut stream| {
+        std::thread::spawn(move || while stream.write_all(&[b'x'; 4096]).is_ok() {});
+    });
+    takes_nothing(&Stage::new(), &tcp(port), "tcp 127.0.0.1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_not_there_is_told_once_for_each_outage() {
+    let port = {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().port()
+    };
+    let stage = Stage::new();
+    stage.grow(5).await;
+    let following = stage.follow(&tcp(port));
+    following.until_it("it is late", |standing| standing.late).await;
+    assert!(following.standing().last_error.unwrap().contains("nobody answers at tcp"));
+    following.end().await;
+    stage.journal.flush().await.unwrap();
+    let place = journal::Place::Sqlite(stage.path().join("journal.sqlite"));
+    let query = journal::read::Query { kind: Some(journal::Kind::Alert), ..Default::default() };
+    let alerts = journal::read::Reader::open(&place).unwrap().query(&query).unwrap();
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(alerts[0].event, Some(journal::Event::ExportFailed));
+    assert_eq!(alerts[0].facts.text("export"), Some("siem"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http_receiver_that_answers_nonsense_has_taken_nothing() {
+    let http =
+        |server: &Server| format!("name = \"siem\"\nformat = \"jsonl\"\nto = \"http://{}/\"", server.address);
+    let nonsense = Server::new(|_| Deed::Say(b"\xff\xfe GARBAGE \0\0\0\r\n\r\n".to_vec()));
+    takes_nothing(&Stage::new(), &http(&nonsense), "broke before all was taken").await;
+    let failing =
+        Server::new(|_| Deed::Say(b"HTTP/1.1 500 X\r\ncontent-length: 9\r\n\r\nthe words".to_vec()));
+    takes_nothing(&Stage::new(), &http(&failing), "answered 500").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_end_is_not_read_to_its_end() {
+    let port = listener(|mut stream| {
+        std::thread::spawn(move || {
+            drop(stream.read(&mut [0; 64 * 1024]));
+            drop(stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"));
+            while stream.write_all(b"5\r\nxxxxx\r\n").is_ok() {}
+        });
+    });
+    let stage = Stage::new();
+    stage.grow(3).await;
+    let to = format!("name = \"siem\"\nformat = \"jsonl\"\nto = \"http://127.0.0.1:{port}/\"");
+    let following = stage.follow(&to);
+    following.until(3).await;
+    following.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_loses_nothing_and_a_file_is_followed_through_a_rotation() {
+    let stage = Stage::new();
+    stage.grow(3).await;
+    let full = "name = \"full\"\nformat = \"jsonl\"\nto = \"/dev/full\"";
+    let following = stage.follow(full);
+    following.until_it("it fails", |standing| standing.last_error.is_some()).await;
+    assert_eq!(following.standing().taken, 0);
+    following.end().await;
+
+    let out = stage.path().join("out.jsonl");
+    let following = stage.follow(&format!("name = \"file\"\nformat = \"jsonl\"\nto = {out:?}"));
+    following.until(3).await;
+    std::fs::rename(&out, stage.path().join("out.jsonl.1")).unwrap();
+    stage.grow(3).await;
+    following.until(6).await;
+    following.end().await;
+    let lines = |name: &str| std::fs::read_to_string(stage.path().join(name)).unwrap().lines().count();
+    assert_eq!((lines("out.jsonl.1"), lines("out.jsonl")), (3, 3));
+}

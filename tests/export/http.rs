@@ -1,0 +1,115 @@
+//! Requests over HTTP into a recording server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bulkhead_tests::server::{Deed, Request, Server, whole};
+use bulkhead_tests::tls::Secure;
+use serde_json::Value;
+
+use crate::stage::{Stage, complete};
+
+fn settings(address: &str, more: &str) -> String {
+    format!("name = \"siem\"\nformat = \"jsonl\"\nto = \"{address}\"\n{more}")
+}
+
+fn seqs(requests: &[Request]) -> Vec<u64> {
+    let lines = requests.iter().flat_map(|request| {
+        let text = String::from_utf8(request.body.clone()).unwrap();
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
+    });
+    lines.map(|record| record["seq"].as_u64().unwrap()).collect()
+}
+
+fn status(code: u16) -> Deed {
+    Deed::Say(format!("HTTP/1.1 {code} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").into_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_record_arrives_though_the_receiver_refuses_and_breaks_off() {
+    let count = AtomicUsize::new(0);
+    let taken = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&taken);
+    let server = Server::new(move |request| match count.fetch_add(1, Ordering::SeqCst) % 4 {
+        0 => status(503),
+        // It closes without a word.
+        1 => Deed::Say(Vec::new()),
+        _ => {
+            seen.lock().unwrap().push(request.clone());
+            status(204)
+        }
+    });
+    let stage = Stage::new();
+    stage.grow(2500).await;
+    let following = stage.follow(&settings(&format!("http://{}/in?token=given", server.address), ""));
+    following.until(2500).await;
+    assert!(!following.standing().to.contains("given"), "{}", following.standing().to);
+    following.end().await;
+    let taken = taken.lock().unwrap();
+    complete(&seqs(&taken), 2500);
+    assert!(taken.len() >= 3 && taken[0].path == "/in?token=given");
+    assert!(taken[0].head.to_lowercase().contains("content-type: application/x-ndjson"), "{}", taken[0].head);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_go_as_a_list_where_that_is_wanted() {
+    let server = Server::new(|_| Deed::Say(whole("text/plain", b"ok")));
+    let stage = Stage::new();
+    stage.grow(3).await;
+    let more = "array = true\nfilter = { kind = \"verdict\", action = \"file.read\" }";
+    let settings = settings(&format!("http://{}/", server.address), more).replace("jsonl", "ocsf");
+    let following = stage.follow(&settings);
+    following.until(3).await;
+    let request = &server.requests("/")[0];
+    let events: Vec<Value> = serde_json::from_slice(&request.body).unwrap();
+    assert_eq!(events.len(), 3);
+    assert!(events.iter().all(|event| event["metadata"]["version"] == "1.8.0"));
+    assert!(request.head.to_lowercase().contains("content-type: application/json"));
+    following.end().await;
+    // What the filter leaves out counts as dealt with, and nothing is sent for it.
+    let none = settings.replace("\"siem\"", "\"none\"").replace("file.read", "web.get");
+    let following = stage.follow(&none);
+    following.until(3).await;
+    assert_eq!((server.requests("/").len(), following.standing().behind), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_goes_over_tls_and_is_nowhere_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let server =
+        Secure::new(|_| b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec());
+    let stage = Stage::new();
+    std::fs::create_dir(stage.secrets()).unwrap();
+    let file = stage.secrets().join("siem");
+    let more =
+        format!("ca = {:?}\nheaders = {{ Authorization = \"Bearer secret:siem\" }}", server.authority());
+    let settings = settings(&format!("https://localhost:{}/in", server.port), &more);
+    stage.grow(1).await;
+    let following = stage.follow(&settings);
+    following.until_it("it lacks its secret", |standing| standing.last_error.is_some()).await;
+    let error = following.standing().last_error.unwrap();
+    assert!(error.contains("the secret `siem` has no value"), "{error}");
+    std::fs::write(&file, "opensesame-1234\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    following.until(1).await;
+    let heard = server.heard();
+    assert!(heard[0].to_lowercase().contains("authorization: bearer opensesame-1234"), "{heard:?}");
+    assert!(!format!("{:?}", following.standing()).contains("opensesame"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_leads_nowhere() {
+    let elsewhere = Server::new(|_| status(200));
+    let there = format!("http://{}/stolen", elsewhere.address);
+    let server = Server::new(move |_| {
+        Deed::Say(format!("HTTP/1.1 307 X\r\nlocation: {there}\r\ncontent-length: 0\r\n\r\n").into_bytes())
+    });
+    let stage = Stage::new();
+    stage.grow(1).await;
+    let following = stage.follow(&settings(&format!("http://{}/in", server.address), ""));
+    following.until_it("it is refused", |standing| standing.last_error.is_some()).await;
+    let error = following.standing().last_error.unwrap();
+    assert!(error.ends_with("/in answered 307"), "{error}");
+    following.end().await;
+    assert!(elsewhere.requests("/stolen").is_empty());
+}

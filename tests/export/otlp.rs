@@ -1,0 +1,57 @@
+//! OpenTelemetry into a recording endpoint that reads it with the project's own types.
+
+use bulkhead_tests::server::{Deed, Server, whole};
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
+
+use crate::stage::Stage;
+
+fn collector() -> Server {
+    Server::new(|_| Deed::Say(whole("application/x-protobuf", b"")))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_records_arrive_at_a_collector() {
+    let server = collector();
+    let stage = Stage::new();
+    stage.grow(5).await;
+    let to = format!("name = \"logs\"\nformat = \"otlp-logs\"\nto = \"http://{}\"", server.address);
+    let following = stage.follow(&to);
+    following.until(5).await;
+    let requests = server.requests("/v1/logs");
+    let sent = ExportLogsServiceRequest::decode(requests[0].body.as_slice()).unwrap();
+    assert_eq!(sent.resource_logs[0].scope_logs[0].log_records.len(), 5);
+    assert!(requests[0].head.to_lowercase().contains("content-type: application/x-protobuf"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_collector_refuses_for_good_is_not_sent_again() {
+    let partial = ExportLogsPartialSuccess { rejected_log_records: 2, error_message: "no".into() };
+    let answer = ExportLogsServiceResponse { partial_success: Some(partial) }.encode_to_vec();
+    let server = Server::new(move |_| Deed::Say(whole("application/x-protobuf", &answer)));
+    let stage = Stage::new();
+    stage.grow(5).await;
+    let to = format!("name = \"logs\"\nformat = \"otlp-logs\"\nto = \"http://{}\"", server.address);
+    let following = stage.follow(&to);
+    following.until(5).await;
+    following.end().await;
+    assert_eq!(server.requests("/v1/logs").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_without_a_turn_are_no_spans_and_hold_nothing_up() {
+    let server = collector();
+    let stage = Stage::new();
+    stage.grow(5).await;
+    let to =
+        format!("name = \"traces\"\nformat = \"otlp-traces\"\nto = \"http://{}/own/path\"", server.address);
+    let following = stage.follow(&to);
+    following.until(5).await;
+    following.end().await;
+    for request in server.requests("/own/path") {
+        assert!(ExportTraceServiceRequest::decode(request.body.as_slice()).is_ok());
+    }
+}

@@ -1,0 +1,151 @@
+//! A record that grows, and followers of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bulkhead_tests::eventually;
+use export::{Board, Follower, Origin, Parts, Standing, Target};
+use journal::{Config, Draft, Entry, Facts, Journal, Kind, Place};
+use secrets::Store;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use vocab::{AgentName, Ambient, Digest, PersonId, Resource, Timestamp, Verb};
+
+/// A clock that stands, and random bytes that are all the same: nothing here depends on them.
+struct Clock;
+
+impl Ambient for Clock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(1_790_000_000).unwrap()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        [7; 16]
+    }
+}
+
+/// A record in a folder of its own.
+pub struct Stage {
+    folder: TempDir,
+    pub journal: Journal,
+}
+
+/// A follower at work.
+pub struct Following {
+    board: Board,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = open(folder.path());
+        Self { folder, journal }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Closes the record and opens it again, as a gateway that is started anew does.
+    pub async fn reopen(self) -> Self {
+        let Self { folder, journal } = self;
+        journal.close().await.unwrap();
+        let journal = open(folder.path());
+        Self { folder, journal }
+    }
+
+    /// Adds `count` records with paths that no form likes.
+    pub async fn grow(&self, count: u64) {
+        for number in 0..count {
+            let mut draft = Draft::new(Kind::Verdict);
+            draft.agent = AgentName::new("echo").ok();
+            draft.person = PersonId::new("ann").ok();
+            draft.verb = Some(Verb::FileRead);
+            draft.resource =
+                Some(Resource::Path(format!("/srv/{number}/=1|2\\\"]\n12 <9>1 x {}", "y".repeat(300))));
+            draft.facts = Facts::new().with("number", number);
+            let entry = Entry { subject: Digest::of(b"grow"), records: vec![draft], state: Vec::new() };
+            drop(self.journal.append(entry).await.unwrap());
+        }
+    }
+
+    /// Follows the record for an export of the settings.
+    pub fn follow(&self, settings: &str) -> Following {
+        let target: Target = toml::from_str(settings).unwrap();
+        let board = Board::default();
+        let follower = Follower::new(target, self.parts(), &board).unwrap();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(follower.run(stop.clone()));
+        Following { board, stop, task }
+    }
+
+    /// Where its secrets are.
+    pub fn secrets(&self) -> PathBuf {
+        self.folder.path().join("secrets")
+    }
+
+    fn parts(&self) -> Parts {
+        Parts {
+            journal: self.journal.clone(),
+            place: place(self.folder.path()),
+            ambient: Arc::new(Clock),
+            secrets: Store { folder: self.secrets(), ..Store::default() },
+            origin: Origin { host: "gate".into(), version: "0.1.0".into() },
+        }
+    }
+}
+
+impl Following {
+    pub fn standing(&self) -> Standing {
+        self.board.standings().remove(0)
+    }
+
+    /// Waits until the receiver has taken the record `seq`.
+    pub async fn until(&self, seq: u64) {
+        let board = self.board.clone();
+        let waited = move || {
+            eventually(&format!("record {seq} is taken"), || board.standings()[0].taken >= seq);
+        };
+        tokio::task::spawn_blocking(waited).await.unwrap();
+    }
+
+    /// Waits until the follower stands so.
+    pub async fn until_it(&self, what: &'static str, holds: fn(&Standing) -> bool) {
+        let board = self.board.clone();
+        tokio::task::spawn_blocking(move || eventually(what, || holds(&board.standings()[0]))).await.unwrap();
+    }
+
+    /// Ends it as a gateway that stops does.
+    pub async fn end(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+
+    /// Ends it as a crash does, without a last word.
+    pub async fn crash(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+}
+
+fn place(folder: &Path) -> Place {
+    Place::Sqlite(folder.join("journal.sqlite"))
+}
+
+fn open(folder: &Path) -> Journal {
+    Journal::open(Config { place: place(folder) }, Arc::new(Clock)).unwrap()
+}
+
+/// The sequence numbers are all from 1 to `last`; each came for the first time after the one before it.
+#[track_caller]
+pub fn complete(seqs: &[u64], last: u64) {
+    let mut newest = 0;
+    for seq in seqs {
+        assert!(*seq <= newest + 1, "{seq} came before {}: something is missing or out of order", newest + 1);
+        newest = newest.max(*seq);
+    }
+    assert_eq!(newest, last, "the end is missing");
+}
