@@ -115,6 +115,20 @@ impl Note {
         Ok(Self { text, signatures })
     }
 
+    /// The notes in `text`, one after the other with an empty line between, as a history of checkpoints has them.
+    ///
+    /// # Errors
+    /// When one of them is none.
+    pub fn all(text: &str) -> Result<Vec<Self>, NoteError> {
+        let mut parts = text.strip_suffix('\n').unwrap_or_default().trim_end_matches('\n').split("\n\n");
+        let mut notes = Vec::new();
+        while let Some(body) = parts.next() {
+            let lines = parts.next().ok_or(NoteError::Form)?;
+            notes.push(format!("{body}\n\n{lines}\n").parse()?);
+        }
+        Ok(notes)
+    }
+
     /// The text, with its last line break.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -5,6 +5,7 @@ mod files;
 mod proving;
 mod sealing;
 mod shown;
+mod verifying;
 mod which;
 
 use std::path::PathBuf;
@@ -13,7 +14,6 @@ use std::str::FromStr;
 use clap::Subcommand;
 use journal::Head;
 use journal::read::{ReadError, Reader};
-use journal::verify::{VerifyError, verify};
 use serde::de::DeserializeOwned;
 use vocab::{Ambient as _, Digest, Timestamp};
 
@@ -37,16 +37,9 @@ pub(crate) struct Args {
 enum Verb {
     /// Whether the record is as it was written
     #[command(
-        after_help = "Examples:\n  bulkhead audit verify\n  bulkhead audit verify --head 120:4f2a...   against a checkpoint kept elsewhere: finds a cut-off tail\n  bulkhead audit verify --file backup/journal.sqlite"
+        after_help = "Examples:\n  bulkhead audit verify\n  bulkhead audit verify --checkpoint checkpoint.txt   kept elsewhere: finds a cut-off tail, a rebuilt record\n  bulkhead audit verify --checkpoint bulkhead.checkpoint.history --key bulkhead/...+...+...\n  bulkhead audit verify --file backup/journal.sqlite --resume verify.state --progress"
     )]
-    Verify {
-        /// A checkpoint from an earlier `verify`, kept elsewhere
-        #[arg(long, value_name = "N:HASH", value_parser = head)]
-        head: Option<Head>,
-        /// The database [default: the home's]
-        #[arg(long, value_name = "PATH")]
-        file: Option<PathBuf>,
-    },
+    Verify(verifying::Args),
     /// The newest records
     #[command(after_help = "Examples:\n  bulkhead audit tail\n  bulkhead audit tail -n 50 --json")]
     Tail {
@@ -94,14 +87,13 @@ enum Verb {
 
 pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
     match args.verb {
-        Verb::Verify { head, file: Some(file) } => verified(place.screen, &file.into(), head),
+        Verb::Verify(args) => verifying::run(place, args),
         Verb::Checkpoint(args) => sealing::checkpoint(place, &args),
         Verb::Cosign(args) => sealing::cosign(place, &args),
         Verb::Key(args) => sealing::key(place, &args),
         Verb::Prove(args) => proving::prove(place, &args),
         Verb::CheckProof(args) => proving::check(place, &args),
         Verb::Export(args) => export::run(place, &open(&record(place)?)?, args),
-        Verb::Verify { head, .. } => verified(place.screen, &record(place)?, head),
         Verb::Tail { count } => {
             let records = open(&record(place)?)?.tail(count).map_err(unread)?;
             records.iter().try_for_each(|record| shown::line(place.screen, record))?;
@@ -123,32 +115,6 @@ fn record(place: &Place) -> Result<journal::Place, Failure> {
         "there is no record at `{}` yet: it begins with the first `bulkhead gateway start`",
         path.display()
     )))
-}
-
-fn verified(screen: Screen, record: &journal::Place, head: Option<Head>) -> Result<Exit, Failure> {
-    let report = verify(record, head).map_err(|error| {
-        let VerifyError::Open(look) = &error;
-        Failure::new(exit_of(look), error.to_string())
-    })?;
-    if screen.json() {
-        screen.value(&report)?;
-    } else {
-        let end = format!("{}:{}", report.checkpoint.records, report.checkpoint.hash);
-        match &report.first_bad {
-            None => {
-                let text = format!("the record is whole: {} records", report.records);
-                screen.line(&screen.paint(Paint::Good, &text))?;
-                screen.line(&field("checkpoint", &end))?;
-                screen.line("keep the checkpoint elsewhere: `audit verify --head` with it finds a tail that was cut off")?;
-            }
-            Some(bad) => {
-                let text = format!("the record is broken at {}", visible(&bad.to_string(), Keep::Nothing));
-                screen.line(&screen.paint(Paint::Bad, &text))?;
-                screen.line(&field("good until", &end))?;
-            }
-        }
-    }
-    Ok(if report.ok { Exit::Done } else { Exit::Found })
 }
 
 /// A damaged database is a finding; one that is not there is not.

@@ -5,6 +5,7 @@
 
 mod drawing;
 mod page;
+pub(crate) mod progress;
 mod safe;
 
 use std::io::{self, IsTerminal as _, Write as _};

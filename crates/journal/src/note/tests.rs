@@ -43,6 +43,17 @@ fn a_witnesss_cosignature_is_checked_with_its_time() {
 }
 
 #[test]
+fn a_history_is_read_note_by_note() {
+    let (one, two) = (format!("{TEXT}\n{SIGNATURE}"), COSIGNED.to_owned());
+    let notes =
+        |text: &str| Note::all(text).map(|notes| notes.iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert_eq!(notes(&one), Ok(vec![one.clone()]));
+    assert_eq!(notes(&format!("{one}\n{two}\n")), Ok(vec![one.clone(), two]));
+    assert_eq!(notes(&format!("{one}\n{TEXT}\n")), Err(NoteError::Form));
+    assert!(notes("").is_err());
+}
+
+#[test]
 fn what_is_not_signed_by_the_key_is_not_believed() {
     let note: Note = format!("{TEXT}\n{SIGNATURE}").parse().unwrap();
     let changed: Note = format!("{}\n{SIGNATURE}", TEXT.replace("the answer", "no answer")).parse().unwrap();

@@ -16,7 +16,7 @@ use super::{Options, Progress, Told};
 use crate::entry::Head;
 
 /// How many records lie between two reports of progress: whole blocks, so that the walk can be resumed there.
-const REPORT_RECORDS: u64 = 64 * 1024;
+const REPORT_RECORDS: u64 = 16 * 1024;
 
 type Found = Option<FirstBad>;
 

@@ -8,6 +8,7 @@
 )]
 
 mod append;
+mod checkpoint;
 #[path = "../support/postgres.rs"]
 #[expect(unreachable_pub, reason = "the tests that cross the rooms share this file")]
 mod cluster;

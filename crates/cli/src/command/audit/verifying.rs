@@ -1,0 +1,158 @@
+//! `audit verify`: whether the record is as it was written, held against checkpoints that somebody kept.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use journal::Head;
+use journal::note::{Note, VerifierKey};
+use journal::verify::{MAX_GIVEN, Options, Position, Progress, Report, VerifyError, verify_with};
+
+use super::files;
+use crate::command::Place;
+use crate::failure::{Exit, Failure};
+use crate::terminal::{Keep, Paint, Screen, field, progress, visible};
+
+/// The largest state of a verification, in bytes: checkpoints and erasures that are still to come are part of it.
+const MAX_STATE_BYTES: u64 = 64 * 1024 * 1024;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A signed checkpoint, kept elsewhere, or a whole history of them; may be given several times
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
+    /// The public key that is trusted, whatever the record says of its keys
+    #[arg(long, value_name = "KEY")]
+    key: Option<VerifierKey>,
+    /// The end of the record as an earlier `verify` printed it
+    #[arg(long, value_name = "N:HASH", value_parser = super::head)]
+    head: Option<Head>,
+    /// The database [default: the home's]
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// Keep in this file how far it has come, and go on from there when it is there already
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Say how far it has come even where nobody watches a terminal
+    #[arg(long)]
+    progress: bool,
+}
+
+pub(super) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
+    let record = match args.file {
+        Some(file) => file.into(),
+        None => super::record(place)?,
+    };
+    let mut checkpoints = Vec::new();
+    for path in &args.checkpoint {
+        checkpoints.extend(notes(path)?);
+    }
+    if checkpoints.len() > MAX_GIVEN {
+        return Err(Failure::usage(format!("more than {MAX_GIVEN} checkpoints at once; give fewer")));
+    }
+    let resume = args.resume.as_deref().map(read).transpose()?.flatten();
+    let options = Options { head: args.head, checkpoints, key: args.key, resume };
+    let shown = args.progress || progress::is_watched();
+    let mut unwritten = None;
+    let verified = verify_with(&record, &options, &mut |come: &Progress| {
+        if shown {
+            progress::show(&format!("{} of {} records verified", come.records, come.total));
+        }
+        if let (Some(path), Some(position)) = (&args.resume, &come.position)
+            && let Err(error) = write(path, position)
+        {
+            unwritten = Some(error);
+        }
+    });
+    if shown {
+        progress::end();
+    }
+    let report = verified.map_err(|error| {
+        let VerifyError::Open(look) = &error;
+        Failure::new(super::exit_of(look), error.to_string())
+    })?;
+    if let Some(unwritten) = unwritten {
+        return Err(unwritten);
+    }
+    if let Some(path) = &args.resume {
+        // It has come to its end; another time begins anew.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(unusable(path, &error.to_string()));
+            }
+            _ => {}
+        }
+    }
+    show(place.screen, &report, &options)?;
+    Ok(if report.ok { Exit::Done } else { Exit::Found })
+}
+
+fn show(screen: Screen, report: &Report, options: &Options) -> Result<(), Failure> {
+    if screen.json() {
+        return screen.value(report);
+    }
+    let end = format!("{}:{}", report.checkpoint.records, report.checkpoint.hash);
+    match &report.first_bad {
+        None => {
+            let held = match options.checkpoints.len() {
+                0 => String::new(),
+                1 => ", under the checkpoint that was given".to_owned(),
+                many => format!(", under the {many} checkpoints that were given"),
+            };
+            let text = format!("the record is whole: {} records{held}", report.records);
+            screen.line(&screen.paint(Paint::Good, &text))?;
+            screen.line(&field("head", &end))?;
+            if options.checkpoints.is_empty() {
+                screen.line("with `--checkpoint FILE`, a checkpoint kept elsewhere, it also finds a tail that was cut off or a record that was built anew")?;
+            }
+            Ok(())
+        }
+        Some(bad) => {
+            let text = format!("the record is broken at {}", visible(&bad.to_string(), Keep::Nothing));
+            screen.line(&screen.paint(Paint::Bad, &text))?;
+            screen.line(&field("good until", &end))
+        }
+    }
+}
+
+/// The notes in a file: one, or one after the other with empty lines between.
+fn notes(path: &Path) -> Result<Vec<Note>, Failure> {
+    let text = files::text(path)?;
+    Note::all(&text)
+        .map_err(|error| Failure::new(Exit::Found, format!("`{}` cannot be used: {error}", path.display())))
+}
+
+fn unusable(path: &Path, why: &str) -> Failure {
+    Failure::unreachable(format!("the state `{}` of the verification cannot be used: {why}", path.display()))
+}
+
+fn read(path: &Path) -> Result<Option<Position>, Failure> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(path, &error.to_string())),
+    };
+    let mut text = String::new();
+    file.take(MAX_STATE_BYTES)
+        .read_to_string(&mut text)
+        .map_err(|error| unusable(path, &error.to_string()))?;
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|error| unusable(path, &format!("{error}; remove it to begin anew")))
+}
+
+fn write(path: &Path, position: &Position) -> Result<(), Failure> {
+    let unusable = |why: &dyn std::fmt::Display| self::unusable(path, &why.to_string());
+    let text = serde_json::to_string(position).map_err(|error| unusable(&error))?;
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let draft = PathBuf::from(draft);
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .open(&draft)
+        .map_err(|error| unusable(&error))?;
+    file.write_all(text.as_bytes()).map_err(|error| unusable(&error))?;
+    std::fs::rename(&draft, path).map_err(|error| unusable(&error))
+}
