@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    agents, approvals, audit, chat, check, completion, doctor, explain, gateway, init, run, version,
+    agents, approvals, audit, chat, check, completion, doctor, explain, gateway, init, record, run, version,
 };
 use crate::demo;
 use crate::failure::{Exit, Failure};
@@ -62,6 +62,7 @@ pub(crate) enum Command {
     Run(run::Args),
     Approvals(approvals::Args),
     Audit(audit::Args),
+    Record(record::Args),
     Completion(completion::Args),
     Version(version::Args),
 }

@@ -81,6 +81,11 @@ impl Home {
         self.data().join("journal.sqlite")
     }
 
+    /// The name that this gateway has given itself among those on one record.
+    pub(crate) fn gateway_name(&self) -> PathBuf {
+        self.data().join("gateway.name")
+    }
+
     pub(crate) fn board(&self) -> PathBuf {
         self.data().join("board")
     }

@@ -38,7 +38,7 @@ pub(crate) async fn gateway(
         return Err(Failure::unreachable(missing.to_string()));
     }
     let ambient: Arc<dyn Ambient> = Arc::new(Machine);
-    let place = Place::Sqlite(home.database());
+    let place = settings.record_to_write(home, ambient.as_ref())?;
     let journal = record(&place)?;
     let notary =
         Notary::open(journal.clone(), place.clone(), settings.notary(home), Arc::clone(&ambient)).await;
@@ -86,7 +86,7 @@ pub(crate) async fn notary(
     settings: &Settings,
     lost: bool,
 ) -> Result<(Journal, Notary), Failure> {
-    let place = Place::Sqlite(home.database());
+    let place = settings.record_to_write(home, &Machine)?;
     let journal = record(&place)?;
     let (config, ambient) = (settings.notary(home), Arc::new(Machine));
     let notary = if lost {

@@ -167,6 +167,7 @@ impl Gateway {
         });
         gateway.recover().await?;
         gateway.keep_house();
+        gateway.watch_the_record();
         Ok(gateway)
     }
 

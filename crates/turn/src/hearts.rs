@@ -112,6 +112,20 @@ impl Hearts {
         });
     }
 
+    /// The record cannot be written, so the agent can do nothing.
+    pub(crate) fn record_lost(&self, agent: &AgentName, why: &str) {
+        self.with(agent, None, |beat, now| {
+            beat.add(now, What::Error { subject: "record".to_owned(), detail: Some(why.to_owned()) });
+            beat.add_anomaly(now);
+        });
+    }
+
+    /// The record can be written again.
+    pub(crate) fn record_back(&self, agent: &AgentName) {
+        let note = What::Note("The record can be written again".to_owned());
+        self.with(agent, None, |beat, now| beat.add(now, note));
+    }
+
     /// What a list of agents says of one.
     pub(crate) fn pulse(&self, agent: &AgentName) -> Pulse {
         let mut beats = self.beats.lock();

@@ -20,6 +20,7 @@ mod gateway;
 mod hearts;
 mod judging;
 mod kill;
+mod outage;
 mod perform;
 mod process;
 mod program;

@@ -8,7 +8,7 @@ mod shown;
 mod verifying;
 mod which;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Subcommand;
@@ -21,6 +21,7 @@ use self::which::Which;
 use super::Place;
 use crate::ambient::Machine;
 use crate::failure::{Exit, Failure};
+use crate::settings::Settings;
 use crate::terminal::{Keep, Paint, Screen, field, visible};
 
 /// The record: verify it, and look into it
@@ -107,13 +108,12 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
 /// Where the home's record is.
 fn record(place: &Place) -> Result<journal::Place, Failure> {
     place.home.must_exist()?;
-    let path = place.home.database();
-    if path.exists() {
-        return Ok(path.into());
+    let record = Settings::load(&place.home)?.record(&place.home)?;
+    if record.file().is_none_or(Path::exists) {
+        return Ok(record);
     }
     Err(Failure::unreachable(format!(
-        "there is no record at `{}` yet: it begins with the first `bulkhead gateway start`",
-        path.display()
+        "there is no record at `{record}` yet: it begins with the first `bulkhead gateway start`"
     )))
 }
 

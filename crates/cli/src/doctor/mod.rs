@@ -101,13 +101,21 @@ pub(crate) async fn examine(home: &Home) -> Report {
     let several = settings.as_ref().map_or(true, |settings| settings.solo().is_none());
     findings.extend(files::look(home, several));
     match settings {
-        Ok(settings) => settled(home, &settings, &mut findings).await,
+        Ok(settings) => {
+            settled(home, &settings, &mut findings).await;
+            match settings.record(home) {
+                Ok(place) => findings.extend(record::look(&place)),
+                Err(failure) => {
+                    let mend = "mend `[record]` in bulkhead.toml, or what it names";
+                    findings.push(Finding::of("record", State::Missing, failure.sentence, mend));
+                }
+            }
+        }
         Err(error) => {
             let mend = "mend that place in bulkhead.toml; what depends on the settings was not looked at";
             findings.push(Finding::of("settings", State::Missing, error.to_string(), mend));
         }
     }
-    findings.extend(record::look(home));
     findings.push(disk::look(home));
     findings.extend(gateway::look(home).await);
     Report::new(findings, there)

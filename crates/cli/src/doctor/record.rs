@@ -1,13 +1,15 @@
 //! The record: its end verifies, and the clock does not stand before it.
 
-use journal::Place;
+use std::path::Path;
+
+use journal::postgres::weaknesses;
 use journal::read::Reader;
 use journal::verify::verify_tail;
+use journal::{Place, PostgresConfig};
 use vocab::{Ambient as _, Timestamp};
 
 use super::{Finding, State};
 use crate::ambient::Machine;
-use crate::home::Home;
 
 /// How many of the newest records are verified; `audit verify` goes through all.
 const TAIL: u32 = 1_000;
@@ -15,16 +17,51 @@ const TAIL: u32 = 1_000;
 /// How far the newest record may lie ahead of the clock, in seconds.
 const MAX_AHEAD_SECONDS: i64 = 2;
 
-/// Looks at the end of the record.
-pub(super) fn look(home: &Home) -> Vec<Finding> {
-    let place = Place::Sqlite(home.database());
-    if !home.database().exists() {
+/// Looks at the end of the record at `place`, and at what its server lets this gateway do.
+pub(super) fn look(place: &Place) -> Vec<Finding> {
+    if place.file().is_some_and(|path| !path.exists()) {
         return vec![Finding::ok(
             "record",
             "there is none yet: it begins with the first `bulkhead gateway start`",
         )];
     }
-    let whole = match verify_tail(&place, TAIL) {
+    let mut findings = end(place);
+    match place {
+        Place::Sqlite(path) => findings.push(backup(path)),
+        Place::Postgres(config) => findings.extend(server(config)),
+    }
+    findings
+}
+
+/// What the user that the gateway signs in as can do beside adding, and whether the server keeps what it acknowledges.
+fn server(config: &PostgresConfig) -> Vec<Finding> {
+    let rights = match weaknesses(config) {
+        Ok(found) if found.is_empty() => vec![Finding::ok(
+            "record:rights",
+            "the gateway's user can add to the record and take nothing from it, and its server keeps what it acknowledges",
+        )],
+        Ok(found) => found
+            .into_iter()
+            .map(|one| {
+                let state = if one.severe { State::Unsafe } else { State::Warning };
+                Finding::of("record:rights", state, one.what, one.mend)
+            })
+            .collect(),
+        Err(why) => vec![Finding::of(
+            "record:rights",
+            State::Missing,
+            why,
+            "see `[record]` in bulkhead.toml, and that the server runs",
+        )],
+    };
+    let mend = "have the server's own backups made, such as `pg_basebackup` with archived WAL, and keep checkpoints elsewhere";
+    let backup = Finding::of("backup", State::Warning, "nothing here makes a copy of the record", mend);
+    rights.into_iter().chain([backup]).collect()
+}
+
+/// Whether the newest records verify, and none is of the future.
+fn end(place: &Place) -> Vec<Finding> {
+    let whole = match verify_tail(place, TAIL) {
         Ok(None) => Finding::ok("record", format!("the newest records verify, up to {TAIL}")),
         Ok(Some(bad)) => {
             let mend = "stop the gateway, keep the file as it is, and see `bulkhead audit verify`";
@@ -37,20 +74,20 @@ pub(super) fn look(home: &Home) -> Vec<Finding> {
             "see `bulkhead audit verify`; restore a copy",
         ),
     };
-    let newest = Reader::open(&place).and_then(|reader| reader.tail(1));
+    let newest = Reader::open(place).and_then(|reader| reader.tail(1));
     let clock = match newest {
         Ok(records) => records.last().map(|record| clock(record.time, Machine.now())),
         // What cannot be read has been said above.
         Err(_) => None,
     };
-    std::iter::once(whole).chain(clock).chain([backup(home)]).collect()
+    std::iter::once(whole).chain(clock).collect()
 }
 
 /// This version makes none, and says so rather than nothing.
-fn backup(home: &Home) -> Finding {
+fn backup(path: &Path) -> Finding {
     let mend = format!(
         "copy it from time to time with `sqlite3 {} \".backup FILE\"`, and keep what `bulkhead audit verify` prints elsewhere",
-        home.database().display()
+        path.display()
     );
     Finding::of("backup", State::Warning, "nothing here makes a copy of the record", mend)
 }

@@ -13,6 +13,7 @@ mod labels;
 mod models;
 mod people;
 mod policies;
+mod record;
 
 use std::path::{Path, PathBuf};
 
@@ -47,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) browser: browser::Browser,
     #[serde(default)]
     checkpoint: checkpoint::Checkpoint,
+    #[serde(default)]
+    record: record::Record,
     #[serde(default)]
     egress: egress::Egress,
     #[serde(default)]
@@ -161,6 +164,7 @@ impl Settings {
             .or_else(|| self.egress.fault())
             .or_else(|| self.checkpoint.fault())
             .or_else(|| exports::fault(&self.export))
+            .or_else(|| self.record.fault())
     }
 }
 

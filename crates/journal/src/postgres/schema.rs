@@ -93,9 +93,6 @@ pub enum InitError {
         /// What was said.
         why: String,
     },
-    /// There is one.
-    #[error("the database `{0}` has a record already: it was left as it is")]
-    Exists(String),
     /// Another form.
     #[error(
         "the record in `{place}` has form {found} and this version has form {SCHEMA_VERSION}: use the version of Bulkhead that made it"
