@@ -117,6 +117,14 @@ pub enum JailError {
     /// A path that depends on where the process stands, or that climbs.
     #[error("`{0}` is not an absolute path without `..`; write the whole path")]
     Path(PathBuf),
+    /// A path that is the kernel's and no file of anybody's.
+    #[error(
+        "`{0}` cannot be granted, since what lies in `/proc` and `/sys` is this machine itself; grant a folder or a file of a disk"
+    )]
+    Kernel(PathBuf),
+    /// A path that has no form in text.
+    #[error("`{}` cannot be granted, since its name is not UTF-8; rename it, or grant the folder that it lies in", .0.display())]
+    Text(PathBuf),
     /// Too many paths.
     #[error("a jail of {0} paths; the most is {MAX_PATHS}: grant folders instead of single files")]
     Paths(usize),
@@ -138,6 +146,14 @@ fn plain(path: &Path) -> bool {
     path.is_absolute() && !path.components().any(|part| part == std::path::Component::ParentDir)
 }
 
+/// What the kernel shows of the machine and of every process.
+const KERNELS: [&str; 2] = ["/proc", "/sys"];
+
+/// Whether a path is one of the kernel's own.
+pub(crate) fn is_kernels(path: &Path) -> bool {
+    KERNELS.iter().any(|kernels| path.starts_with(kernels))
+}
+
 impl Jail {
     /// Whether the process gets to open files at all.
     #[must_use]
@@ -150,14 +166,20 @@ impl Jail {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn check(&self) -> Result<(), JailError> {
-        let system = self.system.iter().flat_map(|system| system.read.iter().chain(&system.programs));
-        let named = self.read.iter().chain(&self.write).chain(system.clone());
-        let paths = named.clone().count();
+        let system = || self.system.iter().flat_map(|system| system.read.iter().chain(&system.programs));
+        let named = || self.read.iter().chain(&self.write).chain(system());
+        let paths = named().count();
         if paths > MAX_PATHS {
             return Err(JailError::Paths(paths));
         }
-        if let Some(path) = named.into_iter().find(|path| !plain(path)) {
+        if let Some(path) = named().find(|path| !plain(path)) {
             return Err(JailError::Path(path.clone()));
+        }
+        if let Some(path) = named().find(|path| path.to_str().is_none()) {
+            return Err(JailError::Text(path.clone()));
+        }
+        if let Some(path) = named().find(|path| is_kernels(path)) {
+            return Err(JailError::Kernel(path.clone()));
         }
         if self.memory_bytes < MIN_MEMORY_BYTES {
             return Err(JailError::Memory(self.memory_bytes));
@@ -171,7 +193,20 @@ impl Jail {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
+
+    fn foreign() -> System {
+        System {
+            read: vec![],
+            programs: vec![],
+            processes: 1,
+            tmp_bytes: MIN_TMP_BYTES,
+            cpu_seconds: None,
+            listen: false,
+        }
+    }
 
     #[test]
     fn a_jail_that_means_something_else_is_refused() {
@@ -180,6 +215,29 @@ mod tests {
         assert_eq!(with("/srv/docs").check(), Ok(()));
         assert_eq!(with("docs").check(), Err(JailError::Path("docs".into())));
         assert_eq!(with("/srv/../etc").check(), Err(JailError::Path("/srv/../etc".into())));
+        for path in ["/proc", "/proc/self/mem", "/sys/", "/sys/../sys", "//proc/1"] {
+            let refused = with(path).check();
+            let expected = if path.contains("..") {
+                JailError::Path(path.into())
+            } else {
+                JailError::Kernel(path.into())
+            };
+            assert_eq!(refused, Err(expected), "{path}");
+        }
+        assert_eq!(with("/process").check(), Ok(()));
+        let name = std::ffi::OsStr::from_bytes(b"/srv/\xff");
+        let system = System { read: vec![name.into()], ..foreign() };
+        for jail in [
+            Jail { write: vec![name.into()], ..Jail::default() },
+            Jail { system: Some(system), ..Jail::default() },
+        ] {
+            let refused = jail.check();
+            assert_eq!(refused, Err(JailError::Text(name.into())));
+            assert!(refused.unwrap_err().to_string().contains("is not UTF-8"));
+        }
+        let system = System { programs: vec!["/proc/self/exe".into()], ..foreign() };
+        let jail = Jail { system: Some(system), ..Jail::default() };
+        assert_eq!(jail.check(), Err(JailError::Kernel("/proc/self/exe".into())));
         assert!(Jail { memory_bytes: 1, ..Jail::default() }.check().is_err());
         assert!(Jail { open_files: 3, ..Jail::default() }.check().is_err());
         assert!(Jail { write: vec!["/a".into(); MAX_PATHS + 1], ..Jail::default() }.check().is_err());

@@ -20,7 +20,7 @@ use rustix::system::{sethostname, uname};
 pub(super) use self::programs::{loaders, resolve};
 use super::LayerError;
 use super::root::{Tree, fresh, lacking};
-use crate::jail::System;
+use crate::jail::{JailError, System, is_kernels};
 
 /// What a usual machine keeps its programs and libraries in.
 pub(super) const SYSTEM: [&str; 7] = ["usr", "lib", "lib32", "lib64", "libx32", "bin", "sbin"];
@@ -62,7 +62,8 @@ const DEVICE_LINKS: [(&str, &str); 5] = [
 ];
 
 /// What of `/proc` tells about the machine and not about the guest, or reaches beyond it.
-const HIDDEN_FILES: [&str; 21] = [
+const HIDDEN_FILES: [&str; 25] = [
+    "allocinfo",
     "cmdline",
     "config.gz",
     "consoles",
@@ -75,15 +76,18 @@ const HIDDEN_FILES: [&str; 21] = [
     "key-users",
     "keys",
     "kmsg",
+    "kpagecgroup",
     "kpagecount",
     "kpageflags",
     "modules",
+    "pagetypeinfo",
     "partitions",
     "sched_debug",
     "slabinfo",
     "sysrq-trigger",
     "timer_list",
     "vmallocinfo",
+    "vmcore",
 ];
 
 /// The same, of folders.
@@ -152,7 +156,11 @@ const READ: u64 = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY;
 
 /// A path of the machine with every link on the way followed.
 fn found(path: &Path) -> Result<PathBuf, LayerError> {
-    fs::canonicalize(path).map_err(|error| super::files::mistaken(path, &error.to_string()))
+    let real = fs::canonicalize(path).map_err(|error| super::files::mistaken(path, &error.to_string()))?;
+    if is_kernels(&real) {
+        return Err(super::files::mistaken(path, &JailError::Kernel(real).to_string()));
+    }
+    Ok(real)
 }
 
 /// Shows a path of the machine in its place: a link as the link that it is. What is not there is left out.

@@ -100,12 +100,24 @@ fn try_python(jail: &Jail, program: &str, folders: &Folders) {
 
 /// An interpreter with its libraries in a folder of its own.
 fn elsewhere() -> Option<PathBuf> {
-    let root = Path::new("/root/.pyenv/versions/3.11.7");
-    if fs::metadata(root.join("bin/python3")).is_err() {
-        eprintln!("SKIPPED: no python outside /usr that this user may read");
-        return None;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // What is called so may also start another one, which knows where it lies itself.
+    let found = std::env::split_paths(&path).find_map(|folder| {
+        let asked = std::process::Command::new(folder.join("python3"))
+            .args(["-c", "import sys; print(sys.base_prefix)"])
+            .output()
+            .ok()
+            .filter(|said| said.status.success())?;
+        let root = PathBuf::from(String::from_utf8(asked.stdout).ok()?.trim());
+        let outside = root.is_absolute() && !root.starts_with("/usr") && root != Path::new("/");
+        (outside && root.join("bin/python3").exists()).then_some(root)
+    });
+    if found.is_none() {
+        eprintln!(
+            "SKIPPED: a python with a folder of its own, because none outside /usr is on the PATH of this user"
+        );
     }
-    Some(root.into())
+    found
 }
 
 fn python_elsewhere() {

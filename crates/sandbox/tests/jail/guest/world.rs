@@ -81,7 +81,9 @@ fn what_it_sees() {
     // Its own processes, the first not among them.
     let pids = shell(&jail, &work, "ls /proc | grep -c '^[0-9]'; test -e /proc/1/status && echo first; true");
     assert!(pids.trim().parse::<u32>().is_ok_and(|count| count <= 4), "{pids}");
-    for hidden in ["kcore", "keys", "kallsyms", "cmdline", "timer_list", "sysrq-trigger"] {
+    let hidden =
+        ["kcore", "keys", "kallsyms", "cmdline", "timer_list", "sysrq-trigger", "vmallocinfo", "vmcore"];
+    for hidden in hidden.into_iter().chain(["allocinfo", "kpagecgroup", "kpagecount", "pagetypeinfo"]) {
         assert_eq!(shell(&jail, &work, &format!("cat /proc/{hidden} 2>/dev/null; echo")), "\n", "{hidden}");
     }
     let root = shell(&jail, &work, "ls / | tr '\\n' ' '");
