@@ -20,7 +20,7 @@ use vocab::frame::{self, FrameError};
 use crate::handoff;
 use crate::owner::Lease;
 use crate::roster::KILL_WAIT;
-use crate::spares::Shelved;
+use crate::spares::{Score, Shelved};
 use crate::{Layer, SpawnError};
 
 /// How long the rest of a frame may take once its first byte has come.
@@ -78,7 +78,8 @@ impl Child {
 
     /// Takes the child off its runtime. Nothing has been received from it but whole frames.
     pub(crate) fn shelve(self) -> io::Result<Shelved> {
-        Ok(Shelved { lease: self.lease, stream: self.stream.into_std()?, layers: self.layers })
+        let score = Score::of(&self.lease);
+        Ok(Shelved { lease: self.lease, stream: self.stream.into_std()?, layers: self.layers, score })
     }
 
     pub(crate) fn stopped(&self) -> Option<SpawnError> {

@@ -10,6 +10,7 @@ pub(crate) mod identity;
 pub(crate) mod init;
 mod limits;
 mod network;
+mod pages;
 pub(crate) mod parent;
 mod rights;
 mod root;
@@ -130,22 +131,25 @@ pub(crate) type Laid = Result<String, LayerError>;
 /// one thread.
 pub(crate) fn enter(mut stream: UnixStream, birth: Birth) -> Result<Entered, EnterError> {
     descriptors::keep_only(&[stream.as_fd(), birth.gateway.as_fd()])?;
-    let Order { jail } = frame::read(&mut stream)?.ok_or(EnterError::Alone)?;
+    let order: Order = frame::read(&mut stream)?.ok_or(EnterError::Alone)?;
+    let jail = &order.jail;
     jail.check()?;
     let mut layers = vec![Layer::had(layer::DESCRIPTORS, "the socket alone; standard ones to /dev/null")];
     let baggage = Baggage::default();
     if jail.system.is_some() {
         *baggage.terminals.borrow_mut() = files::guest::terminals();
     }
-    for (name, lay) in layers_of(&jail, &birth, &baggage) {
+    for (name, lay) in layers_of(jail, &birth, &baggage) {
         match lay() {
             Ok(what) => layers.push(Layer::had(name, what)),
-            Err(LayerError::Lacking(why)) if may_lack(&jail, name) => layers.push(Layer::lacking(name, why)),
+            Err(LayerError::Lacking(why)) if may_lack(jail, name) => layers.push(Layer::lacking(name, why)),
             Err(error) => return Err(refuse(&mut stream, name, error)?),
         }
     }
     drop(birth);
     let filtered = layers.iter().any(|layer| layer.name == layer::SECCOMP && layer.present);
+    pages::give_back();
+    pages::rehearse(&order)?;
     frame::write(&mut stream, &Answer::Ready { layers })?;
     Ok(Entered { stream, listener: baggage.listener.into_inner(), filtered })
 }

@@ -13,6 +13,7 @@ use crate::admission::{Admission, Ticket};
 use crate::cgroup::{Bounds, Group, Leaf, Place};
 use crate::control::Request;
 use crate::process::Process;
+use crate::spares::Score;
 use crate::starter::{Current, Job, Line, Started};
 use crate::urgency::Urgent;
 
@@ -147,7 +148,7 @@ impl Owner {
         drop(starting);
         let lease = Lease { owner: self, process, doors, jobs };
         if spare {
-            lease.set_aside();
+            Score::of(&lease).set_aside();
         }
         Ok(Started { lease, stream })
     }

@@ -16,7 +16,7 @@ use crate::guest::{Command, CommandError, Guest};
 use crate::jail::JailError;
 use crate::owner::{Owner, Remains};
 use crate::process::Process;
-use crate::spares::{Key, Shelved, Spares};
+use crate::spares::{Key, Score, Shelved, Spares};
 use crate::spawner::INIT;
 use crate::starter::{self, Current, Job, Start, Started};
 use crate::urgency::Urgent;
@@ -238,7 +238,7 @@ impl Roster {
             Ok(Ok(layers)) => {
                 // Where that cannot be had (a gateway without `/proc`) it runs all the same.
                 if !spare {
-                    child.lease().give_way();
+                    Score::of(child.lease()).give_way();
                 }
                 Ok(child.with_layers(layers))
             }

@@ -4,11 +4,12 @@
 //! jail with the very folders that were there when it was built. Whoever takes it is the only one who ever
 //! does. While it waits it is the first that the kernel ends when memory is short.
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,6 +28,9 @@ pub const JAILED_OOM_SCORE: i32 = 500;
 
 /// The gateway's own score.
 const OWN_SCORE: &str = "/proc/self/oom_score_adj";
+
+/// How long a score is in the kernel's words, in bytes: a sign, four digits and the end of a line.
+const SCORE_BYTES: usize = 6;
 
 /// For whom, as what and in which jail a process runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +142,8 @@ pub(crate) struct Shelved {
     pub(crate) lease: Lease,
     pub(crate) stream: UnixStream,
     pub(crate) layers: Vec<Layer>,
+    /// How willingly the kernel ends it, opened ahead.
+    pub(crate) score: Score,
 }
 
 impl Shelved {
@@ -145,7 +151,7 @@ impl Shelved {
     /// other in use to the kernel.
     pub(crate) fn fits(&self) -> bool {
         let alive = self.lease.stopped().is_none() && self.lease.process().lives();
-        alive && self.lease.give_way()
+        alive && self.score.give_way()
     }
 
     /// Puts it on the caller's runtime.
@@ -154,22 +160,37 @@ impl Shelved {
     }
 }
 
-impl Lease {
+/// How willingly the kernel ends a process when memory is short: a file, if it could be opened.
+#[derive(Debug)]
+pub(crate) struct Score(Option<File>);
+
+impl Score {
+    /// That of a process, and of no other that may get its number.
+    pub(crate) fn of(lease: &Lease) -> Self {
+        let open = |pid| File::options().write(true).open(format!("/proc/{pid}/oom_score_adj")).ok();
+        Self(lease.process().by_number(open).flatten())
+    }
+
     /// Lets the kernel end it first when memory is short. Where that cannot be had it waits all the same.
     pub(crate) fn set_aside(&self) {
-        score(self, &SPARE_OOM_SCORE.to_string());
+        self.write(SPARE_OOM_SCORE);
     }
 
     /// Lets the kernel end it before the gateway when memory is short. Says whether that could be had.
     pub(crate) fn give_way(&self) -> bool {
-        let own = fs::read_to_string(OWN_SCORE).ok().and_then(|own| own.trim().parse::<i32>().ok());
-        own.is_some_and(|own| {
-            score(self, &own.saturating_add(JAILED_OOM_SCORE).min(SPARE_OOM_SCORE).to_string())
-        })
+        own().is_some_and(|own| self.write(own.saturating_add(JAILED_OOM_SCORE).min(SPARE_OOM_SCORE)))
+    }
+
+    fn write(&self, score: i32) -> bool {
+        self.0.as_ref().is_some_and(|mut file| file.write_all(score.to_string().as_bytes()).is_ok())
     }
 }
 
-fn score(lease: &Lease, score: &str) -> bool {
-    let write = |pid| fs::write(format!("/proc/{pid}/oom_score_adj"), score).is_ok();
-    lease.process().by_number(write).unwrap_or_default()
+/// The gateway's own score, as of now.
+fn own() -> Option<i32> {
+    static OWN: OnceLock<Option<File>> = OnceLock::new();
+    let file = OWN.get_or_init(|| File::open(OWN_SCORE).ok()).as_ref()?;
+    let mut text = [0; SCORE_BYTES];
+    let bytes = file.read_at(&mut text, 0).ok()?;
+    std::str::from_utf8(text.get(..bytes)?).ok()?.trim().parse().ok()
 }
