@@ -39,7 +39,7 @@ async fn waiting(gateway: &Gateway) -> turn::ApprovalView {
     let ben = person("ben", false);
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
-        if let Some(view) = gateway.approvals(&ben, false).unwrap().pop() {
+        if let Some(view) = gateway.approvals(&ben, false).await.unwrap().pop() {
             return view;
         }
         assert!(tokio::time::Instant::now() < until, "nothing waits");
@@ -156,7 +156,7 @@ async fn what_needs_a_person_waits_and_happens_once() {
     assert!(tokio::time::timeout(Duration::from_millis(200), post(&run)).await.is_err());
     let view = waiting(&gateway).await;
     run.close("exited with 0").await;
-    let view = gateway.approval(&person("ben", false), &view.id).unwrap();
+    let view = gateway.approval(&person("ben", false), &view.id).await.unwrap();
     assert_eq!(format!("{:?}", view.state), "Cancelled");
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod containment;
+mod content;
 mod doctor;
 mod egress;
 mod exec;

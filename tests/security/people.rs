@@ -10,10 +10,10 @@ use bulkhead_tests::home::bulkhead;
 use bulkhead_tests::{Home, Said, eventually, is_root, procs, skipped};
 
 /// A user without an account; the gateway names them by number.
-const BOB: u32 = 65_533;
+pub(crate) const BOB: u32 = 65_533;
 
 /// Another.
-const EVE: u32 = 65_532;
+pub(crate) const EVE: u32 = 65_532;
 
 const WORDS: &str = "the draft is ready";
 
@@ -27,13 +27,13 @@ turns:
 ";
 
 /// Root is `ada`, the administrator; `bob` may ask and approve; `eve` may ask `helper` only.
-struct Team {
-    home: Home,
+pub(crate) struct Team {
+    pub(crate) home: Home,
     binary: PathBuf,
 }
 
 impl Team {
-    fn playing(test: &str, scene: &str) -> Option<Self> {
+    pub(crate) fn playing(test: &str, scene: &str) -> Option<Self> {
         if !is_root() {
             skipped(test, "several operating-system users need root");
             return None;
@@ -54,7 +54,7 @@ impl Team {
         Some(Self { home, binary })
     }
 
-    fn begin(&self, uid: u32, args: &[&str]) -> Child {
+    pub(crate) fn begin(&self, uid: u32, args: &[&str]) -> Child {
         std::process::Command::new(&self.binary)
             .args(args)
             .env("BULKHEAD_HOME", self.home.path())
@@ -69,7 +69,7 @@ impl Team {
             .unwrap()
     }
 
-    fn run(&self, uid: u32, args: &[&str]) -> Said {
+    pub(crate) fn run(&self, uid: u32, args: &[&str]) -> Said {
         Said::of(self.begin(uid, args))
     }
 }
@@ -89,7 +89,10 @@ fn nobody_approves_their_own_and_another_person_may() {
     drop(Said::of(chat).done());
     assert_eq!(home.posts(WORDS), 1);
     let approvals = home.records(&["--kind", "approval"]);
-    let yes = approvals.iter().find(|record| record["person"] == "bob").expect("bob's yes is on the record");
+    let yes = approvals
+        .iter()
+        .find(|record| record["person"] == "bob" && record["event"] == "approval.approved")
+        .expect("bob's yes is on the record");
     assert_eq!(yes["facts"]["self_approved"], false);
 
     let chat = team.begin(BOB, &["chat", "echo", "announce it again"]);
@@ -168,7 +171,7 @@ fn what_one_person_said_is_not_anothers() {
 }
 
 /// Asks the gateway's socket as a user, in bytes.
-fn get(team: &Team, uid: u32, path: &str) -> String {
+pub(crate) fn get(team: &Team, uid: u32, path: &str) -> String {
     let socket = team.home.at("gateway.sock");
     let script = "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n\
         s.sendall(('GET /api/v1/'+sys.argv[2]+' HTTP/1.1\\r\\nhost: x\\r\\nconnection: close\\r\\n\\r\\n').encode())\n\

@@ -4,6 +4,7 @@ use std::fs;
 
 use bulkhead_tests::{Home, eventually};
 use serde_json::Value;
+use vocab::Digest;
 
 const HELLO: &str = "
 turns:
@@ -153,4 +154,116 @@ fn a_sign_in_is_recorded_once_for_many_commands() {
     assert_eq!((&signed[0]["facts"]["socket"], &signed[0]["facts"]["count"]), (&"api".into(), &1.into()));
     assert!(signed[1]["facts"]["count"].as_u64().unwrap() >= 20, "{signed:?}");
     assert!(signed[0]["person"].is_string() && signed[0]["facts"]["os_user"].is_string(), "{signed:?}");
+}
+
+#[test]
+fn a_model_call_is_recorded_with_model_parameters_tokens_and_digests_and_without_words() {
+    let home = Home::playing(HELLO);
+    home.run(&["chat", "helper", "what about the budget"]).done();
+    let outcomes = home.records(&["--kind", "outcome", "--action", "model.call"]);
+    let call = &outcomes[0]["call"];
+    assert_eq!(call["model"], "rehearsal/scene");
+    assert_eq!((&call["prompt_tokens"], &call["completion_tokens"]), (&7.into(), &3.into()));
+    assert_eq!(call["finish"], "stop");
+    assert!(call["prompt"].is_string() && call["answer"].is_string(), "{call}");
+    assert!(!format!("{:?}", home.records(&[])).contains("budget"), "words are content");
+
+    // Whoever has the content can check both digests.
+    let database = home.at("data/journal.sqlite");
+    let proposal = home.records(&["--kind", "proposal", "--action", "model.call"])[0]["seq"].clone();
+    let asked = bulkhead_tests::content::bytes(&database, proposal.as_u64().unwrap());
+    let came = bulkhead_tests::content(&database, outcomes[0]["seq"].as_u64().unwrap());
+    let salt = came["salt"].as_str().unwrap().parse::<Digest>().unwrap();
+    let salted = |digest: Digest| Digest::of(&[&salt.as_bytes()[..], digest.as_bytes()].concat()).to_string();
+    assert_eq!(call["prompt"], salted(Digest::of(&asked)));
+    let answer: vocab::Answer = serde_json::from_value(came["body"]["answer"].clone()).unwrap();
+    assert_eq!(call["answer"], salted(Digest::of_canonical(&answer).unwrap()));
+}
+
+#[test]
+fn a_message_comes_in_and_a_reply_goes_out_on_the_record() {
+    let home = Home::playing(HELLO);
+    home.run(&["chat", "helper", "hello"]).done();
+    let database = home.at("data/journal.sqlite");
+    let came = one(&home, "message.received", |_| true);
+    assert!(came["person"].is_string() && came["agent"] == "helper" && came["session"].is_string());
+    assert_eq!(bulkhead_tests::content(&database, came["seq"].as_u64().unwrap())["entry"]["text"], "hello");
+    let replies = home.records(&["--kind", "outcome", "--action", "reply"]);
+    assert_eq!(replies[0]["status"], "done");
+    let words = bulkhead_tests::content(&database, replies[0]["seq"].as_u64().unwrap());
+    assert!(words["body"]["text"].as_str().unwrap().contains("Hello to you."), "{words}");
+    assert_eq!(events(&home, "turn.ended").len(), 1);
+    for kind in ["proposal", "verdict"] {
+        let found = home.records(&["--kind", kind]);
+        assert!(
+            found.len() >= 2 && found.iter().all(|record| record["policy_version"].is_string()),
+            "{found:?}"
+        );
+    }
+    let verdicts = home.records(&["--kind", "verdict"]);
+    assert!(
+        verdicts.iter().all(|verdict| !verdict["reasons"].as_array().unwrap().is_empty()),
+        "{verdicts:?}"
+    );
+}
+
+#[test]
+fn a_kill_a_pause_and_a_stop_are_recorded_with_who_did_it() {
+    let home = Home::playing(HELLO);
+    home.run(&["agents", "pause", "echo"]).done();
+    home.run(&["agents", "resume", "echo"]).done();
+    home.run(&["agents", "kill", "echo"]).done();
+    home.run(&["gateway", "stop"]).done();
+    for event in ["agent.paused", "agent.resumed", "agent.killed", "gateway.stopped"] {
+        let record = one(&home, event, |_| true);
+        assert!(record["person"].is_string() && record["kind"] == "admin", "{record}");
+    }
+    assert_eq!(one(&home, "agent.killed", |_| true)["facts"]["left"], 0);
+}
+
+#[test]
+fn each_look_at_content_is_recorded_and_needs_the_gateway() {
+    let home = Home::playing(HELLO);
+    home.run(&["chat", "helper", "what about the budget"]).done();
+    let proposal = home.records(&["--kind", "proposal", "--action", "model.call"])[0]["seq"].to_string();
+    home.run(&["audit", "show", &proposal]).done().lacks("budget");
+    let shown = home.json(&["audit", "show", &proposal, "--content"]);
+    assert!(shown["action"]["args"].to_string().contains("budget"), "{shown}");
+    let look = one(&home, "content.read", |_| true);
+    assert_eq!((&look["facts"]["records"], &look["agent"]), (&proposal.as_str().into(), &"helper".into()));
+    assert!(look["person"].is_string() && look["session"].is_string(), "{look}");
+
+    let all = home.run(&["audit", "query", "--content", "--json"]).done().lines();
+    assert!(all.iter().any(|record| record["content"]["entry"]["text"] == "what about the budget"));
+    assert_eq!(events(&home, "content.read").len(), 2);
+
+    let found = home.run(&["audit", "query", "--content", "--text", "THE BUDGET", "--json"]).done().lines();
+    assert!(found.len() >= 2 && found.iter().all(|record| record.to_string().contains("the budget")));
+    let search = one(&home, "content.searched", |_| true);
+    assert!(!search.to_string().to_lowercase().contains("budget"), "the words are content: {search}");
+    let words = bulkhead_tests::content(&home.at("data/journal.sqlite"), search["seq"].as_u64().unwrap());
+    assert_eq!(words["text"], "THE BUDGET");
+    home.run(&["audit", "query", "--content", "--text", "nobody said this", "--json"]).done().lacks("seq");
+
+    home.run(&["gateway", "stop"]).done();
+    home.run(&["audit", "show", &proposal, "--content"]).fails(4, "no gateway is running");
+    home.run(&["audit", "query", "--content", "--text", "x"]).fails(4, "no gateway is running");
+    home.run(&["audit", "show", &proposal]).done();
+    home.verifies();
+}
+
+#[test]
+fn an_agent_that_runs_away_is_stopped_with_an_alert() {
+    let read = "{skill: file-reader, arguments: {path: HOME/handbook/expenses.md}}";
+    let home = Home::playing(&format!("turns: [{{calls: [{}]}}]", [read; 8].join(", ")));
+    let soul = home.at("agents/helper/SOUL.md");
+    let limited = format!("{}\n## Limits\n- actions-per-turn: 3\n", fs::read_to_string(&soul).unwrap());
+    fs::write(&soul, limited).unwrap();
+    drop(home.run(&["chat", "helper", "go on"]).with(3));
+    let killed = one(&home, "agent.killed", |_| true);
+    assert!(killed["person"].is_null(), "nobody ordered it: {killed}");
+    let alert = one(&home, "agent.stopped", |_| true);
+    assert_eq!((&alert["kind"], &alert["agent"]), (&"alert".into(), &"helper".into()));
+    assert!(home.records(&["--decision", "kill"])[0]["reasons"].to_string().contains("limit:runaway"));
+    home.verifies();
 }

@@ -11,6 +11,16 @@ use serde_json::{Value, json};
 /// When the file cannot be read.
 #[must_use]
 pub fn content(database: &Path, seq: u64) -> Value {
+    let bytes = bytes(database, seq);
+    if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() }
+}
+
+/// The same, byte for byte; none when there is none.
+///
+/// # Panics
+/// When the file cannot be read.
+#[must_use]
+pub fn bytes(database: &Path, seq: u64) -> Vec<u8> {
     let conn = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     conn.busy_timeout(crate::PATIENCE).unwrap();
     let bytes: Option<Vec<u8>> = conn
@@ -19,7 +29,7 @@ pub fn content(database: &Path, seq: u64) -> Value {
         })
         .optional()
         .unwrap();
-    bytes.map(|bytes| serde_json::from_slice(&bytes).unwrap()).unwrap_or_default()
+    bytes.unwrap_or_default()
 }
 
 /// A record as `audit query --json` prints it, with its content: the arguments as `action.args`, the rest as `content`.

@@ -27,6 +27,8 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/api/v1/approvals/{id}/approve", post(api::approve::approve))
         .route("/api/v1/approvals/{id}/deny", post(api::deny::deny))
         .route("/api/v1/exports", post(api::export::export))
+        .route("/api/v1/content", post(api::read_content::read_content))
+        .route("/api/v1/content/search", post(api::search_content::search_content))
         .route("/api/v1/events", get(api::follow_events::follow_events))
         .route("/api/v1/sessions/{id}", get(api::show_session::show_session))
         .route("/api/v1/turns/{id}/events", get(api::follow_turn::follow_turn))

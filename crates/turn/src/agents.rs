@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use journal::read::{Query, Reader, Record};
-use journal::{Event, Kind};
+use journal::{Draft, Event, Facts, Kind};
 use serde_json::Value;
 use vocab::{AgentName, Person, SessionId, Status, TurnId, Verb};
 
+use crate::content::blocking;
 use crate::event::Events;
 use crate::gateway::Gateway;
 use crate::slot::{Slot, Standing};
@@ -88,20 +89,39 @@ impl Gateway {
         ))
     }
 
-    /// What was said in a conversation of this person: nothing that was held back is shown.
+    /// What was said in a conversation: nothing that was held back is shown. It is this person's own, or one whose
+    /// content they may read. The look is durable before this answers.
     ///
     /// # Errors
-    /// When there is none, or the record cannot be read.
-    pub fn conversation(&self, by: &Person, id: &SessionId) -> Result<Conversation, Refusal> {
+    /// When there is none that this person may read, or the record cannot be read or written.
+    pub async fn conversation(&self, by: &Person, id: &SessionId) -> Result<Conversation, Refusal> {
         let none = || Refusal::new(RefusalKind::NotFound, format!("`{}` has no conversation `{id}`", by.id));
-        let row = session::session(&self.journal, id)?.filter(|row| row.person == by.id).ok_or_else(none)?;
+        let row = session::session(&self.journal, id)?.ok_or_else(none)?;
+        let own = row.person == by.id;
+        if !own && let Err(why) = self.eyes(by)?.may_read_of(Some(&row.agent), Some(&row.labels)) {
+            self.refuse_conversation(by, id, &row.agent, &why).await?;
+            // Somebody else's conversation is not told apart from none.
+            return Err(none());
+        }
         let waiting = match self.open.lock().get(id).cloned() {
             Some(turn) => session::turn(&self.journal, &turn)?.and_then(|row| row.waiting),
             None => None,
         };
-        let reader = Reader::open(&self.config.database)?;
-        let query = Query { session: Some(id.clone()), limit: MAX_SAID, ..Query::default() };
-        let said = said(&reader, &reader.query(&query)?)?;
+        let (place, session) = (self.config.database.clone(), id.clone());
+        let said = blocking(move || {
+            let reader = Reader::open(&place)?;
+            let query = Query { session: Some(session), limit: MAX_SAID, ..Query::default() };
+            said(&reader, &reader.query(&query)?)
+        })
+        .await?;
+        let facts = Facts::new().with("count", said.len() as u64);
+        let facts = if own { facts.with("own", true) } else { facts };
+        let mut draft = Draft::of_event(Kind::Admin, Event::ContentRead, facts);
+        draft.person = Some(by.id.clone());
+        draft.session = Some(id.clone());
+        draft.agent = Some(row.agent.clone());
+        draft.labels = Some(row.labels.clone());
+        self.record(draft, Vec::new()).await?;
         Ok(Conversation { session: id.clone(), agent: row.agent, labels: row.labels, waiting, said })
     }
 }

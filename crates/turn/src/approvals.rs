@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use journal::{Change, Facts, Journal, Kind};
+use journal::{Change, Draft, Event, Facts, Journal, Kind};
 use monitor::Judgement;
 use serde::{Deserialize, Serialize};
 use vocab::{AgentName, ApprovalId, Digest, Person, Proposal, Timestamp, Verb};
@@ -33,6 +33,12 @@ const ORDER: &str = "decided-order";
 
 /// The most approvals that are over in one list: the newest of them.
 pub(crate) const MAX_DECIDED: usize = 1_000;
+
+/// How many pairs of a person and an approval are remembered, so that a look is recorded once.
+const MAX_SHOWN: usize = 10_000;
+
+/// The most of them that are recorded in one entry.
+const MAX_SHOWN_TOGETHER: usize = 128;
 
 /// The most characters of a reason for a denial.
 pub const MAX_REASON_CHARS: usize = 1_000;
@@ -158,8 +164,8 @@ impl Gateway {
     /// those of theirs among the newest 1,000 that are over.
     ///
     /// # Errors
-    /// When the database cannot be read.
-    pub fn approvals(&self, by: &Person, all_states: bool) -> Result<Vec<ApprovalView>, Refusal> {
+    /// When the database cannot be read, or that they were shown cannot be recorded.
+    pub async fn approvals(&self, by: &Person, all_states: bool) -> Result<Vec<ApprovalView>, Refusal> {
         let monitor = self.monitor()?;
         let mut rows = open(&self.journal)?;
         if all_states {
@@ -171,14 +177,39 @@ impl Gateway {
             hide_reply(view);
         }
         views.sort_by_key(|view| view.expires);
+        self.showing(by, &views).await?;
         Ok(views)
     }
 
-    /// One approval.
+    /// One approval. Whoever decides sees the action whole: that look is part of the approval, and is on the record
+    /// the first time before this answers.
     ///
     /// # Errors
-    /// When there is none that concerns this person.
-    pub fn approval(&self, by: &Person, id: &ApprovalId) -> Result<ApprovalView, Refusal> {
+    /// When there is none that concerns this person, or that it was shown cannot be recorded.
+    pub async fn approval(&self, by: &Person, id: &ApprovalId) -> Result<ApprovalView, Refusal> {
+        let view = self.concerning(by, id)?;
+        self.showing(by, std::slice::from_ref(&view)).await?;
+        Ok(view)
+    }
+
+    /// Makes durable which actions a person is about to be shown for the first time.
+    async fn showing(&self, by: &Person, views: &[ApprovalView]) -> Result<(), Refusal> {
+        let fresh: Vec<&ApprovalView> = {
+            let shown = self.shown.lock();
+            views.iter().filter(|view| !shown.contains(&(by.id.clone(), view.id.clone()))).collect()
+        };
+        for views in fresh.chunks(MAX_SHOWN_TOGETHER) {
+            self.record_all(views.iter().map(|view| shown_to(by, view)).collect()).await?;
+            let mut shown = self.shown.lock();
+            if shown.len() >= MAX_SHOWN {
+                shown.clear();
+            }
+            shown.extend(views.iter().map(|view| (by.id.clone(), view.id.clone())));
+        }
+        Ok(())
+    }
+
+    fn concerning(&self, by: &Person, id: &ApprovalId) -> Result<ApprovalView, Refusal> {
         let none = || {
             Refusal::new(
                 RefusalKind::NotFound,
@@ -209,7 +240,7 @@ impl Gateway {
         digest: Option<Digest>,
     ) -> Result<ApprovalView, Refusal> {
         let _deciding = self.deciding.lock().await;
-        self.approval(by, id)?;
+        self.concerning(by, id)?;
         let Some(row) = load(&self.journal, id)? else {
             return Err(Refusal::new(RefusalKind::NotFound, format!("there is no approval `{id}`")));
         };
@@ -438,6 +469,21 @@ impl Gateway {
         };
         self.bus.tell(&view.session, &view.turn, &view.agent, what);
     }
+}
+
+/// The record of a person being shown an action.
+fn shown_to(by: &Person, view: &ApprovalView) -> Draft {
+    let facts = Facts::new()
+        .with("approval", view.id.as_str())
+        .with("digest", view.digest)
+        .with("own", view.asked_by == by.id);
+    let mut draft = records::of_agent(Kind::Approval, Event::ApprovalShown, Some(by), &view.agent, facts);
+    draft.session = Some(view.session.clone());
+    draft.turn = Some(view.turn.clone());
+    draft.verb = Some(view.action.verb);
+    draft.resource = Some(view.action.resource.clone());
+    draft.labels = Some(view.labels.clone());
+    draft
 }
 
 /// A held reply is not read by the person that it is held from.

@@ -24,15 +24,15 @@ impl Gateway {
         &self,
         agent: Option<&AgentName>,
         why: &str,
-        last: Option<(Draft, Vec<Change>)>,
+        last: Option<(Vec<Draft>, Vec<Change>)>,
     ) -> Result<(), Refusal> {
         let _deciding = self.deciding.lock().await;
         let (rows, unread) = match self.pending(agent) {
             Ok(rows) => (rows, Ok(())),
             Err(refusal) => (Vec::new(), Err(refusal)),
         };
-        let (last, state) = last.unzip();
-        self.cancel_rows(rows, why, last, state.unwrap_or_default()).await?;
+        let (last, state) = last.unwrap_or_default();
+        self.cancel_rows(rows, why, last, state).await?;
         unread
     }
 
@@ -41,14 +41,14 @@ impl Gateway {
         let _deciding = self.deciding.lock().await;
         let mut rows = self.pending(None)?;
         rows.retain(|row| row.view.turn == *turn);
-        self.cancel_rows(rows, why, None, Vec::new()).await
+        self.cancel_rows(rows, why, Vec::new(), Vec::new()).await
     }
 
     async fn cancel_rows(
         &self,
         mut rows: Vec<ApprovalRow>,
         why: &str,
-        mut last: Option<Draft>,
+        mut last: Vec<Draft>,
         state: Vec<Change>,
     ) -> Result<(), Refusal> {
         // A turn whose approval was given runs already, and ends itself.
@@ -59,11 +59,11 @@ impl Gateway {
         for row in &rows {
             let changes = row.changes()?;
             if batch.is_full(&changes) {
-                self.put_down(&mut batch, last.take()).await?;
+                self.put_down(&mut batch, std::mem::take(&mut last)).await?;
             }
             batch.add(cancelled(&row.view, why), changes);
         }
-        self.put_down(&mut batch, last.take()).await?;
+        self.put_down(&mut batch, std::mem::take(&mut last)).await?;
         for ApprovalRow { view, .. } in &rows {
             self.waiting.settle(view);
             self.tell_approval(view);
@@ -76,7 +76,7 @@ impl Gateway {
     }
 
     /// Records a batch, with `last` behind it.
-    async fn put_down(&self, batch: &mut Batch, last: Option<Draft>) -> Result<(), Refusal> {
+    async fn put_down(&self, batch: &mut Batch, last: Vec<Draft>) -> Result<(), Refusal> {
         let Batch { mut drafts, state, .. } = std::mem::take(batch);
         drafts.extend(last);
         if drafts.is_empty() {

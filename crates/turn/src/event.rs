@@ -92,6 +92,28 @@ pub enum What {
 }
 
 impl What {
+    /// The same without any content: no arguments, no words, no sentences.
+    fn without_content(self) -> Self {
+        match self {
+            Self::Proposal { proposal, action } => {
+                let action =
+                    Action { verb: action.verb, resource: action.resource, args: Default::default() };
+                Self::Proposal { proposal, action }
+            }
+            Self::Verdict { proposal, decision, mut reasons, micros } => {
+                reasons.iter_mut().for_each(|reason| reason.message.clear());
+                Self::Verdict { proposal, decision, reasons, micros }
+            }
+            Self::Outcome { proposal, status, labels, .. } => {
+                Self::Outcome { proposal, status, labels, summary: String::new() }
+            }
+            Self::Reply { .. } => Self::Reply { text: String::new() },
+            Self::Notice { .. } => Self::Notice { message: String::new() },
+            Self::Error { .. } => Self::Error { message: String::new() },
+            Self::Approval { .. } | Self::End => self,
+        }
+    }
+
     /// The notice of how much of the conversation the model does not see. `told` is the number that was said
     /// last in this turn: it is said again only when it has grown.
     pub(crate) fn left_out(intent: &Intent, told: &mut u32) -> Option<Self> {
@@ -171,6 +193,7 @@ impl Bus {
 #[derive(Debug)]
 pub struct Events {
     receiver: broadcast::Receiver<Arc<Event>>,
+    /// The turn that is followed, with its words; without one it is all turns, without words.
     turn: Option<TurnId>,
     ended: bool,
 }
@@ -199,7 +222,12 @@ impl Events {
                 Ok(event) if self.turn.as_ref().is_some_and(|turn| *turn != event.turn) => {}
                 Ok(event) => {
                     self.ended = self.turn.is_some() && matches!(event.what, What::End);
-                    return Ok(Some(event));
+                    return Ok(Some(if self.turn.is_some() {
+                        event
+                    } else {
+                        let event = Event::clone(&event);
+                        Arc::new(Event { what: event.what.without_content(), ..event })
+                    }));
                 }
                 Err(broadcast::error::RecvError::Lagged(missed)) => return Err(Missed(missed)),
                 Err(broadcast::error::RecvError::Closed) => self.ended = true,

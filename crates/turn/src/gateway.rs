@@ -1,6 +1,6 @@
 //! The gateway: what every turn shares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use skills::{Bench, Skills};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vocab::{AgentName, Ambient, Digest, Labels, Person, PersonId, SessionId, TurnId};
+use vocab::{AgentName, Ambient, ApprovalId, Digest, Labels, Person, PersonId, SessionId, TurnId};
 
 use crate::callers::Callers;
 use crate::changes::Files;
@@ -129,6 +129,8 @@ pub struct Gateway {
     pub(crate) deciding: tokio::sync::Mutex<()>,
     pub(crate) waiting: Waiting,
     pub(crate) callers: Callers,
+    /// Whom an approval has been shown to.
+    pub(crate) shown: Mutex<BTreeSet<(PersonId, ApprovalId)>>,
     pub(crate) policies: Box<dyn Policies>,
     pub(crate) judging: Mutex<Judging>,
     slots: Mutex<BTreeMap<AgentName, Arc<Slot>>>,
@@ -160,6 +162,7 @@ impl Gateway {
             deciding: tokio::sync::Mutex::new(()),
             waiting: Waiting::default(),
             callers: Callers::new(),
+            shown: Mutex::default(),
             policies,
             judging: Mutex::new(judging),
             slots: Mutex::default(),
@@ -305,7 +308,8 @@ impl Gateway {
         *self.marks.lock() = Arc::new(kept);
     }
 
-    /// Every event of the gateway, for an administrator.
+    /// Every event of the gateway, for an administrator, without anybody's words: what happens, not what is said. Whoever
+    /// may read content reads it in the record.
     ///
     /// # Errors
     /// When `by` is none.

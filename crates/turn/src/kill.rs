@@ -119,8 +119,18 @@ impl Gateway {
     ) -> Result<(), Refusal> {
         let mut draft = records::of_agent(Kind::Admin, Event::AgentKilled, by, &slot.name, killed.facts());
         draft.payload = records::why(why);
+        let mut drafts = vec![draft];
+        // What nobody ordered, and what did not end, somebody should look at.
+        let alerts = [
+            (by.is_none(), Event::AgentStopped, Facts::new()),
+            (killed.left > 0, Event::KillIncomplete, Facts::new().with("left", u64::from(killed.left))),
+        ];
+        for (_, event, facts) in alerts.into_iter().filter(|(alert, ..)| *alert) {
+            let alert = records::of_agent(Kind::Alert, event, by, &slot.name, facts);
+            drafts.push(Draft { payload: records::why(why), ..alert });
+        }
         let standing = records::put(AGENT, slot.name.as_str(), &Standing::Killed)?;
-        self.cancel_pending(Some(&slot.name), "the agent was stopped", Some((draft, vec![standing]))).await
+        self.cancel_pending(Some(&slot.name), "the agent was stopped", Some((drafts, vec![standing]))).await
     }
 
     /// Takes no new messages for an agent; what runs goes on.

@@ -1,5 +1,6 @@
 //! `bulkhead audit`: the record. It is read from the database itself, whether or not a gateway runs.
 
+mod content;
 mod export;
 mod files;
 mod proving;
@@ -52,7 +53,13 @@ enum Verb {
     #[command(
         after_help = "Examples:\n  bulkhead audit query --agent echo --since 2026-11-01\n  bulkhead audit query --decision deny --since 24h --json\n  bulkhead audit query --session s-xxxxxxxxxxxxxxxx\n  bulkhead audit query --action file.read --label restricted --text payroll"
     )]
-    Query(Which),
+    Query {
+        #[command(flatten)]
+        which: Which,
+        /// With their content, which the gateway gives to those who may read it; `--text` then searches content
+        #[arg(long)]
+        content: bool,
+    },
     /// Records in a form of another system's: JSON Lines, CSV, OCSF, CEF, syslog or OpenTelemetry
     #[command(
         after_help = "Examples:\n  bulkhead audit export --format ocsf --out november.ocsf --since 2026-11-01 --until 2026-12-01\n  bulkhead audit export --format csv --decision deny > denied.csv"
@@ -79,10 +86,15 @@ enum Verb {
     /// The key that the record is signed with
     Key(sealing::Key),
     /// One record whole
-    #[command(after_help = "Example:\n  bulkhead audit show 17")]
+    #[command(
+        after_help = "Examples:\n  bulkhead audit show 17\n  bulkhead audit show 17 --content   with what was said"
+    )]
     Show {
         /// Its number
         seq: u64,
+        /// With its content, which the gateway gives to those who may read it
+        #[arg(long)]
+        content: bool,
     },
 }
 
@@ -100,8 +112,10 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
             records.iter().try_for_each(|record| shown::line(place.screen, record))?;
             Ok(Exit::Done)
         }
-        Verb::Query(which) => query(place.screen, &open(&record(place)?)?, which),
-        Verb::Show { seq } => show(place.screen, &open(&record(place)?)?, seq),
+        Verb::Query { which, content: true } => content::query(place, &which),
+        Verb::Query { which, .. } => query(place.screen, &open(&record(place)?)?, which),
+        Verb::Show { seq, content: true } => content::show(place, seq),
+        Verb::Show { seq, .. } => show(place.screen, &open(&record(place)?)?, seq),
     }
 }
 

@@ -23,5 +23,5 @@ pub(crate) async fn list_approvals(
     which: Result<Query<Which>, QueryRejection>,
 ) -> Answer<Vec<ApprovalView>> {
     let Query(which) = which.map_err(|error| Problem::new(ProblemKind::Invalid, error.body_text()))?;
-    Ok(Json(api.gateway.approvals(&person, which.all)?))
+    Ok(Json(api.gateway.approvals(&person, which.all).await?))
 }

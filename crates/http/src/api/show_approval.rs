@@ -13,5 +13,5 @@ pub(crate) async fn show_approval(
     Caller(person): Caller,
     Path(approval): Path<String>,
 ) -> Answer<ApprovalView> {
-    Ok(Json(api.gateway.approval(&person, &id(&approval)?)?))
+    Ok(Json(api.gateway.approval(&person, &id(&approval)?).await?))
 }

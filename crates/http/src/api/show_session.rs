@@ -1,4 +1,4 @@
-//! `GET /api/v1/sessions/{id}`: what was said in a conversation of this person.
+//! `GET /api/v1/sessions/{id}`: what was said in a conversation of this person, or in one whose content they may read.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -13,5 +13,5 @@ pub(crate) async fn show_session(
     Caller(person): Caller,
     Path(session): Path<String>,
 ) -> Answer<Conversation> {
-    Ok(Json(api.gateway.conversation(&person, &id(&session)?)?))
+    Ok(Json(api.gateway.conversation(&person, &id(&session)?).await?))
 }

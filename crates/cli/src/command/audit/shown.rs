@@ -66,6 +66,19 @@ fn told(event: Event, facts: &Facts) -> String {
     format!("{} {shown}", event.as_str()).trim_end().to_owned()
 }
 
+/// What stands beneath a record's line.
+pub(super) fn beneath(screen: Screen, value: &serde_json::Value) -> Result<(), Failure> {
+    let text = match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => serde_json::to_string_pretty(other)
+            .map_err(|error| Failure::internal(format!("the content has no JSON form: {error}")))?,
+    };
+    for line in visible(&text, Keep::Prose).lines() {
+        screen.line(&format!("        {line}"))?;
+    }
+    Ok(())
+}
+
 /// Every field of record `seq` that says something, or all of it as JSON.
 pub(super) fn fields(screen: Screen, seq: u64, record: &impl Serialize) -> Result<(), Failure> {
     if screen.json() {

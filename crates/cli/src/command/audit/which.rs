@@ -2,6 +2,7 @@
 
 use journal::read::{Query, ReadError, Reader, Record};
 use journal::{Event, Kind};
+use serde_json::{Value, json};
 use vocab::{AgentName, Decision, PersonId, SessionId, Timestamp, Verb};
 
 use super::{when, word};
@@ -38,7 +39,7 @@ pub(super) struct Which {
     /// About data with this label: a level or a category
     #[arg(long, value_parser = label)]
     label: Option<String>,
-    /// With this text in the resource, an identifier or a reason; content is not searched
+    /// With this text in the resource, an identifier, a reason or an event; with `--content`, in the content
     #[arg(long, value_parser = text)]
     text: Option<String>,
     /// From then on: a date, a time, or how long ago (`24h`, `30m`)
@@ -75,6 +76,16 @@ impl Which {
             ("limit", (self.limit != u64::MAX).then(|| self.limit.to_string())),
         ];
         given.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?))).collect()
+    }
+
+    /// The conditions as the gateway takes them for content, and how many records are wanted.
+    pub(super) fn wanted(&self) -> (Value, u64) {
+        let wanted = json!({
+            "text": self.text, "agent": self.agent, "person": self.person, "session": self.session,
+            "kind": self.kind, "event": self.event, "decision": self.decision, "action": self.action,
+            "label": self.label, "since": self.since, "until": self.until, "after": self.after,
+        });
+        (wanted, self.limit)
     }
 
     /// The records, page by page, oldest first.
