@@ -179,6 +179,15 @@ impl House {
     }
 }
 
+/// No log and nothing else beside the record.
+struct NoTraces;
+
+impl turn::Traces for NoTraces {
+    fn forget(&self, _: Timestamp) -> Result<(), String> {
+        Ok(())
+    }
+}
+
 /// A gateway over what lies in `folder`.
 pub(crate) async fn open(folder: &Path, settings: &Arc<Mutex<monitor::Config>>) -> Arc<Gateway> {
     let ambient: Arc<dyn Ambient> = Arc::new(Clock(AtomicU64::new(1)));
@@ -195,9 +204,12 @@ pub(crate) async fn open(folder: &Path, settings: &Arc<Mutex<monitor::Config>>) 
         roster: Roster::new(&spawner).unwrap(),
         ambient,
         policies: Box::new(Given(Arc::clone(settings))),
+        traces: Arc::new(NoTraces),
     };
     let config = turn::Config {
         agents_dir: folder.join("agents"),
+        removed_dir: folder.join("removed"),
+        retention: turn::Retention::default(),
         database,
         approval_lifetime: Duration::from_secs(3600),
         solo: None,

@@ -5,6 +5,7 @@ mod containment;
 mod content;
 mod doctor;
 mod egress;
+mod erasure;
 mod exec;
 mod labels;
 mod late;

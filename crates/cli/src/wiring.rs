@@ -12,6 +12,7 @@ use turn::{Gateway, Parts, StartError};
 use vocab::Ambient;
 
 use crate::ambient::Machine;
+use crate::daemon::log::Logs;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::jailed;
@@ -33,6 +34,7 @@ pub(crate) async fn probe() -> Result<Vec<Layer>, SpawnError> {
 pub(crate) async fn gateway(
     home: &Home,
     settings: &Settings,
+    logs: Logs,
 ) -> Result<(Arc<Gateway>, Arc<Notary>, Outgoing), Failure> {
     if let Some(missing) = settings.missing_secrets(home).first() {
         return Err(Failure::unreachable(missing.to_string()));
@@ -55,9 +57,12 @@ pub(crate) async fn gateway(
         roster,
         ambient,
         policies: Box::new(HomePolicies::new(home.clone(), settings)),
+        traces: Arc::new(logs),
     };
     let config = turn::Config {
         agents_dir: home.agents(),
+        removed_dir: home.removed(),
+        retention: settings.retention.kept(),
         database: place,
         approval_lifetime: settings.approvals.lifetime,
         solo: settings.solo(),

@@ -156,6 +156,13 @@ impl Monitor {
         }
     }
 
+    /// Whether a person may ask for content to be erased, agree to it, and hold it: an administrator, or whose group may.
+    #[must_use]
+    pub fn may_erase(&self, person: &Person) -> bool {
+        let Some(known) = self.house.known(&person.id) else { return false };
+        known.person.administrator || self.groups_of(person).any(|group| group.rights.erase)
+    }
+
     fn has_all(&self, person: &Person, names: fn(&Group) -> &Vec<String>) -> bool {
         self.groups_of(person).flat_map(names).any(|name| name == ALL)
     }

@@ -84,6 +84,14 @@ impl Skills {
         Bench::new(roster.clone(), Seat::of(compartment, asker.clone(), reduced))
     }
 
+    /// Takes what was posted for a person off every board.
+    ///
+    /// # Errors
+    /// One sentence, when a board cannot be written.
+    pub async fn forget_posts(&self, asker: &PersonId) -> Result<(), String> {
+        message::forget(&self.board_dir, &self.posting, asker).await
+    }
+
     /// Does what `permit` allows, in the jailed workers of `bench` where there are files or pages. What comes
     /// back carries the labels that the permit names, a failure's sentence too.
     ///

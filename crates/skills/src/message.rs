@@ -14,7 +14,7 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use vocab::{Action, Resource, Timestamp};
+use vocab::{Action, PersonId, Resource, Timestamp};
 
 use crate::bench::Seat;
 use crate::plain::one_line;
@@ -87,6 +87,56 @@ pub(crate) async fn post(
         Ok(Err(error)) => Err(Failure::new(error)),
         Err(error) => Err(Failure::new(format!("the post was broken off: {error}"))),
     }
+}
+
+/// Takes the posts for `asker` off every board in `board_dir`. One that is a link or no file is left alone.
+pub(crate) async fn forget(board_dir: &Path, turn: &Arc<Mutex<()>>, asker: &PersonId) -> Result<(), String> {
+    let (dir, asker) = (board_dir.to_owned(), asker.clone());
+    let turn = Arc::clone(turn).lock_owned().await;
+    let forgotten = tokio::task::spawn_blocking(move || {
+        let Ok(boards) = std::fs::read_dir(&dir) else { return Ok(()) };
+        for board in boards.filter_map(Result::ok) {
+            if board.file_type().is_ok_and(|kind| kind.is_file()) {
+                let path = board.path();
+                take_off(&path, &asker)
+                    .map_err(|why| format!("`{}` still has posts that were erased: {why}", path.display()))?;
+            }
+        }
+        drop(turn);
+        Ok(())
+    });
+    forgotten.await.map_err(|error| error.to_string())?
+}
+
+/// Writes a board anew without the posts for `asker`.
+fn take_off(path: &Path, asker: &PersonId) -> io::Result<()> {
+    let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
+    let kept = without(&text, asker);
+    if kept == text {
+        return Ok(());
+    }
+    let new = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(kept.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&new, path)?;
+    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+}
+
+/// A board without the posts for `asker`. Only a heading begins a line with `## `: every line of a text is indented.
+fn without(text: &str, asker: &PersonId) -> String {
+    let theirs = format!(" for {asker}");
+    let mut keep = true;
+    let mut kept = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        if line.starts_with("## ") {
+            keep = !line.trim_end().ends_with(&theirs);
+        }
+        if keep {
+            kept.push_str(line);
+        }
+    }
+    kept
 }
 
 /// The name of the board that `channel` is.

@@ -94,7 +94,7 @@ impl Gateway {
             session: row,
             asker: message.person,
             slot,
-            stopped,
+            stopped: self.ended_by(&turn, &stopped),
             compartment,
             transcript,
             reach: None,
@@ -157,7 +157,7 @@ impl Gateway {
             tracing::error!(turn = %turn.id, "a turn's end could not be recorded: {refusal}");
             self.tell(&turn, What::Error { message: refusal.message });
         }
-        self.open.lock().remove(&turn.row.session);
+        self.turn_over(&turn.id, &turn.row.session);
         self.tell(&turn, What::End);
     }
 
@@ -202,7 +202,7 @@ impl Gateway {
         drafts.push(draft);
         let subject = records::subject_of(&drafts)?;
         drop(self.journal.append(journal::Entry { subject, records: drafts, state }).await?);
-        self.open.lock().remove(&row.session);
+        self.turn_over(id, &row.session);
         let tell = |what| self.bus.tell(&row.session, id, &row.agent, what);
         tell(What::Error { message: why.to_owned() });
         tell(What::End);

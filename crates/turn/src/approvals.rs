@@ -4,12 +4,13 @@
 //! the turn up again: the proposal is judged anew with the binding that was approved, and only if nothing has
 //! changed does it become a permit, once. Silence is a no.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use journal::{Change, Draft, Event, Facts, Journal, Kind};
 use monitor::Judgement;
 use serde::{Deserialize, Serialize};
-use vocab::{AgentName, ApprovalId, Digest, Person, Proposal, Timestamp, Verb};
+use vocab::{AgentName, ApprovalId, Digest, Person, PersonId, Proposal, SessionId, Timestamp, Verb};
 
 use crate::accept::admits;
 use crate::event::{ApprovalState, What};
@@ -148,6 +149,38 @@ pub(crate) fn open(journal: &Journal) -> Result<Vec<ApprovalRow>, Refusal> {
         .collect()
 }
 
+/// The letters that an approval's name has after its beginning, one of which each of its first is.
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz234567";
+
+/// The changes that take approvals out of the rows of state which are over and belong to one of these conversations, or
+/// to what this person asked for or refused.
+pub(crate) fn erase(
+    journal: &Journal,
+    sessions: &BTreeSet<SessionId>,
+    person: Option<&PersonId>,
+) -> Result<Vec<Change>, Refusal> {
+    let mut changes = Vec::new();
+    // However many there are, each reading is of a part of them.
+    for letter in LETTERS.chars() {
+        for (key, value) in journal.states(OVER, &format!("a-{letter}"))? {
+            let row: ApprovalRow =
+                serde_json::from_value(value).map_err(|error| records::misfit("approval", &key, &error))?;
+            let refused =
+                |person: &PersonId| row.why.as_ref().is_some_and(|why| why.starts_with(&refused_by(person)));
+            let of = |person: &PersonId| row.view.asked_by == *person || refused(person);
+            if sessions.contains(&row.view.session) || person.is_some_and(of) {
+                changes.extend([Change::delete(OVER, &key), Change::delete(ORDER, &row.order())]);
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// How the reason of a person who refused begins.
+fn refused_by(person: &PersonId) -> String {
+    format!("{person} said no: ")
+}
+
 /// The changes that take an approval into another state.
 pub(crate) fn change_state(
     journal: &Journal,
@@ -256,7 +289,7 @@ impl Gateway {
             Choice::Approve => (ApprovalState::Approved, None),
             Choice::Deny { reason } => {
                 let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
-                (ApprovalState::Denied, Some(format!("{} said no: {reason}", by.id)))
+                (ApprovalState::Denied, Some(refused_by(&by.id) + &reason))
             }
         };
         self.conclude_approval(row, Some(by), state, why, Facts::new().with("self_approved", self_approved))
@@ -366,6 +399,7 @@ impl Gateway {
         let stopped = slot.stopped();
         admits_held(&slot)?;
         let made = Made {
+            stopped: self.ended_by(&view.turn, &stopped),
             id: view.turn,
             asker: self.person(&view.asked_by)?,
             compartment: self.compartment(&slot, &monitor)?,
@@ -374,7 +408,6 @@ impl Gateway {
             row: turn_row,
             session: session_row,
             slot,
-            stopped,
         };
         self.drive(Turn::new(made, self.ambient.now()), Some(Held { proposal, answer }), None);
         Ok(())

@@ -14,10 +14,11 @@ use skills::{Bench, Skills};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vocab::{AgentName, Ambient, ApprovalId, Digest, Labels, Person, PersonId, SessionId, TurnId};
+use vocab::{AgentName, Ambient, ApprovalId, Digest, Labels, Person, PersonId, SessionId, Timestamp, TurnId};
 
 use crate::callers::Callers;
 use crate::changes::Files;
+use crate::erasure::Retention;
 use crate::event::Bus;
 use crate::hearts::Hearts;
 use crate::judging::Judging;
@@ -47,12 +48,16 @@ pub(crate) const TOKENS: &str = "tokens";
 pub struct Config {
     /// The folder with one folder for each agent.
     pub agents_dir: PathBuf,
+    /// The folder that the folders of removed agents were put into.
+    pub removed_dir: PathBuf,
     /// The journal's database, for reading conversations back.
     pub database: journal::Place,
     /// How long an action waits for a person before silence becomes a no.
     pub approval_lifetime: Duration,
     /// The person of a home of one, who may approve their own requests; the record calls it self-approved.
     pub solo: Option<PersonId>,
+    /// How long content is kept.
+    pub retention: Retention,
     /// Whether a missing layer of containment is accepted.
     pub reduced: bool,
 }
@@ -81,6 +86,15 @@ pub trait Policies: Send + Sync {
     }
 }
 
+/// Files beside the record in which words may stand that were erased, such as a log.
+pub trait Traces: Send + Sync {
+    /// Takes out of them what was written up to and at `until`.
+    ///
+    /// # Errors
+    /// One sentence, when it cannot be done.
+    fn forget(&self, until: Timestamp) -> Result<(), String>;
+}
+
 /// The parts that a gateway drives.
 pub struct Parts {
     /// The record.
@@ -95,6 +109,8 @@ pub struct Parts {
     pub ambient: Arc<dyn Ambient>,
     /// The settings.
     pub policies: Box<dyn Policies>,
+    /// Files beside the record with words in them.
+    pub traces: Arc<dyn Traces>,
 }
 
 /// Why a gateway does not start.
@@ -133,6 +149,11 @@ pub struct Gateway {
     pub(crate) shown: Mutex<BTreeSet<(PersonId, ApprovalId)>>,
     pub(crate) policies: Box<dyn Policies>,
     pub(crate) judging: Mutex<Judging>,
+    /// Held while content is erased, and while that is decided.
+    pub(crate) erasing: tokio::sync::Mutex<()>,
+    /// What ends a turn that runs, and nothing else of its agent.
+    pub(crate) ends: Mutex<BTreeMap<TurnId, CancellationToken>>,
+    pub(crate) traces: Arc<dyn Traces>,
     slots: Mutex<BTreeMap<AgentName, Arc<Slot>>>,
     marks: Mutex<Arc<BTreeMap<String, Labels>>>,
 }
@@ -143,10 +164,10 @@ impl Gateway {
     /// # Errors
     /// When the settings do not hold, or the database cannot be read.
     pub async fn start(config: Config, parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { journal, models, skills, roster, ambient, policies } = parts;
+        let Parts { journal, models, skills, roster, ambient, policies, traces } = parts;
         let judging = Judging::by(policies.as_ref()).map_err(StartError::Settings)?;
         let gateway = Arc::new(Self {
-            hearts: Hearts::new(config.agents_dir.clone(), Arc::clone(&ambient)),
+            hearts: Hearts::new(config.agents_dir.clone(), config.removed_dir.clone(), Arc::clone(&ambient)),
             config,
             journal,
             models,
@@ -163,6 +184,9 @@ impl Gateway {
             waiting: Waiting::default(),
             callers: Callers::new(),
             shown: Mutex::default(),
+            erasing: tokio::sync::Mutex::new(()),
+            ends: Mutex::default(),
+            traces,
             policies,
             judging: Mutex::new(judging),
             slots: Mutex::default(),
@@ -171,6 +195,8 @@ impl Gateway {
         gateway.recover().await?;
         gateway.keep_house();
         gateway.watch_the_record();
+        gateway.keep_erasing();
+        gateway.keep_no_longer();
         Ok(gateway)
     }
 
@@ -254,6 +280,19 @@ impl Gateway {
                 models::DEFAULT_CONTEXT_TOKENS
             }
         }
+    }
+
+    /// What ends this turn: a stop of its agent, `stopped`, or an end of its own.
+    pub(crate) fn ended_by(&self, turn: &TurnId, stopped: &CancellationToken) -> CancellationToken {
+        let end = stopped.child_token();
+        self.ends.lock().insert(turn.clone(), end.clone());
+        end
+    }
+
+    /// Forgets a turn that is over.
+    pub(crate) fn turn_over(&self, turn: &TurnId, session: &SessionId) {
+        self.ends.lock().remove(turn);
+        self.open.lock().remove(session);
     }
 
     /// Makes a record durable that no effect waits for, with the rows that change with it.

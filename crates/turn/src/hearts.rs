@@ -1,6 +1,6 @@
 //! HEARTBEAT.md of every agent: a view for people and scripts. The journal is the record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,13 +26,15 @@ pub(crate) struct Pulse {
 /// The heartbeats of all agents.
 pub(crate) struct Hearts {
     agents_dir: PathBuf,
+    /// Where folders of agents go that were removed.
+    removed_dir: PathBuf,
     ambient: Arc<dyn Ambient>,
     beats: Mutex<BTreeMap<AgentName, Heartbeat>>,
 }
 
 impl Hearts {
-    pub(crate) fn new(agents_dir: PathBuf, ambient: Arc<dyn Ambient>) -> Self {
-        Self { agents_dir, ambient, beats: Mutex::default() }
+    pub(crate) fn new(agents_dir: PathBuf, removed_dir: PathBuf, ambient: Arc<dyn Ambient>) -> Self {
+        Self { agents_dir, removed_dir, ambient, beats: Mutex::default() }
     }
 
     /// A person asked for something.
@@ -135,6 +137,52 @@ impl Hearts {
         Pulse { last_active: beat.last_active(), errors_today: status.errors, anomalies: status.anomalies }
     }
 
+    /// Takes away what agents did, wherever it is written: words that were erased may be among it. It cannot be told
+    /// whose they are, so all of it goes.
+    ///
+    /// # Errors
+    /// One sentence, when a file cannot be written.
+    pub(crate) fn forget(&self, agents: &BTreeSet<AgentName>) -> Result<(), String> {
+        let mut beats = self.beats.lock();
+        for agent in agents {
+            let path = self.path(agent);
+            if path.exists() || beats.contains_key(agent) {
+                let beat = beats.entry(agent.clone()).or_insert_with(|| self.load(agent, None));
+                beat.forget();
+                if path.parent().is_some_and(Path::exists) {
+                    rewrite(&path, beat)?;
+                    beat.written(self.ambient.now());
+                }
+            }
+        }
+        drop(beats);
+        self.forget_removed(agents)
+    }
+
+    /// The same for agents whose folders were put aside.
+    fn forget_removed(&self, agents: &BTreeSet<AgentName>) -> Result<(), String> {
+        let Ok(folders) = std::fs::read_dir(&self.removed_dir) else { return Ok(()) };
+        for folder in folders.filter_map(Result::ok) {
+            let name = folder.file_name();
+            let of = |agent: &AgentName| {
+                let rest = name.to_str().and_then(|name| name.strip_prefix(agent.as_str()));
+                rest.is_some_and(|rest| rest.starts_with('-'))
+            };
+            let path = folder.path().join("HEARTBEAT.md");
+            if !agents.iter().any(of) || !path.exists() {
+                continue;
+            }
+            match read(&path).ok().and_then(|text| Heartbeat::parse(&text).ok()) {
+                Some(mut beat) => {
+                    beat.forget();
+                    rewrite(&path, &beat)?;
+                }
+                None => std::fs::remove_file(&path).map_err(|error| unwritten(&path, &error))?,
+            }
+        }
+        Ok(())
+    }
+
     /// Writes what is due: at most once a second for each agent.
     pub(crate) fn flush_due(&self) {
         let now = self.ambient.now();
@@ -207,6 +255,14 @@ impl Hearts {
             Err(error) => tracing::warn!("the heartbeat of `{agent}` cannot be written: {error}"),
         }
     }
+}
+
+fn rewrite(path: &Path, beat: &Heartbeat) -> Result<(), String> {
+    write_atomically(path, &beat.render()).map_err(|error| unwritten(path, &error))
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> String {
+    format!("`{}` still has words that were erased, and cannot be written: {error}", path.display())
 }
 
 /// Whether data may be named in a heartbeat.

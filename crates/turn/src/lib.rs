@@ -15,6 +15,7 @@ mod cancel;
 mod changes;
 mod content;
 mod deliver;
+mod erasure;
 mod event;
 mod exports;
 mod gateway;
@@ -41,8 +42,12 @@ pub use approvals::{Choice, MAX_REASON_CHARS};
 pub use callers::{OsUser, Socket};
 pub use changes::{Files, SettingsFile};
 pub use content::{Found, Look, MAX_FOUND, MAX_LOOK, MAX_SEARCHED};
+pub use erasure::{
+    ErasureState, ErasureView, Hold, HoldScope, MAX_ERASURE_REASON_CHARS, Period, Retention, RetentionRule,
+    Scope,
+};
 pub use event::{ApprovalState, Event, Events, MAX_EVENTS_BEHIND, Missed, What};
-pub use gateway::{Config, Gateway, MAX_RUNNING_TURNS, Parts, Policies, StartError};
+pub use gateway::{Config, Gateway, MAX_RUNNING_TURNS, Parts, Policies, StartError, Traces};
 pub use kill::Pending;
 pub use process::AGENT_ROLE;
 pub use program::{

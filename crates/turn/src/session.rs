@@ -82,6 +82,11 @@ fn delete_turn(id: &TurnId) -> Change {
     Change::delete(TURN, id.as_str())
 }
 
+/// The changes that take a conversation out of the rows of state: nobody carries it on.
+pub(crate) fn erase(id: &SessionId) -> [Change; 2] {
+    [Change::delete_all(ENTRY, &format!("{id}/")), Change::delete(SESSION, id.as_str())]
+}
+
 /// Every turn that is not over.
 pub(crate) fn open_turns(journal: &Journal) -> Result<Vec<(TurnId, TurnRow)>, Refusal> {
     let rows = journal.states(TURN, "")?;

@@ -135,10 +135,23 @@ id!(
     "approval"
 );
 
+id!(
+    /// One request to erase content.
+    ErasureId,
+    "erasure"
+);
+id!(
+    /// One legal hold.
+    HoldId,
+    "hold"
+);
+
 random_id!(SessionId, "s-", 10);
 random_id!(TurnId, "t-", 10);
 random_id!(ProposalId, "p-", 15);
 random_id!(ApprovalId, "a-", 5);
+random_id!(ErasureId, "e-", 5);
+random_id!(HoldId, "h-", 5);
 
 impl AgentName {
     /// The name that an `Identity` line such as `Name: Echo` gives: lower case, blanks as `-`.

@@ -21,10 +21,10 @@ pub mod verdict;
 pub mod waiters;
 
 pub use action::{Action, Resource, Verb};
-pub use ambient::{Ambient, Timestamp};
+pub use ambient::{Ambient, SignedDuration, Timestamp};
 pub use chat::{ChatRequest, Function};
 pub use digest::Digest;
-pub use ids::{AgentName, ApprovalId, IdError, PersonId, ProposalId, SessionId, TurnId};
+pub use ids::{AgentName, ApprovalId, ErasureId, HoldId, IdError, PersonId, ProposalId, SessionId, TurnId};
 pub use label::{Labels, Level};
 pub use outcome::{Body, Fault, Outcome, Status};
 pub use people::{Group, Person, Rights};

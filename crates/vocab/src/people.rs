@@ -58,4 +58,6 @@ pub struct Rights {
     /// Agents whose recorded content they may read: what people and models said, arguments, results. `"*"` is all
     /// content, that of no agent, too.
     pub content: Vec<String>,
+    /// Whether they may ask for content to be erased, agree to that, and put legal holds on it.
+    pub erase: bool,
 }

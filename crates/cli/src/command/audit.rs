@@ -1,8 +1,10 @@
 //! `bulkhead audit`: the record. It is read from the database itself, whether or not a gateway runs.
 
 mod content;
+mod erase;
 mod export;
 mod files;
+mod hold;
 mod proving;
 mod sealing;
 mod shown;
@@ -85,6 +87,8 @@ enum Verb {
     Cosign(sealing::Cosign),
     /// The key that the record is signed with
     Key(sealing::Key),
+    Erase(erase::Args),
+    Hold(hold::Args),
     /// One record whole
     #[command(
         after_help = "Examples:\n  bulkhead audit show 17\n  bulkhead audit show 17 --content   with what was said"
@@ -106,6 +110,8 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
         Verb::Key(args) => sealing::key(place, &args),
         Verb::Prove(args) => proving::prove(place, &args),
         Verb::CheckProof(args) => proving::check(place, &args),
+        Verb::Erase(args) => erase::run(place, args),
+        Verb::Hold(args) => hold::run(place, args),
         Verb::Export(args) => export::run(place, &open(&record(place)?)?, args),
         Verb::Tail { count } => {
             let records = open(&record(place)?)?.tail(count).map_err(unread)?;

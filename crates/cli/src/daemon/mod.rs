@@ -1,7 +1,7 @@
 //! The gateway as a process: the home's lock, its log, its start and its end.
 
 mod lock;
-mod log;
+pub(crate) mod log;
 mod serve;
 mod start;
 mod stop;

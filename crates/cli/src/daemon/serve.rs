@@ -38,13 +38,13 @@ pub(crate) enum Said {
 /// When it cannot start.
 pub(crate) fn foreground(home: &Home, screen: Screen, said: Said) -> Result<Exit, Failure> {
     let run = || {
-        if said == Said::Starter {
+        let logs = if said == Said::Starter {
             // Out of the terminal's session, so that closing the terminal does not end the gateway.
             setsid().map_err(|error| Failure::internal(format!("the gateway gets no session: {error}")))?;
-            log::to_file(&home.log())?;
+            log::to_file(&home.log())?
         } else {
-            log::to_terminal()?;
-        }
+            log::to_terminal(&home.log())?
+        };
         let settings = Settings::load(home)?;
         let lock = Lock::take(home)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -53,7 +53,7 @@ pub(crate) fn foreground(home: &Home, screen: Screen, said: Said) -> Result<Exit
             .enable_all()
             .build()
             .map_err(|error| Failure::internal(format!("the runtime cannot be made: {error}")))?;
-        let ended = runtime.block_on(until_stopped(home, &settings, screen, said));
+        let ended = runtime.block_on(until_stopped(home, &settings, logs, screen, said));
         drop(runtime);
         drop(lock);
         ended
@@ -69,6 +69,7 @@ pub(crate) fn foreground(home: &Home, screen: Screen, said: Said) -> Result<Exit
 async fn until_stopped(
     home: &Home,
     settings: &Settings,
+    logs: log::Logs,
     screen: Screen,
     said: Said,
 ) -> Result<Exit, Failure> {
@@ -76,7 +77,7 @@ async fn until_stopped(
     let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
     let bound = wiring::bind(home, settings).await?;
-    let (gateway, notary, outgoing) = wiring::gateway(home, settings).await?;
+    let (gateway, notary, outgoing) = wiring::gateway(home, settings, logs).await?;
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let address = bound.address;
     let api = wiring::api(

@@ -14,6 +14,7 @@ mod models;
 mod people;
 mod policies;
 mod record;
+mod retention;
 
 use std::path::{Path, PathBuf};
 
@@ -44,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) models: models::Models,
     #[serde(default)]
     pub(crate) approvals: approvals::Approvals,
+    #[serde(default)]
+    pub(crate) retention: retention::Retention,
     #[serde(default)]
     pub(crate) browser: browser::Browser,
     #[serde(default)]
@@ -160,6 +163,7 @@ impl Settings {
     fn fault(&self) -> Option<(usize, String)> {
         people::fault(&self.person, &self.group, self.solo.as_ref())
             .or_else(|| labels::fault(&self.label, &self.destination))
+            .or_else(|| self.retention.fault())
             .or_else(|| self.models.fault())
             .or_else(|| self.egress.fault())
             .or_else(|| self.checkpoint.fault())

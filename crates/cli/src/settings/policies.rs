@@ -68,7 +68,7 @@ impl Policies for HomePolicies {
     fn load(&self) -> Result<monitor::Config, String> {
         let settings = Settings::load(&self.home).map_err(|error| error.to_string())?;
         if settings.wired() != self.wired {
-            return Err("bulkhead.toml has changed in what counts from a start on ([gateway], [approvals], [browser], \
+            return Err("bulkhead.toml has changed in what counts from a start on ([gateway], [approvals], [retention], [browser], \
                         [egress], [secrets], [checkpoint], [[export]], model servers, containment or solo); `bulkhead gateway restart` takes it up"
                 .to_owned());
         }
@@ -80,13 +80,14 @@ impl Settings {
     /// What a gateway is wired with when it starts.
     fn wired(&self) -> Digest {
         let parts = format!(
-            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
             self.exports().map(export::Target::digest).collect::<Vec<_>>(),
             self.containment,
             self.solo(),
             self.gateway,
             self.models.servers().collect::<Vec<_>>(),
             self.approvals,
+            self.retention.kept(),
             self.browser,
             self.egress,
             self.secrets,

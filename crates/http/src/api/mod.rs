@@ -1,7 +1,10 @@
 //! The verbs of the API, a file each. A verb takes its request apart, asks the gateway and puts the answer
 //! into JSON.
 
+pub(crate) mod add_hold;
 pub(crate) mod approve;
+pub(crate) mod ask_erasure;
+pub(crate) mod consent_erasure;
 pub(crate) mod deny;
 pub(crate) mod export;
 pub(crate) mod follow_events;
@@ -10,8 +13,12 @@ pub(crate) mod kill_agent;
 pub(crate) mod kill_all;
 pub(crate) mod list_agents;
 pub(crate) mod list_approvals;
+pub(crate) mod list_erasures;
+pub(crate) mod list_holds;
 pub(crate) mod pause_agent;
 pub(crate) mod read_content;
+pub(crate) mod refuse_erasure;
+pub(crate) mod remove_hold;
 pub(crate) mod resume_agent;
 pub(crate) mod seal_record;
 pub(crate) mod search_content;

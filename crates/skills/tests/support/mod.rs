@@ -80,6 +80,7 @@ impl Home {
             channels: everything(),
             models: everything(),
             commands: everything(),
+            erase: false,
             approve: everything(),
             content: vec![],
         };

@@ -106,6 +106,12 @@ impl Heartbeat {
         self.change(urgent);
     }
 
+    /// Takes away what was done, for words that were erased. The numbers stay.
+    pub fn forget(&mut self) {
+        self.actions.clear();
+        self.change(true);
+    }
+
     /// Sets how many turns run or wait.
     pub fn set_active_tasks(&mut self, tasks: u32) {
         if self.status.active_tasks != tasks {

@@ -1,0 +1,190 @@
+//! Carrying an erasure out: what runs is ended, then record, contents and copies change in one transaction, then
+//! the files beside the database.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use journal::read::Reader;
+use journal::{Change, Draft, Erased, Event, Kind};
+use vocab::{PersonId, SessionId, Timestamp, TurnId};
+
+use super::request::{facts, put};
+use super::select::{Found, Selection};
+use super::{ErasureState, ErasureView, Scope};
+use crate::accept::Place;
+use crate::gateway::Gateway;
+use crate::{Refusal, RefusalKind, approvals, records, session};
+
+/// How long a conversation may take to end: longer than an agent may think, and than an outcome may be late.
+const MAX_ENDING: Duration = Duration::from_secs(25);
+
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The most changes of state in one entry, below what the journal takes; one place is the caller's.
+const MAX_CHANGES: usize = 250;
+
+/// Why a turn ends.
+const ENDED: &str = "this conversation is being erased";
+
+impl Gateway {
+    /// Contents, conversations and agents that `of` is about.
+    pub(super) async fn find(&self, of: &Scope) -> Result<Found, Refusal> {
+        let (holds, of) = (self.holds()?, of.clone());
+        self.look(move |reader| Selection::new(reader, &holds).of(&of)).await
+    }
+
+    /// Looks through the record on a thread that may wait for the disk.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Reader) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let place = self.config.database.clone();
+        let looked = tokio::task::spawn_blocking(move || look(&Reader::open(&place)?)).await;
+        looked.map_err(|error| Refusal::new(RefusalKind::Unavailable, error.to_string()))?
+    }
+
+    /// Erases what was agreed to. The caller holds `erasing`. What cannot be done now is tried again by the gateway.
+    pub(super) async fn carry_out(self: &Arc<Self>, mut view: ErasureView) -> Result<ErasureView, Refusal> {
+        let found = self.find(&view.of).await?;
+        let _places = self.end_conversations(&found.sessions, found.person.as_ref()).await?;
+        // What ran has said how it ended.
+        let found = self.find(&view.of).await?;
+        let until = self.ambient.now();
+        let make = |erased: Erased, view: &mut ErasureView| {
+            view.contents = view.contents.saturating_add(erased.contents());
+            let consent = view.decided_by.as_ref().map(PersonId::as_str);
+            let facts = facts(view).with_some("consent", consent).with("contents", erased.contents());
+            let facts = facts.with("self_consented", view.decided_by.as_ref() == Some(&view.asked_by));
+            let mut draft = Draft::of_event(Kind::Admin, Event::ErasureDone, facts);
+            draft.person = Some(view.asked_by.clone());
+            draft.payload = records::why(&view.reason);
+            draft.erases = Some(erased);
+            Ok((draft, Some(put(view)?)))
+        };
+        self.erase(&found, &mut view, make, |view, seq| view.records.push(seq)).await?;
+        self.erase_files(&found, until).await?;
+        view.state = ErasureState::Done;
+        let done = journal::Entry {
+            subject: vocab::Digest::of(view.id.as_str().as_bytes()),
+            records: Vec::new(),
+            state: vec![put(&view)?],
+        };
+        self.journal.follow(done).await?;
+        self.journal.flush().await?;
+        view.traces = !self.journal.wiped();
+        Ok(view)
+    }
+
+    /// Erases contents and their copies in the database: one entry, or several where one does not hold them. `make` gives the
+    /// record of each, and a row that changes with it; `tell` hears its number.
+    pub(super) async fn erase<T>(
+        &self,
+        found: &Found,
+        told: &mut T,
+        mut make: impl FnMut(Erased, &mut T) -> Result<(Draft, Option<Change>), Refusal>,
+        mut tell: impl FnMut(&mut T, u64),
+    ) -> Result<(), Refusal> {
+        let mut copies = self.copies(found)?;
+        while copies.len() > MAX_CHANGES {
+            let rest = copies.split_off(MAX_CHANGES);
+            let state = std::mem::replace(&mut copies, rest);
+            let subject = vocab::Digest::of(ENDED.as_bytes());
+            self.journal.follow(journal::Entry { subject, records: Vec::new(), state }).await?;
+        }
+        let mut left = found.seqs.clone();
+        loop {
+            let (erased, taken) = Erased::of(&left);
+            let (draft, row) = make(erased, told)?;
+            let state = std::mem::take(&mut copies).into_iter().chain(row).collect();
+            let receipt = self.journal.append(records::entry(draft, state)?).await?;
+            tell(told, receipt.seq());
+            left = left.into_iter().skip(taken).collect();
+            if left.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends what runs or waits in these conversations, and lets nothing begin in them as long as what is given is
+    /// kept. Of a person, every conversation is.
+    pub(super) async fn end_conversations<'a>(
+        self: &'a Arc<Self>,
+        sessions: &'a BTreeSet<SessionId>,
+        person: Option<&PersonId>,
+    ) -> Result<Vec<Place<'a>>, Refusal> {
+        let until = tokio::time::Instant::now() + MAX_ENDING;
+        let mut first = true;
+        loop {
+            let turns = session::open_turns(&self.journal)?;
+            let concerned = turns.into_iter().filter(|(_, row)| {
+                sessions.contains(&row.session) || person.is_some_and(|person| row.person == *person)
+            });
+            for (turn, row) in concerned {
+                if let Some(end) = self.ends.lock().get(&turn) {
+                    end.cancel();
+                }
+                if row.waiting.is_some() || first {
+                    self.cancel_of_turn(&turn, ENDED).await?;
+                }
+            }
+            first = false;
+            match self.places(sessions) {
+                Ok(places) => return Ok(places),
+                Err(_) if tokio::time::Instant::now() < until => tokio::time::sleep(LOOK).await,
+                Err(refusal) => {
+                    let message =
+                        format!("a conversation could not be ended, so nothing is erased yet: {refusal}");
+                    return Err(Refusal::new(RefusalKind::Unavailable, message));
+                }
+            }
+        }
+    }
+
+    /// Lets nothing begin in these conversations as long as what is given is kept.
+    pub(super) fn places<'a>(&'a self, sessions: &'a BTreeSet<SessionId>) -> Result<Vec<Place<'a>>, Refusal> {
+        let nobody = TurnId::from_random(self.ambient.random());
+        sessions.iter().map(|session| Place::take(self, session, &nobody)).collect()
+    }
+
+    /// Whether the database has copies of something of it beside the record.
+    pub(super) fn has_copies(&self, found: &Found) -> Result<bool, Refusal> {
+        Ok(!self.copies(found)?.is_empty())
+    }
+
+    /// The changes that take copies out of the rows of state: conversations that could be carried on, and
+    /// approvals.
+    fn copies(&self, found: &Found) -> Result<Vec<Change>, Refusal> {
+        let mut changes = Vec::new();
+        for id in &found.sessions {
+            if session::session(&self.journal, id)?.is_some() {
+                changes.extend(session::erase(id));
+            }
+        }
+        changes.extend(approvals::erase(&self.journal, &found.sessions, found.person.as_ref())?);
+        Ok(changes)
+    }
+
+    /// Takes words that were written up to `until` out of the files beside the database.
+    pub(super) async fn erase_files(
+        self: &Arc<Self>,
+        found: &Found,
+        until: Timestamp,
+    ) -> Result<(), Refusal> {
+        let gateway = Arc::clone(self);
+        let (agents, person) = (found.agents.clone(), found.person.clone());
+        let forgotten = tokio::task::spawn_blocking(move || {
+            gateway.hearts.forget(&agents)?;
+            gateway.traces.forget(until)?;
+            Ok::<_, String>(gateway)
+        });
+        let unavailable = |message: String| Refusal::new(RefusalKind::Unavailable, message);
+        let gateway =
+            forgotten.await.map_err(|error| unavailable(error.to_string()))?.map_err(unavailable)?;
+        match person {
+            Some(person) => gateway.skills.forget_posts(&person).await.map_err(unavailable),
+            None => Ok(()),
+        }
+    }
+}

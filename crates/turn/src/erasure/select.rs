@@ -1,0 +1,149 @@
+//! Which contents an erasure is about, and whether a hold is on one of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use journal::read::{Query, Reader, Record};
+use journal::{Event, Kind};
+use vocab::{AgentName, HoldId, PersonId, SessionId};
+
+use super::Scope;
+use super::hold::Hold;
+use crate::Refusal;
+
+/// Contents that go together.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The records whose content is there and may be erased.
+    pub(super) seqs: BTreeSet<u64>,
+    /// The conversations that they belong to: the copies of those go too.
+    pub(super) sessions: BTreeSet<SessionId>,
+    /// The agents that they are about.
+    pub(super) agents: BTreeSet<AgentName>,
+    /// The person all of whose content goes, if it is one.
+    pub(super) person: Option<PersonId>,
+    /// The first hold that is on something of it, with the record that it is on.
+    pub(super) held: Option<(HoldId, u64)>,
+}
+
+impl Found {
+    pub(super) fn take(&mut self, record: &Record, holds: &[Hold], owner: Option<&PersonId>) {
+        if self.held.is_none() {
+            let hold = holds.iter().find(|hold| hold.of.covers(record, owner));
+            self.held = hold.map(|hold| (hold.id.clone(), record.seq));
+        }
+        self.seqs.insert(record.seq);
+        self.sessions.extend(record.session.clone());
+        self.agents.extend(record.agent.clone());
+    }
+}
+
+/// Looks through the record.
+pub(super) struct Selection<'a> {
+    reader: &'a Reader,
+    holds: &'a [Hold],
+    /// Whose conversations those are that have been come across.
+    owners: BTreeMap<SessionId, Option<PersonId>>,
+}
+
+impl<'a> Selection<'a> {
+    pub(super) const fn new(reader: &'a Reader, holds: &'a [Hold]) -> Self {
+        Self { reader, holds, owners: BTreeMap::new() }
+    }
+
+    pub(super) fn of(&mut self, scope: &Scope) -> Result<Found, Refusal> {
+        let mut found = Found::default();
+        match scope {
+            Scope::Person(person) => self.person(person, &mut found)?,
+            Scope::Session(session) => {
+                self.session(session, &mut found)?;
+                found.sessions.insert(session.clone());
+            }
+            Scope::Records(first, last) => self.records(*first, *last, &mut found)?,
+        }
+        Ok(found)
+    }
+
+    /// What is about a person is what names them and what is in their conversations.
+    fn person(&mut self, person: &PersonId, found: &mut Found) -> Result<(), Refusal> {
+        let query = Query { person: Some(person.clone()), ..Query::default() };
+        let mut own = BTreeSet::new();
+        self.each(query, |_, record| {
+            // What they decided on in somebody else's conversation does not make it theirs.
+            if record.kind == Kind::Message {
+                own.extend(record.session.clone());
+            }
+        })?;
+        let query = Query { person: Some(person.clone()), erasable: true, ..Query::default() };
+        let mut named = Vec::new();
+        self.each(query, |_, record| named.push(record))?;
+        for record in named {
+            let owner = self.owner(record.session.as_ref())?;
+            let mut one = Found::default();
+            one.take(&record, self.holds, owner.as_ref());
+            found.seqs.append(&mut one.seqs);
+            found.agents.append(&mut one.agents);
+            // Why they said no was told to the agent, and stands in the copy of that conversation.
+            if record.event == Some(Event::ApprovalDenied) {
+                found.sessions.append(&mut one.sessions);
+            }
+            found.held = found.held.take().or(one.held);
+        }
+        for session in own {
+            self.session(&session, found)?;
+            found.sessions.insert(session);
+        }
+        found.person = Some(person.clone());
+        Ok(())
+    }
+
+    fn session(&mut self, session: &SessionId, found: &mut Found) -> Result<(), Refusal> {
+        let owner = self.owner(Some(session))?;
+        let query = Query { session: Some(session.clone()), erasable: true, ..Query::default() };
+        self.each(query, |holds, record| found.take(&record, holds, owner.as_ref()))
+    }
+
+    fn records(&mut self, first: u64, last: u64, found: &mut Found) -> Result<(), Refusal> {
+        let mut query = Query { after: first.checked_sub(1), erasable: true, ..Query::default() };
+        loop {
+            let page = self.reader.query(&query)?;
+            let Some(end) = page.last() else { return Ok(()) };
+            query.after = Some(end.seq);
+            let over = end.seq >= last;
+            for record in page.iter().take_while(|record| record.seq <= last) {
+                let owner = self.owner(record.session.as_ref())?;
+                found.take(record, self.holds, owner.as_ref());
+            }
+            if over {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whose conversation that is: who said something in it, or ran a program.
+    pub(super) fn owner(&mut self, session: Option<&SessionId>) -> Result<Option<PersonId>, Refusal> {
+        let Some(session) = session else { return Ok(None) };
+        if let Some(known) = self.owners.get(session) {
+            return Ok(known.clone());
+        }
+        let query =
+            Query { session: Some(session.clone()), kind: Some(Kind::Message), limit: 1, ..Query::default() };
+        let owner = self.reader.query(&query)?.into_iter().next().and_then(|record| record.person);
+        if self.owners.len() >= MAX_OWNERS {
+            self.owners.clear();
+        }
+        self.owners.insert(session.clone(), owner.clone());
+        Ok(owner)
+    }
+
+    fn each(&self, mut query: Query, mut take: impl FnMut(&[Hold], Record)) -> Result<(), Refusal> {
+        loop {
+            let page = self.reader.query(&query)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            query.after = Some(last.seq);
+            page.into_iter().for_each(|record| take(self.holds, record));
+        }
+    }
+}
+
+/// The most conversations whose owners are remembered while the record is looked through.
+const MAX_OWNERS: usize = 10_000;
