@@ -4,3 +4,4 @@ mod disk;
 mod echo;
 mod journal;
 mod models;
+mod server;

@@ -4,6 +4,8 @@
 pub mod content;
 pub mod home;
 pub mod llama;
+#[path = "../../crates/journal/tests/support/postgres.rs"]
+pub mod postgres;
 pub mod procs;
 pub mod said;
 pub mod server;

@@ -11,7 +11,7 @@ mod shown;
 mod verifying;
 mod which;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use clap::Subcommand;
@@ -25,7 +25,7 @@ use super::Place;
 use crate::ambient::Machine;
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
-use crate::terminal::{Keep, Paint, Screen, field, visible};
+use crate::terminal::Screen;
 
 /// The record: verify it, and look into it
 #[derive(Debug, clap::Args)]

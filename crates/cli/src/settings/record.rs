@@ -1,5 +1,8 @@
 //! `[record]`: the database that the record is kept in, when it is not the home's own file.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -116,13 +119,20 @@ impl Settings {
         let path = home.gateway_name();
         if self.record.database.is_some() && self.record.gateway.is_none() && known_name(&path).is_none() {
             let name = format!("gw-{:032x}", u128::from_be_bytes(ambient.random()));
-            std::fs::write(&path, &name).map_err(|error| {
+            keep_name(&path, &name).map_err(|error| {
                 let path = path.display();
                 Failure::unreachable(format!("this gateway's name cannot be kept in `{path}`: {error}"))
             })?;
         }
         self.record(home)
     }
+}
+
+/// Writes the name down for this user alone.
+fn keep_name(path: &Path, name: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(name.as_bytes())?;
+    file.sync_all()
 }
 
 /// The name that this gateway has given itself before.

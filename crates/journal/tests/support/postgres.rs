@@ -43,6 +43,7 @@ rm -rf "$folder"
 pub struct Cluster {
     folder: PathBuf,
     bin: PathBuf,
+    port: String,
     guard: Mutex<Guard>,
     names: AtomicU32,
 }
@@ -115,8 +116,17 @@ impl Cluster {
         Self::start_in(Path::new("/tmp"), settings)
     }
 
-    /// The same in a folder of `parent`.
+    /// The same, and `change` changes its files before it starts.
+    pub fn start_with(settings: &[(&str, &str)], change: impl FnOnce(&Path)) -> Result<Self, String> {
+        Self::make(Path::new("/tmp"), settings, change)
+    }
+
+    /// The same as [`Cluster::start`] in a folder of `parent`.
     pub fn start_in(parent: &Path, settings: &[(&str, &str)]) -> Result<Self, String> {
+        Self::make(parent, settings, |_| {})
+    }
+
+    fn make(parent: &Path, settings: &[(&str, &str)], change: impl FnOnce(&Path)) -> Result<Self, String> {
         let bin = programs()?;
         let user = user()?;
         let folder = tempfile::Builder::new()
@@ -151,6 +161,8 @@ impl Cluster {
             std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
             return Err(format!("`initdb` failed: {}", String::from_utf8_lossy(&made.stderr).trim()));
         }
+        change(&data);
+        own_all(&data, user)?;
         let mut server = words;
         server.push(bin.join("postgres").display().to_string());
         let socket = folder.display().to_string();
@@ -165,8 +177,10 @@ impl Cluster {
         for (name, value) in own.iter().chain(settings) {
             server.extend(["-c".to_owned(), format!("{name}={value}")]);
         }
+        let port =
+            settings.iter().find(|(name, _)| *name == "port").map_or("5432", |(_, port)| *port).to_owned();
         let guard = guard(&folder, &server)?;
-        let cluster = Self { folder, bin, guard: Mutex::new(guard), names: AtomicU32::new(0) };
+        let cluster = Self { folder, bin, port, guard: Mutex::new(guard), names: AtomicU32::new(0) };
         cluster.resume();
         Ok(cluster)
     }
@@ -198,7 +212,8 @@ impl Cluster {
 
     /// Where `user` finds the database `name`.
     pub fn url(&self, user: &str, name: &str) -> String {
-        format!("postgres://{user}@{}/{name}", self.folder.display().to_string().replace('/', "%2F"))
+        let folder = self.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://{user}@{folder}:{}/{name}", self.port)
     }
 
     /// What `psql` says to `sql` as the superuser.
@@ -225,6 +240,7 @@ impl Cluster {
                 "-h",
             ])
             .arg(&self.folder)
+            .args(["-p", &self.port])
             .output()
             .unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
@@ -264,6 +280,25 @@ impl Cluster {
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
+}
+
+/// Gives the files that are not the server's own user's to it, as strictly as it wants its key.
+fn own_all(data: &Path, user: Option<(&str, u32, u32)>) -> Result<(), String> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+    let failed = |error: std::io::Error| error.to_string();
+    let own = rustix::process::geteuid().as_raw();
+    for file in std::fs::read_dir(data).map_err(failed)? {
+        let path = file.map_err(failed)?.path();
+        if let Some((_, uid, gid)) = user
+            && std::fs::metadata(&path).map_err(failed)?.uid() == own
+        {
+            std::os::unix::fs::chown(&path, Some(uid), Some(gid)).map_err(failed)?;
+        }
+        if path.extension().is_some_and(|extension| extension == "key") {
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 fn guard(folder: &Path, server: &[String]) -> Result<Guard, String> {

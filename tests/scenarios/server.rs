@@ -1,0 +1,257 @@
+//! The record in PostgreSQL, from end to end: set up by a command, written by real gateways, read by every command;
+//! gone, and back.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
+
+use bulkhead_tests::postgres::Cluster;
+use bulkhead_tests::{Home, eventually, skipped, tls};
+
+/// Roles are the whole cluster's, and made once.
+static MAKING: Mutex<()> = Mutex::new(());
+
+const ROLE: &str = "bulkhead_gw";
+
+fn cluster(test: &str) -> Option<&'static Cluster> {
+    Cluster::shared().map_err(|why| skipped(&format!("scenarios::server::{test}"), why)).ok()
+}
+
+/// A new record in `cluster`, made by the command itself; its address for gateways.
+fn record(home: &Home, cluster: &Cluster) -> (String, String) {
+    let database = cluster.database();
+    let administrator = cluster.url("postgres", &database);
+    let _alone = MAKING.lock().unwrap();
+    home.run(&["record", "init", "--as", &administrator, "--gateway", ROLE])
+        .done()
+        .has("the record is made in");
+    (cluster.url(ROLE, &database), database)
+}
+
+/// A home whose record is at `address`, with its gateway running.
+fn on(home: &Home, more: &str) {
+    home.add(more);
+    home.scene("turns: [{say: hello, repeat: true}]");
+    home.start();
+}
+
+fn ready(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_gateway_keeps_its_record_on_a_server_and_every_command_reads_it_there() {
+    let Some(cluster) = cluster("a_gateway_keeps_its_record_on_a_server") else { return };
+    let home = Home::new();
+    let (address, database) = record(&home, cluster);
+    on(&home, &format!("[record]\ndatabase = \"{address}\""));
+    let events = home.run(&["chat", "helper", "hi", "--json"]).done().lines();
+    let session = events[0]["session"].as_str().unwrap().to_owned();
+    assert!(!home.at("data/journal.sqlite").exists(), "a record was begun in the home all the same");
+    home.verifies();
+    home.run(&["audit", "tail"]).done().has("reply");
+    let records = home.records(&["--agent", "helper", "--session", &session]);
+    assert!(records.len() >= 3, "{records:?}");
+    let seq = records[0]["seq"].to_string();
+    assert_eq!(home.json(&["audit", "show", &seq])["session"], session.as_str());
+    home.run(&["audit", "checkpoint"]).done();
+    home.run(&["audit", "prove", &seq]).done();
+
+    let doctor = home.json(&["doctor"]);
+    let of = |check: &str| {
+        let findings = doctor["findings"].as_array().unwrap().clone();
+        findings.into_iter().filter(|one| one["check"] == check).collect::<Vec<_>>()
+    };
+    assert_eq!(of("record:rights")[0]["state"], "ok", "{doctor}");
+    assert_eq!(of("record")[0]["state"], "ok", "{doctor}");
+
+    // What the conversation was stays when the gateway is started again, after a crash too.
+    home.crash();
+    home.start();
+    home.run(&["chat", "helper", "--session", &session, "again"]).done().has("hello");
+    home.run(&["gateway", "stop"]).done();
+    home.run(&["audit", "verify"]).done().has("the record is whole");
+    cluster.sql(&database, "DELETE FROM bulkhead.record WHERE seq = 3");
+    home.run(&["audit", "verify"]).with(1).has("record 3");
+}
+
+#[test]
+fn two_gateways_share_one_record() {
+    let Some(cluster) = cluster("two_gateways_share_one_record") else { return };
+    let (first, second) = (Home::new(), Home::new());
+    let (address, _) = record(&first, cluster);
+    let settings = format!("[record]\ndatabase = \"{address}\"");
+    on(&first, &settings);
+    // One record has one key, whichever gateway signs.
+    second.add(&settings);
+    second.run(&["gateway", "start"]).fails(4, "put it back");
+    fs::create_dir_all(second.at("keys")).unwrap();
+    fs::copy(first.at("keys/record.key"), second.at("keys/record.key")).unwrap();
+    second.scene("turns: [{say: hello, repeat: true}]");
+    second.start();
+    for _ in 0..4 {
+        let chats = [first.begin(&["chat", "helper", "hi"]), second.begin(&["chat", "helper", "hi"])];
+        for chat in chats {
+            bulkhead_tests::Said::of(chat).done().has("hello");
+        }
+    }
+    first.verifies();
+    let seen = |home: &Home| home.records(&["--kind", "verdict"]).len();
+    assert_eq!(seen(&first), seen(&second));
+    // A home that was copied is the same gateway, and two processes are not.
+    let name = fs::read_to_string(first.at("data/gateway.name")).unwrap();
+    second.run(&["gateway", "stop"]).done();
+    fs::write(second.at("data/gateway.name"), name).unwrap();
+    second.run(&["gateway", "start"]).fails(4, "in use by process");
+}
+
+#[test]
+fn while_the_server_is_away_nothing_is_done_and_it_is_told_everywhere() {
+    // This one is killed, so it is nobody else's.
+    let cluster = match Cluster::start(&[]) {
+        Ok(cluster) => cluster,
+        Err(why) => return skipped("scenarios::server::while_the_server_is_away", &why),
+    };
+    let home = Home::new();
+    let (address, _) = record(&home, &cluster);
+    on(&home, &format!("[record]\ndatabase = \"{address}\"\nwait = \"2s\""));
+    home.run(&["chat", "helper", "hi"]).done().has("hello");
+    let gateway = home.json(&["gateway", "status"])["address"].as_str().unwrap().to_owned();
+    assert!(ready(&gateway).starts_with("HTTP/1.1 200"));
+    let before = home.records(&[]).len();
+    for crash in [true, false] {
+        if crash {
+            cluster.crash()
+        } else {
+            cluster.quit()
+        }
+        home.run(&["chat", "helper", "hi"]).fails(4, "");
+        eventually("it says that it is not ready", || ready(&gateway).starts_with("HTTP/1.1 503"));
+        assert_eq!(home.run(&["gateway", "status", "--json"]).with(4).json()["ready"], false);
+        let log = || fs::read_to_string(home.at("data/gateway.log")).unwrap();
+        eventually("the log says it", || log().contains("the record cannot be written, so nothing is done"));
+        let heart = || fs::read_to_string(home.at("agents/helper/HEARTBEAT.md")).unwrap();
+        eventually("the heartbeat says it", || heart().contains("record"));
+        home.run(&["audit", "tail"]).fails(4, "cannot be reached");
+        cluster.resume();
+        eventually("it is ready again", || ready(&gateway).starts_with("HTTP/1.1 200"));
+        home.run(&["chat", "helper", "hi"]).done().has("hello");
+    }
+    let alerts = || home.records(&["--kind", "alert"]);
+    eventually("the record tells of its outages", || alerts().len() == 2);
+    assert!(
+        alerts().iter().all(|alert| alert["event"] == "record.failed" && alert["facts"]["since"].is_string())
+    );
+    assert!(home.records(&[]).len() > before);
+    home.verifies();
+}
+
+#[test]
+fn a_server_elsewhere_is_spoken_to_by_tls_and_by_its_own_name() {
+    let test = "scenarios::server::a_server_elsewhere_is_spoken_to_by_tls";
+    let folder = tempfile::tempdir().unwrap();
+    tls::certificates(folder.path());
+    // Free when it is looked for, and taken by the server a moment later.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let files = ["certificate.pem", "key.pem"].map(|name| fs::read(folder.path().join(name)).unwrap());
+    let started = Cluster::start_with(
+        &[("listen_addresses", "localhost"), ("port", &port), ("ssl", "on")],
+        |data| {
+            for (name, bytes) in ["server.crt", "server.key"].into_iter().zip(&files) {
+                fs::write(data.join(name), bytes).unwrap();
+            }
+            fs::write(data.join("pg_hba.conf"), "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\nhostssl all all ::1/128 scram-sha-256\n").unwrap();
+        },
+    );
+    let cluster = match started {
+        Ok(cluster) => cluster,
+        Err(why) => return skipped(test, &why),
+    };
+    let home = Home::new();
+    let database = cluster.database();
+    cluster.sql(
+        "postgres",
+        "SET password_encryption = 'scram-sha-256'; ALTER ROLE postgres PASSWORD 'of the administrator'",
+    );
+    let password = folder.path().join("password");
+    fs::write(&password, "of the administrator\n").unwrap();
+    let at = |user: &str, host: &str| format!("postgres://{user}@{host}:{port}/{database}?sslmode=require");
+    let init = |authority: &str, host: &str| {
+        let (address, authority) = (at("postgres", host), folder.path().join(authority));
+        let file = password.to_str().unwrap();
+        home.run(&[
+            "record",
+            "init",
+            "--as",
+            &address,
+            "--password-file",
+            file,
+            "--authority",
+            authority.to_str().unwrap(),
+            "--gateway",
+            ROLE,
+        ])
+    };
+    // Somebody else's authority, and a name that the certificate is not for.
+    let other = tempfile::tempdir().unwrap();
+    tls::certificates(other.path());
+    fs::copy(other.path().join("authority.pem"), folder.path().join("other.pem")).unwrap();
+    init("other.pem", "localhost").fails(4, "certificate");
+    init("authority.pem", "127.0.0.1").fails(4, "certificate");
+    init("authority.pem", "localhost").done();
+    cluster.sql(
+        "postgres",
+        &format!("SET password_encryption = 'scram-sha-256'; ALTER ROLE {ROLE} PASSWORD 'of-the-gateway'"),
+    );
+
+    fs::copy(folder.path().join("authority.pem"), home.at("authority.pem")).unwrap();
+    let address = at(ROLE, "localhost");
+    home.add(&format!(
+        "[record]\ndatabase = \"{address}\"\npassword = \"secret:record\"\nauthority = \"authority.pem\""
+    ));
+    home.run(&["gateway", "start"]).fails(4, "record");
+    fs::create_dir_all(home.at("secrets")).unwrap();
+    let secret = home.at("secrets/record");
+    fs::write(&secret, "not-that-one").unwrap();
+    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    home.run(&["gateway", "start"]).fails(4, "password authentication failed");
+    fs::write(&secret, "of-the-gateway").unwrap();
+    home.scene("turns: [{say: hello, repeat: true}]");
+    home.start();
+    home.run(&["chat", "helper", "hi"]).done().has("hello");
+    home.verifies();
+    let tls = cluster.sql("postgres", "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'bulkhead_gw'");
+    assert_eq!(tls, "t");
+    let all = [home.run(&["doctor"]).out, fs::read_to_string(home.at("data/gateway.log")).unwrap()].concat();
+    assert!(!all.contains("of-the-gateway"), "the password was told");
+}
+
+#[test]
+fn settings_that_reach_no_record_are_one_sentence_each() {
+    let home = Home::new();
+    let settings = fs::read_to_string(home.at("bulkhead.toml")).unwrap();
+    for (record, words) in [
+        ("database = \"mysql://a@b/c\"", "is no PostgreSQL database"),
+        ("database = \"postgres://a:geheim@b/c\"", "move it into a secret"),
+        ("database = \"postgres://b/c\"", "names no user"),
+        ("database = \"postgres://a@b\"", "names no database"),
+        ("database = \"postgres://a@b,d/c\"", "several servers"),
+        ("database = \"postgres://a@b.example/c?sslmode=disable\"", "TLS is always used there"),
+        ("database = \"postgres://a@localhost/c\"\ngateway = \"a b\"", "cannot be a gateway's name"),
+        ("database = \"postgres://a@localhost/c\"\nwait = \"0s\"", "is not a time from 100ms"),
+        ("password = \"secret:x\"", "set `database`"),
+        ("database = \"postgres://a@localhost/c\"\npassword = \"geheim\"", "secret"),
+        ("database = \"postgres://a@localhost:1/c\"", "cannot be reached"),
+    ] {
+        fs::write(home.at("bulkhead.toml"), format!("{settings}\n[record]\n{record}\n")).unwrap();
+        let said = home.run(&["gateway", "start"]);
+        assert!([2, 4].contains(&said.code) && said.err.contains(words), "{record}: {}", said.err);
+        assert!(!said.err.contains("geheim"), "{}", said.err);
+    }
+    fs::write(home.at("bulkhead.toml"), settings).unwrap();
+}
