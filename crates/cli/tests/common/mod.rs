@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -251,9 +252,16 @@ impl Said {
     }
 }
 
-/// What a command said that was begun earlier.
+/// What a command said that was begun earlier, and must end now.
 pub(crate) fn ended(child: Child) -> Said {
-    child.wait_with_output().unwrap().into()
+    let pid = Pid::from_child(&child);
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || tell.send(child.wait_with_output()));
+    let Ok(output) = told.recv_timeout(PATIENCE) else {
+        let killed = kill_process(pid, Signal::KILL);
+        panic!("the command did not end within {} s ({killed:?})", PATIENCE.as_secs());
+    };
+    output.unwrap().into()
 }
 
 /// What kind each event is.
