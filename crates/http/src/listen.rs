@@ -162,6 +162,24 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Future<Output = io::Result<(S, Option<Peer>)>>,
 {
+    let served = |(stream, peer)| connection(stream, peer, router.clone(), drain.clone());
+    if !each(accept, most, &drain, served).await {
+        tracing::info!("connections that were still open have been closed");
+    }
+}
+
+/// Has each connection served on a task of its own, at most `most` at once, until `drain` is cancelled. Whether all had
+/// ended [`DRAIN_TIME`] later; what had not is dropped.
+pub(crate) async fn each<C, F, S>(
+    accept: impl Fn() -> F,
+    most: usize,
+    drain: &CancellationToken,
+    serve: impl Fn(C) -> S,
+) -> bool
+where
+    F: Future<Output = io::Result<C>>,
+    S: Future<Output = ()> + Send + 'static,
+{
     let places = Arc::new(Semaphore::new(most));
     let mut connections = tokio::task::JoinSet::new();
     loop {
@@ -175,10 +193,10 @@ where
             accepted = accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                let (router, drain) = (router.clone(), drain.clone());
+            Ok(connection) => {
+                let served = serve(connection);
                 connections.spawn(async move {
-                    connection(stream, peer, router, drain).await;
+                    served.await;
                     drop(place);
                 });
             }
@@ -190,9 +208,7 @@ where
         while connections.try_join_next().is_some() {}
     }
     let ended = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN_TIME, ended).await.is_err() {
-        tracing::info!("connections that were still open have been closed");
-    }
+    tokio::time::timeout(DRAIN_TIME, ended).await.is_ok()
 }
 
 async fn connection<S>(stream: S, peer: Option<Peer>, router: Router, drain: CancellationToken)

@@ -13,50 +13,27 @@ use vocab::Person;
 
 use super::frames::{Ask, Exited, FromCommand, SIGNALS, ToCommand, Why};
 use super::wire::{Wire, WireError};
-use crate::bounds::{ACCEPT_PAUSE, ASK_TIME, DRAIN_TIME, MAX_CONNECTIONS, MAX_PROGRAMS, WORD_TIME};
+use crate::bounds::{ASK_TIME, MAX_CONNECTIONS, MAX_PROGRAMS, WORD_TIME};
 use crate::caller::person;
-use crate::listen::peer;
+use crate::listen::{each, peer};
 use crate::problem::{Problem, ProblemKind};
 
 /// Runs programs for whoever connects, until `drain` is cancelled.
 pub(crate) async fn serve(listener: UnixListener, gateway: Arc<Gateway>, drain: CancellationToken) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let programs = Arc::new(Semaphore::new(MAX_PROGRAMS));
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        let place = tokio::select! {
-            () = drain.cancelled() => break,
-            place = Arc::clone(&places).acquire_owned() => place,
-        };
-        let Ok(place) = place else { break };
-        let accepted = tokio::select! {
-            () = drain.cancelled() => break,
-            accepted = listener.accept() => accepted.and_then(|(stream, _)| Ok((peer(&stream)?.uid, stream))),
-        };
-        match accepted {
-            Ok((uid, stream)) => {
-                let (gateway, programs) = (Arc::clone(&gateway), Arc::clone(&programs));
-                connections.spawn(async move {
-                    connection(stream, uid, &gateway, &programs).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!("a connection could not be taken: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-        while connections.try_join_next().is_some() {}
-    }
-    let ended = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN_TIME, ended).await.is_err() {
+    let accept = async || {
+        let (stream, _) = listener.accept().await?;
+        Ok((peer(&stream)?.uid, stream))
+    };
+    let served = |(uid, stream)| connection(stream, uid, Arc::clone(&gateway), Arc::clone(&programs));
+    if !each(accept, MAX_CONNECTIONS, &drain, served).await {
         tracing::info!("commands that had not heard of their program's end have been left");
     }
 }
 
-async fn connection(stream: UnixStream, uid: u32, gateway: &Arc<Gateway>, programs: &Arc<Semaphore>) {
+async fn connection(stream: UnixStream, uid: u32, gateway: Arc<Gateway>, programs: Arc<Semaphore>) {
     let mut wire = Wire::new(stream);
-    let last = match begin(&mut wire, uid, gateway, programs).await {
+    let last = match begin(&mut wire, uid, &gateway, &programs).await {
         Ok((launched, place)) => {
             let how = follow(&mut wire, launched).await;
             drop(place);
