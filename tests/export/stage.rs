@@ -28,6 +28,7 @@ impl Ambient for Clock {
 /// A record in a folder of its own.
 pub struct Stage {
     folder: TempDir,
+    place: Place,
     pub journal: Journal,
 }
 
@@ -41,8 +42,18 @@ pub struct Following {
 impl Stage {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let journal = open(folder.path());
-        Self { folder, journal }
+        let place = Place::Sqlite(folder.path().join("journal.sqlite"));
+        Self::at(folder, place)
+    }
+
+    /// One whose record is there.
+    pub fn of(place: Place) -> Self {
+        Self::at(tempfile::tempdir().unwrap(), place)
+    }
+
+    fn at(folder: TempDir, place: Place) -> Self {
+        let journal = Journal::open(Config { place: place.clone() }, Arc::new(Clock)).unwrap();
+        Self { folder, place, journal }
     }
 
     pub fn path(&self) -> &Path {
@@ -51,10 +62,9 @@ impl Stage {
 
     /// Closes the record and opens it again, as a gateway that is started anew does.
     pub async fn reopen(self) -> Self {
-        let Self { folder, journal } = self;
+        let Self { folder, place, journal } = self;
         journal.close().await.unwrap();
-        let journal = open(folder.path());
-        Self { folder, journal }
+        Self::at(folder, place)
     }
 
     /// Adds `count` records with paths that no form likes.
@@ -90,7 +100,7 @@ impl Stage {
     fn parts(&self) -> Parts {
         Parts {
             journal: self.journal.clone(),
-            place: place(self.folder.path()),
+            place: self.place.clone(),
             ambient: Arc::new(Clock),
             secrets: Store { folder: self.secrets(), ..Store::default() },
             origin: Origin { host: "gate".into(), version: "0.1.0".into() },
@@ -129,14 +139,6 @@ impl Following {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
     }
-}
-
-fn place(folder: &Path) -> Place {
-    Place::Sqlite(folder.join("journal.sqlite"))
-}
-
-fn open(folder: &Path) -> Journal {
-    Journal::open(Config { place: place(folder) }, Arc::new(Clock)).unwrap()
 }
 
 /// The sequence numbers are all from 1 to `last`; each came for the first time after the one before it.
