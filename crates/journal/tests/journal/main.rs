@@ -16,6 +16,7 @@ mod common;
 mod crash;
 mod erase;
 mod full;
+mod independent;
 mod kept;
 mod notary;
 mod open;
