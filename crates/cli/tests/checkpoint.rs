@@ -1,0 +1,119 @@
+//! `audit checkpoint`, `prove`, `check-proof`, `verify --checkpoint`, `key` and `cosign`, with a gateway and without.
+
+#[cfg(test)]
+#[expect(dead_code, reason = "each test binary uses its part of it")]
+mod common;
+
+use std::fs;
+
+use common::Home;
+use serde_json::Value;
+
+const SCENE: &str = "turns: [{say: hello, repeat: true}]";
+
+/// Writes what a command says into a file of the home, and gives its path.
+fn kept(home: &Home, name: &str, args: &[&str]) -> String {
+    let path = home.path().join(name);
+    fs::write(&path, home.run(args).done().out).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn json(home: &Home, args: &[&str]) -> Value {
+    home.run(&[args, &["--json"]].concat()).done().lines().remove(0)
+}
+
+#[test]
+fn a_checkpoint_that_was_kept_holds_and_finds_what_the_record_alone_does_not_show() {
+    let home = Home::playing(SCENE);
+    home.run(&["chat", "helper", "one"]).done();
+    let early = kept(&home, "early", &["audit", "checkpoint"]);
+    home.run(&["chat", "helper", "two"]).done();
+    let made = json(&home, &["audit", "checkpoint"]);
+    let late = kept(&home, "late", &["audit", "checkpoint", "--last"]);
+    assert_eq!(made["note"].as_str().unwrap(), fs::read_to_string(&late).unwrap());
+    let key = made["key"].as_str().unwrap().to_owned();
+    assert_eq!(json(&home, &["audit", "key", "show"])["key"], key);
+
+    // One record, and that the record goes on, on any machine: without a home.
+    let proof = kept(&home, "proof", &["audit", "prove", "2", "--to", &late]);
+    let nowhere = Home::none();
+    let checked = json(&nowhere, &["audit", "check-proof", &proof, "--key", &key]);
+    assert_eq!(
+        (&checked["ok"], &checked["seq"], &checked["record"]["seq"]),
+        (&Value::Bool(true), &2.into(), &2.into())
+    );
+    nowhere.run(&["audit", "check-proof", &proof]).fails(4, "give one with `--key`");
+    let goes_on = kept(&home, "goes-on", &["audit", "prove", "--from", &early]);
+    nowhere
+        .run(&["audit", "check-proof", &goes_on, "--from", &early, "--key", &key])
+        .done()
+        .has("the proof holds");
+    let changed = home.path().join("changed");
+    fs::write(&changed, fs::read_to_string(&proof).unwrap().replace("index 1", "index 0")).unwrap();
+    let changed = changed.to_str().unwrap();
+    nowhere.run(&["audit", "check-proof", changed, "--key", &key]).fails(1, "the proof does not hold");
+    home.run(&["audit", "prove", "9999"]).fails(2, "nothing to say of record 9999");
+
+    home.run(&["gateway", "stop"]).done();
+    let history = home.path().join("history");
+    let both = format!("{}\n{}", fs::read_to_string(&early).unwrap(), fs::read_to_string(&late).unwrap());
+    fs::write(&history, both).unwrap();
+    let history = history.to_str().unwrap();
+    let args = ["audit", "verify", "--checkpoint", history, "--key", &key];
+    home.run(&args).done().has("under the 2 checkpoints that were given");
+    let report = json(&home, &args);
+    assert_eq!((&report["ok"], &report["first_bad"]), (&Value::Bool(true), &Value::Null));
+
+    // The end is cut off, and the record's own checkpoints with it.
+    let database = home.path().join("data/journal.sqlite");
+    let cut = format!(
+        "DELETE FROM record WHERE seq > {0}; DELETE FROM payload WHERE seq > {0}; DELETE FROM checkpoint WHERE size > {0}; DELETE FROM erased",
+        4
+    );
+    rusqlite::Connection::open(&database).unwrap().execute_batch(&cut).unwrap();
+    home.run(&["audit", "verify"]).done();
+    home.run(&["audit", "verify", "--checkpoint", &late]).with(1).has("record 5: the log ends before it");
+    // And the gateway does not go on with it.
+    home.run(&["gateway", "start"]).fails(1, "does not continue the checkpoint that was signed last");
+}
+
+#[test]
+fn without_a_gateway_the_command_signs_by_itself() {
+    let home = Home::playing(SCENE);
+    home.run(&["gateway", "stop"]).done();
+    let last = json(&home, &["audit", "checkpoint", "--last"]);
+    let made = json(&home, &["audit", "checkpoint"]);
+    assert_eq!(made["size"].as_u64(), last["size"].as_u64().map(|size| size + 1));
+    let rotated = json(&home, &["audit", "key", "rotate"]);
+    assert_eq!(rotated["old"], made["key"]);
+    let old = kept(&home, "old", &["audit", "checkpoint", "--last"]);
+    home.run(&["audit", "verify", "--checkpoint", &old, "--key", made["key"].as_str().unwrap()]).done();
+    home.run(&["audit", "key", "rotate", "--lost"]).fails(2, "is in its place");
+    fs::remove_file(home.path().join("keys/record.key")).unwrap();
+    home.run(&["gateway", "start"]).fails(4, "does not hold it: put it back");
+    let anew = json(&home, &["audit", "key", "rotate", "--lost"]);
+    assert_ne!(anew["key"], rotated["new"]);
+    home.run(&["audit", "verify"]).done();
+    let answer = home.path().join("answer");
+    fs::write(&answer, "\u{2014} nobody AAAAAAA=\n").unwrap();
+    home.run(&["audit", "cosign", answer.to_str().unwrap()]).fails(1, "of no witness that the settings name");
+    home.run(&["gateway", "start"]).done();
+    home.run(&["audit", "cosign", answer.to_str().unwrap()]).fails(3, "of no witness that the settings name");
+}
+
+#[test]
+fn files_that_are_none_are_one_sentence() {
+    let home = Home::playing(SCENE);
+    let file = home.path().join("file");
+    let path = file.to_str().unwrap();
+    home.run(&["audit", "verify", "--checkpoint", path]).fails(4, "cannot be read");
+    for text in ["", "a letter", "bulkhead/x\n1\n\n\u{2014} x AAAAAAA=\n"] {
+        fs::write(&file, text).unwrap();
+        home.run(&["audit", "verify", "--checkpoint", path]).fails(1, "cannot be");
+        home.run(&["audit", "prove", "1", "--to", path]).fails(1, "cannot be");
+        home.run(&["audit", "check-proof", path]).fails(1, "cannot be read");
+    }
+    fs::write(&file, "{}").unwrap();
+    home.run(&["audit", "verify", "--resume", path]).fails(4, "remove it to begin anew");
+    home.run(&["audit", "verify", "--key", "PRIVATE+KEY+x+00000000+AA=="]).with(2);
+}
