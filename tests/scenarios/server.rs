@@ -151,6 +151,19 @@ fn while_the_server_is_away_nothing_is_done_and_it_is_told_everywhere() {
     home.verifies();
 }
 
+/// A cluster that others reach over TLS alone, with a password, and shows the certificate of `folder`.
+fn secured(folder: &std::path::Path, port: &str) -> Result<Cluster, String> {
+    let files = ["certificate.pem", "key.pem"].map(|name| fs::read(folder.join(name)).unwrap());
+    let settings = [("listen_addresses", "localhost"), ("port", port), ("ssl", "on")];
+    Cluster::start_with(&settings, |data| {
+        for (name, bytes) in ["server.crt", "server.key"].into_iter().zip(&files) {
+            fs::write(data.join(name), bytes).unwrap();
+        }
+        let who = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\nhostssl all all ::1/128 scram-sha-256\n";
+        fs::write(data.join("pg_hba.conf"), who).unwrap();
+    })
+}
+
 #[test]
 fn a_server_elsewhere_is_spoken_to_by_tls_and_by_its_own_name() {
     let test = "scenarios::server::a_server_elsewhere_is_spoken_to_by_tls";
@@ -158,17 +171,7 @@ fn a_server_elsewhere_is_spoken_to_by_tls_and_by_its_own_name() {
     tls::certificates(folder.path());
     // Free when it is looked for, and taken by the server a moment later.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let files = ["certificate.pem", "key.pem"].map(|name| fs::read(folder.path().join(name)).unwrap());
-    let started = Cluster::start_with(
-        &[("listen_addresses", "localhost"), ("port", &port), ("ssl", "on")],
-        |data| {
-            for (name, bytes) in ["server.crt", "server.key"].into_iter().zip(&files) {
-                fs::write(data.join(name), bytes).unwrap();
-            }
-            fs::write(data.join("pg_hba.conf"), "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\nhostssl all all ::1/128 scram-sha-256\n").unwrap();
-        },
-    );
-    let cluster = match started {
+    let cluster = match secured(folder.path(), &port) {
         Ok(cluster) => cluster,
         Err(why) => return skipped(test, &why),
     };

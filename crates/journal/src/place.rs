@@ -12,7 +12,7 @@ pub enum Place {
     /// A SQLite file of one gateway. It is made when there is none; its folder must be there.
     Sqlite(PathBuf),
     /// A PostgreSQL database, in which several gateways may keep one record. `bulkhead record init` makes it.
-    Postgres(PostgresConfig),
+    Postgres(Box<PostgresConfig>),
 }
 
 impl Place {
@@ -44,7 +44,7 @@ impl From<PathBuf> for Place {
 
 impl From<PostgresConfig> for Place {
     fn from(config: PostgresConfig) -> Self {
-        Self::Postgres(config)
+        Self::Postgres(Box::new(config))
     }
 }
 

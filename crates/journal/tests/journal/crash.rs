@@ -43,7 +43,7 @@ const RESTLESS: &str = "BULKHEAD_CRASH_TEST_RESTLESS";
 
 /// Where the child was told that the record is: a file, or a server's database and the gateway's name there.
 fn place() -> Place {
-    let place = std::env::var(DATABASE).expect("a crash test starts this");
+    let place = std::env::var(DATABASE).unwrap_or_else(|_| panic!("a crash test starts this"));
     match std::env::var(GATEWAY) {
         Ok(name) => PostgresConfig::new(&place).unwrap().with_gateway(&name).unwrap().into(),
         Err(_) => PathBuf::from(place).into(),

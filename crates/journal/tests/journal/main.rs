@@ -10,7 +10,7 @@
 mod append;
 mod checkpoint;
 #[path = "../support/postgres.rs"]
-#[expect(unreachable_pub, reason = "the tests that cross the rooms share this file")]
+#[expect(unreachable_pub, dead_code, reason = "the tests that cross the rooms share this file")]
 mod cluster;
 mod common;
 mod crash;

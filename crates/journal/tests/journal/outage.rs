@@ -165,7 +165,8 @@ async fn load(journal: &Journal, stop: Arc<AtomicBool>) -> Vec<(u64, Head)> {
 fn all_there(kept: &Kept, acknowledged: &[(u64, Head)]) {
     let reader = Reader::open(&kept.place()).unwrap();
     for (number_of_it, head) in acknowledged {
-        let record = reader.show(head.records).unwrap().expect("an acknowledged record is missing");
+        let record =
+            reader.show(head.records).unwrap().unwrap_or_else(|| panic!("an acknowledged record is missing"));
         assert_eq!((record.hash, number(&reader, &record, "number")), (head.hash, *number_of_it));
     }
     let counts = counted(kept);

@@ -222,6 +222,7 @@ impl Cluster {
     }
 
     /// What `psql` says to `sql` as `user`, or to what it objects.
+    #[expect(clippy::unwrap_in_result, reason = "without `psql` there is nothing to test with")]
     pub fn try_sql(&self, user: &str, database: &str, sql: &str) -> Result<String, String> {
         let output = Command::new(self.bin.join("psql"))
             .args([
