@@ -207,6 +207,14 @@ impl Journal {
         self.inner.states.all(kind, prefix)
     }
 
+    /// The rows of state of one kind of every gateway that writes to this record, sorted by key.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or there are too many rows.
+    pub fn everyones(&self, kind: &str) -> Result<Vec<(String, Value)>, ReadError> {
+        self.inner.states.everyones(kind)
+    }
+
     /// The last keys of the rows of one kind, at most `limit`, from the last on, as they were committed last.
     ///
     /// # Errors

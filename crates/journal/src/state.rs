@@ -45,9 +45,19 @@ impl States {
             Self::Sqlite(rows) => return rows.all(kind, prefix),
             Self::Postgres(states) => states.all(kind, prefix)?,
         };
-        let pair = |(key, text): (String, String)| Ok((key.clone(), value(kind, &key, &text)?));
-        found.into_iter().map(pair).collect()
+        values(kind, found)
     }
+
+    pub(crate) fn everyones(&self, kind: &str) -> Result<Vec<(String, Value)>, ReadError> {
+        match self {
+            Self::Sqlite(rows) => rows.all(kind, ""),
+            Self::Postgres(states) => values(kind, states.everyones(kind)?),
+        }
+    }
+}
+
+fn values(kind: &str, found: Vec<(String, String)>) -> Result<Vec<(String, Value)>, ReadError> {
+    found.into_iter().map(|(key, text)| value(kind, &key, &text).map(|value| (key, value))).collect()
 }
 
 /// The rows of a SQLite journal, as they were committed last.

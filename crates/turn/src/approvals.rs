@@ -352,9 +352,9 @@ impl Gateway {
         row.view.state = state;
         row.why = why;
         let view = row.view.clone();
-        let facts = facts.with("approval", view.id.as_str()).with("digest", view.digest);
+        let facts = facts.with("approval", view.id.as_str());
         let mut draft = records::of_agent(Kind::Approval, state.event(), by, &view.agent, facts);
-        draft.payload = row.why.as_deref().map(records::why).unwrap_or_default();
+        draft.payload = records::of_approval(&view.digest, row.why.as_deref());
         draft.session = Some(view.session.clone());
         draft.turn = Some(view.turn.clone());
         draft.proposal = Some(row.proposal.id.clone());
@@ -506,16 +506,14 @@ impl Gateway {
 
 /// The record of a person being shown an action.
 fn shown_to(by: &Person, view: &ApprovalView) -> Draft {
-    let facts = Facts::new()
-        .with("approval", view.id.as_str())
-        .with("digest", view.digest)
-        .with("own", view.asked_by == by.id);
+    let facts = Facts::new().with("approval", view.id.as_str()).with("own", view.asked_by == by.id);
     let mut draft = records::of_agent(Kind::Approval, Event::ApprovalShown, Some(by), &view.agent, facts);
     draft.session = Some(view.session.clone());
     draft.turn = Some(view.turn.clone());
     draft.verb = Some(view.action.verb);
     draft.resource = Some(view.action.resource.clone());
     draft.labels = Some(view.labels.clone());
+    draft.payload = records::of_approval(&view.digest, None);
     draft
 }
 

@@ -116,9 +116,9 @@ fn size(changes: &[Change]) -> usize {
 }
 
 fn cancelled(view: &ApprovalView, why: &str) -> Draft {
-    let facts = Facts::new().with("approval", view.id.as_str()).with("digest", view.digest);
+    let facts = Facts::new().with("approval", view.id.as_str());
     let mut draft = records::of_agent(Kind::Approval, Event::ApprovalCancelled, None, &view.agent, facts);
-    draft.payload = records::why(why);
+    draft.payload = records::of_approval(&view.digest, Some(why));
     draft.session = Some(view.session.clone());
     draft.turn = Some(view.turn.clone());
     draft

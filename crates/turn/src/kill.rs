@@ -10,6 +10,7 @@ use vocab::{AgentName, Person};
 
 use crate::gateway::{AGENT, Gateway};
 use crate::slot::{Slot, Standing};
+use crate::state::Turn;
 use crate::view::{KillReport, KilledAgent};
 use crate::{Refusal, RefusalKind, records};
 
@@ -55,7 +56,7 @@ impl Gateway {
         // not keep the others from being.
         let mut report = KillReport { killed: Vec::new() };
         for (slot, ended) in slots.iter().zip(ended) {
-            match self.revoke(slot, Some(by), "stopped by a person", &ended).await {
+            match self.revoke(slot, Some(by), None, "stopped by a person", &ended).await {
                 Ok(killed) => report.killed.push(killed),
                 Err(refusal) => failed = failed.or(Some(refusal)),
             }
@@ -63,10 +64,10 @@ impl Gateway {
         failed.map_or(Ok(report), Err)
     }
 
-    /// Stops an agent because the monitor decided it.
-    pub(crate) async fn stop_agent(&self, slot: &Slot, why: &str) -> Result<KilledAgent, Refusal> {
-        let ended = self.end_processes(slot);
-        self.revoke(slot, None, why, &ended).await
+    /// Stops a turn's agent because the monitor decided it.
+    pub(crate) async fn stop_agent(&self, turn: &Turn, why: &str) -> Result<KilledAgent, Refusal> {
+        let ended = self.end_processes(&turn.slot);
+        self.revoke(&turn.slot, None, Some(turn), why, &ended).await
     }
 
     /// Closes every gate before the first process is waited for.
@@ -92,11 +93,12 @@ impl Gateway {
         &self,
         slot: &Slot,
         by: Option<&Person>,
+        turn: Option<&Turn>,
         why: &str,
         ended: &Killed,
     ) -> Result<KilledAgent, Refusal> {
         let killed = killed_agent(slot.name.clone(), ended);
-        let recorded = self.record_kill(slot, by, why, &killed).await;
+        let recorded = self.record_kill(slot, by, turn, why, &killed).await;
         self.hearts.killed(&slot.name, why);
         recorded.map_err(|refusal| {
             let message = format!(
@@ -114,6 +116,7 @@ impl Gateway {
         &self,
         slot: &Slot,
         by: Option<&Person>,
+        turn: Option<&Turn>,
         why: &str,
         killed: &KilledAgent,
     ) -> Result<(), Refusal> {
@@ -128,6 +131,11 @@ impl Gateway {
         for (_, event, facts) in alerts.into_iter().filter(|(alert, ..)| *alert) {
             let alert = records::of_agent(Kind::Alert, event, by, &slot.name, facts);
             drafts.push(Draft { payload: records::why(why), ..alert });
+        }
+        // The reason may be made of what was said there, and is erased with it.
+        for draft in drafts.iter_mut() {
+            draft.session = turn.map(|turn| turn.row.session.clone());
+            draft.turn = turn.map(|turn| turn.id.clone());
         }
         let standing = records::put(AGENT, slot.name.as_str(), &Standing::Killed)?;
         self.cancel_pending(Some(&slot.name), "the agent was stopped", Some((drafts, vec![standing]))).await

@@ -38,6 +38,12 @@ pub(crate) fn why(why: &str) -> Value {
     json!({ "why": why })
 }
 
+/// The content of a record about an approval: what it binds to, and why. The digest is of the very words that would have
+/// gone out; on the chain, somebody who guesses them could tell that they guessed right after they were erased.
+pub(crate) fn of_approval(digest: &Digest, why: Option<&str>) -> Value {
+    why.map_or_else(|| json!({ "digest": digest }), |why| json!({ "digest": digest, "why": why }))
+}
+
 /// The outcome of an effect that was let through and never came back to this gateway.
 pub(crate) fn unknown(turn: &TurnId, row: &TurnRow, open: &Open, why: &str) -> Draft {
     let mut draft = of_turn(Kind::Outcome, turn, row);

@@ -110,7 +110,7 @@ pub(crate) async fn mediate(
             deny(gateway, turn, sentence(&denied)).await
         }
         Ruling::Kill(denied) => {
-            gateway.stop_agent(&turn.slot, &sentence(&denied)).await?;
+            gateway.stop_agent(turn, &sentence(&denied)).await?;
             Ok(Next::Rest(Rest::Ended(sentence(&denied))))
         }
     }

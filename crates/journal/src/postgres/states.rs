@@ -57,12 +57,28 @@ impl States {
             let pair = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
             rows.iter().map(pair).collect::<Result<Vec<_>, Fault>>()
         });
-        let found = asked.map_err(unread)?;
-        if found.len() > MAX_ROWS {
-            return Err(ReadError::TooMany { kind: kind.to_owned(), limit: MAX_ROWS });
-        }
-        Ok(found)
+        bounded(kind, asked.map_err(unread)?)
     }
+
+    /// Those of every gateway.
+    pub(crate) fn everyones(&self, kind: &str) -> Result<Vec<(String, String)>, ReadError> {
+        let family = kind.to_owned();
+        let sql = "SELECT key, value FROM bulkhead.state WHERE kind = $1 ORDER BY key LIMIT $2";
+        let limit = number(MAX_ROWS as u64).saturating_add(1);
+        let asked = self.line.ask(move |link| async move {
+            let rows = link.rows(sql, &[(&family, TEXT), (&limit, BIGINT)]).await?;
+            let pair = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
+            rows.iter().map(pair).collect::<Result<Vec<_>, Fault>>()
+        });
+        bounded(kind, asked.map_err(unread)?)
+    }
+}
+
+fn bounded(kind: &str, found: Vec<(String, String)>) -> Result<Vec<(String, String)>, ReadError> {
+    if found.len() > MAX_ROWS {
+        return Err(ReadError::TooMany { kind: kind.to_owned(), limit: MAX_ROWS });
+    }
+    Ok(found)
 }
 
 /// What a reader is told about it.

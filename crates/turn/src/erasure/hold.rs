@@ -138,7 +138,14 @@ impl Gateway {
         let reason = reasoned(reason)?;
         let _erasing = self.erasing.lock().await;
         let hold: Option<Hold> = records::get(&self.journal, HOLD, id.as_str())?;
+        let elsewhere = || self.holds().is_ok_and(|holds| holds.iter().any(|hold| hold.id == *id));
         let hold = hold.ok_or_else(|| {
+            if elsewhere() {
+                let message = format!(
+                    "the hold `{id}` was put there at another gateway of this record; remove it there"
+                );
+                return Refusal::new(RefusalKind::Conflict, message);
+            }
             let message =
                 format!("there is no hold `{id}`; `bulkhead audit hold list` shows those that there are");
             Refusal::new(RefusalKind::NotFound, message)
@@ -152,7 +159,8 @@ impl Gateway {
     }
 
     pub(super) fn holds(&self) -> Result<Vec<Hold>, Refusal> {
-        let rows = self.journal.states(HOLD, "")?;
+        // A hold that another gateway of this record put there is a hold.
+        let rows = self.journal.everyones(HOLD)?;
         let hold = |(key, value): (String, _)| {
             serde_json::from_value(value).map_err(|error| records::misfit(HOLD, &key, &error))
         };

@@ -11,6 +11,9 @@ mod request;
 mod retention;
 mod select;
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 use vocab::{ErasureId, PersonId, SessionId, Timestamp};
 

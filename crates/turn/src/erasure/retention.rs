@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::read::{Query, Record};
+use journal::read::{Query, Reader, Record};
 use journal::{Draft, Erased, Event, Facts, Kind};
 use serde::{Deserialize, Serialize};
 use vocab::{Labels, SessionId, SignedDuration, Timestamp};
 
+use super::hold::Hold;
 use super::select::{Found, Selection};
 use crate::Refusal;
 use crate::gateway::Gateway;
@@ -131,8 +132,12 @@ impl Gateway {
     /// One round: batch after batch, until nothing is left whose time is over.
     async fn retain(self: &Arc<Self>, round: &mut Round, now: Timestamp) -> Result<(), Refusal> {
         while !self.stop.is_cancelled() {
+            let holds = self.holds()?;
+            let (found, after, more) = self.outlived(holds.clone(), round.after, now).await?;
             let erasing = self.erasing.lock().await;
-            let (found, after, more) = self.outlived(round.after, now).await?;
+            if self.holds()? != holds {
+                continue;
+            }
             if !found.seqs.is_empty() {
                 let count = found.seqs.len() as u64;
                 let Ok(_places) = self.places(&found.sessions) else {
@@ -164,39 +169,53 @@ impl Gateway {
 
     /// The next contents whose time is over and on which no hold is, how far the record is done with, and whether
     /// there may be more. Conversations that go on are left alone until they rest.
-    async fn outlived(&self, after: u64, now: Timestamp) -> Result<(Found, u64, bool), Refusal> {
-        let (holds, retention) = (self.holds()?, self.config.retention.clone());
+    async fn outlived(
+        &self,
+        holds: Vec<Hold>,
+        after: u64,
+        now: Timestamp,
+    ) -> Result<(Found, u64, bool), Refusal> {
+        let retention = self.config.retention.clone();
         let busy: BTreeSet<SessionId> = self.open.lock().keys().cloned().collect();
-        let young = retention.shortest().and_then(|days| before(now, days)).unwrap_or(Timestamp::MIN);
-        self.look(move |reader| {
-            let mut selection = Selection::new(reader, &holds);
-            let mut query = Query { after: Some(after), erasable: true, limit: PAGE, ..Query::default() };
-            let (mut found, mut done) = (Found::default(), after);
-            loop {
-                let page = reader.query(&query)?;
-                // The clock may have been wrong for a while, so that one young record does not mean the end.
-                let Some(last) = page.last().filter(|_| page.iter().any(|record| record.time < young)) else {
-                    return Ok((found, done, false));
-                };
-                query.after = Some(last.seq);
-                for record in &page {
-                    let free = record.session.as_ref().is_none_or(|session| !busy.contains(session));
-                    if free && retention.over(record, now) {
-                        let owner = selection.owner(record.session.as_ref())?;
-                        if !holds.iter().any(|hold| hold.of.covers(record, owner.as_ref())) {
-                            found.take(record, &[], None);
-                        }
-                    }
-                    if record.time < young {
-                        done = record.seq;
-                    }
-                }
-                if found.seqs.len() >= MAX_AT_ONCE {
-                    return Ok((found, done, true));
+        self.look(move |reader| outlived(reader, &holds, &retention, &busy, after, now)).await
+    }
+}
+
+/// See [`Gateway::outlived`].
+pub(super) fn outlived(
+    reader: &Reader,
+    holds: &[Hold],
+    retention: &Retention,
+    busy: &BTreeSet<SessionId>,
+    after: u64,
+    now: Timestamp,
+) -> Result<(Found, u64, bool), Refusal> {
+    let young = retention.shortest().and_then(|days| before(now, days)).unwrap_or(Timestamp::MIN);
+    let mut selection = Selection::new(reader, holds);
+    let mut query = Query { after: Some(after), erasable: true, limit: PAGE, ..Query::default() };
+    let (mut found, mut done) = (Found::default(), after);
+    loop {
+        let page = reader.query(&query)?;
+        // The clock may have been wrong for a while, so that one young record does not mean the end.
+        let Some(last) = page.last().filter(|_| page.iter().any(|record| record.time < young)) else {
+            return Ok((found, done, false));
+        };
+        query.after = Some(last.seq);
+        for record in &page {
+            let free = record.session.as_ref().is_none_or(|session| !busy.contains(session));
+            if free && retention.over(record, now) {
+                let owner = selection.owner(record.session.as_ref())?;
+                if !holds.iter().any(|hold| hold.of.covers(record, owner.as_ref())) {
+                    found.take(record, &[], None);
                 }
             }
-        })
-        .await
+            if record.time < young {
+                done = record.seq;
+            }
+        }
+        if found.seqs.len() >= MAX_AT_ONCE {
+            return Ok((found, done, true));
+        }
     }
 }
 
