@@ -113,3 +113,20 @@ async fn a_redirect_leads_nowhere() {
     following.end().await;
     assert!(elsewhere.requests("/stolen").is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_was_set_back_goes_on_with_what_is_new() {
+    let server = Server::new(|_| status(200));
+    let stage = Stage::new();
+    stage.grow(3).await;
+    // As an older copy of the database beside a newer place of the export would have it.
+    let row = journal::Change::put("export", "siem", &serde_json::json!({ "seq": 1000 })).unwrap();
+    let entry = journal::Entry { subject: vocab::Digest::of(b"x"), records: Vec::new(), state: vec![row] };
+    stage.journal.follow(entry).await.unwrap();
+    stage.journal.flush().await.unwrap();
+    let following = stage.follow(&settings(&format!("http://{}/", server.address), ""));
+    following.until_it("it has seen the end", |standing| standing.taken == 3).await;
+    stage.grow(2).await;
+    following.until(5).await;
+    assert_eq!(seqs(&server.requests("/")), [4, 5]);
+}

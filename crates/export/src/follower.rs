@@ -170,6 +170,15 @@ impl Follower {
     /// Sends the next records; `false` when there are none.
     async fn step(&mut self) -> Result<bool, Trouble> {
         let (records, last) = self.read(self.taken).await?;
+        if last < self.taken {
+            // What was sent and is gone cannot be taken back; what is written from here on is new.
+            tracing::error!(
+                "the record ends at {last} and the export `{}` had sent up to {}: the database was set back",
+                self.target.name,
+                self.taken
+            );
+            self.taken = last;
+        }
         self.spot.change(|standing| {
             standing.taken = self.taken;
             standing.behind = last.saturating_sub(self.taken);
