@@ -100,3 +100,11 @@ fn guarantees_name_tests_that_exist() {
     let Some(text) = documents::guarantees(&root) else { return };
     none(documents::guarantee_lines(&text, &|path| std::fs::read_to_string(root.join(path)).ok()));
 }
+
+#[test]
+fn the_reference_of_the_record_names_every_event_and_tests_that_exist() {
+    let root = root();
+    let text = std::fs::read_to_string(root.join("docs/record.md")).unwrap();
+    let events: Vec<&str> = journal::Event::ALL.iter().map(|event| event.as_str()).collect();
+    none(documents::record_reference(&text, &events, &|path| std::fs::read_to_string(root.join(path)).ok()));
+}

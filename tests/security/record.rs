@@ -137,6 +137,7 @@ fn settings_and_souls_that_do_not_hold_are_alerts() {
     assert_eq!((&alert["kind"], &alert["agent"]), (&"alert".into(), &"helper".into()));
     home.add("[[person]]\nid = \"x\"\ngroups = [\"none\"]\n");
     home.run(&["chat", "echo", "hello"]).fails(2, "there is no `[[group]]`");
+    home.edit("[[person]]\nid = \"x\"\ngroups = [\"none\"]\n", "");
     let alert = one(&home, "settings.invalid", |_| true);
     assert_eq!(alert["kind"], "alert");
 }

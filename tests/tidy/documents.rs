@@ -75,6 +75,18 @@ pub fn guarantee_lines(text: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec
     findings
 }
 
+/// What is wrong with `docs/record.md`: a test that it names is none, or an event has no line.
+pub fn record_reference(text: &str, events: &[&str], read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let named: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+    let tests = named.iter().filter(|part| part.contains(".rs::"));
+    let wrong = tests.filter_map(|test| missing(test, read));
+    let untold = events
+        .iter()
+        .filter(|event| !named.contains(event))
+        .map(|event| format!("no line has the event `{event}`"));
+    wrong.chain(untold).map(|why| format!("docs/record.md: {why}")).collect()
+}
+
 fn is_guarantee(line: &str) -> bool {
     let first = line.trim().strip_prefix('|').and_then(|rest| rest.split('|').next()).unwrap_or_default();
     first
@@ -132,6 +144,13 @@ fn wrong_numbers_are_found() {
     ] {
         assert_eq!(decisions(&bad).len(), 1, "{bad:?}");
     }
+}
+
+#[test]
+fn an_event_without_a_line_and_a_line_without_a_test_are_found() {
+    let read = |path: &str| (path == "a.rs").then(|| "#[test]\nfn real() {}\nfn plain() {}".to_owned());
+    assert_eq!(record_reference("| `a.b`: `x` | `a.rs::real` |", &["a.b"], &read), [""; 0]);
+    assert_eq!(record_reference("| `a.b` | `a.rs::plain`, `b.rs::real` |", &["a.b", "a.c"], &read).len(), 3);
 }
 
 #[test]

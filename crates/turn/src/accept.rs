@@ -166,6 +166,7 @@ impl Gateway {
         let state = session::end(&turn.id, &turn.row, &mut turn.session, &turn.transcript)?;
         let mut draft = records::of_turn(Kind::Message, &turn.id, &turn.row);
         draft.event = Some(Event::TurnEnded);
+        draft.labels = Some(turn.session.labels.clone());
         draft.payload = ending(why, turn.over.as_deref());
         self.record(draft, state).await?;
         Ok(())
@@ -179,8 +180,9 @@ impl Gateway {
         mut state: Vec<Change>,
     ) -> Result<(), Refusal> {
         let Some(row) = session::turn(&self.journal, id)? else { return Ok(()) };
-        let mut drafts = Vec::new();
+        let (mut drafts, mut labels) = (Vec::new(), None);
         if let Some(mut session) = session::session(&self.journal, &row.session)? {
+            labels = Some(session.labels.clone());
             let mut transcript = session::transcript(&self.journal, &row.session)?;
             if let Some(open) = &row.open {
                 drafts.push(records::unknown(id, &row, open, why));
@@ -198,6 +200,7 @@ impl Gateway {
         }
         let mut draft = records::of_turn(Kind::Message, id, &row);
         draft.event = Some(Event::TurnEnded);
+        draft.labels = labels;
         draft.payload = ending(Some(why), None);
         drafts.push(draft);
         let subject = records::subject_of(&drafts)?;

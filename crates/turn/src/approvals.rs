@@ -360,6 +360,7 @@ impl Gateway {
         draft.proposal = Some(row.proposal.id.clone());
         draft.verb = Some(view.action.verb);
         draft.resource = Some(view.action.resource.clone());
+        draft.labels = Some(view.labels.clone());
         self.record(draft, row.changes()?).await?;
         self.waiting.settle(&view);
         self.tell_approval(&view);
