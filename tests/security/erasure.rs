@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
-use bulkhead_tests::{Home, Said, eventually, tree};
-use journal::{Draft, Entry, Journal, Kind};
+use bulkhead_tests::{Home, PATIENCE, Said, eventually, tree};
+use journal::{Draft, Entry, Journal, Kind, OpenError};
 use serde_json::{Value, json};
 use vocab::{AgentName, Ambient, Digest, Labels, PersonId, SessionId, SignedDuration, Timestamp};
 
@@ -227,9 +228,18 @@ fn what_was_agreed_to_is_carried_out_by_the_gateway_that_starts_next() {
     });
     let database = rusqlite::Connection::open(home.at("data/journal.sqlite")).unwrap();
     database.execute("INSERT INTO state VALUES ('erasure', 'e-aaaaaaaa', ?1)", [row.to_string()]).unwrap();
+    // And one that nobody agreed to in time.
+    let mut late = row.clone();
+    (late["id"], late["state"], late["expires"]) =
+        ("e-bbbbbbbb".into(), "waiting".into(), "2026-01-08T10:00:00Z".into());
+    (late["asked"], late["decided_by"]) = ("2026-01-01T10:00:00Z".into(), Value::Null);
+    database.execute("INSERT INTO state VALUES ('erasure', 'e-bbbbbbbb', ?1)", [late.to_string()]).unwrap();
     drop(database);
     home.start();
-    eventually("it is done", || home.json(&["audit", "erase", "list", "--all"])[0]["state"] == "done");
+    let states = || home.json(&["audit", "erase", "list", "--all"]);
+    eventually("it is done", || states()[1]["state"] == "done" && states()[0]["state"] == "expired");
+    home.run(&["audit", "erase", "consent", "e-bbbbbbbb"]).fails(3, "it is expired");
+    assert!(told(&home).contains(&"erasure.refused expired".to_owned()));
     assert_eq!(with(&home, "bilby"), Vec::<String>::new());
     home.verifies();
 }
@@ -312,14 +322,28 @@ impl Ambient for Clock {
     }
 }
 
+/// Opens a record. A test that starts a process holds every lock of all tests twice until that process has become another
+/// program, so one that was just released may still be held.
+fn open(place: &journal::Place, then: Timestamp, number: u64) -> Journal {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let clock = Arc::new(Clock(then, AtomicU64::new(number)));
+        match Journal::open(journal::Config { place: place.clone() }, clock) {
+            Err(OpenError::Locked { .. }) if Instant::now() < until => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 /// Writes messages into the home's record as they were so many days ago, each with a label.
 fn write(home: &Home, ago: i64, number: u64, messages: &[(&str, &str)]) {
-    let then = Timestamp::now().checked_sub(SignedDuration::from_hours(24 * ago)).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the gateway that reads this goes by the machine's clock")]
+    let now = Timestamp::now();
+    let then = now.checked_sub(SignedDuration::from_hours(24 * ago)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let place = journal::Place::Sqlite(home.at("data/journal.sqlite"));
-        let journal =
-            Journal::open(journal::Config { place }, Arc::new(Clock(then, AtomicU64::new(number)))).unwrap();
+        let journal = open(&place, then, number);
         for (nth, (label, words)) in messages.iter().enumerate() {
             let mut draft = Draft::new(Kind::Message);
             draft.person = PersonId::new("old").ok();

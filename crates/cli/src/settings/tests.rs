@@ -104,6 +104,23 @@ fn a_mistake_is_said_with_its_line_and_column() {
     assert!(fault("[approvals]\nlifetime = \"0s\"").contains("line 2, column 12: `0s` is not a time"));
     assert!(fault("[approvals]\nlifetime = \"later\"").contains("such as `30m`"));
     assert!(fault("[gateway]\naddress = \"here\"").contains("line 2, column 11"));
+    for (text, words) in [
+        ("[retention]\ndays = 0", "line 2, column 8: `0` is not a number of days from 1 to 36525"),
+        ("[retention]\ndays = -1", "`-1` is not a number of days"),
+        ("[retention]\ndays = \"400\"", "line 2"),
+        ("[retention]\ndays = 99999999999999999999", "line 2"),
+        ("[retention]\nyears = 1", "unknown field `years`"),
+        ("[[retention.rule]]\ndays = 1", "missing field `label`"),
+        ("[[retention.rule]]\nlabel = \"No Label\"\ndays = 1", "is not a label"),
+        ("[[retention.rule]]\nlabel = \"a\"", "either `days` or `at-least-days`"),
+        (
+            "[[retention.rule]]\nlabel = \"a\"\ndays = 1\nat-least-days = 2",
+            "either `days` or `at-least-days`",
+        ),
+        ("[[group]]\nname = \"g\"\nerase = [\"*\"]", "expected a boolean"),
+    ] {
+        assert!(fault(text).contains(words), "{text}: {}", fault(text));
+    }
     for text in
         ["\nsolo = \"x\"", "[[person]]\nid = 1", "[[label]]\npath = \"/x\"", "[[group]]\nname=\"g\"\nsudo=[]"]
     {
