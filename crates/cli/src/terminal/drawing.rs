@@ -25,6 +25,9 @@ const MODES: [u16; 24] = [
     1049, 2004, 2026, 2027,
 ];
 
+/// The most bytes of a character.
+const MAX_CHAR_BYTES: usize = 4;
+
 /// Lines that are too long go on below.
 const WRAP: u16 = 7;
 
@@ -39,6 +42,8 @@ const PLAIN_MODES: [u16; 2] = [4, 20];
 pub(crate) struct Drawing {
     parser: Parser,
     pen: Pen,
+    /// The beginning of a character whose end has not come.
+    cut: Vec<u8>,
 }
 
 /// What is written anew.
@@ -52,7 +57,11 @@ struct Pen {
 impl Drawing {
     /// What of `bytes` draws. A sequence that is cut here is completed by a later call.
     pub(crate) fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.parser.advance(&mut self.pen, bytes);
+        // The parser completes a character by itself, and may lose the one after it (`vte` 0.15).
+        let mut text = std::mem::take(&mut self.cut);
+        text.extend_from_slice(bytes);
+        self.cut = text.split_off(text.len().saturating_sub(unfinished(&text)));
+        self.parser.advance(&mut self.pen, &text);
         std::mem::take(&mut self.pen.out)
     }
 
@@ -184,6 +193,18 @@ impl Perform for Pen {
         if let Err(error) = write!(self.out, ";{plain}\x07") {
             tracing::debug!("a title was not written: {error}");
         }
+    }
+}
+
+/// How many bytes at the end of `text` begin a character of UTF-8 and do not end it.
+fn unfinished(text: &[u8]) -> usize {
+    let is_first = |byte: &u8| byte & 0xc0 != 0x80;
+    let tail =
+        text.iter().rev().take(MAX_CHAR_BYTES).position(is_first).map_or(0, |after| after.saturating_add(1));
+    let last = text.get(text.len().saturating_sub(tail)..).unwrap_or_default();
+    match std::str::from_utf8(last) {
+        Err(error) if error.error_len().is_none() => tail,
+        _ => 0,
     }
 }
 

@@ -9,6 +9,19 @@ fn passed(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn nothing_is_lost_where_a_character_is_cut() {
+    let text = "\u{fc} \u{2500}\u{fc}a\u{1f980}\x1b[0m\u{fc}\r\u{1f980}".as_bytes();
+    for size in 1..text.len() {
+        let mut drawing = Drawing::default();
+        let came: Vec<u8> = text.chunks(size).flat_map(|piece| drawing.pass(piece)).collect();
+        assert_eq!(came, text, "in pieces of {size}");
+    }
+    // What never becomes a character is not waited for.
+    assert_eq!((passed(b"a\xff").as_str(), passed(b"\xc3a").as_str()), ("a\u{fffd}", "\u{fffd}a"));
+    assert_eq!(passed(b"a\xf0\x9f"), "a");
+}
+
+#[test]
 fn what_draws_passes() {
     for drawing in [
         "plain text, gr\u{fc}n, \u{4f60}\u{597d}, \u{1f980}\r\n\ttab\x08\x07",
