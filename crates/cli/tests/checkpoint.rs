@@ -12,6 +12,7 @@ use serde_json::Value;
 const SCENE: &str = "turns: [{say: hello, repeat: true}]";
 
 /// Writes what a command says into a file of the home, and gives its path.
+#[cfg(test)]
 fn kept(home: &Home, name: &str, args: &[&str]) -> String {
     let path = home.path().join(name);
     fs::write(&path, home.run(args).done().out).unwrap();
