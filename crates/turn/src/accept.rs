@@ -148,14 +148,15 @@ impl Gateway {
         };
         if let Some(why) = &why {
             self.hearts.failed(&turn, why);
-            self.tell(&turn, What::Error { message: why.clone() });
+            let stopped = turn.stopped.is_cancelled();
+            self.tell(&turn, What::Error { message: why.clone(), stopped });
         } else {
             self.hearts.completed(&turn);
         }
         if let Err(refusal) = self.close(&mut turn, why.as_deref()).await {
             // The row stays, and the next start closes it.
             tracing::error!(turn = %turn.id, "a turn's end could not be recorded: {refusal}");
-            self.tell(&turn, What::Error { message: refusal.message });
+            self.tell(&turn, What::Error { message: refusal.message, stopped: false });
         }
         self.turn_over(&turn.id, &turn.row.session);
         self.tell(&turn, What::End);
@@ -207,7 +208,7 @@ impl Gateway {
         drop(self.journal.append(journal::Entry { subject, records: drafts, state }).await?);
         self.turn_over(id, &row.session);
         let tell = |what| self.bus.tell(&row.session, id, &row.agent, what);
-        tell(What::Error { message: why.to_owned() });
+        tell(What::Error { message: why.to_owned(), stopped: true });
         tell(What::End);
         Ok(())
     }

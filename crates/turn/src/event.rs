@@ -86,6 +86,9 @@ pub enum What {
     Error {
         /// One sentence.
         message: String,
+        /// Somebody ended the turn, or its time was up: nothing failed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        stopped: bool,
     },
     /// The turn is over; nothing more comes of it.
     End,
@@ -109,7 +112,7 @@ impl What {
             }
             Self::Reply { .. } => Self::Reply { text: String::new() },
             Self::Notice { .. } => Self::Notice { message: String::new() },
-            Self::Error { .. } => Self::Error { message: String::new() },
+            Self::Error { stopped, .. } => Self::Error { message: String::new(), stopped },
             Self::Approval { .. } | Self::End => self,
         }
     }

@@ -91,7 +91,7 @@ impl Heard {
                 }
             }
             What::Reply { text } => self.reply = Some(text),
-            What::Error { message } => self.error = Some(message),
+            What::Error { message, .. } => self.error = Some(message),
             What::Notice { .. } => {}
             What::End => self.ended = true,
         }

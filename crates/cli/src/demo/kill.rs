@@ -119,7 +119,7 @@ async fn until_slow(lines: &mut Lines) -> Result<(), Failure> {
             What::Verdict { proposal, decision: Decision::Permit, .. } if calls.get(1) == Some(&proposal) => {
                 return Ok(());
             }
-            What::Error { message } => return Err(Failure::unreachable(message)),
+            What::Error { message, .. } => return Err(Failure::unreachable(message)),
             _ => {}
         }
     }

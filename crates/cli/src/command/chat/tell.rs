@@ -90,8 +90,11 @@ impl Course {
             What::Notice { message } => {
                 Some(self.line("notice", Paint::Heed, &visible(message, Keep::Nothing)))
             }
-            What::Error { message } => {
+            What::Error { message, stopped } => {
                 self.error = Some(message.clone());
+                if *stopped {
+                    self.last = Last::Refused;
+                }
                 None
             }
             What::End => {
@@ -309,6 +312,8 @@ mod tests {
             Err(Exit::Refused)
         );
         assert_eq!(end_of(&[error]), Err(Exit::Unreachable));
+        let stopped = event(json!({ "type": "error", "message": "no", "stopped": true }));
+        assert_eq!(end_of(&[proposal("model.call", "x"), verdict("permit"), stopped]), Err(Exit::Refused));
         assert_eq!(end_of(&[proposal("model.call", "x")]), Err(Exit::Unreachable), "the gateway went away");
     }
 }
