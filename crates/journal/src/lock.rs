@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -11,6 +12,13 @@ use crate::open::{OpenError, beside, private};
 
 /// The longest text of a lock file that is read: a process id and a line end.
 const MAX_LOCK_TEXT: u64 = 32;
+
+/// How often a lock that is held is tried again. A process that its holder has just forked has the lock too, until it
+/// runs its program: for that instant it outlives its holder.
+const MORE_TRIES: u32 = 10;
+
+/// How long after one another.
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 /// The lock, for as long as this value lives.
 pub(crate) struct LockFile {
@@ -23,7 +31,15 @@ impl LockFile {
         let lock = beside(path, ".lock");
         let unwritable = |error: std::io::Error| OpenError::unwritable(path, &error);
         let mut file = private().create(true).truncate(false).open(&lock).map_err(unwritable)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        let mut taken = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        for _ in 0..MORE_TRIES {
+            if taken != Err(rustix::io::Errno::WOULDBLOCK) {
+                break;
+            }
+            std::thread::sleep(BETWEEN_TRIES);
+            taken = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        }
+        match taken {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 return Err(OpenError::Locked { path: path.to_owned(), holder: holder(&mut file, lock) });

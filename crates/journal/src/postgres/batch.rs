@@ -12,8 +12,8 @@ use crate::merkle::{self, Frontier, Node};
 use crate::prepare::{Prepared, Record};
 
 /// Adds all of a batch or nothing, in one round trip. It goes in if the log ends where the batch begins, and, outside a turn, if no
-/// other gateway has asked for one. Should another be adding just then, the primary key of `record` lets one of
-/// the two through.
+/// other gateway has asked for one. Should another be adding just then, the primary key of `record` lets one of the two
+/// through.
 pub(super) const APPEND: &str = "
 WITH at AS MATERIALIZED (
   SELECT 1 WHERE CASE WHEN $1 = 0 THEN NOT EXISTS (SELECT FROM bulkhead.record)
@@ -25,21 +25,44 @@ WITH at AS MATERIALIZED (
 ), payloads AS (
   INSERT INTO bulkhead.payload (seq, salt, bytes)
   SELECT new.seq, new.salt, new.bytes FROM at, unnest($7, $8, $9) AS new (seq, salt, bytes)
-), blocks AS (
-  INSERT INTO bulkhead.block (field, value, number)
-  SELECT new.field, new.value, new.number FROM at, unnest($10, $11, $12) AS new (field, value, number)
-), nodes AS (
-  INSERT INTO bulkhead.node (level, number, hash)
-  SELECT new.level, new.number, new.hash FROM at, unnest($13, $14, $15) AS new (level, number, hash)
-), gone AS (
-  DELETE FROM bulkhead.state AS state USING at, unnest($17, $18) AS old (kind, key)
-  WHERE state.gateway = $16 AND state.kind = old.kind AND state.key = old.key
 ), put AS (
   INSERT INTO bulkhead.state (gateway, kind, key, value)
-  SELECT $16, new.kind, new.key, new.value FROM at, unnest($19, $20, $21) AS new (kind, key, value)
+  SELECT $10, new.kind, new.key, new.value FROM at, unnest($11, $12, $13) AS new (kind, key, value)
   ON CONFLICT (gateway, kind, key) DO UPDATE SET value = excluded.value
 )
 SELECT count(*) FROM at";
+
+/// The same with what few batches have: blocks that they finish, nodes above them, rows that go. A part that has
+/// nothing to do costs the server as much time as a record.
+pub(super) const APPEND_MORE: &str = "
+WITH at AS MATERIALIZED (
+  SELECT 1 WHERE CASE WHEN $1 = 0 THEN NOT EXISTS (SELECT FROM bulkhead.record)
+    ELSE EXISTS (SELECT FROM bulkhead.record WHERE seq = $1 AND hash = $2) END
+  AND ($3 IS NULL OR pg_try_advisory_xact_lock_shared($3))
+), records AS (
+  INSERT INTO bulkhead.record (seq, hash, body)
+  SELECT new.seq, new.hash, new.body FROM at, unnest($4, $5, $6) AS new (seq, hash, body)
+), payloads AS (
+  INSERT INTO bulkhead.payload (seq, salt, bytes)
+  SELECT new.seq, new.salt, new.bytes FROM at, unnest($7, $8, $9) AS new (seq, salt, bytes)
+), put AS (
+  INSERT INTO bulkhead.state (gateway, kind, key, value)
+  SELECT $10, new.kind, new.key, new.value FROM at, unnest($11, $12, $13) AS new (kind, key, value)
+  ON CONFLICT (gateway, kind, key) DO UPDATE SET value = excluded.value
+), gone AS (
+  DELETE FROM bulkhead.state AS state USING at, unnest($14, $15) AS old (kind, key)
+  WHERE state.gateway = $10 AND state.kind = old.kind AND state.key = old.key
+), blocks AS (
+  INSERT INTO bulkhead.block (field, value, number)
+  SELECT new.field, new.value, new.number FROM at, unnest($16, $17, $18) AS new (field, value, number)
+), nodes AS (
+  INSERT INTO bulkhead.node (level, number, hash)
+  SELECT new.level, new.number, new.hash FROM at, unnest($19, $20, $21) AS new (level, number, hash)
+)
+SELECT count(*) FROM at";
+
+/// How many of the parameters of [`APPEND_MORE`] are those of [`APPEND`].
+pub(super) const APPEND_PARAMETERS: usize = 13;
 
 /// Changes rows of state alone.
 pub(super) const CHANGE: &str = "
@@ -156,6 +179,11 @@ impl<'a> Batch<'a> {
             self.blocks.values.push(value);
             self.blocks.numbers.push(number(block));
         }
+    }
+
+    /// Whether it is one of the few that need [`APPEND_MORE`].
+    pub(super) fn has_more(&self) -> bool {
+        !self.nodes.is_empty() || !self.blocks.fields.is_empty() || self.rows.values().any(Option::is_none)
     }
 
     /// The changes of state, column by column.

@@ -78,7 +78,7 @@ fn setup(wait: Duration) -> String {
     format!(
         "SET search_path = ''; SET client_min_messages = warning; \
          SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
-         SET plan_cache_mode = force_generic_plan; SET statement_timeout = 0; SET lock_timeout = {wait}; \
+         SET plan_cache_mode = force_generic_plan; SET jit = off; SET statement_timeout = 0; SET lock_timeout = {wait}; \
          SET idle_in_transaction_session_timeout = {wait}; \
          SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; \
          SELECT pg_catalog.set_config('synchronous_commit', 'on', false) \

@@ -7,7 +7,7 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
 use super::PostgresConfig;
-use super::batch::{APPEND, CHANGE};
+use super::batch::{APPEND, APPEND_MORE, APPEND_PARAMETERS, CHANGE};
 use super::edge::Trouble;
 use super::link::{BIGINT, Fault, INT, Link, TEXT};
 use super::schema::{Form, form, text};
@@ -25,10 +25,17 @@ const NAME_TRIES: u32 = 50;
 /// And how long after one another.
 const NAME_DELAY: Duration = Duration::from_millis(40);
 
+/// The statements of an append.
+pub(super) struct Append {
+    pub(super) plain: Statement,
+    /// For a batch that has more.
+    pub(super) more: Statement,
+}
+
 /// A session that may write.
 pub(super) struct Session {
     pub(super) link: Link,
-    pub(super) append: Statement,
+    pub(super) append: Append,
     pub(super) change: Statement,
 }
 
@@ -75,40 +82,26 @@ pub(super) async fn open_eraser(config: &PostgresConfig, instance: &str) -> Resu
     Ok(Some(link))
 }
 
-/// Has the server plan the statement of an append.
-pub(super) async fn prepare_append(link: &Link) -> Result<Statement, Fault> {
-    prepare(link, APPEND, &append_types()).await
+/// Has the server plan the statements of an append.
+pub(super) async fn prepare_append(link: &Link) -> Result<Append, Fault> {
+    let types = append_types();
+    let plain = prepare(link, APPEND, types.get(..APPEND_PARAMETERS).unwrap_or_default()).await?;
+    Ok(Append { plain, more: prepare(link, APPEND_MORE, &types).await? })
 }
 
 async fn prepare(link: &Link, sql: &str, types: &[Type]) -> Result<Statement, Fault> {
     link.within(async { Ok(link.client.prepare_typed(sql, types).await?) }).await
 }
 
-fn append_types() -> [Type; 21] {
+fn append_types() -> Vec<Type> {
     let (bytes, texts, numbers) = (Type::BYTEA_ARRAY, Type::TEXT_ARRAY, Type::INT8_ARRAY);
-    [
-        BIGINT,
-        Type::BYTEA,
-        BIGINT,
-        numbers.clone(),
-        bytes.clone(),
-        texts.clone(),
-        numbers.clone(),
-        bytes.clone(),
-        bytes.clone(),
-        texts.clone(),
-        texts.clone(),
-        numbers.clone(),
-        numbers.clone(),
-        numbers,
-        bytes,
-        TEXT,
-        texts.clone(),
-        texts.clone(),
-        texts.clone(),
-        texts.clone(),
-        texts,
-    ]
+    let records = [numbers.clone(), bytes.clone(), texts.clone()];
+    let payloads = [numbers.clone(), bytes.clone(), bytes.clone()];
+    let put = [TEXT, texts.clone(), texts.clone(), texts.clone()];
+    let (gone, blocks) = ([texts.clone(), texts.clone()], [texts.clone(), texts, numbers.clone()]);
+    let nodes = [numbers.clone(), numbers, bytes];
+    let at = [BIGINT, Type::BYTEA, BIGINT];
+    at.into_iter().chain(records).chain(payloads).chain(put).chain(gone).chain(blocks).chain(nodes).collect()
 }
 
 fn change_types() -> [Type; 6] {

@@ -8,17 +8,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
-use tokio_postgres::Statement;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use vocab::{Ambient, Digest};
 
 use super::PostgresConfig;
 use super::apart::{self, is_apart};
-use super::batch::{Batch, number};
+use super::batch::{APPEND_PARAMETERS, Batch, number};
 use super::edge::{self, Trouble};
 use super::link::{Fault, Link, TEXT};
-use super::session::{self, Session, TURN, Unfit, prepare_append};
+use super::session::{self, Append, Session, TURN, Unfit, prepare_append};
 use crate::body::{genesis, time_text};
 use crate::edge::Edge;
 use crate::entry::Head;
@@ -35,6 +34,12 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// How long the writer has nothing to do before it looks whether the database is there.
 const IDLE_DELAY: Duration = Duration::from_secs(5);
+
+/// The longest that a commit is held back for callers who were answered a moment ago and come again.
+const MAX_GATHER: Duration = Duration::from_millis(2);
+
+/// And which part of a commit's own time that may be at most.
+const GATHER_PART: u32 = 8;
 
 /// A group that was sent and not answered.
 struct Sent {
@@ -77,6 +82,8 @@ pub(super) struct Writer {
     sent: Option<Sent>,
     /// Since when, and why, nothing can be written.
     failing: Option<(Instant, AppendError)>,
+    /// How many entries the last group had, and how long it took.
+    last_group: (usize, Duration),
     ambient: Arc<dyn Ambient>,
     queue: Arc<Queue>,
     shared: Arc<Shared>,
@@ -102,6 +109,7 @@ impl Writer {
             edge,
             sent: None,
             failing: None,
+            last_group: (0, Duration::ZERO),
             ambient,
             queue,
             shared,
@@ -130,6 +138,7 @@ impl Writer {
             let patience = self.patience(&group);
             match queue.take(&mut group.items, patience) {
                 Wake::Work if group.is_due(FOLLOW_DELAY) || self.failing.is_some() => {
+                    self.gather(&mut group);
                     self.commit(runtime, &mut group);
                 }
                 Wake::Work => {
@@ -146,6 +155,20 @@ impl Writer {
                     }
                     return;
                 }
+            }
+        }
+    }
+
+    /// Waits a little for as many entries as the last group had. Its callers were answered together and come again
+    /// together; without them half of them would wait for two commits, and each commit would carry half.
+    fn gather(&self, group: &mut Group) {
+        let (count, took) = self.last_group;
+        let until = Instant::now() + (took / GATHER_PART).min(MAX_GATHER);
+        while group.items.len() < count && self.failing.is_none() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.queue.take(&mut group.items, Patience::sleep(Some(left))) != Wake::Work
+            {
+                return;
             }
         }
     }
@@ -197,11 +220,13 @@ impl Writer {
             return self.fail(group, error);
         }
         while !group.is_empty() {
+            let begun = Instant::now();
             let plain = group.items.iter().take_while(|item| !is_apart(&item.entry)).count();
             let count = plain.max(1);
             match runtime.block_on(self.bring_in(group.items.get(..count).unwrap_or_default(), plain == 0)) {
                 Ok(Outcome::In(heads)) => {
                     self.failing = None;
+                    self.last_group = (count, begun.elapsed());
                     self.tell();
                     for (item, head) in group.items.drain(..count).zip(heads) {
                         answer(item, Ok(head));
@@ -431,7 +456,7 @@ async fn send(
 /// Adds a batch that begins at `head`, past nobody who waits for a turn where it is `optimistic`; whether it was added.
 async fn add(
     link: &Link,
-    append: &Statement,
+    append: &Append,
     gateway: &str,
     head: Head,
     batch: &Batch<'_>,
@@ -454,20 +479,25 @@ async fn add(
         &batch.payloads.seqs,
         &batch.payloads.salts,
         &batch.payloads.bytes,
+        &gateway,
+        &rows.kinds,
+        &rows.keys,
+        &rows.values,
+        &rows.gone_kinds,
+        &rows.gone_keys,
         &batch.blocks.fields,
         &batch.blocks.values,
         &batch.blocks.numbers,
         &levels,
         &numbers,
         &nodes,
-        &gateway,
-        &rows.gone_kinds,
-        &rows.gone_keys,
-        &rows.kinds,
-        &rows.keys,
-        &rows.values,
     ];
-    let added = link.within(async { Ok(link.client.query_one_scalar::<i64, _>(append, &all).await?) });
+    let (statement, all) = if batch.has_more() {
+        (&append.more, all.as_slice())
+    } else {
+        (&append.plain, all.get(..APPEND_PARAMETERS).unwrap_or_default())
+    };
+    let added = link.within(async { Ok(link.client.query_one_scalar::<i64, _>(statement, all).await?) });
     Ok(added.await? == 1)
 }
 
