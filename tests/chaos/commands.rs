@@ -4,7 +4,7 @@
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use bulkhead_tests::{Home, Said, eventually, procs};
+use bulkhead_tests::{Home, PATIENCE, Said, eventually, procs};
 
 /// How many conversations propose at once.
 const SESSIONS: usize = 3;
@@ -76,10 +76,14 @@ fn busy(marker: &str) -> (Home, Vec<Child>) {
     );
     home.start();
     let chats = (0..SESSIONS).map(|_| home.begin(&["chat", "restless", "go on", "--json"])).collect();
-    eventually("every conversation has all its sleepers", || {
-        // What the first two calls left behind ended with them.
-        sleepers(marker).len() == SESSIONS * SLEEPERS
-    });
+    let until = Instant::now() + PATIENCE;
+    // What the first two calls left behind ended with them.
+    while sleepers(marker).len() != SESSIONS * SLEEPERS {
+        let (there, all) = (sleepers(marker).len(), SESSIONS * SLEEPERS);
+        let outcomes = || home.whole(&["--kind", "outcome"]);
+        assert!(Instant::now() < until, "{there} of {all} sleepers are there: {:#?}", outcomes());
+        std::thread::sleep(Duration::from_millis(10));
+    }
     (home, chats)
 }
 
