@@ -10,9 +10,9 @@ use crate::rsyslog::{Input, Rsyslog};
 use crate::stage::complete;
 use crate::witness::Witness;
 
-const SCENE: &str = "turns: [{say: the words of the model, repeat: true}]";
+pub const SCENE: &str = "turns: [{say: the words of the model, repeat: true}]";
 
-fn standing(home: &Home, name: &str) -> Value {
+pub fn standing(home: &Home, name: &str) -> Value {
     let status = home.json(&["gateway", "status"]);
     let found = status["exports"].as_array().unwrap().iter().find(|export| export["name"] == name);
     found.cloned().unwrap_or_default()

@@ -73,10 +73,7 @@ async fn one_that_is_not_there_is_told_once_for_each_outage() {
     following.until_it("it is late", |standing| standing.late).await;
     assert!(following.standing().last_error.unwrap().contains("nobody answers at tcp"));
     following.end().await;
-    stage.journal.flush().await.unwrap();
-    let place = journal::Place::Sqlite(stage.path().join("journal.sqlite"));
-    let query = journal::read::Query { kind: Some(journal::Kind::Alert), ..Default::default() };
-    let alerts = journal::read::Reader::open(&place).unwrap().query(&query).unwrap();
+    let alerts = stage.alerts().await;
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0].event, Some(journal::Event::ExportFailed));
     assert_eq!(alerts[0].facts.text("export"), Some("siem"));
@@ -108,25 +105,4 @@ async fn an_answer_without_end_is_not_read_to_its_end() {
     let following = stage.follow(&to);
     following.until(3).await;
     following.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_loses_nothing_and_a_file_is_followed_through_a_rotation() {
-    let stage = Stage::new();
-    stage.grow(3).await;
-    let full = "name = \"full\"\nformat = \"jsonl\"\nto = \"/dev/full\"";
-    let following = stage.follow(full);
-    following.until_it("it fails", |standing| standing.last_error.is_some()).await;
-    assert_eq!(following.standing().taken, 0);
-    following.end().await;
-
-    let out = stage.path().join("out.jsonl");
-    let following = stage.follow(&format!("name = \"file\"\nformat = \"jsonl\"\nto = {out:?}"));
-    following.until(3).await;
-    std::fs::rename(&out, stage.path().join("out.jsonl.1")).unwrap();
-    stage.grow(3).await;
-    following.until(6).await;
-    following.end().await;
-    let lines = |name: &str| std::fs::read_to_string(stage.path().join(name)).unwrap().lines().count();
-    assert_eq!((lines("out.jsonl.1"), lines("out.jsonl")), (3, 3));
 }

@@ -2,15 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use bulkhead_tests::eventually;
+use bulkhead_tests::{PATIENCE, eventually};
 use export::{Board, Follower, Origin, Parts, Standing, Target};
+use journal::read::{Query, Reader, Record};
 use journal::{Config, Draft, Entry, Facts, Journal, Kind, Place};
 use secrets::Store;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vocab::{AgentName, Ambient, Digest, PersonId, Resource, Timestamp, Verb};
+
+/// What a paused clock runs on by at once.
+const STEP: Duration = Duration::from_millis(250);
 
 /// A clock that stands, and random bytes that are all the same: nothing here depends on them.
 struct Clock;
@@ -92,6 +97,13 @@ impl Stage {
         Following { board, stop, task }
     }
 
+    /// The alerts in its record.
+    pub async fn alerts(&self) -> Vec<Record> {
+        self.journal.flush().await.unwrap();
+        let query = Query { kind: Some(Kind::Alert), ..Query::default() };
+        Reader::open(&self.place).unwrap().query(&query).unwrap()
+    }
+
     /// Where its secrets are.
     pub fn secrets(&self) -> PathBuf {
         self.folder.path().join("secrets")
@@ -126,6 +138,17 @@ impl Following {
     pub async fn until_it(&self, what: &'static str, holds: fn(&Standing) -> bool) {
         let board = self.board.clone();
         tokio::task::spawn_blocking(move || eventually(what, || holds(&board.standings()[0]))).await.unwrap();
+    }
+
+    /// Lets a paused clock run on until the follower stands so.
+    pub async fn let_pass_until(&self, what: &str, holds: fn(&Standing) -> bool) {
+        let begun = std::time::Instant::now();
+        while !holds(&self.standing()) {
+            assert!(begun.elapsed() < PATIENCE, "it never came to be that {what}: {:?}", self.standing());
+            tokio::time::advance(STEP).await;
+            // The record is read and written on threads of their own, which no paused clock waits for.
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Ends it as a gateway that stops does.

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bulkhead_http::serve;
 use rustix::process::setsid;
@@ -22,6 +23,9 @@ const WORKERS: usize = 2;
 
 /// The most threads that wait for the operating system on the tasks' behalf.
 const MAX_BLOCKING: usize = 16;
+
+/// How long such a thread may go on when all else has ended; then it goes with the process.
+const MAX_HANGING: Duration = Duration::from_secs(5);
 
 /// Whom the gateway tells how its start went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +58,8 @@ pub(crate) fn foreground(home: &Home, screen: Screen, said: Said) -> Result<Exit
             .build()
             .map_err(|error| Failure::internal(format!("the runtime cannot be made: {error}")))?;
         let ended = runtime.block_on(until_stopped(home, &settings, logs, screen, said));
-        drop(runtime);
+        // A disk that hangs holds a thread for as long as it pleases.
+        runtime.shutdown_timeout(MAX_HANGING);
         drop(lock);
         ended
     };

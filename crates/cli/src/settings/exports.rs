@@ -1,8 +1,8 @@
 //! `[[export]]`: where records go on to, and in which form. Nothing goes anywhere that is not here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use export::Target;
+use export::{Target, Where};
 use secrets::Name;
 use toml::Spanned;
 
@@ -16,16 +16,23 @@ pub(super) fn fault(exports: &[Spanned<Target>]) -> Option<(usize, String)> {
     if let Some(more) = exports.get(MAX_EXPORTS) {
         return Some((more.span().start, format!("more than {MAX_EXPORTS} `[[export]]`; remove some")));
     }
-    let mut names = BTreeSet::new();
+    let (mut names, mut files) = (BTreeSet::new(), BTreeMap::new());
     exports.iter().find_map(|spanned| {
         let (at, target) = (spanned.span().start, spanned.get_ref());
-        if let Err(fault) = target.to() {
-            return Some((at, fault.to_string()));
+        let to = match target.to() {
+            Ok(to) => to,
+            Err(fault) => return Some((at, fault.to_string())),
+        };
+        let name = target.name.as_str();
+        if !names.insert(name) {
+            return Some((at, format!("the export `{name}` is in the settings twice; rename or remove one")));
         }
-        let twice = !names.insert(target.name.as_str());
-        twice.then(|| {
-            (at, format!("the export `{}` is in the settings twice; rename or remove one", target.name))
-        })
+        let Where::File(path) = to else { return None };
+        let other = files.insert(path, name)?;
+        Some((
+            at,
+            format!("the export `{name}` goes to the same file as `{other}`; give it a file of its own"),
+        ))
     })
 }
 
@@ -155,6 +162,11 @@ mod tests {
         }
         let one = export("format = \"jsonl\"\nto = \"/x\"");
         assert!(fault(&format!("{one}{one}")).contains("twice"));
+        let other = one.replace("siem", "other").replace("/x", "//./x");
+        assert!(
+            fault(&format!("{one}{other}"))
+                .contains("the export `other` goes to the same file as `siem`; give it a file of its own")
+        );
         let many: String = (0..17).map(|nth| one.replace("siem", &format!("s{nth}"))).collect();
         assert!(fault(&many).contains("more than 16"));
     }

@@ -1,10 +1,13 @@
 //! Lines at the end of a file. It is opened anew for each batch, so that a file that was moved away by a rotation is
 //! let go of.
 
-use std::fs::OpenOptions;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::{OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
 
 use super::SendError;
 use crate::format::{self, Format};
@@ -12,43 +15,64 @@ use crate::format::{self, Format};
 /// Who may read what was exported: its owner, until that one says otherwise.
 const MODE: u32 = 0o600;
 
+/// How long a batch may take to be on the disk. A disk that hangs, as one behind a network may, keeps it longer; then it
+/// is waited for again, and nothing else is begun meanwhile.
+const WRITE_TIME: Duration = Duration::from_secs(10);
+
 /// A file that grows.
 pub(crate) struct File {
     path: PathBuf,
     format: Format,
+    /// The one writing that is under way. No more are begun beside it: each holds a thread until the disk answers.
+    writing: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl File {
     pub(crate) const fn new(path: PathBuf, format: Format) -> Self {
-        Self { path, format }
+        Self { path, format, writing: None }
     }
 
-    /// Adds the lines and comes back when they are on the disk.
-    pub(crate) async fn send(&self, pieces: &[Vec<u8>]) -> Result<(), SendError> {
-        let (path, format) = (self.path.clone(), self.format);
-        let mut bytes = Vec::with_capacity(pieces.iter().map(|piece| piece.len() + 1).sum());
-        for piece in pieces {
-            bytes.extend_from_slice(piece);
-            bytes.push(b'\n');
-        }
-        let shown = self.path.display().to_string();
-        let failed = |why: String| SendError::File { path: shown.clone(), why };
-        match tokio::task::spawn_blocking(move || append(&path, format, &bytes)).await {
-            Ok(done) => done.map_err(|error| failed(error.to_string())),
-            Err(error) => Err(failed(error.to_string())),
-        }
+    /// Adds the lines and comes back when they are on the disk. After [`SendError::Slow`] the lines must be the same
+    /// again: how the writing of them ended is what the next call gives.
+    pub(crate) async fn send(&mut self, pieces: &[Vec<u8>]) -> Result<(), SendError> {
+        let (path, format) = (&self.path, self.format);
+        let writing = self.writing.get_or_insert_with(|| begin(path.clone(), format, pieces));
+        let Ok(ended) = tokio::time::timeout(WRITE_TIME, writing).await else {
+            let to = format!("`{}`", path.display());
+            return Err(SendError::Slow { to, seconds: WRITE_TIME.as_secs() });
+        };
+        self.writing = None;
+        let done = ended.unwrap_or_else(|error| Err(io::Error::other(error)));
+        done.map_err(|why| SendError::File { path: self.path.display().to_string(), why: why.to_string() })
     }
 }
 
-fn append(path: &Path, format: Format, bytes: &[u8]) -> std::io::Result<()> {
+/// Begins to add the lines.
+fn begin(path: PathBuf, format: Format, pieces: &[Vec<u8>]) -> JoinHandle<io::Result<()>> {
+    let mut bytes = Vec::with_capacity(pieces.iter().map(|piece| piece.len() + 1).sum());
+    for piece in pieces {
+        bytes.extend_from_slice(piece);
+        bytes.push(b'\n');
+    }
+    tokio::task::spawn_blocking(move || append(&path, format, &bytes))
+}
+
+fn append(path: &Path, format: Format, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).append(true).create(true).mode(MODE).open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a plain file"));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain file"));
     }
+    // Held until it is closed: cutting off what did not fit must not take what another has written meanwhile.
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => {
+            io::Error::new(io::ErrorKind::WouldBlock, "another export, or another program, has it locked")
+        }
+        TryLockError::Error(error) => error,
+    })?;
     let length = file.seek(SeekFrom::End(0))?;
     let mut head = Vec::new();
     if length == 0 && format == Format::Csv {
-        format::csv_header(&mut head).map_err(|error| std::io::Error::other(error.to_string()))?;
+        format::csv_header(&mut head).map_err(|error| io::Error::other(error.to_string()))?;
     }
     if length > 0 {
         // What a crash or a full disk left of a line stays one bad line, and takes no good one with it.
@@ -61,11 +85,17 @@ fn append(path: &Path, format: Format, bytes: &[u8]) -> std::io::Result<()> {
     }
     head.extend_from_slice(bytes);
     let written = file.write_all(&head).and_then(|()| file.sync_data());
+    // A new name is on the disk when its folder is.
+    let written = written.and_then(|()| if length == 0 { sync_folder(path) } else { Ok(()) });
     if written.is_err() {
         // Where even that is refused, the next batch ends the line that was left.
         drop(file.set_len(length));
     }
     written
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]
@@ -88,6 +118,22 @@ mod tests {
         append(&path, Format::Csv, b"4\n").unwrap();
         assert!(std::fs::read_to_string(&path).unwrap().ends_with("hash\n4\n"));
         assert!(append(folder.path(), Format::Jsonl, b"x").is_err());
-        assert!(append(Path::new("/dev/full"), Format::Jsonl, b"x").is_err());
+        let device = append(Path::new("/dev/full"), Format::Jsonl, b"x").unwrap_err();
+        assert_eq!(device.to_string(), "it is not a plain file");
+    }
+
+    #[test]
+    fn a_file_that_another_is_writing_is_left_alone_until_it_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.jsonl");
+        append(&path, Format::Jsonl, b"1\n").unwrap();
+        let other = std::fs::File::open(&path).unwrap();
+        other.lock().unwrap();
+        let busy = append(&path, Format::Jsonl, b"2\n").unwrap_err();
+        assert_eq!(busy.kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n");
+        drop(other);
+        append(&path, Format::Jsonl, b"2\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n2\n");
     }
 }
