@@ -38,6 +38,9 @@ static WAITERS: Waiters = Waiters::new();
 /// How much is read at once, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// Said of a process whose frame is not whole in time.
+const UNFINISHED: &str = "a frame began and did not end";
+
 /// Bytes of a frame's length.
 const LENGTH_BYTES: usize = 4;
 
@@ -186,22 +189,31 @@ impl Child {
     }
 
     async fn receive<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
+        let mut late = false;
         loop {
             if let Some(value) = self.take()? {
                 return Ok(Some(value));
             }
+            if late {
+                return Err(timed_out(UNFINISHED));
+            }
             self.arrived.reserve(CHUNK_BYTES);
-            let count = match (self.look().await?, self.begun) {
-                (Some(count), _) => count,
-                (None, None) => self.stream.read_buf(&mut self.arrived).await?,
-                (None, Some(begun)) => {
+            let count = match self.begun {
+                None => match self.look().await? {
+                    Some(count) => count,
+                    None => self.stream.read_buf(&mut self.arrived).await?,
+                },
+                Some(begun) => {
                     let read = self.stream.read_buf(&mut self.arrived);
                     match timeout_at(begun + FRAME_WAIT, read).await {
                         Ok(read) => read?,
-                        Err(_) => return Err(timed_out("a frame began and did not end")),
+                        Err(_) => return Err(timed_out(UNFINISHED)),
                     }
                 }
             };
+            // What came while nobody received was still looked at once; a frame that drips gets no more time than
+            // one that stands still.
+            late = self.begun.is_some_and(|begun| begun.elapsed() >= FRAME_WAIT);
             match (count, self.begun) {
                 (0, None) => return Ok(None),
                 (0, Some(_)) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
@@ -211,7 +223,7 @@ impl Child {
         }
     }
 
-    /// Looks for something to have come, for a moment and without sleeping, while nobody else waits for a process. The
+    /// Looks for a frame to have begun, for a moment and without sleeping, while nobody else waits for a process. The
     /// bytes that it took in; `None` when nothing came.
     async fn look(&mut self) -> io::Result<Option<usize>> {
         let waiting = WAITERS.join();
@@ -262,4 +274,42 @@ impl Child {
 
 fn timed_out(what: &'static str) -> FrameError {
     io::Error::new(io::ErrorKind::TimedOut, what).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use vocab::frame::FRAME_VERSION;
+
+    use super::*;
+
+    /// Bytes of a frame that is whole one day.
+    const DRIPS: u32 = 4096;
+
+    /// A further byte is there at each look, and the time of the frame passes.
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_that_drips_gets_no_more_time_than_one_that_stands_still() {
+        let mut process = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let (ours, mut theirs) = StdStream::pair().unwrap();
+        let mut child = Child::new(Lease::of(&process), ours).unwrap();
+        theirs.write_all(&DRIPS.to_be_bytes()).unwrap();
+        let drips = async {
+            for _ in 0..DRIPS {
+                theirs.write_all(&[FRAME_VERSION]).unwrap();
+                tokio::time::advance(FRAME_WAIT / 64).await;
+            }
+            std::future::pending().await
+        };
+        let received = tokio::select! {
+            received = child.recv::<String>() => received,
+            never = drips => never,
+        };
+        assert!(
+            matches!(&received, Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::TimedOut),
+            "{received:?}"
+        );
+        drop(child);
+        process.wait().unwrap();
+    }
 }

@@ -219,6 +219,15 @@ impl Owner {
 }
 
 impl Lease {
+    /// A lease of a process that nobody has in a list.
+    #[cfg(test)]
+    pub(crate) fn of(child: &std::process::Child) -> Self {
+        let owner = Owner::new("a", Arc::default(), None);
+        let doors = Doors { own: owner.door.ticket().unwrap(), all: owner.all.ticket().unwrap() };
+        let process = Arc::new(Process::of(child).unwrap());
+        Self { owner: owner.into(), process, doors, jobs: std::sync::mpsc::sync_channel(1).0 }
+    }
+
     /// Makes a spare one that is in use, with a place of its own.
     pub(crate) fn put_to_use(&self, place: OwnedSemaphorePermit) {
         let mut entries = self.owner.entries();

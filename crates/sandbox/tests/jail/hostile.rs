@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 
-use bulkhead_sandbox::Child;
+use bulkhead_sandbox::{Child, FRAME_WAIT};
 use serde_json::Value;
 use vocab::frame::{self, FRAME_VERSION, FrameError};
 use vocab::limits::MAX_FRAME_BYTES;
@@ -16,11 +16,15 @@ pub(crate) const CHECKS: &[Check] = &[
     ("random bytes", random_bytes),
     ("a flood is read a frame at a time", a_flood_is_read_a_frame_at_a_time),
     ("half a frame and then silence", half_a_frame_and_then_silence),
+    ("a frame that drips", a_frame_that_drips),
     ("a child that does not read", a_child_that_does_not_read),
     ("a receive that is given up loses nothing", a_receive_that_is_given_up_loses_nothing),
 ];
 
 const SEEDS: u64 = 48;
+
+/// Bytes of a frame that comes byte by byte: far more than are on their way at once.
+const DRIPS: u32 = 64 * 1024;
 
 /// What the hostile process does.
 pub(crate) fn attack(kind: &str, mut stream: UnixStream) {
@@ -36,6 +40,7 @@ pub(crate) fn attack(kind: &str, mut stream: UnixStream) {
         "broken-off" => vec![0, 0, 1, 0, FRAME_VERSION],
         "half" => vec![0, 0, 1],
         "slow" => frame::encode(&"whole").unwrap(),
+        "drip" => DRIPS.to_be_bytes().to_vec(),
         "flood" => loop {
             if frame::write(&mut stream, &"flood").is_err() {
                 return;
@@ -48,6 +53,13 @@ pub(crate) fn attack(kind: &str, mut stream: UnixStream) {
     let (first, rest) = bytes.split_at(bytes.len() / 2);
     if stream.write_all(first).and_then(|()| stream.write_all(rest)).is_err() {
         return;
+    }
+    if kind == "drip" {
+        for _ in 0..DRIPS {
+            if stream.write_all(&[FRAME_VERSION]).is_err() {
+                return;
+            }
+        }
     }
     if matches!(kind, "half" | "deaf") {
         loop {
@@ -134,6 +146,27 @@ fn half_a_frame_and_then_silence() {
         // The clock now runs only when nothing else can happen.
         tokio::time::pause();
         match receive_all(&mut child).await {
+            Some(FrameError::Io(error)) => assert_eq!(error.kind(), std::io::ErrorKind::TimedOut),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+/// However often a further byte is there before whoever receives has gone to sleep.
+fn a_frame_that_drips() {
+    run(async {
+        let mut child = hostile("drip").await;
+        tokio::time::pause();
+        let time_passes = async {
+            loop {
+                tokio::time::advance(FRAME_WAIT).await;
+            }
+        };
+        let received = tokio::select! {
+            received = receive_all(&mut child) => received,
+            never = time_passes => never,
+        };
+        match received {
             Some(FrameError::Io(error)) => assert_eq!(error.kind(), std::io::ErrorKind::TimedOut),
             other => panic!("{other:?}"),
         }
