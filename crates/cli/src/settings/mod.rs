@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
-use vocab::{Group, Person, PersonId};
+use vocab::{Digest, Group, Person, PersonId};
 
 use crate::failure::Failure;
 use crate::home::Home;
@@ -67,6 +67,14 @@ pub(crate) struct Settings {
     label: Vec<Spanned<labels::Label>>,
     #[serde(default)]
     destination: Vec<Spanned<labels::Destination>>,
+    /// What a gateway is wired with: it goes on only as long as the file still says the same.
+    #[serde(skip, default = "unread")]
+    wired: Digest,
+}
+
+/// Of settings that were not read yet.
+fn unread() -> Digest {
+    Digest::of(b"")
 }
 
 /// How much containment is demanded.
@@ -144,10 +152,13 @@ impl Settings {
     /// # Errors
     /// When it cannot be used.
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
-        let settings: Self = toml::from_str(text).map_err(|error| {
+        let unfit = |error: toml::de::Error| {
             let at = error.span().map_or(0, |span| span.start);
             wrong(path, text, at, one_line(error.message()))
-        })?;
+        };
+        let settings: Self = toml::from_str(text).map_err(unfit)?;
+        let wired = policies::wired(toml::from_str(text).map_err(unfit)?);
+        let settings = Self { wired, ..settings };
         match settings.fault() {
             Some((at, message)) => Err(wrong(path, text, at, message)),
             None => Ok(settings),

@@ -27,7 +27,7 @@ pub(crate) struct HomePolicies {
 
 impl HomePolicies {
     pub(crate) fn new(home: Home, settings: &Settings) -> Self {
-        Self { home, wired: settings.wired() }
+        Self { home, wired: settings.wired }
     }
 }
 
@@ -67,35 +67,31 @@ impl Policies for HomePolicies {
 
     fn load(&self) -> Result<monitor::Config, String> {
         let settings = Settings::load(&self.home).map_err(|error| error.to_string())?;
-        if settings.wired() != self.wired {
-            return Err("bulkhead.toml has changed in what counts from a start on ([gateway], [approvals], [retention], [browser], \
-                        [egress], [secrets], [checkpoint], [[export]], model servers, containment or solo); `bulkhead gateway restart` takes it up"
+        if settings.wired != self.wired {
+            return Err("bulkhead.toml has changed in what counts from a start on (all but people, groups, labels, destinations and the \
+                        default model); `bulkhead gateway restart` takes it up"
                 .to_owned());
         }
         settings.judged_by(&self.home)
     }
 }
 
-impl Settings {
-    /// What a gateway is wired with when it starts.
-    fn wired(&self) -> Digest {
-        let parts = format!(
-            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
-            self.exports().map(export::Target::digest).collect::<Vec<_>>(),
-            self.containment,
-            self.solo(),
-            self.gateway,
-            self.models.servers().collect::<Vec<_>>(),
-            self.approvals,
-            self.retention.kept(),
-            self.browser,
-            self.egress,
-            self.secrets,
-            self.checkpoint
-        );
-        Digest::of(parts.as_bytes())
-    }
+/// The sections that every judgement looks up anew. Whatever else is in the file, a gateway is wired with when it starts.
+const JUDGED: [&str; 4] = ["person", "group", "label", "destination"];
 
+/// What a gateway is wired with, as the file says it; places in the text and comments are no part of it.
+pub(super) fn wired(mut sections: toml::Table) -> Digest {
+    for name in JUDGED {
+        sections.remove(name);
+    }
+    if let Some(toml::Value::Table(models)) = sections.get_mut("models") {
+        models.remove("default");
+    }
+    sections.retain(|_, section| !section.as_table().is_some_and(toml::Table::is_empty));
+    Digest::of(sections.to_string().as_bytes())
+}
+
+impl Settings {
     /// What the monitor is told.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! `[record]`: the database that the record is kept in, when it is not the home's own file.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::home::Home;
 const WAIT_BOUNDS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
 
 /// The longest name of a gateway that is read from its file, in bytes.
-const MAX_NAME_BYTES: usize = 64;
+const MAX_NAME_BYTES: u64 = 64;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
@@ -105,7 +105,11 @@ impl Settings {
         if let Some(wait) = self.record.wait {
             config = config.patient(wait);
         }
-        if let Some(name) = self.record.gateway.clone().or_else(|| known_name(&home.gateway_name())) {
+        let name = match &self.record.gateway {
+            Some(name) => Some(name.clone()),
+            None => known_name(&home.gateway_name())?,
+        };
+        if let Some(name) = name {
             config = config.with_gateway(&name).map_err(refused)?;
         }
         Ok(config.into())
@@ -117,7 +121,7 @@ impl Settings {
     /// As [`Settings::record`], and when the name cannot be kept.
     pub(crate) fn record_to_write(&self, home: &Home, ambient: &dyn Ambient) -> Result<Place, Failure> {
         let path = home.gateway_name();
-        if self.record.database.is_some() && self.record.gateway.is_none() && known_name(&path).is_none() {
+        if self.record.database.is_some() && self.record.gateway.is_none() && known_name(&path)?.is_none() {
             let name = format!("gw-{:032x}", u128::from_be_bytes(ambient.random()));
             keep_name(&path, &name).map_err(|error| {
                 let path = path.display();
@@ -128,16 +132,59 @@ impl Settings {
     }
 }
 
-/// Writes the name down for this user alone.
+/// Writes the name down for this user alone, durably: rows of the database belong to it from now on.
 fn keep_name(path: &Path, name: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let draft = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.write_all(name.as_bytes())?;
-    file.sync_all()
+    file.sync_all()?;
+    std::fs::rename(&draft, path)?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-/// The name that this gateway has given itself before.
-fn known_name(path: &Path) -> Option<String> {
-    let name = std::fs::read_to_string(path).ok()?;
-    let name = name.trim();
-    (!name.is_empty() && name.len() <= MAX_NAME_BYTES).then(|| name.to_owned())
+/// The name that this gateway has given itself before. One that cannot be read is no reason for another: under it are
+/// the gateway's conversations, approvals and cursors.
+fn known_name(path: &Path) -> Result<Option<String>, Failure> {
+    let unusable = |why: &str| {
+        Failure::unreachable(format!(
+            "this gateway's name cannot be taken from `{}`: {why}; `gateway` in `[record]` of bulkhead.toml can give it",
+            path.display()
+        ))
+    };
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_NAME_BYTES + 2).read_to_string(&mut text));
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(&error.to_string())),
+        Ok(_) => {}
+    }
+    let name = text.trim();
+    if name.is_empty() || name.len() as u64 > MAX_NAME_BYTES {
+        return Err(unusable(&format!("it is not 1 to {MAX_NAME_BYTES} bytes")));
+    }
+    Ok(Some(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_cannot_be_read_makes_no_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.name");
+        assert_eq!(known_name(&path).unwrap(), None);
+        keep_name(&path, "gw-1").unwrap();
+        assert_eq!(known_name(&path).unwrap().as_deref(), Some("gw-1"));
+        for odd in [String::new(), " \n".to_owned(), "x".repeat(65), "x".repeat(100_000)] {
+            std::fs::write(&path, &odd).unwrap();
+            let failure = known_name(&path).unwrap_err().to_string();
+            assert!(failure.contains("`gateway` in `[record]`"), "{failure}");
+        }
+        std::fs::write(&path, [0xff, 0xfe]).unwrap();
+        known_name(&path).unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        known_name(&path).unwrap_err();
+    }
 }

@@ -169,3 +169,27 @@ fn what_should_be_a_reference_is_never_quoted_when_it_is_none() {
     let wild = "[[egress.headers]]\nhost = \"*.example.org\"\nname = \"X-Key\"\nvalue = \"secret:a\"";
     assert!(fault(wild).contains("`*.example.org` is not one host"));
 }
+
+#[test]
+fn what_a_gateway_is_wired_with_is_what_the_settings_say_and_not_where() {
+    let wired = |text: &str| Settings::parse(Path::new("bulkhead.toml"), text).unwrap().wired;
+    let base = "[checkpoint]\norigin = \"example.org/record\"\n[[checkpoint.publish]]\nfile = \"/a\"\n";
+    for same in [
+        format!("# a comment that moves all of it\n\n{base}"),
+        format!("models = {{ default = \"ollama/llama3\" }}\n{base}"),
+        format!("{base}[[person]]\nid = \"ada\"\n"),
+        format!("{base}[[label]]\npath = \"/srv\"\nlabels = [\"secret\"]\n"),
+    ] {
+        assert_eq!(wired(base), wired(&same), "{same}");
+    }
+    for other in [
+        format!("{base}[record]\ndatabase = \"postgres://a@b/c\"\n"),
+        format!("{base}[gateway]\naddress = \"127.0.0.1:1\"\n"),
+        format!("{base}[[models.server]]\nname = \"a\"\nurl = \"http://x\"\n"),
+        base.replace("/a", "/b"),
+        base.replace("example.org", "example.com"),
+        format!("containment = \"reduced\"\n{base}"),
+    ] {
+        assert_ne!(wired(base), wired(&other), "{other}");
+    }
+}
