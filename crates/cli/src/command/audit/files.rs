@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use journal::checkpoint::{Keys, MAX_FILE_BYTES, Sealed};
-use journal::note::Note;
+use journal::note::{Note, VerifierKey};
 use journal::read::Reader;
 
 use crate::failure::{Exit, Failure};
@@ -37,6 +37,16 @@ pub(super) fn note(path: &Path) -> Result<Note, Failure> {
     text(path)?
         .parse()
         .map_err(|error| Failure::new(Exit::Found, format!("`{}` cannot be used: {error}", path.display())))
+}
+
+/// The public key that was given as `--key`. Whoever mistakes the private one for it does not find it in an error.
+///
+/// # Errors
+/// When it is none.
+pub(super) fn public_key(text: &str) -> Result<VerifierKey, Failure> {
+    text.parse().map_err(|error| {
+        Failure::usage(format!("`--key` needs a public key, as `bulkhead audit key` prints it: {error}"))
+    })
 }
 
 pub(super) fn no_key() -> Failure {

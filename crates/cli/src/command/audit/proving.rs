@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use journal::checkpoint::{Checkpoint, Consistency, FileError, Inclusion, Keys, Sealed};
-use journal::note::{Note, VerifierKey};
+use journal::note::Note;
 use journal::read::ProveError;
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ pub(super) struct Check {
     file: PathBuf,
     /// The public key that signed the checkpoint; may be given several times [default: the home's record's]
     #[arg(long, value_name = "KEY")]
-    key: Vec<VerifierKey>,
+    key: Vec<String>,
     /// The older checkpoint, for a proof that one goes on in the other
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
@@ -110,7 +110,7 @@ pub(super) fn check(place: &Place, args: &Check) -> Result<Exit, Failure> {
 /// The keys to check with, each a try of its own: those that were given, or else those of the home's record.
 fn keys(place: &Place, args: &Check, note: &Note) -> Result<Vec<Keys>, Failure> {
     if !args.key.is_empty() {
-        return Ok(args.key.iter().cloned().map(Keys::only).collect());
+        return args.key.iter().map(|key| files::public_key(key).map(Keys::only)).collect();
     }
     let record = super::record(place).map_err(|failure| {
         let sentence = format!("no key to check the proof with: give one with `--key` ({failure})");

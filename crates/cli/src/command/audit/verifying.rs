@@ -5,13 +5,13 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use journal::Head;
-use journal::note::{Note, VerifierKey};
+use journal::note::Note;
 use journal::verify::{MAX_GIVEN, Options, Position, Progress, Report, VerifyError, verify_with};
 
 use super::files;
 use crate::command::Place;
 use crate::failure::{Exit, Failure};
-use crate::terminal::{Keep, Paint, Screen, field, progress, visible};
+use crate::terminal::{Keep, Paint, Screen, field, progress, say, visible};
 
 /// The largest state of a verification, in bytes: checkpoints and erasures that are still to come are part of it.
 const MAX_STATE_BYTES: u64 = 64 * 1024 * 1024;
@@ -23,7 +23,7 @@ pub(super) struct Args {
     checkpoint: Vec<PathBuf>,
     /// The public key that is trusted, whatever the record says of its keys
     #[arg(long, value_name = "KEY")]
-    key: Option<VerifierKey>,
+    key: Option<String>,
     /// The end of the record as an earlier `verify` printed it
     #[arg(long, value_name = "N:HASH", value_parser = super::head)]
     head: Option<Head>,
@@ -51,7 +51,8 @@ pub(super) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("more than {MAX_GIVEN} checkpoints at once; give fewer")));
     }
     let resume = args.resume.as_deref().map(read).transpose()?.flatten();
-    let options = Options { head: args.head, checkpoints, key: args.key, resume };
+    let key = args.key.as_deref().map(files::public_key).transpose()?;
+    let options = Options { head: args.head, checkpoints, key, resume };
     let shown = args.progress || progress::is_watched();
     let mut unwritten = None;
     let verified = verify_with(&record, &options, &mut |come: &Progress| {
@@ -71,20 +72,25 @@ pub(super) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
         let VerifyError::Open(look) = &error;
         Failure::new(super::exit_of(look), error.to_string())
     })?;
-    if let Some(unwritten) = unwritten {
-        return Err(unwritten);
-    }
-    if let Some(path) = &args.resume {
-        // It has come to its end; another time begins anew.
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(unusable(path, &error.to_string()));
-            }
-            _ => {}
-        }
-    }
+    let forgotten = args.resume.as_deref().map_or(Ok(()), forget);
     show(place.screen, &report, &options)?;
-    Ok(if report.ok { Exit::Done } else { Exit::Found })
+    let kept = unwritten.map_or(forgotten, Err);
+    if report.ok {
+        return kept.map(|()| Exit::Done);
+    }
+    // What was found goes before what became of the state.
+    if let Err(failure) = kept {
+        say(&failure.to_string());
+    }
+    Ok(Exit::Found)
+}
+
+/// It has come to its end; another time begins anew.
+fn forget(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(unusable(path, &error.to_string())),
+        _ => Ok(()),
+    }
 }
 
 fn show(screen: Screen, report: &Report, options: &Options) -> Result<(), Failure> {
