@@ -52,6 +52,8 @@ async fn records_without_a_turn_are_no_spans_and_hold_nothing_up() {
     following.until(5).await;
     following.end().await;
     for request in server.requests("/own/path") {
-        assert!(ExportTraceServiceRequest::decode(request.body.as_slice()).is_ok());
+        let sent = ExportTraceServiceRequest::decode(request.body.as_slice()).unwrap();
+        let mut scopes = sent.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+        assert!(scopes.all(|scope| scope.spans.is_empty()), "{sent:?}");
     }
 }
