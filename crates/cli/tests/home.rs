@@ -113,11 +113,14 @@ fn mistyped_commands_are_usage() {
 #[test]
 fn broken_settings_are_said_with_line_and_column() {
     let home = Home::new();
+    let text = fs::read_to_string(home.settings()).unwrap();
+    let line = text.lines().position(|line| line.starts_with("containment")).unwrap() + 1;
     home.edit("containment = \"full\"", "containmemt = \"full\"");
-    home.run(&["gateway", "start"]).fails(2, "line 7, column 1: unknown field `containmemt`");
+    let said = format!("line {line}, column 1: unknown field `containmemt`");
+    home.run(&["gateway", "start"]).fails(2, &said);
     home.run(&["check"]).fails(2, "unknown field");
     home.edit("containmemt = \"full\"", "containment =");
-    home.run(&["gateway", "start"]).fails(2, "line 7");
+    home.run(&["gateway", "start"]).fails(2, &format!("line {line}"));
     home.edit("containment =\n", "");
     home.edit("groups = [\"owners\"]", "groups = [\"ghosts\"]");
     home.run(&["gateway", "start"]).fails(2, "no `[[group]]` of that name");
