@@ -3,7 +3,7 @@
 use bulkhead_tests::{Said, content, eventually};
 use serde_json::Value;
 
-use crate::people::{BOB, EVE, Team, get};
+use crate::people::{BOB, EVE, Team, ask, get};
 
 const SECRETIVE: &str = "turns: [{say: \"the word is xyzzy\", repeat: true}]";
 
@@ -137,6 +137,37 @@ fn an_approver_is_shown_the_action_whole_and_that_look_is_part_of_the_approval()
     team.run(BOB, &["audit", "show", &proposal, "--content"]).fails(3, "may not read content");
 }
 
+/// Every reply waits for a person.
+const LOOKED_AT: &str = "@id(\"look\")\n@message(\"somebody looks at each reply\")\n@decision(\"ask\")\n\
+    forbid (principal, action == Action::\"reply\", resource);\n";
+
+#[test]
+fn whoever_denies_their_own_held_reply_is_not_told_it_and_an_approver_who_is_told_is_on_the_record() {
+    let Some(team) = Team::playing("security::content::whoever_denies_their_own_held_reply", SECRETIVE)
+    else {
+        return;
+    };
+    let home = &team.home;
+    std::fs::write(home.at("guardrails/look.cedar"), LOOKED_AT).unwrap();
+    let chat = team.begin(EVE, &["chat", "helper", "tell me the word"]);
+    let id = home.waiting();
+    let said = ask(&team, EVE, "POST", &format!("approvals/{id}/deny"), "{\"reason\":\"no\"}");
+    assert!(said.contains("200 OK") && said.contains("\"denied\""), "{said}");
+    assert!(said.contains("\"characters\"") && !said.contains("xyzzy"), "{said}");
+    drop(Said::of(chat));
+
+    let chat = team.begin(EVE, &["chat", "helper", "tell me the word again"]);
+    let id = home.waiting();
+    let said = ask(&team, BOB, "POST", &format!("approvals/{id}/deny"), "{}");
+    assert!(said.contains("200 OK") && said.contains("xyzzy"), "{said}");
+    drop(Said::of(chat));
+    let of = |record: &Value| record["person"] == "bob" && record["facts"]["approval"] == id.as_str();
+    let (shown, denied) = (told(&team, "approval.shown", of), told(&team, "approval.denied", of));
+    assert_eq!((shown.len(), denied.len()), (1, 1), "{shown:?}");
+    assert!(shown[0]["seq"].as_u64() < denied[0]["seq"].as_u64(), "{shown:?} {denied:?}");
+    home.verifies();
+}
+
 #[test]
 fn an_administrator_who_follows_everyone_hears_no_words() {
     let Some(team) = Team::playing("security::content::an_administrator_who_follows", SECRETIVE) else {
@@ -145,14 +176,14 @@ fn an_administrator_who_follows_everyone_hears_no_words() {
     let socket = team.home.at("gateway.sock");
     let script = "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n\
         s.sendall(b'GET /api/v1/events HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n')\ns.settimeout(30)\nout=b''\n\
-        while b'\"end\"' not in out:\n  d=s.recv(65536)\n  if not d: break\n  out+=d\n  print(d.decode(), end='', flush=True)\n";
+        while b'\"end\"' not in out.partition(b'\"proposal\"')[2]:\n  d=s.recv(65536)\n  if not d: break\n  out+=d\n  print(d.decode(), end='', flush=True)\n";
     let follower = std::process::Command::new("python3")
         .args(["-c", script, socket.to_str().unwrap()])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    // Followers hear what happens from when they came; another message comes if they came too late.
+    // Followers hear what happens from when they came; another message comes if they came in the middle of one.
     let heard = std::thread::spawn(move || Said::of(follower));
     while !heard.is_finished() {
         drop(team.run(BOB, &["chat", "helper", "tell me the word"]).done());

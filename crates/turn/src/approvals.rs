@@ -261,7 +261,7 @@ impl Gateway {
         Ok(view)
     }
 
-    /// Approves or denies, and takes the turn up again.
+    /// Approves or denies, and takes the turn up again. The answer shows no more than [`Gateway::approval`] does.
     ///
     /// # Errors
     /// When this person may not decide it, it no longer waits, or `digest` is not what waits.
@@ -273,7 +273,7 @@ impl Gateway {
         digest: Option<Digest>,
     ) -> Result<ApprovalView, Refusal> {
         let _deciding = self.deciding.lock().await;
-        self.concerning(by, id)?;
+        let shown = self.concerning(by, id)?;
         let Some(row) = load(&self.journal, id)? else {
             return Err(Refusal::new(RefusalKind::NotFound, format!("there is no approval `{id}`")));
         };
@@ -292,8 +292,11 @@ impl Gateway {
                 (ApprovalState::Denied, Some(refused_by(&by.id) + &reason))
             }
         };
-        self.conclude_approval(row, Some(by), state, why, Facts::new().with("self_approved", self_approved))
-            .await
+        // The answer shows the action as a look does.
+        self.showing(by, std::slice::from_ref(&shown)).await?;
+        let facts = Facts::new().with("self_approved", self_approved);
+        self.conclude_approval(row, Some(by), state, why, facts).await?;
+        Ok(ApprovalView { state, ..shown })
     }
 
     /// Whether `by` may decide; true when they decide on their own request, as the only person of the home.
@@ -348,7 +351,7 @@ impl Gateway {
         state: ApprovalState,
         why: Option<String>,
         facts: Facts,
-    ) -> Result<ApprovalView, Refusal> {
+    ) -> Result<(), Refusal> {
         row.view.state = state;
         row.why = why;
         let view = row.view.clone();
@@ -364,8 +367,7 @@ impl Gateway {
         self.record(draft, row.changes()?).await?;
         self.waiting.settle(&view);
         self.tell_approval(&view);
-        self.resume_turn(row).await?;
-        Ok(view)
+        self.resume_turn(row).await
     }
 
     /// Carries on the turn that waited for `row`, or ends it when it can no longer be carried on.
@@ -498,7 +500,7 @@ impl Gateway {
         let what = What::Approval {
             approval: view.id.clone(),
             state: view.state,
-            binding: view.digest,
+            binding: Some(view.digest),
             action: format!("{} {}", view.action.verb, view.action.resource),
         };
         self.bus.tell(&view.session, &view.turn, &view.agent, what);

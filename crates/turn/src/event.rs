@@ -67,8 +67,9 @@ pub enum What {
         approval: ApprovalId,
         /// Its state.
         state: ApprovalState,
-        /// The digest that an approval binds to.
-        binding: Digest,
+        /// The digest that an approval binds to, for who may read the action: by it a guess at the words can be checked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        binding: Option<Digest>,
         /// The action, one line.
         action: String,
     },
@@ -113,7 +114,10 @@ impl What {
             Self::Reply { .. } => Self::Reply { text: String::new() },
             Self::Notice { .. } => Self::Notice { message: String::new() },
             Self::Error { stopped, .. } => Self::Error { message: String::new(), stopped },
-            Self::Approval { .. } | Self::End => self,
+            Self::Approval { approval, state, action, .. } => {
+                Self::Approval { approval, state, binding: None, action }
+            }
+            Self::End => self,
         }
     }
 
@@ -237,5 +241,30 @@ impl Events {
             }
         }
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_follows_everyone_is_told_of_an_approval_without_what_it_binds_to() {
+        let bus = Bus::new();
+        let (session, turn) = (SessionId::new("s-1").unwrap(), TurnId::new("t-1").unwrap());
+        let agent = AgentName::new("echo").unwrap();
+        let (mut own, mut all) = (Events::of_turn(bus.follow(), turn.clone()), Events::all(bus.follow()));
+        let binding = Digest::of(b"the very words");
+        let what = What::Approval {
+            approval: ApprovalId::new("a-1").unwrap(),
+            state: ApprovalState::Waiting,
+            binding: Some(binding),
+            action: "message.post board:forum".to_owned(),
+        };
+        bus.tell(&session, &turn, &agent, what);
+        let told = serde_json::to_string(&own.next().await.unwrap().unwrap()).unwrap();
+        assert!(told.contains(&binding.to_string()), "{told}");
+        let told = serde_json::to_string(&all.next().await.unwrap().unwrap()).unwrap();
+        assert!(told.contains("a-1") && told.contains("message.post") && !told.contains("binding"), "{told}");
     }
 }
