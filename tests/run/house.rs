@@ -190,11 +190,17 @@ impl turn::Traces for NoTraces {
 
 /// A gateway over what lies in `folder`.
 pub(crate) async fn open(folder: &Path, settings: &Arc<Mutex<monitor::Config>>) -> Arc<Gateway> {
+    opened(folder, settings).await.0
+}
+
+/// The same, with the journal that it writes.
+pub(crate) async fn opened(folder: &Path, settings: &Arc<Mutex<monitor::Config>>) -> (Arc<Gateway>, Journal) {
     let ambient: Arc<dyn Ambient> = Arc::new(Clock(AtomicU64::new(1)));
     let spawner = Binary { path: bulkhead(), args: vec!["__spawner".into()] };
     let database = journal::Place::Sqlite(folder.join("record.sqlite"));
+    let journal = Journal::open(journal::Config { place: database.clone() }, Arc::clone(&ambient)).unwrap();
     let parts = Parts {
-        journal: Journal::open(journal::Config { place: database.clone() }, Arc::clone(&ambient)).unwrap(),
+        journal: journal.clone(),
         models: Models::new(models::Config {
             rehearsal_dir: folder.join("rehearsal"),
             ..models::Config::default()
@@ -215,7 +221,7 @@ pub(crate) async fn open(folder: &Path, settings: &Arc<Mutex<monitor::Config>>) 
         solo: None,
         reduced: false,
     };
-    Gateway::start(config, parts).await.unwrap()
+    (Gateway::start(config, parts).await.unwrap(), journal)
 }
 
 /// A program for anna, without files.

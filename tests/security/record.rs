@@ -143,6 +143,30 @@ fn settings_and_souls_that_do_not_hold_are_alerts() {
 }
 
 #[test]
+fn what_breaks_again_in_the_same_way_is_another_alert() {
+    let home = Home::playing(HELLO);
+    home.run(&["chat", "helper", "hello"]).done();
+    let soul = home.at("agents/helper/SOUL.md");
+    let whole = fs::read_to_string(&soul).unwrap();
+    let broken = "[[person]]\nid = \"x\"\ngroups = [\"none\"]\n";
+    for told in 1..=3 {
+        fs::write(&soul, "# Nothing\n").unwrap();
+        home.run(&["chat", "helper", "hello"]).fails(2, "does not compile");
+        fs::write(&soul, &whole).unwrap();
+        home.run(&["chat", "helper", "hello"]).done();
+        eventually("both changes of it are told", || events(&home, "soul.changed").len() == 2 * told);
+        eventually("its alert is told", || events(&home, "soul.invalid").len() == told);
+
+        home.add(broken);
+        home.run(&["chat", "helper", "hello"]).fails(2, "there is no `[[group]]`");
+        home.edit(broken, "");
+        home.run(&["chat", "helper", "hello"]).done();
+        eventually("the settings' alert is told", || events(&home, "settings.invalid").len() == told);
+    }
+    home.verifies();
+}
+
+#[test]
 fn a_sign_in_is_recorded_once_for_many_commands() {
     let home = Home::playing(HELLO);
     for _ in 0..20 {

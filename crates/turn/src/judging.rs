@@ -67,16 +67,19 @@ impl Gateway {
                     *held = now;
                 }
                 Err(message) => {
-                    if held.invalid.replace(fingerprint) != Some(fingerprint) {
+                    if held.invalid != Some(fingerprint) {
                         let facts = Facts::new().with("new", fingerprint);
                         let mut draft = Draft::of_event(Kind::Alert, Event::SettingsInvalid, facts);
                         draft.payload = records::why(&message);
                         self.note(vec![draft], Vec::new())?;
+                        held.invalid = Some(fingerprint);
                     }
                     return Err(invalid(message));
                 }
             }
         }
+        // They hold: should they break in the same way again, that is another alert.
+        held.invalid = None;
         Ok(held.monitor())
     }
 
@@ -125,11 +128,12 @@ impl Gateway {
             let mut draft = records::of_agent(Kind::Alert, Event::SoulInvalid, None, &slot.name, facts);
             draft.payload = records::why(&refusal.message);
             drafts.push(draft);
-            *invalid = Some(digest);
         }
         if !drafts.is_empty() {
             self.note(drafts, vec![records::put(SEEN, &soul_key(&slot.name), &now)?])?;
         }
+        // It holds: should it break in the same way again, that is another alert.
+        *invalid = charter.is_err().then_some(digest);
         *seen = Some(now);
         Ok(())
     }

@@ -149,7 +149,8 @@ impl Slot {
     }
 
     /// The agent's compartment, compiled anew when SOUL.md or the settings have changed. `note` is told of a SOUL.md that
-    /// was compiled, whether or not it holds, before anything is judged by it.
+    /// was compiled, whether or not it holds, and of one that is again as it was before it broke, before anything is
+    /// judged by it.
     ///
     /// # Errors
     /// When SOUL.md cannot be read or compiled, its policies do not hold against the schema, or `note` fails.
@@ -164,6 +165,9 @@ impl Slot {
         if let Some(known) =
             loaded.as_ref().filter(|known| known.soul == soul && known.monitor == monitor.version())
         {
+            if self.invalid.lock().is_some() {
+                note(soul, Ok(known.compartment.charter().as_ref()))?;
+            }
             return Ok(Arc::clone(&known.compartment));
         }
         let compiled = self.compile(&source, monitor);
