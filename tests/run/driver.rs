@@ -16,17 +16,17 @@ use crate::house::{House, SOUL, begin, echo, open, person, program};
 const GREETING: &str = "turns:\n  - say: Hello.\n    repeat: true\n";
 const SLOW: &str = "turns:\n  - say: Too late.\n    delay_ms: 10000\n    repeat: true\n";
 
-fn says(text: &str) -> ChatRequest {
+pub(crate) fn says(text: &str) -> ChatRequest {
     let message =
         ChatMessage { role: Role::User, content: text.into(), tool_calls: vec![], tool_call_id: None };
     ChatRequest { messages: vec![message], ..ChatRequest::default() }
 }
 
-fn chat(text: &str) -> Intent {
+pub(crate) fn chat(text: &str) -> Intent {
     Intent::ProgramCall { request: says(text) }
 }
 
-fn call(skill: &str, arguments: &Value) -> Intent {
+pub(crate) fn call(skill: &str, arguments: &Value) -> Intent {
     Intent::SkillCall { call_id: "c".into(), skill: skill.into(), arguments: arguments.to_string() }
 }
 

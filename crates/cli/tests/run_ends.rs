@@ -132,6 +132,33 @@ fn a_right_or_a_clearance_that_is_taken_from_its_person_ends_it() {
 }
 
 #[test]
+fn a_clearance_below_what_it_has_read_ends_it() {
+    let home = Home::running(IDLE).with_coder();
+    let handbook = home.path().join("handbook");
+    let reads = format!("- file-reader: Reads\n  - paths: ., {}\n", handbook.display());
+    home.edit_soul("coder", "- file-reader: Reads its workspace\n", &reads);
+    home.edit_soul("coder", WRITES, "");
+    let label = format!("[[label]]\npath = {handbook:?}\nlabels = [\"finance\"]\n");
+    home.edit("# What a destination may receive", &format!("{label}\n# What a destination may receive"));
+    home.edit("clearance = [\"restricted\"]", "clearance = [\"restricted\", \"finance\"]");
+    fs::write(
+        home.soul("coder"),
+        format!(
+            "{}\n## Clearance\n- restricted\n- finance\n",
+            fs::read_to_string(home.soul("coder")).unwrap()
+        ),
+    )
+    .unwrap();
+    let child = start(&home, 700_013);
+    // The folder is free for everybody from now on; what the program has read there is not.
+    home.edit(&label, "");
+    home.edit("clearance = [\"restricted\", \"finance\"]", "clearance = [\"restricted\"]");
+    ended(child).fails(3, "`finance");
+    assert_eq!(sleepers(700_013), 0);
+    ends_recorded(&home, "coder", "is cleared for");
+}
+
+#[test]
 fn a_rule_against_programs_that_comes_later_ends_it() {
     let home = Home::running(IDLE).with_coder();
     let child = start(&home, 700_012);

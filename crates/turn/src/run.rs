@@ -76,6 +76,7 @@ pub(crate) async fn mediate(
 ) -> Result<Next, Refusal> {
     let proposed = Instant::now();
     turn.refresh()?;
+    let caught_up = turn.catch_up(gateway)?;
     let marks = gateway.marks();
     let standing = turn.standing(gateway, &marks, approved);
     let judgement = monitor::judge(&turn.compartment, proposal, &standing);
@@ -83,6 +84,7 @@ pub(crate) async fn mediate(
     gateway.tell(turn, What::Proposal { proposal: id.clone(), action: Turn::shown(judgement.action()) });
 
     let mut entry = judgement.entry();
+    entry.state.extend(caught_up);
     entry.state.extend(turn.before(gateway, &judgement, approved.is_some())?);
     let receipt = gateway.journal.append(entry).await?;
     let verdict = judgement.verdict().clone();

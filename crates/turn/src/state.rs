@@ -256,6 +256,21 @@ impl Turn {
         self.present.as_ref().map(|(action, _)| action)
     }
 
+    /// Takes up what lies before a program by now: what was labelled or written there since it began counts as read, and
+    /// what it can write carries that, too. The rows that change.
+    pub(crate) fn catch_up(&mut self, gateway: &Gateway) -> Result<Vec<Change>, Refusal> {
+        let Some(reach) = &self.reach else { return Ok(Vec::new()) };
+        let before = reach.labels_now(&self.compartment, &gateway.marks());
+        let labels = self.session.labels.join(&before);
+        if labels == self.session.labels {
+            return Ok(Vec::new());
+        }
+        let mut changes = gateway.mark_all(&reach.write, &labels)?;
+        self.session.labels = labels;
+        changes.push(session::put_session(&self.row.session, &self.session)?);
+        Ok(changes)
+    }
+
     /// The marks of what a command may have written, when by its end it had more before it than when it began,
     /// and of what a program can write that is about to be told more.
     pub(crate) fn marks_after(&self, gateway: &Gateway, outcome: &Outcome) -> Result<Vec<Change>, Refusal> {

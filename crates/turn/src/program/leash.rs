@@ -58,19 +58,24 @@ impl Leash {
             return Ok(Some(format!("`{asker}` no longer has the right to ask `{name}`")));
         }
         let compartment = self.gateway.compartment(slot, &monitor)?;
-        if let Some(why) = monitor::no_program(&compartment, person, &self.reach.labels) {
+        let marks = self.gateway.marks();
+        // What it was told is among this: whatever it can write is marked with it.
+        let labels = self.reach.labels_now(&compartment, &marks);
+        if let Some(why) = monitor::no_program(&compartment, person, &labels) {
             return Ok(Some(format!(
                 "no program runs as `{name}` any more: {} ({})",
                 why.message, why.policy
             )));
         }
-        let now = monitor::reach(&compartment, person, &Labels::default(), &self.gateway.marks());
-        Ok(self.reach.beyond(&now).map(|path| {
-            format!(
+        let now = monitor::reach(&compartment, person, &Labels::default(), &marks);
+        if let Some(path) = self.reach.beyond(&now) {
+            return Ok(Some(format!(
                 "`{}` was taken from `{name}` for `{asker}`, so this program was ended; start it anew to have it run without",
                 path.display()
-            )
-        }))
+            )));
+        }
+        let denied = self.reach.denies(&compartment, person, &labels).into_iter().next();
+        Ok(denied.map(|why| format!("this program may not go on: {}", why.message)))
     }
 }
 
