@@ -1,7 +1,10 @@
 //! A program that nobody here wrote, driven through a real gateway.
 
+mod alerts;
 mod clients;
 mod driver;
+mod floods;
 mod guest;
 mod house;
+mod labels;
 mod wire;

@@ -140,6 +140,29 @@ fn who_has_no_right_is_refused_and_it_is_on_the_record() {
 }
 
 #[test]
+fn who_is_no_administrator_seals_nothing_and_it_is_on_the_record() {
+    let scene = "turns: [{say: hello, repeat: true}]";
+    let Some(team) = Team::playing("security::people::who_is_no_administrator_seals_nothing", scene) else {
+        return;
+    };
+    let home = &team.home;
+    let tried = [
+        ("checkpoint", "{}", "sign the record"),
+        ("checkpoint/cosign", "{\"note\":\"x\"}", "take in a cosignature"),
+        ("key/rotate", "{}", "replace the record's key"),
+    ];
+    for (path, body, what) in tried {
+        let said = ask(&team, EVE, "POST", path, body);
+        assert!(said.contains("403 Forbidden") && said.contains(&format!("may not {what}")), "{said}");
+    }
+    home.run(&["gateway", "stop"]).done();
+    let refused = home.records(&["--event", "right.refused"]);
+    let told: Vec<&str> = refused.iter().map(|record| record["facts"]["what"].as_str().unwrap()).collect();
+    assert_eq!(told, tried.map(|(_, _, what)| what));
+    assert!(refused.iter().all(|record| record["person"] == "eve" && record["decision"] == "deny"));
+}
+
+#[test]
 fn an_administrator_stops_the_gateway_of_another_user_and_a_private_home_is_refused() {
     let scene = "turns: [{say: hello, repeat: true}]";
     let Some(team) = Team::playing("security::people::an_administrator_stops", scene) else { return };
@@ -170,15 +193,34 @@ fn what_one_person_said_is_not_anothers() {
     team.run(BOB, &["chat", "helper", "--session", &session, "and?"]).done().has("xyzzy");
 }
 
+/// One request over a socket, and all that is answered.
+const ASK: &str = r"
+import socket, sys
+path, method, to, body = sys.argv[1:5]
+head = [method + ' /api/v1/' + to + ' HTTP/1.1', 'host: x', 'connection: close',
+        'content-type: application/json', 'content-length: ' + str(len(body.encode()))]
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(30)
+s.connect(path)
+s.sendall(('\r\n'.join(head) + '\r\n\r\n' + body).encode())
+out = b''
+while True:
+    data = s.recv(65536)
+    if not data: break
+    out += data
+sys.stdout.write(out.decode())
+";
+
 /// Asks the gateway's socket as a user, in bytes.
 pub(crate) fn get(team: &Team, uid: u32, path: &str) -> String {
+    ask(team, uid, "GET", path, "")
+}
+
+/// The same with any method, and a body of JSON.
+pub(crate) fn ask(team: &Team, uid: u32, method: &str, path: &str, body: &str) -> String {
     let socket = team.home.at("gateway.sock");
-    let script = "import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n\
-        s.sendall(('GET /api/v1/'+sys.argv[2]+' HTTP/1.1\\r\\nhost: x\\r\\nconnection: close\\r\\n\\r\\n').encode())\n\
-        s.settimeout(30)\nout=b''\nwhile True:\n  d=s.recv(65536)\n  if not d: break\n  out+=d\n\
-        sys.stdout.write(out.decode())";
     let output = std::process::Command::new("python3")
-        .args(["-c", script, socket.to_str().unwrap(), path])
+        .args(["-c", ASK, socket.to_str().unwrap(), method, path, body])
         .uid(uid)
         .gid(uid)
         .current_dir("/")

@@ -253,12 +253,15 @@ impl Gateway {
         }
     }
 
-    /// Records that somebody asked an agent that they have no right to.
+    /// Records that somebody asked an agent that they have no right to: at once, or in the sum of their refusals.
     pub(crate) async fn turned_away(&self, person: &Person, agent: &AgentName) -> Result<Refusal, Refusal> {
         let why = format!(
             "`{}` has no right to ask `{agent}`; an administrator grants it in `[[group]]` of bulkhead.toml",
             person.id
         );
+        if !self.tells_refusal(person) {
+            return Ok(Refusal::new(RefusalKind::Forbidden, why));
+        }
         let mut draft = records::of_agent(Kind::Auth, Event::AskRefused, Some(person), agent, Facts::new());
         draft.payload = records::why(&why);
         draft.decision = Some(Decision::Deny);

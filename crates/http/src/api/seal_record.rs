@@ -6,7 +6,7 @@ use axum::extract::State;
 use journal::SealError;
 use journal::checkpoint::Sealed;
 use serde::{Deserialize, Serialize};
-use vocab::{Digest, Person};
+use vocab::Digest;
 
 use super::{Answer, Shared};
 use crate::caller::Caller;
@@ -69,7 +69,7 @@ pub(crate) async fn seal(
     Caller(person): Caller,
     Body(Nothing {}): Body<Nothing>,
 ) -> Answer<CheckpointView> {
-    administrator(&person, "sign the record")?;
+    api.gateway.administrator(&person, "sign the record")?;
     let sealed = api.notary.seal_for(Some(person.id)).await?;
     Ok(Json(CheckpointView::from(sealed.as_ref())))
 }
@@ -79,7 +79,7 @@ pub(crate) async fn cosign(
     Caller(person): Caller,
     Body(Cosigned { note }): Body<Cosigned>,
 ) -> Answer<CheckpointView> {
-    administrator(&person, "take in a cosignature")?;
+    api.gateway.administrator(&person, "take in a cosignature")?;
     let sealed = api.notary.cosign(&note, Some(person.id)).await?;
     Ok(Json(CheckpointView::from(sealed.as_ref())))
 }
@@ -89,18 +89,10 @@ pub(crate) async fn rotate(
     Caller(person): Caller,
     Body(Nothing {}): Body<Nothing>,
 ) -> Answer<RotationView> {
-    administrator(&person, "replace the record's key")?;
+    api.gateway.administrator(&person, "replace the record's key")?;
     let rotated = api.notary.rotate(Some(person.id)).await?;
     let (old, new) = (rotated.old.to_string(), rotated.new.to_string());
     Ok(Json(RotationView { old, new, checkpoint: CheckpointView::from(rotated.sealed.as_ref()) }))
-}
-
-fn administrator(person: &Person, what: &str) -> Result<(), Problem> {
-    if person.administrator {
-        return Ok(());
-    }
-    let why = format!("`{}` may not {what}; an administrator may", person.id);
-    Err(Problem::new(ProblemKind::Forbidden, why))
 }
 
 impl From<SealError> for Problem {

@@ -175,6 +175,7 @@ impl Gateway {
             "`{}` may not hold content or let it go; an administrator may, and whose group has `erase = true`",
             by.id
         );
+        self.refused_right(by, Facts::new().with("what", "hold content or let it go"));
         Err(Refusal::new(RefusalKind::Forbidden, message))
     }
 }

@@ -191,7 +191,8 @@ impl Gateway {
         run
     }
 
-    /// Records that somebody wanted to run what is not there for this agent, or may not run.
+    /// Records that somebody wanted to run what is not there for this agent, or may not run: at once, or in the sum of
+    /// their refusals.
     pub(super) async fn run_refused(
         &self,
         person: &Person,
@@ -199,6 +200,9 @@ impl Gateway {
         command: &str,
         why: &Refusal,
     ) -> Result<(), Refusal> {
+        if !self.tells_refusal(person) {
+            return Ok(());
+        }
         let mut draft = records::of_agent(Kind::Auth, Event::RunRefused, Some(person), agent, Facts::new());
         draft.payload = json!({ "command": shortened(command), "why": why.to_string() });
         draft.decision = Some(Decision::Deny);
