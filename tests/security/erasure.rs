@@ -29,7 +29,7 @@ turns:
 
 /// The files of the home in which a word stands.
 #[track_caller]
-fn with(home: &Home, word: &str) -> Vec<String> {
+pub(crate) fn with(home: &Home, word: &str) -> Vec<String> {
     let files = tree(&home.path());
     // What an agent was told to write, and what the home's owner wrote, is theirs.
     let own = |path: &Path| {
@@ -49,15 +49,16 @@ fn checkpoint(home: &Home) -> String {
     format!("{}:{}", head["records"], head["hash"].as_str().unwrap())
 }
 
-/// The kinds of erasure records there are, with their grounds.
-fn told(home: &Home) -> Vec<String> {
+/// The kinds of erasure records there are, with their grounds, and of looks at them that were refused.
+pub(crate) fn told(home: &Home) -> Vec<String> {
     let told = |record: &Value| {
         let event = record["event"].as_str()?;
-        let ground = record["facts"]["ground"].as_str().unwrap_or_default();
-        (event.starts_with("erasure.") || event.starts_with("hold."))
+        let ground = record["facts"]["ground"].as_str().or(record["facts"]["what"].as_str());
+        let ground = ground.unwrap_or_default();
+        (["erasure.", "hold.", "right."].iter().any(|kind| event.starts_with(kind)))
             .then(|| format!("{event} {ground}").trim().to_owned())
     };
-    home.records(&["--kind", "admin"]).iter().filter_map(told).collect()
+    home.records(&[]).iter().filter_map(told).collect()
 }
 
 #[test]
@@ -119,8 +120,11 @@ fn what_a_person_said_is_in_no_file_of_the_home_any_more_and_the_record_is_whole
 }
 
 /// What the record says of one erasure that was refused in every way before it was done.
-const TOLD: [&str; 14] = [
+const TOLD: [&str; 17] = [
     "erasure.refused right",
+    "right.refused see what is to be erased",
+    "right.refused hold content or let it go",
+    "right.refused hold content or let it go",
     "erasure.asked",
     "erasure.refused own",
     "erasure.refused right",
@@ -156,6 +160,8 @@ fn nobody_erases_alone_and_every_refusal_is_on_the_record() {
     team.run(EVE, &ask).fails(3, "`eve` may not erase");
     team.run(EVE, &["audit", "erase", "list"]).fails(3, "`eve` may not erase");
     team.run(EVE, &["audit", "hold", "list"]).fails(3, "`eve` may not hold content");
+    team.run(EVE, &["audit", "hold", "add", "--person", "eve", "--reason", "mine"])
+        .fails(3, "`eve` may not hold content");
     let id = home.json(&ask)["id"].as_str().unwrap().to_owned();
     home.run(&["audit", "erase", "consent", &id])
         .fails(3, "nobody agrees to the erasure that they asked for");
@@ -336,7 +342,7 @@ fn open(place: &journal::Place, then: Timestamp, number: u64) -> Journal {
 }
 
 /// Writes messages into the home's record as they were so many days ago, each with a label.
-fn write(home: &Home, ago: i64, number: u64, messages: &[(&str, &str)]) {
+pub(crate) fn write(home: &Home, ago: i64, number: u64, messages: &[(&str, &str)]) {
     #[expect(clippy::disallowed_methods, reason = "the gateway that reads this goes by the machine's clock")]
     let now = Timestamp::now();
     let then = now.checked_sub(SignedDuration::from_hours(24 * ago)).unwrap();

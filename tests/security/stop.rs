@@ -1,9 +1,11 @@
 //! Stopping and tightening reach what already runs, whatever state the home is in.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use bulkhead_tests::procs;
-use bulkhead_tests::{Home, Said, eventually, tree};
+use bulkhead_tests::{Home, Said, eventually, is_root, skipped, tree};
 
 /// Reads, thinks for a while, and reads again.
 const READS_TWICE: &str = "
@@ -45,6 +47,51 @@ fn everything_is_stopped_even_an_agent_whose_folder_is_gone() {
     assert!(names.contains(&"helper") && names.contains(&"echo"), "{names:?}");
     assert_eq!(procs::jailed(home.gateway()), []);
     Said::of(chat).with(3).lacks("That is all");
+}
+
+/// Has processes stop on their way out (`PTRACE_O_TRACEEXIT`), where no signal reaches them, until standard input ends.
+const HOLD: &str = r"
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+for pid in map(int, sys.argv[1:]):
+    if libc.ptrace(0x4206, pid, None, 0x40) != 0:
+        sys.exit(os.strerror(ctypes.get_errno()))
+print('held', flush=True)
+sys.stdin.read()
+";
+
+#[test]
+fn processes_that_do_not_end_are_an_alert() {
+    if !is_root() {
+        skipped("security::stop::processes_that_do_not_end", "holding a jailed process takes root");
+        return;
+    }
+    let home = Home::playing(READS_TWICE);
+    let chat = thinking(&home);
+    let pids = procs::jailed(home.gateway()).into_iter().map(|jailed| jailed.pid.to_string());
+    let mut holder = Command::new("python3")
+        .args(["-c", HOLD])
+        .args(pids)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "held\n");
+    let report = home.json_whatever(&["agents", "kill", "helper"]);
+    let left = report["killed"][0]["left"].as_u64().unwrap();
+    assert!(left >= 1, "{report}");
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    Said::of(chat).with(3).lacks("That is all");
+    let alerts = home.records(&["--event", "kill.incomplete"]);
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!((&alerts[0]["kind"], &alerts[0]["agent"]), (&"alert".into(), &"helper".into()));
+    assert_eq!(alerts[0]["facts"]["left"], left);
+    assert_eq!(home.records(&["--event", "agent.killed"])[0]["facts"]["left"], left);
+    home.verifies();
 }
 
 #[test]

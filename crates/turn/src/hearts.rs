@@ -1,7 +1,8 @@
 //! HEARTBEAT.md of every agent: a view for people and scripts. The journal is the record.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::ffi::OsStr;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -141,15 +142,15 @@ impl Hearts {
     /// whose they are, so all of it goes.
     ///
     /// # Errors
-    /// One sentence, when a file cannot be written.
+    /// One sentence, when a file cannot be written, or it cannot be told whether there is one.
     pub(crate) fn forget(&self, agents: &BTreeSet<AgentName>) -> Result<(), String> {
         let mut beats = self.beats.lock();
         for agent in agents {
             let path = self.path(agent);
-            if path.exists() || beats.contains_key(agent) {
+            if is_there(&path)? || beats.contains_key(agent) {
                 let beat = beats.entry(agent.clone()).or_insert_with(|| self.load(agent, None));
                 beat.forget();
-                if path.parent().is_some_and(Path::exists) {
+                if is_there(&self.agents_dir.join(agent.as_str()))? {
                     rewrite(&path, beat)?;
                     beat.written(self.ambient.now());
                 }
@@ -161,15 +162,17 @@ impl Hearts {
 
     /// The same for agents whose folders were put aside.
     fn forget_removed(&self, agents: &BTreeSet<AgentName>) -> Result<(), String> {
-        let Ok(folders) = std::fs::read_dir(&self.removed_dir) else { return Ok(()) };
-        for folder in folders.filter_map(Result::ok) {
+        let unread = |error: std::io::Error| untold(&self.removed_dir, &error);
+        let folders = match std::fs::read_dir(&self.removed_dir) {
+            Ok(folders) => folders,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(unread(error)),
+        };
+        for folder in folders {
+            let folder = folder.map_err(unread)?;
             let name = folder.file_name();
-            let of = |agent: &AgentName| {
-                let rest = name.to_str().and_then(|name| name.strip_prefix(agent.as_str()));
-                rest.is_some_and(|rest| rest.starts_with('-'))
-            };
             let path = folder.path().join("HEARTBEAT.md");
-            if !agents.iter().any(of) || !path.exists() {
+            if !agents.iter().any(|agent| was_of(&name, agent)) || !is_there(&path)? {
                 continue;
             }
             match read(&path).ok().and_then(|text| Heartbeat::parse(&text).ok()) {
@@ -261,6 +264,28 @@ fn rewrite(path: &Path, beat: &Heartbeat) -> Result<(), String> {
     write_atomically(path, &beat.render()).map_err(|error| unwritten(path, &error))
 }
 
+/// Whether there is something; only what the machine says is not there is not.
+fn is_there(path: &Path) -> Result<bool, String> {
+    match path.try_exists() {
+        // A file lies where a folder would be.
+        Err(error) if error.kind() == ErrorKind::NotADirectory => Ok(false),
+        there => there.map_err(|error| untold(path, &error)),
+    }
+}
+
+/// Whether a folder that was put aside was this agent's: its name, and when it was removed.
+fn was_of(folder: &OsStr, agent: &AgentName) -> bool {
+    let removed = folder.to_str().and_then(|name| name.strip_prefix(agent.as_str())?.strip_prefix('-'));
+    // A name of an agent has no capital letters, so none ends as a time does.
+    removed.is_some_and(|removed| {
+        removed.ends_with('Z') && removed.bytes().all(|byte| byte.is_ascii_digit() || b"TZ.".contains(&byte))
+    })
+}
+
+fn untold(path: &Path, error: &std::io::Error) -> String {
+    format!("whether `{}` has words that were erased cannot be told: {error}", path.display())
+}
+
 fn unwritten(path: &Path, error: &std::io::Error) -> String {
     format!("`{}` still has words that were erased, and cannot be written: {error}", path.display())
 }
@@ -276,3 +301,6 @@ fn read(path: &Path) -> Result<String, String> {
     file.take(MAX_HEARTBEAT_BYTES as u64 + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests;

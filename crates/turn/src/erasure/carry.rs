@@ -1,5 +1,6 @@
-//! Carrying an erasure out: what runs is ended, then record, contents and copies change in one transaction, then
-//! the files beside the database.
+//! Carrying an erasure out: what runs is ended, then the words go from the files beside the database, then record,
+//! contents and copies change in one transaction. What is looked for is found by contents that are there: were those gone
+//! first, a gateway that ends in between would leave words in the files that nobody looks for any more.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -45,12 +46,20 @@ impl Gateway {
         looked.map_err(|error| Refusal::new(RefusalKind::Unavailable, error.to_string()))?
     }
 
-    /// Erases what was agreed to. The caller holds `erasing`. What cannot be done now is tried again by the gateway.
+    /// Erases what was agreed to, or ends that because of a hold. The caller holds `erasing`. What cannot be done now is
+    /// tried again by the gateway.
     pub(super) async fn carry_out(self: &Arc<Self>, mut view: ErasureView) -> Result<ErasureView, Refusal> {
         let found = self.find(&view.of).await?;
+        // It may have been agreed to long ago, and a hold put there since.
+        if let Some(held) = &found.held {
+            return self.hold_back(view, held).await;
+        }
         let _places = self.end_conversations(&found.sessions, found.person.as_ref()).await?;
         // What ran has said how it ended.
         let found = self.find(&view.of).await?;
+        if let Some(held) = &found.held {
+            return self.hold_back(view, held).await;
+        }
         let until = self.ambient.now();
         let make = |erased: Erased, view: &mut ErasureView| {
             view.contents = view.contents.saturating_add(erased.contents());
@@ -63,8 +72,8 @@ impl Gateway {
             draft.erases = Some(erased);
             Ok((draft, Some(put(view)?)))
         };
-        self.erase(&found, &mut view, make, |view, seq| view.records.push(seq)).await?;
         self.erase_files(&found, until).await?;
+        self.erase(&found, &mut view, make, |view, seq| view.records.push(seq)).await?;
         view.state = ErasureState::Done;
         let done = journal::Entry {
             subject: vocab::Digest::of(view.id.as_str().as_bytes()),

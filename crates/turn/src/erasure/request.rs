@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::{Draft, Event, Facts, Kind};
-use vocab::{ErasureId, Person, SignedDuration, Timestamp};
+use vocab::{ErasureId, HoldId, Person, PersonId, SignedDuration, Timestamp};
 
 use super::{
     CONSENT_LIFETIME_HOURS, ERASURE, ErasureState, ErasureView, MAX_ERASURE_REASON_CHARS,
@@ -78,7 +78,7 @@ impl Gateway {
         let _erasing = self.erasing.lock().await;
         let found = self.find(&of).await?;
         if let Some((hold, seq)) = &found.held {
-            let why = held(hold, *seq);
+            let why = held(hold, *seq, "nothing");
             return Err(self
                 .refuse_erasure(Some(by), of_facts, Ground::Hold, why, RefusalKind::Conflict)
                 .await?);
@@ -143,8 +143,8 @@ impl Gateway {
                 .await?);
         }
         if let Some((hold, seq)) = self.find(&view.of).await?.held {
-            let why = held(&hold, seq);
-            self.end_erasure(Some(by), view, Ground::Hold, &why).await?;
+            let why = held(&hold, seq, "nothing");
+            self.end_erasure(Some(by), view, Some(by.id.clone()), Ground::Hold, &why).await?;
             return Err(Refusal::new(RefusalKind::Conflict, why));
         }
         self.agree(by, view).await
@@ -163,7 +163,7 @@ impl Gateway {
         let reason = reasoned(reason)?;
         let _erasing = self.erasing.lock().await;
         let view = self.waiting_erasure(by, id).await?;
-        self.end_erasure(Some(by), view, Ground::Person, &reason).await
+        self.end_erasure(Some(by), view, Some(by.id.clone()), Ground::Person, &reason).await
     }
 
     /// The requests, the oldest first; only those that are not over, unless `all_states`.
@@ -172,6 +172,7 @@ impl Gateway {
     /// When `by` has no right to see them, or the database cannot be read.
     pub fn list_erasures(&self, by: &Person, all_states: bool) -> Result<Vec<ErasureView>, Refusal> {
         if !self.monitor()?.may_erase(by) {
+            self.refused_right(by, Facts::new().with("what", "see what is to be erased"));
             return Err(no_right(by));
         }
         let mut views = self.erasures()?;
@@ -210,14 +211,29 @@ impl Gateway {
             return Ok(());
         }
         let _erasing = self.erasing.lock().await;
+        let mut failed = None;
         for view in self.erasures()?.into_iter().filter(due) {
-            if view.state == ErasureState::Running {
-                self.carry_out(view).await?;
+            let looked_after = if view.state == ErasureState::Running {
+                self.carry_out(view).await
             } else {
-                self.end_erasure(None, view, Ground::Expired, "nobody agreed in time, which is a no").await?;
-            }
+                let why = "nobody agreed in time, which is a no";
+                self.end_erasure(None, view, None, Ground::Expired, why).await
+            };
+            // One that cannot be carried out keeps no other from being.
+            failed = failed.or(looked_after.err());
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Ends an erasure that was agreed to, because of a hold that was put on something of it since.
+    pub(super) async fn hold_back(
+        &self,
+        view: ErasureView,
+        (hold, seq): &(HoldId, u64),
+    ) -> Result<ErasureView, Refusal> {
+        let nothing = if view.contents == 0 { "nothing" } else { "nothing more" };
+        let (consenter, why) = (view.decided_by.clone(), held(hold, *seq, nothing));
+        self.end_erasure(None, view, consenter, Ground::Hold, &why).await
     }
 
     /// Records that `by` agrees and carries it out. The caller holds `erasing`.
@@ -229,7 +245,11 @@ impl Gateway {
         let mut draft = Draft::of_event(Kind::Admin, Event::ErasureConsented, facts);
         draft.person = Some(by.id.clone());
         self.record(draft, vec![put(&view)?]).await?;
-        self.carry_out(view).await
+        let view = self.carry_out(view).await?;
+        match view.why {
+            Some(why) => Err(Refusal::new(RefusalKind::Conflict, why)),
+            None => Ok(view),
+        }
     }
 
     /// A request that `by` may decide on and that waits.
@@ -254,17 +274,18 @@ impl Gateway {
         Ok(view)
     }
 
-    /// Ends a request without an erasure.
+    /// Ends a request without an erasure. `by` is who says no now, `decided_by` who decided on it last.
     async fn end_erasure(
         &self,
         by: Option<&Person>,
         mut view: ErasureView,
+        decided_by: Option<PersonId>,
         ground: Ground,
         why: &str,
     ) -> Result<ErasureView, Refusal> {
         let expired = matches!(ground, Ground::Expired);
         view.state = if expired { ErasureState::Expired } else { ErasureState::Refused };
-        view.decided_by = by.map(|person| person.id.clone());
+        view.decided_by = decided_by;
         view.why = Some(why.to_owned());
         let facts = facts(&view).with("ground", ground.as_str());
         let mut draft = Draft::of_event(Kind::Admin, Event::ErasureRefused, facts);
@@ -291,12 +312,15 @@ impl Gateway {
         Ok(Refusal::new(kind, why))
     }
 
-    /// Refuses, on the record, who has no right to erase.
+    /// Refuses, on the record or in the sum of their refusals, who has no right to erase.
     async fn may_erase(&self, by: &Person, facts: Facts) -> Result<(), Refusal> {
         if self.monitor()?.may_erase(by) {
             return Ok(());
         }
         let refusal = no_right(by);
+        if !self.tells_refusal(by) {
+            return Err(refusal);
+        }
         Err(self.refuse_erasure(Some(by), facts, Ground::Right, refusal.message, refusal.kind).await?)
     }
 
@@ -317,9 +341,9 @@ pub(super) fn put(view: &ErasureView) -> Result<journal::Change, Refusal> {
     records::put(ERASURE, view.id.as_str(), view)
 }
 
-fn held(hold: &vocab::HoldId, seq: u64) -> String {
+fn held(hold: &HoldId, seq: u64, nothing: &str) -> String {
     format!(
-        "the legal hold `{hold}` is on record {seq}, which is among it, so nothing of it is erased; `bulkhead audit hold list` says why"
+        "the legal hold `{hold}` is on record {seq}, which is among it, so {nothing} of it is erased; `bulkhead audit hold list` says why"
     )
 }
 

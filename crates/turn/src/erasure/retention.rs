@@ -152,9 +152,10 @@ impl Gateway {
                     draft.erases = Some(erased);
                     Ok((draft, None))
                 };
-                self.erase(&found, &mut (), make, |(), _| ()).await?;
+                // The files first: what they have is looked for as long as the contents are there.
                 let shortest = self.config.retention.shortest().unwrap_or_default();
                 self.erase_files(&found, before(now, shortest).unwrap_or(Timestamp::MIN)).await?;
+                self.erase(&found, &mut (), make, |(), _| ()).await?;
                 tracing::info!("the content of {count} records was erased because its time was over");
             }
             drop(erasing);

@@ -1,0 +1,233 @@
+//! An erasure that cannot be carried out at once, or that is cut off, is carried out later; one that a hold came to is not.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use bulkhead_tests::{Home, Said, eventually, procs, skipped};
+use serde_json::{Value, json};
+
+use crate::erasure::{told, with, write};
+
+const ID: &str = "e-aaaaaaaa";
+
+/// A heartbeat that cannot be written, with what it said: a folder is in its place.
+struct Blocked {
+    heartbeat: PathBuf,
+    text: String,
+}
+
+impl Blocked {
+    fn of(home: &Home, agent: &str) -> Self {
+        let heartbeat = home.at("agents").join(agent).join("HEARTBEAT.md");
+        let text = fs::read_to_string(&heartbeat).unwrap();
+        fs::remove_file(&heartbeat).unwrap();
+        fs::create_dir(&heartbeat).unwrap();
+        Self { heartbeat, text }
+    }
+
+    fn mended(self) {
+        fs::remove_dir(&self.heartbeat).unwrap();
+        fs::write(&self.heartbeat, self.text).unwrap();
+    }
+}
+
+/// The person and the conversation of the first message to an agent.
+fn first(home: &Home, agent: &str) -> (String, String) {
+    let message = home.records(&["--kind", "message", "--agent", agent]).remove(0);
+    (message["person"].as_str().unwrap().to_owned(), message["session"].as_str().unwrap().to_owned())
+}
+
+/// A row that a gateway left, which is not running now.
+fn leave(home: &Home, kind: &str, row: &Value) {
+    let database = rusqlite::Connection::open(home.at("data/journal.sqlite")).unwrap();
+    let values = (kind, row["id"].as_str().unwrap(), row.to_string());
+    database.execute("INSERT INTO state VALUES (?1, ?2, ?3)", values).unwrap();
+}
+
+/// An erasure that was agreed to.
+fn running(id: &str, by: &str, of: &Value) -> Value {
+    json!({
+        "id": id, "of": of, "reason": "asked", "asked_by": by, "asked": "2026-11-21T10:00:00Z",
+        "expires": "2036-11-28T10:00:00Z", "state": "running", "decided_by": by, "why": null, "contents": 0,
+        "records": [],
+    })
+}
+
+/// An erasure as it stands.
+fn erasure(home: &Home, id: &str) -> Value {
+    let all = home.json(&["audit", "erase", "list", "--all"]);
+    all.as_array().unwrap().iter().find(|view| view["id"] == id).unwrap().clone()
+}
+
+#[test]
+fn one_that_cannot_be_carried_out_is_tried_again_whole_and_keeps_no_other_waiting() {
+    let home = Home::playing("turns: [{say: fine, repeat: true}]");
+    home.run(&["chat", "helper", "of the quokka"]).done();
+    home.run(&["chat", "echo", "of the numbat"]).done();
+    let (me, quokka) = first(&home, "helper");
+    let (_, numbat) = first(&home, "echo");
+    home.run(&["gateway", "stop"]).done();
+    let blocked = Blocked::of(&home, "helper");
+    assert!(blocked.text.contains("quokka"), "{}", blocked.text);
+    leave(&home, "erasure", &running(ID, &me, &json!({ "session": quokka })));
+    leave(&home, "erasure", &running("e-bbbbbbbb", &me, &json!({ "session": numbat })));
+    let mut late = running("e-cccccccc", &me, &json!({ "session": numbat }));
+    (late["state"], late["expires"]) = ("waiting".into(), "2026-11-21T10:00:01Z".into());
+    leave(&home, "erasure", &late);
+
+    home.start();
+    eventually("those behind it are looked after", || {
+        erasure(&home, "e-bbbbbbbb")["state"] == "done" && erasure(&home, "e-cccccccc")["state"] == "expired"
+    });
+    assert_eq!(with(&home, "numbat"), Vec::<String>::new());
+    assert_eq!(erasure(&home, ID)["state"], "running");
+    let log = fs::read_to_string(home.at("data/gateway.log")).unwrap();
+    assert!(log.contains("an erasure could not be looked after") && log.contains("HEARTBEAT.md"), "{log}");
+
+    // Whatever it has come to, a gateway that ends now leaves nothing that the next does not find.
+    home.crash();
+    blocked.mended();
+    assert!(!with(&home, "quokka").is_empty());
+    home.start();
+    eventually("it is done", || erasure(&home, ID)["state"] == "done");
+    assert_eq!(with(&home, "quokka"), Vec::<String>::new());
+    home.verifies();
+}
+
+#[test]
+fn what_was_kept_long_enough_goes_from_the_files_too_though_they_could_not_be_written_at_first() {
+    let home = Home::made(&[]);
+    home.scene("turns: [{say: hello, repeat: true}]");
+    write(&home, 500, 1, &[("internal", "aardvark")]);
+    fs::write(home.at("agents/helper/HEARTBEAT.md"), "# Helper\n\nof the aardvark\n").unwrap();
+    let blocked = Blocked::of(&home, "helper");
+    home.start();
+    eventually("it was tried", || {
+        let log = fs::read_to_string(home.at("data/gateway.log")).unwrap_or_default();
+        log.contains("content whose time is over could not be erased")
+    });
+    home.crash();
+    blocked.mended();
+    home.start();
+    eventually("it is gone", || with(&home, "aardvark").is_empty());
+    assert!(home.records(&["--kind", "admin"]).iter().any(|record| record["event"] == "retention.applied"));
+    home.verifies();
+}
+
+#[test]
+fn a_hold_that_is_put_on_it_before_it_is_carried_out_ends_it() {
+    let home = Home::playing("turns: [{say: fine, repeat: true}]");
+    home.run(&["chat", "helper", "of the quokka"]).done();
+    let (me, session) = first(&home, "helper");
+    home.run(&["gateway", "restart"]).done();
+    let blocked = Blocked::of(&home, "helper");
+    let request = ["audit", "erase", "request", "--session", &session, "--reason", "asked"];
+    home.run(&request).fails(4, "HEARTBEAT.md");
+    let id = home.json(&["audit", "erase", "list"])[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(erasure(&home, &id)["state"], "running");
+    home.run(&["audit", "hold", "add", "--session", &session, "--reason", "lawsuit"]).done();
+    blocked.mended();
+    home.run(&["gateway", "restart"]).done();
+    eventually("it is refused", || erasure(&home, &id)["state"] == "refused");
+    let ended = erasure(&home, &id);
+    assert_eq!(ended["decided_by"], me.as_str(), "who agreed stays");
+    assert!(ended["why"].as_str().unwrap().contains("the legal hold `h-"), "{ended}");
+    assert_eq!(
+        told(&home),
+        ["erasure.asked", "erasure.consented", "hold.added", "erasure.refused hold"],
+        "nothing was erased"
+    );
+    assert!(with(&home, "quokka").iter().any(|file| file.contains("journal.sqlite")));
+    home.run(&["chat", "helper", "--session", &session, "go on"]).done();
+    home.verifies();
+}
+
+/// Where an erasure is cut off: at this call of the machine's, by whichever of the gateway's threads has made so many first.
+/// Between asking and done there are some commits of the record, the files beside it, and the wiping of the database.
+const CUTS: [(&str, u32); 16] = [
+    ("fdatasync", 1),
+    ("fdatasync", 2),
+    ("fdatasync", 3),
+    ("fdatasync", 4),
+    ("pwrite64", 2),
+    ("pwrite64", 5),
+    ("pwrite64", 9),
+    ("pwrite64", 14),
+    ("pwrite64", 20),
+    ("fsync", 1),
+    ("fsync", 2),
+    ("rename", 1),
+    ("rename", 2),
+    ("unlink", 1),
+    ("ftruncate", 1),
+    ("ftruncate", 2),
+];
+
+/// Has the gateway end at such a call, as a machine that loses its power does.
+fn cut(gateway: u32, (call, nth): (&str, u32)) -> Child {
+    let inject = format!("inject={call}:signal=KILL:when={nth}");
+    let watch = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject, "-p"])
+        .arg(gateway.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("every thread is watched", || {
+        let threads = fs::read_dir(format!("/proc/{gateway}/task")).unwrap();
+        threads.filter_map(Result::ok).all(|thread| {
+            let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+            !status.contains("TracerPid:\t0\n")
+        })
+    });
+    watch
+}
+
+#[test]
+fn an_erasure_that_is_cut_anywhere_is_finished_by_the_next_gateway() {
+    if Command::new("strace").arg("--version").output().is_err() {
+        skipped("security::carried::an_erasure_that_is_cut_anywhere", "strace is not installed");
+        return;
+    }
+    let home = Home::playing("turns: [{say: fine, repeat: true}]");
+    let mut left = 0;
+    for (round, at) in CUTS.into_iter().enumerate() {
+        let word = format!("quokka{round}x");
+        let said = home.run(&["chat", "helper", &word, "--json"]).done().lines();
+        let session = said[0]["session"].as_str().unwrap().to_owned();
+        let gateway = home.gateway();
+        let mut watch = cut(gateway, at);
+        let request =
+            home.begin(&["audit", "erase", "request", "--session", &session, "--reason", "asked", "--json"]);
+        let said = Said::of(request);
+        if said.code != 0 {
+            eventually("it was cut off", || !procs::lives(gateway));
+        }
+        watch.kill().unwrap();
+        watch.wait().unwrap();
+        if said.code != 0 {
+            let database = rusqlite::Connection::open(home.at("data/journal.sqlite")).unwrap();
+            let running = "SELECT count(*) FROM state WHERE kind = 'erasure' AND value LIKE '%\"running\"%'";
+            left += database.query_row(running, [], |row| row.get::<_, u32>(0)).unwrap();
+            drop(database);
+            home.start();
+        }
+        let asked = || {
+            let all = home.json(&["audit", "erase", "list", "--all"]);
+            let of = |view: &&Value| view["of"]["session"] == session.as_str();
+            all.as_array().unwrap().iter().find(of).map(|view| view["state"].clone())
+        };
+        // What was not yet asked for, or not yet agreed to, is asked for again.
+        if asked().is_none_or(|state| state == "waiting") {
+            assert!(!with(&home, &word).is_empty(), "{at:?}: something went that nobody agreed to");
+            home.run(&["audit", "erase", "request", "--session", &session, "--reason", "again"]).done();
+        } else {
+            eventually(&format!("it is done, cut at {at:?}"), || asked().unwrap() == "done");
+        }
+        assert_eq!(with(&home, &word), Vec::<String>::new(), "{at:?}");
+        home.verifies();
+    }
+    assert!(left >= 3, "only {left} of {} were cut off between consent and end", CUTS.len());
+}
