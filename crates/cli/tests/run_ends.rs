@@ -153,7 +153,7 @@ fn a_clearance_below_what_it_has_read_ends_it() {
     // The folder is free for everybody from now on; what the program has read there is not.
     home.edit(&label, "");
     home.edit("clearance = [\"restricted\", \"finance\"]", "clearance = [\"restricted\"]");
-    ended(child).fails(3, "`finance");
+    ended(child).fails(3, "finance`, and `");
     assert_eq!(sleepers(700_013), 0);
     ends_recorded(&home, "coder", "is cleared for");
 }
