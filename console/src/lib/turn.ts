@@ -1,0 +1,153 @@
+// A turn as its events tell it: what was proposed, how it was judged, what came of it, what was said.
+
+import type { Action, ApprovalState, Decision, Reason, Status, StreamLine } from './types';
+
+/** One action of an agent and all that has been heard of it. */
+export interface Act {
+  proposal: string;
+  action: Action;
+  decision: Decision | null;
+  reasons: Reason[];
+  micros: number | null;
+  status: Status | null;
+  labels: string[];
+  summary: string;
+  held: { approval: string; state: ApprovalState } | null;
+}
+
+export type Item =
+  | { kind: 'act'; act: Act }
+  | { kind: 'reply'; text: string; sources: string[] }
+  | { kind: 'notice'; message: string }
+  | { kind: 'error'; message: string; stopped: boolean };
+
+export interface Turn {
+  id: string | null;
+  session: string | null;
+  agent: string | null;
+  items: Item[];
+  ended: boolean;
+  /** Proposals that were heard of, by id: where they stand in `items`. */
+  places: Map<string, number>;
+}
+
+export const emptyTurn = (): Turn => ({ id: null, session: null, agent: null, items: [], ended: false, places: new Map() });
+
+/** The most items of one turn that are shown; a rate limit ends a turn long before. */
+export const MAX_ITEMS = 2_000;
+
+/** The verbs whose results an answer is drawn from. */
+const READING = new Set(['file.read', 'web.get', 'command.run', 'skill.call']);
+
+const blank = (proposal: string, action: Action): Act => ({
+  proposal,
+  action,
+  decision: null,
+  reasons: [],
+  micros: null,
+  status: null,
+  labels: [],
+  summary: '',
+  held: null,
+});
+
+const act = (turn: Turn, proposal: string): Act | null => {
+  const place = turn.places.get(proposal);
+  const item = place === undefined ? undefined : turn.items[place];
+  return item?.kind === 'act' ? item.act : null;
+};
+
+function push(turn: Turn, item: Item): void {
+  if (turn.items.length < MAX_ITEMS) turn.items.push(item);
+}
+
+/** What was read in this turn before now, each once: what an answer can have been drawn from. */
+export function sources(turn: Turn): string[] {
+  const read = turn.items.flatMap((item) => {
+    if (item.kind !== 'act' || item.act.status !== 'done' || !READING.has(item.act.action.verb)) return [];
+    return [`${item.act.action.resource.kind}:${item.act.action.resource.name}`];
+  });
+  return [...new Set(read)];
+}
+
+const LEVELS = ['public', 'internal', 'confidential', 'restricted'];
+
+/** The labels of all that came back in this turn: the highest level, and every category. */
+export function joined(turn: Turn): string[] {
+  const all = turn.items.flatMap((item) => (item.kind === 'act' ? item.act.labels : []));
+  const level = LEVELS.findLast((one) => all.includes(one));
+  return [...(level === undefined ? [] : [level]), ...new Set(all.filter((one) => !LEVELS.includes(one)))];
+}
+
+/** Takes in one line of a turn's stream. An event of a kind that is not known here changes nothing. */
+export function fold(turn: Turn, line: StreamLine): void {
+  if (line.type === 'missed') {
+    push(turn, { kind: 'notice', message: line.message });
+    return;
+  }
+  turn.id ??= line.turn;
+  turn.session ??= line.session;
+  turn.agent ??= line.agent;
+  switch (line.type) {
+    case 'proposal':
+      if (!turn.places.has(line.proposal) && turn.items.length < MAX_ITEMS) {
+        turn.places.set(line.proposal, turn.items.length);
+        push(turn, { kind: 'act', act: blank(line.proposal, line.action) });
+      }
+      break;
+    case 'verdict': {
+      const judged = act(turn, line.proposal);
+      if (judged === null) break;
+      judged.decision = line.decision;
+      judged.reasons = line.reasons;
+      judged.micros = line.micros;
+      break;
+    }
+    case 'outcome': {
+      const done = act(turn, line.proposal);
+      if (done === null) break;
+      done.status = line.status;
+      done.labels = line.labels;
+      done.summary = line.summary;
+      break;
+    }
+    case 'approval':
+      hold(turn, line.approval, line.state);
+      break;
+    case 'reply':
+      push(turn, { kind: 'reply', text: line.text, sources: sources(turn) });
+      break;
+    case 'notice':
+      push(turn, { kind: 'notice', message: line.message });
+      break;
+    case 'error':
+      push(turn, { kind: 'error', message: line.message, stopped: line.stopped === true });
+      break;
+    case 'end':
+      turn.ended = true;
+      break;
+  }
+}
+
+/** An approval names no proposal: it is of the one that has it already, else of the last that asked. */
+function hold(turn: Turn, approval: string, state: ApprovalState): void {
+  const acts = turn.items.flatMap((item) => (item.kind === 'act' ? [item.act] : []));
+  const mine = acts.find((one) => one.held?.approval === approval) ?? acts.findLast((one) => one.decision === 'ask' && one.held === null);
+  if (mine !== undefined) mine.held = { approval, state };
+}
+
+/** How an action stands, in one word of this page's. */
+export type Lamp = 'pending' | 'permit' | 'held' | 'deny' | 'kill' | 'failed' | 'unknown';
+
+export function lamp(one: Act): Lamp {
+  if (one.held !== null && one.status === null) {
+    if (one.held.state === 'waiting') return 'held';
+    if (!['approved', 'used'].includes(one.held.state)) return 'deny';
+  }
+  if (one.decision === 'kill') return 'kill';
+  if (one.decision === 'deny' || one.status === 'denied') return 'deny';
+  if (one.status === 'failed') return 'failed';
+  if (one.status === 'unknown' || one.status === 'late') return 'unknown';
+  if (one.decision === 'ask' && one.held?.state !== 'approved' && one.held?.state !== 'used') return 'held';
+  return one.decision === null ? 'pending' : 'permit';
+}

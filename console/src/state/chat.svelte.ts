@@ -1,0 +1,196 @@
+// Conversations: what was said, the turn that goes on, and what becomes of it when the connection breaks.
+
+import { Refused, api } from '../lib/api';
+import { type Turn, emptyTurn, fold, sources } from '../lib/turn';
+import type { Said, StreamLine } from '../lib/types';
+import { t } from '../strings';
+import { remember, remembered } from './memory';
+import { session } from './session.svelte';
+
+/** How often, and after how many milliseconds each time, a broken stream is taken up again. */
+const TRIES = 600;
+const PAUSE = 1_000;
+
+export class Spoken {
+  turn = $state<Turn>(emptyTurn());
+  constructor(
+    readonly text: string,
+    readonly time: string,
+  ) {}
+}
+
+export type Entry = { kind: 'said'; said: Said } | { kind: 'turn'; spoken: Spoken };
+
+export class Talk {
+  session = $state<string | null>(null);
+  entries = $state<Entry[]>([]);
+  labels = $state<string[]>([]);
+  draft = $state('');
+  /** One sentence about what did not work. */
+  problem = $state('');
+  /** An approval that an earlier turn waits for. */
+  waiting = $state<string | null>(null);
+  busy = $state(false);
+  loaded = false;
+  #stop: AbortController | null = null;
+
+  constructor(
+    readonly agent: string,
+    id: string | null,
+  ) {
+    this.session = id;
+  }
+
+  /** What was said before this page was opened, and the turn that may still go on. */
+  async load(): Promise<void> {
+    if (this.loaded || this.session === null) return;
+    this.loaded = true;
+    try {
+      await this.#read(this.session);
+    } catch (error) {
+      this.loaded = false;
+      this.problem = error instanceof Refused ? t.chat.gone : (error as Error).message;
+      return;
+    }
+    const turn = remembered(session.me?.person).find((one) => one.session === this.session)?.turn;
+    if (turn !== undefined) await this.#takeUp(turn);
+  }
+
+  async #read(id: string): Promise<void> {
+    const told = await api.conversation(id);
+    this.labels = told.labels;
+    this.waiting = told.waiting;
+    this.entries = told.said.map((said) => ({ kind: 'said', said }));
+  }
+
+  /** A turn that went on when this page was loaded. */
+  async #takeUp(id: string): Promise<void> {
+    const spoken = new Spoken('', new Date().toISOString());
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.busy = true;
+    try {
+      const events = api.turn(id, stop.signal);
+      const first = await events.next();
+      if (first.done === true) return;
+      this.entries.push({ kind: 'turn', spoken });
+      fold(spoken.turn, first.value);
+      for await (const line of events) this.#hear(spoken, line);
+      if (!spoken.turn.ended) await this.#mend(spoken, stop);
+    } catch (error) {
+      if (!(error instanceof Refused) && spoken.turn.id !== null) await this.#mend(spoken, stop);
+      else this.#forgetTurn();
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  async say(): Promise<void> {
+    const text = this.draft.trim();
+    if (text === '' || this.busy) return;
+    this.problem = '';
+    this.busy = true;
+    this.draft = '';
+    this.waiting = null;
+    const spoken = new Spoken(text, new Date().toISOString());
+    this.entries.push({ kind: 'turn', spoken });
+    const stop = new AbortController();
+    this.#stop = stop;
+    try {
+      for await (const line of api.say(this.agent, text, this.session, stop.signal)) this.#hear(spoken, line);
+      if (!spoken.turn.ended) await this.#mend(spoken, stop);
+    } catch (error) {
+      if (spoken.turn.id !== null) await this.#mend(spoken, stop);
+      else this.#unsent(spoken, error as Error);
+    } finally {
+      this.busy = false;
+      if (spoken.turn.ended) this.#forgetTurn();
+    }
+  }
+
+  #unsent(spoken: Spoken, error: Error): void {
+    this.entries = this.entries.filter((entry) => entry.kind !== 'turn' || entry.spoken !== spoken);
+    this.draft = spoken.text;
+    this.problem = error instanceof Refused ? `${t.chat.notSent} ${error.message}` : t.chat.unsure;
+  }
+
+  #hear(spoken: Spoken, line: StreamLine): void {
+    const first = spoken.turn.id === null;
+    fold(spoken.turn, line);
+    if (!first || spoken.turn.session === null || spoken.turn.id === null) return;
+    this.session = spoken.turn.session;
+    this.loaded = true;
+    remember(session.me?.person, { agent: this.agent, session: this.session, at: Date.now(), turn: spoken.turn.id });
+  }
+
+  #forgetTurn(): void {
+    if (this.session !== null) remember(session.me?.person, { agent: this.agent, session: this.session, at: Date.now() });
+  }
+
+  /** The stream broke in the middle of a turn, which goes on without it: follows it again, or says how it ended. */
+  async #mend(spoken: Spoken, stop: AbortController): Promise<void> {
+    const { turn } = spoken;
+    if (turn.id === null || stop.signal.aborted) return;
+    turn.items.push({ kind: 'notice', message: t.chat.broke });
+    for (let left = TRIES; left > 0 && !turn.ended; left -= 1) {
+      await new Promise((done) => setTimeout(done, PAUSE));
+      if (stop.signal.aborted) return;
+      // Signed out or without a gateway there is nobody to ask; both end.
+      if (session.link === 'lost' || session.state !== 'in') continue;
+      try {
+        let told = false;
+        for await (const line of api.turn(turn.id, stop.signal)) {
+          if (!told) turn.items.push({ kind: 'notice', message: t.chat.again });
+          told = true;
+          fold(turn, line);
+        }
+      } catch (error) {
+        if (error instanceof Refused && error.problem.status === 404) return this.#over(spoken);
+      }
+    }
+  }
+
+  async #over(spoken: Spoken): Promise<void> {
+    const { turn } = spoken;
+    turn.ended = true;
+    turn.items.push({ kind: 'notice', message: t.chat.unknownEnd });
+    if (turn.session === null) return;
+    try {
+      const told = await api.conversation(turn.session);
+      this.labels = told.labels;
+      const last = told.said.at(-1);
+      const heard = turn.items.some((item) => item.kind === 'reply');
+      if (!heard && last?.by === 'agent' && last.text !== null) {
+        turn.items.push({ kind: 'reply', text: last.text, sources: sources(turn) });
+      }
+    } catch (error) {
+      this.problem = (error as Error).message;
+    }
+  }
+
+  leave(): void {
+    this.#stop?.abort();
+  }
+}
+
+class Chat {
+  #talks: Talk[] = [];
+  #of: string | null = null;
+
+  /** The conversation at an address; without an id the newest that has none yet. */
+  open(agent: string, id: string | null): Talk {
+    if (this.#of !== session.me?.person) {
+      // Another person at the same page starts with nothing of the one before.
+      for (const talk of this.#talks) talk.leave();
+      this.#talks = [];
+      this.#of = session.me?.person ?? null;
+    }
+    const there = this.#talks.find((talk) => talk.agent === agent && talk.session === id);
+    if (there !== undefined) return there;
+    const talk = new Talk(agent, id);
+    this.#talks.push(talk);
+    return talk;
+  }
+}
+
+export const chat = new Chat();

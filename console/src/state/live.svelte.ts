@@ -1,0 +1,77 @@
+// The agents and what they do at this moment.
+
+import { api } from '../lib/api';
+import type { Agent } from '../lib/types';
+import { type Watch, see } from '../lib/watch';
+import { session } from './session.svelte';
+
+const LOOK = 3_000;
+const AGAIN = 1_500;
+
+class Live {
+  agents = $state<Agent[]>([]);
+  asked = $state(false);
+  problem = $state('');
+  following = $state(false);
+  missed = $state(0);
+  /** Counts up once a frame in which something was heard, and once a second. */
+  tick = $state(0);
+  readonly watch: Watch = new Map();
+  #frame = 0;
+
+  async refresh(): Promise<void> {
+    try {
+      this.agents = await api.agents();
+      this.problem = '';
+    } catch (error) {
+      this.problem = (error as Error).message;
+    }
+    this.asked = true;
+  }
+
+  /** Looks at the agents until what it gives is called. */
+  look(): () => void {
+    void this.refresh();
+    const timer = setInterval(() => {
+      if (session.watched) void this.refresh();
+    }, LOOK);
+    return () => clearInterval(timer);
+  }
+
+  /** Follows what everyone's agents do until what it gives is called: for administrators. */
+  follow(): () => void {
+    const stop = new AbortController();
+    const clock = setInterval(() => (this.tick += 1), 1_000);
+    void this.#listen(stop);
+    return () => {
+      stop.abort();
+      clearInterval(clock);
+      cancelAnimationFrame(this.#frame);
+      this.#frame = 0;
+    };
+  }
+
+  async #listen(stop: AbortController): Promise<void> {
+    while (!stop.signal.aborted) {
+      if (session.state === 'in' && session.link === 'up') {
+        try {
+          this.following = true;
+          for await (const line of api.events(stop.signal)) {
+            if (line.type === 'missed') this.missed += line.count;
+            see(this.watch, line, Date.now());
+            this.#frame ||= requestAnimationFrame(() => {
+              this.#frame = 0;
+              this.tick += 1;
+            });
+          }
+        } catch {
+          // Said by `following`; tried again below.
+        }
+        this.following = false;
+      }
+      await new Promise((done) => setTimeout(done, AGAIN));
+    }
+  }
+}
+
+export const live = new Live();

@@ -1,0 +1,98 @@
+// Who is at this page, and whether the gateway answers.
+
+import { api, listen } from '../lib/api';
+import type { Me } from '../lib/types';
+
+/** How often a gateway that does not answer is tried, in milliseconds: first, and at most. */
+const FIRST_TRY = 500;
+const SLOWEST_TRY = 5_000;
+
+/** Without a hand on the page for this long, in milliseconds, nothing is asked: to look on is not to be there. */
+const IDLE = 10 * 60_000;
+
+class Session {
+  state = $state<'asking' | 'out' | 'in'>('asking');
+  me = $state<Me | null>(null);
+  /** Said on the sign-in page, when somebody was sent there. */
+  why = $state('');
+  link = $state<'up' | 'lost'>('up');
+  /** What became of the gateway while it did not answer; shown until it is closed. */
+  news = $state<'' | 'back' | 'restarted' | 'upgraded'>('');
+  confirming = $state<{ done: (given: boolean) => void } | null>(null);
+  #pid: number | null = null;
+  #version = '';
+  #touched = Date.now();
+
+  begin(): void {
+    listen({
+      gone: (why) => this.#gone(why),
+      lost: () => this.#lost(),
+      confirm: () => new Promise((done) => (this.confirming = { done })),
+    });
+    for (const kind of ['pointerdown', 'keydown', 'scroll', 'focus']) {
+      addEventListener(kind, () => (this.#touched = Date.now()), { capture: true, passive: true });
+    }
+    void this.look();
+  }
+
+  /** Whether somebody is there to look at what would be fetched. */
+  get watched(): boolean {
+    return this.state === 'in' && this.link === 'up' && document.visibilityState === 'visible' && Date.now() - this.#touched < IDLE;
+  }
+
+  /** Asks the gateway who this is. */
+  async look(): Promise<void> {
+    try {
+      this.me = await api.me();
+      this.state = 'in';
+      this.why = '';
+      const status = await api.status();
+      if (this.#pid !== null && this.#pid !== status.pid) this.news = 'restarted';
+      if (this.#version !== '' && this.#version !== status.version) this.news = 'upgraded';
+      this.#pid = status.pid;
+      this.#version = status.version;
+    } catch {
+      // A no has made this `out`, silence has made the link `lost`.
+      if (this.link === 'up' && this.state === 'asking') this.state = 'out';
+    }
+  }
+
+  get version(): string {
+    return this.#version;
+  }
+
+  async signOut(): Promise<void> {
+    await api.signOut();
+    this.me = null;
+    this.state = 'out';
+    this.why = '';
+  }
+
+  #gone(why: string): void {
+    if (this.state === 'in') this.why = why;
+    this.state = 'out';
+  }
+
+  #lost(): void {
+    if (this.link === 'lost') return;
+    this.link = 'lost';
+    this.news = '';
+    void this.#probe(FIRST_TRY);
+  }
+
+  async #probe(pause: number): Promise<void> {
+    await new Promise((done) => setTimeout(done, pause));
+    try {
+      // Health needs no sign-in, so that asking for it keeps nobody signed in.
+      const answer = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(SLOWEST_TRY) });
+      if (!answer.ok) throw new Error(answer.statusText);
+    } catch {
+      return this.#probe(Math.min(pause * 2, SLOWEST_TRY));
+    }
+    this.link = 'up';
+    this.news = 'back';
+    await this.look();
+  }
+}
+
+export const session = new Session();

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { href, parse } from '../../src/lib/route';
+import { relative } from '../../src/lib/time';
+import { type Watch, minute, rates, see } from '../../src/lib/watch';
+import type { StreamLine, What } from '../../src/lib/types';
+
+describe('addresses', () => {
+  it('lead back to where they came from', () => {
+    for (const rest of [[], ['echo'], ['echo', 's-1'], ['a/b', 'ü #?']]) expect(parse(href('chat', ...rest))).toEqual({ page: 'chat', rest });
+  });
+
+  it('that lead nowhere lead to the chat', () => {
+    for (const hash of ['', '#', '#/', '#/nowhere/x', '#//evil.example', '#javascript:alert(1)', '#/%', '#/%zz']) expect(parse(hash)).toEqual({ page: 'chat', rest: [] });
+    expect(parse(`#/chat/${'x/'.repeat(100)}`).rest).toHaveLength(4);
+  });
+});
+
+describe('times', () => {
+  const now = Date.parse('2026-11-21T12:00:00Z');
+  it('are said as people say them', () => {
+    expect(relative('2026-11-21T12:00:00.2Z', now)).toBe('now');
+    expect(relative('2026-11-21T11:55:00Z', now)).toBe('5 minutes ago');
+    expect(relative('2026-11-22T11:30:00Z', now)).toBe('in 23 hours');
+    expect(relative('2024-10-01T12:00:00Z', now)).toBe('2 years ago');
+    expect(relative('no time', now)).toBe('no time');
+  });
+});
+
+describe('the watch', () => {
+  const line = (agent: string, what: What): StreamLine => ({ seq: 0, session: 's', turn: 't', agent, ...what });
+  const action = { verb: 'file.read', resource: { kind: 'path', name: '/a b' }, args: {} };
+
+  it('lights what goes on and counts it', () => {
+    const watch: Watch = new Map();
+    see(watch, line('echo', { type: 'proposal', proposal: 'p', action }), 1_000);
+    expect(watch.get('echo')?.open.size).toBe(1);
+    see(watch, line('echo', { type: 'verdict', proposal: 'p', decision: 'permit', reasons: [], micros: 5 }), 1_000);
+    expect(watch.get('echo')?.last).toMatchObject({ verb: 'file.read', resource: 'path:/a b', decision: 'permit' });
+    see(watch, line('echo', { type: 'outcome', proposal: 'p', status: 'done', labels: [], summary: '' }), 1_000);
+    expect(watch.get('echo')?.open.size).toBe(0);
+    see(watch, line('echo', { type: 'verdict', proposal: 'q', decision: 'deny', reasons: [], micros: 5 }), 12_000);
+    expect(rates(minute(watch.get('echo'), 12_000))).toEqual({ actions: 2, stops: 1 });
+    expect(rates(minute(watch.get('echo'), 65_000))).toEqual({ actions: 1, stops: 1 });
+    expect(rates(minute(watch.get('echo'), 300_000))).toEqual({ actions: 0, stops: 0 });
+    expect(minute(undefined, 0)).toHaveLength(12);
+  });
+
+  it('knows what waits until it no longer does', () => {
+    const watch: Watch = new Map();
+    see(watch, line('echo', { type: 'approval', approval: 'a', state: 'waiting', binding: '', action: '' }), 0);
+    expect(watch.get('echo')?.held.size).toBe(1);
+    see(watch, line('echo', { type: 'approval', approval: 'a', state: 'denied', binding: '', action: '' }), 0);
+    expect(watch.get('echo')?.held.size).toBe(0);
+  });
+
+  it('does not grow without end', () => {
+    const watch: Watch = new Map();
+    for (let index = 0; index < 2_000; index += 1) {
+      see(watch, line(`agent-${index}`, { type: 'proposal', proposal: 'p', action }), 0);
+      see(watch, line('agent-0', { type: 'proposal', proposal: `p-${index}`, action }), index * 5_000);
+      see(watch, line('agent-0', { type: 'verdict', proposal: `p-${index}`, decision: 'permit', reasons: [], micros: 1 }), index * 5_000);
+    }
+    expect(watch.size).toBe(500);
+    expect(watch.get('agent-0')?.open.size).toBeLessThanOrEqual(200);
+    expect(watch.get('agent-0')?.bars.length).toBe(12);
+    expect(see(watch, { type: 'missed', count: 1, message: '' }, 0)).toBeNull();
+  });
+});

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { MAX_ITEMS, emptyTurn, fold, lamp, sources } from '../../src/lib/turn';
+import type { StreamLine, What } from '../../src/lib/types';
+
+let seq = 0;
+const line = (what: What): StreamLine => ({ seq: seq++, session: 's-1', turn: 't-1', agent: 'echo', ...what });
+const proposal = (id: string, verb = 'file.read', name = '/srv/a'): StreamLine =>
+  line({ type: 'proposal', proposal: id, action: { verb, resource: { kind: 'path', name }, args: { path: name } } });
+const verdict = (id: string, decision: 'permit' | 'ask' | 'deny' | 'kill'): StreamLine =>
+  line({ type: 'verdict', proposal: id, decision, reasons: [{ layer: 'policy', policy: 'rule:1', message: 'why' }], micros: 3 });
+const outcome = (id: string, status: 'done' | 'failed' | 'denied' = 'done'): StreamLine =>
+  line({ type: 'outcome', proposal: id, status, labels: ['internal'], summary: 'sum' });
+const approval = (id: string, state: 'waiting' | 'approved' | 'denied' | 'used' | 'expired'): StreamLine =>
+  line({ type: 'approval', approval: id, state, binding: 'd', action: 'x' });
+
+function folded(...told: StreamLine[]) {
+  const turn = emptyTurn();
+  for (const one of told) fold(turn, one);
+  return turn;
+}
+
+const lamps = (...told: StreamLine[]) => folded(...told).items.flatMap((item) => (item.kind === 'act' ? [lamp(item.act)] : []));
+
+describe('a turn', () => {
+  it('is an action with its verdict and outcome, then the answer with what it was drawn from', () => {
+    const turn = folded(proposal('p-1'), verdict('p-1', 'permit'), outcome('p-1'), proposal('p-2', 'file.read', '/srv/b'), verdict('p-2', 'deny'), line({ type: 'reply', text: 'so' }), line({ type: 'end' }));
+    expect([turn.session, turn.id, turn.agent, turn.ended]).toEqual(['s-1', 't-1', 'echo', true]);
+    expect(turn.items[0]).toMatchObject({ kind: 'act', act: { decision: 'permit', status: 'done', labels: ['internal'], summary: 'sum', micros: 3 } });
+    expect(turn.items[2]).toEqual({ kind: 'reply', text: 'so', sources: ['path:/srv/a'] });
+  });
+
+  it('has a lamp for each state of an action', () => {
+    expect(lamps(proposal('p'))).toEqual(['pending']);
+    expect(lamps(proposal('p'), verdict('p', 'permit'))).toEqual(['permit']);
+    expect(lamps(proposal('p'), verdict('p', 'deny'))).toEqual(['deny']);
+    expect(lamps(proposal('p'), verdict('p', 'kill'))).toEqual(['kill']);
+    expect(lamps(proposal('p'), verdict('p', 'permit'), outcome('p', 'failed'))).toEqual(['failed']);
+    expect(lamps(proposal('p'), verdict('p', 'ask'))).toEqual(['held']);
+    expect(lamps(proposal('p'), verdict('p', 'ask'), approval('a', 'waiting'))).toEqual(['held']);
+    expect(lamps(proposal('p'), verdict('p', 'ask'), approval('a', 'waiting'), approval('a', 'approved'))).toEqual(['permit']);
+    expect(lamps(proposal('p'), verdict('p', 'ask'), approval('a', 'waiting'), approval('a', 'expired'))).toEqual(['deny']);
+    expect(lamps(proposal('p'), verdict('p', 'ask'), approval('a', 'waiting'), approval('a', 'denied'), verdict('p', 'deny'), outcome('p', 'denied'))).toEqual(['deny']);
+  });
+
+  it('gives each approval to the action that asked for it', () => {
+    const turn = folded(proposal('p-1'), verdict('p-1', 'ask'), approval('a-1', 'waiting'), proposal('p-2'), verdict('p-2', 'ask'), approval('a-2', 'waiting'), approval('a-1', 'denied'), approval('a-2', 'approved'));
+    expect(turn.items.map((item) => item.kind === 'act' && item.act.held)).toEqual([{ approval: 'a-1', state: 'denied' }, { approval: 'a-2', state: 'approved' }]);
+  });
+
+  it('takes a proposal once, however often it is told', () => {
+    expect(folded(proposal('p-1'), proposal('p-1')).items).toHaveLength(1);
+  });
+
+  it('is not confused by what is told of a proposal that it never heard of, or by a kind that is new', () => {
+    const strange = { ...line({ type: 'end' }), type: 'strange' } as unknown as StreamLine;
+    expect(folded(verdict('p-9', 'permit'), outcome('p-9'), approval('a-9', 'waiting'), strange).items).toEqual([]);
+  });
+
+  it('says that events were missed, and how an error came', () => {
+    const turn = folded({ type: 'missed', count: 3, message: '3 events were missed' }, line({ type: 'error', message: 'stopped', stopped: true }));
+    expect(turn.items).toEqual([{ kind: 'notice', message: '3 events were missed' }, { kind: 'error', message: 'stopped', stopped: true }]);
+  });
+
+  it('has an end', () => {
+    const turn = emptyTurn();
+    for (let index = 0; index < MAX_ITEMS + 10; index += 1) fold(turn, proposal(`p-${index}`));
+    expect(turn.items).toHaveLength(MAX_ITEMS);
+    expect(turn.places.size).toBe(MAX_ITEMS);
+  });
+
+  it('draws from what was read, each once, and from nothing that failed', () => {
+    expect(sources(folded(proposal('p-1'), verdict('p-1', 'permit'), outcome('p-1'), proposal('p-2'), verdict('p-2', 'permit'), outcome('p-2'), proposal('p-3', 'file.read', '/x'), verdict('p-3', 'permit'), outcome('p-3', 'failed'), proposal('p-4', 'model.call', 'm'), verdict('p-4', 'permit'), outcome('p-4')))).toEqual(['path:/srv/a']);
+  });
+});
