@@ -136,6 +136,8 @@ events! {
     CheckpointMade = "checkpoint.made",
     /// A witness's cosignature of a checkpoint was taken in.
     CheckpointCosigned = "checkpoint.cosigned",
+    /// The newest checkpoint is signed by a key that had been retired.
+    CheckpointDistrusted = "checkpoint.distrusted",
 
     /// The record could not be written for a while.
     RecordFailed = "record.failed",

@@ -4,6 +4,7 @@
 mod begin;
 mod files;
 mod publish;
+mod witness;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,9 +22,9 @@ use crate::entry::{Draft, Kind};
 use crate::event::{Event, Facts};
 use crate::journal::{AppendError, Journal};
 use crate::merkle::TreeHead;
-use crate::note::{self, Distrust, KeyError, Note, NoteError, SigningKey, VerifierKey};
+use crate::note::{KeyError, Note, SigningKey, VerifierKey};
 use crate::place::Place;
-use crate::read::{ReadError, Reader};
+use crate::read::{KeptKey, ReadError, Reader};
 use crate::stored::Stored;
 
 /// How often it looks whether a checkpoint is due.
@@ -65,7 +66,7 @@ pub enum SealError {
     },
     /// The home's key is not the log's.
     #[error(
-        "the record's key is `{expected}` and `{path}` does not hold it: put it back, or begin with a new one by `bulkhead audit key rotate --lost`", path = .path.display()
+        "the record's key is `{expected}` and `{path}` does not hold it: put it back, copy it from another gateway of this record, or begin with a new one by `bulkhead audit key rotate --lost`", path = .path.display()
     )]
     KeyLost {
         /// The newest key of the log.
@@ -156,6 +157,13 @@ struct Held {
     since: Instant,
 }
 
+impl Held {
+    /// Signs with `key` from now on, to which `keys` lead; it is the log's key `number`.
+    fn hold(&mut self, key: SigningKey, keys: Keys, number: u64) {
+        (self.key, self.keys, self.number) = (key, keys, number);
+    }
+}
+
 impl Notary {
     /// The newest checkpoint, now and whenever there is another.
     #[must_use]
@@ -186,13 +194,13 @@ impl Notary {
 
     async fn seal_with(&self, held: &mut MutexGuard<'_, Held>) -> Result<Arc<Sealed>, SealError> {
         self.base.journal.flush().await?;
+        self.keep_up(held).await?;
         let tree = self.base.journal.tree();
         let newest = self.newest.borrow().clone();
         if let Some(newest) = newest.filter(|newest| newest.tree() == tree) {
             self.publish(held, None).await;
             return Ok(newest);
         }
-        self.must_continue().await?;
         let checkpoint = Checkpoint { origin: self.origin.clone(), tree };
         let note = checkpoint.sign([&held.key]).map_err(CheckpointError::Note)?;
         self.keep(held, note, vec![]).await
@@ -235,93 +243,44 @@ impl Notary {
         self.held.lock().await.publisher.faults()
     }
 
-    /// Whether the log begins with what was signed last.
-    async fn must_continue(&self) -> Result<(), SealError> {
-        let remembered = self.files.remembered(&self.origin)?;
+    /// Looks whether the log begins with what was signed last, and takes up its newest key: another gateway on the same
+    /// record may have replaced it, and a change that this one made may be in although nobody could say so then. To be
+    /// called after a flush, when nothing is on its way any more.
+    async fn keep_up(&self, held: &mut Held) -> Result<(), SealError> {
         let newest = self.newest.borrow().as_ref().map(|newest| newest.tree());
-        let trees: Vec<TreeHead> = remembered.into_iter().chain(newest).collect();
-        let (place, path) = (self.base.place.clone(), self.files.checkpoint().to_owned());
-        let looked = tokio::task::spawn_blocking(move || {
-            trees.iter().try_for_each(|tree| begins(&place, tree, &path))
-        });
-        looked.await.map_err(|error| SealError::Thread(error.to_string()))?
-    }
-
-    /// Takes in a witness's cosignature: a note with it, or its line alone, which is then for the newest checkpoint.
-    ///
-    /// # Errors
-    /// When no witness of the settings has signed a checkpoint of this log with it.
-    pub async fn cosign(&self, text: &str, by: Option<PersonId>) -> Result<Arc<Sealed>, SealError> {
-        let refused = |why: &dyn std::error::Error| SealError::Cosignature(why.to_string());
-        let mut held = self.held.lock().await;
-        let (of, signatures) = match text.parse::<Note>() {
-            Ok(note) => (Some(note.clone()), note.signatures().to_vec()),
-            Err(NoteError::Form) => (None, note::signatures(text).map_err(|error| refused(&error))?),
-            Err(error) => return Err(refused(&error)),
-        };
-        let mut stored = self.stored(of.as_ref())?;
-        let known: Vec<&VerifierKey> = self.base.config.witnesses.iter().collect();
-        let mut with = stored.clone();
-        with.add(&signatures).map_err(|error| refused(&error))?;
-        let mut facts = None;
-        for witness in known {
-            match with.check(witness) {
-                Ok(time) => {
-                    stored.add(&with.by(witness)).map_err(|error| refused(&error))?;
-                    let time = time.unwrap_or_default();
-                    facts = Some(Facts::new().with("witness", witness.to_string()).with("time", time));
-                }
-                Err(Distrust::Unsigned(_)) => {}
-                Err(forged) => return Err(refused(&forged)),
-            }
-        }
-        let facts = facts.ok_or_else(|| {
-            SealError::Cosignature(
-                "it is of no witness that the settings name; name it under `[checkpoint]` as one of `witnesses`".into(),
-            )
-        })?;
-        let size = Checkpoint::read(&stored)?.tree.size;
-        let draft = Draft::of_event(Kind::Admin, Event::CheckpointCosigned, facts.with("size", size));
-        self.keep(&mut held, stored, vec![Draft { person: by, ..draft }]).await
-    }
-
-    /// The stored checkpoint with the text of `of`, or the newest.
-    fn stored(&self, of: Option<&Note>) -> Result<Note, SealError> {
-        let newest = self.newest.borrow().clone();
-        let found = match of {
-            None => newest.map(|newest| newest.note().clone()),
-            Some(note) => Reader::open(&self.base.place)?.checkpoint_at(Checkpoint::read(note)?.tree.size)?,
-        };
-        let fits = |note: &Note| of.is_none_or(|of| of.text() == note.text());
-        found.filter(fits).ok_or_else(|| {
-            SealError::Cosignature("it is of no checkpoint that this record has made".to_owned())
-        })
+        let kept = look(&self.base, &self.files, &self.origin, newest).await?;
+        let number = kept.len() as u64;
+        let Some(last) = kept.last().filter(|last| last.key != *held.key.verifier()) else { return Ok(()) };
+        let key = self.files.take_up(&last.key)?;
+        let keys = lead_to(key.verifier(), &self.origin, kept)?;
+        held.hold(key, keys, number);
+        Ok(())
     }
 
     /// Replaces the key; both keys sign that. The old one signs the log once more before it goes.
     ///
     /// # Errors
-    /// When it cannot be recorded, or the new key cannot be kept.
+    /// When it cannot be recorded, or the new key cannot be put in its place. It may be recorded then; the next
+    /// checkpoint is signed by the key that the record names.
     pub async fn rotate(&self, by: Option<PersonId>) -> Result<Rotated, SealError> {
         let mut held = self.held.lock().await;
         let last = self.seal_with(&mut held).await?;
-        let new = self.files.make_next(&self.origin, seed(self.base.ambient.as_ref()))?;
-        let size = last.tree().size;
+        let (old, size) = (held.key.verifier().clone(), last.tree().size);
+        let new = self.files.make_next(&self.origin, &old, seed(self.base.ambient.as_ref()))?;
+        let verifier = new.verifier().clone();
         let change = Rotation::sign(&self.origin, size, &held.key, &new).map_err(CheckpointError::Note)?;
-        let (old, verifier) = (held.key.verifier().clone(), new.verifier().clone());
         let number = held.number.saturating_add(1);
-        let text = change.to_string();
+        let row = Stored::Key { number, verifier: verifier.to_string(), change: Some(change.to_string()) };
+        let changes: Vec<Note> = held.keys.changes().iter().cloned().chain([change]).collect();
+        let keys = Keys::from_changes(verifier.clone(), &self.origin, &changes)
+            .map_err(|error| ReadError::Kept(error.to_string()))?;
         let facts =
             Facts::new().with("size", size).with("old", old.to_string()).with("new", verifier.to_string());
         let draft = Draft { person: by, ..Draft::of_event(Kind::Admin, Event::KeyRotated, facts) };
-        let row = Stored::Key { number, verifier: verifier.to_string(), change: Some(text) };
         self.base.journal.store(vec![draft], vec![row]).await?;
+        // From here on the old key signs nothing, whatever becomes of the files.
+        held.hold(new, keys, number);
         self.files.replace()?;
-        let mut changes: Vec<Note> = held.keys.changes().to_vec();
-        changes.push(change);
-        held.keys = Keys::from_changes(verifier.clone(), &self.origin, &changes)
-            .map_err(|error| ReadError::Kept(error.to_string()))?;
-        (held.key, held.number) = (new, number);
         let sealed = self.seal_with(&mut held).await?;
         Ok(Rotated { old, new: verifier, sealed })
     }
@@ -348,10 +307,33 @@ impl Notary {
     }
 }
 
-/// Whether the log at `place` begins with `tree`.
-fn begins(place: &Place, tree: &TreeHead, path: &std::path::Path) -> Result<(), SealError> {
+/// The keys that the log has had, if it begins with what was signed last and with `newest`.
+async fn look(
+    base: &Base,
+    files: &KeyFiles,
+    origin: &str,
+    newest: Option<TreeHead>,
+) -> Result<Vec<KeptKey>, SealError> {
+    let trees: Vec<TreeHead> = files.remembered(origin)?.into_iter().chain(newest).collect();
+    let (place, path) = (base.place.clone(), files.checkpoint().to_owned());
+    let looked = tokio::task::spawn_blocking(move || {
+        let reader = Reader::open(&place)?;
+        trees.iter().try_for_each(|tree| begins(&reader, tree, &path))?;
+        Ok(reader.keys()?)
+    });
+    looked.await.map_err(|error| SealError::Thread(error.to_string()))?
+}
+
+/// The keys to which those that the log has `kept` lead from `key`.
+fn lead_to(key: &VerifierKey, origin: &str, kept: Vec<KeptKey>) -> Result<Keys, SealError> {
+    let changes: Vec<Note> = kept.into_iter().filter_map(|kept| kept.change).collect();
+    let keys = Keys::from_changes(key.clone(), origin, &changes);
+    keys.map_err(|error| ReadError::Kept(error.to_string()).into())
+}
+
+/// Whether the log begins with `tree`.
+fn begins(reader: &Reader, tree: &TreeHead, path: &std::path::Path) -> Result<(), SealError> {
     let not = |why: &'static str| SealError::NotContinued { signed: tree.size, why, path: path.to_owned() };
-    let reader = Reader::open(place)?;
     if reader.size()? < tree.size {
         return Err(not("it is shorter"));
     }

@@ -163,17 +163,31 @@ impl Note {
         self.signatures.iter().filter(|signature| signature.is_by(key)).cloned().collect()
     }
 
-    /// Adds signatures that it does not have yet.
+    /// Its text with these signatures alone.
+    ///
+    /// # Errors
+    /// When they are too many.
+    pub(crate) fn signed_by(&self, signatures: Vec<Signature>) -> Result<Self, NoteError> {
+        let mut other = Self { text: self.text.clone(), signatures: Vec::new() };
+        other.add(&signatures)?;
+        Ok(other)
+    }
+
+    /// Adds signatures that it does not have yet; whether there were any.
     ///
     /// # Errors
     /// When it would have too many.
-    pub fn add(&mut self, signatures: &[Signature]) -> Result<(), NoteError> {
+    pub fn add(&mut self, signatures: &[Signature]) -> Result<bool, NoteError> {
+        let before = self.signatures.len();
         for signature in signatures {
             if !self.signatures.contains(signature) {
                 self.signatures.push(signature.clone());
             }
         }
-        if self.signatures.len() > MAX_SIGNATURES { Err(NoteError::TooManySignatures) } else { Ok(()) }
+        if self.signatures.len() > MAX_SIGNATURES {
+            return Err(NoteError::TooManySignatures);
+        }
+        Ok(self.signatures.len() > before)
     }
 }
 

@@ -8,14 +8,14 @@ use vocab::{Ambient, PersonId};
 
 use super::files::KeyFiles;
 use super::publish::Publisher;
-use super::{Base, Held, Notary, NotaryConfig, SealError};
-use crate::checkpoint::{CheckpointError, Keys, Sealed};
+use super::{Base, Held, Notary, NotaryConfig, SealError, lead_to};
+use crate::checkpoint::{CheckpointError, Sealed};
 use crate::entry::{Draft, Kind};
 use crate::event::{Event, Facts};
 use crate::journal::Journal;
 use crate::note::{Distrust, Note, SigningKey};
 use crate::place::Place;
-use crate::read::{KeptKey, ReadError, Reader};
+use crate::read::{KeptKey, Reader};
 use crate::stored::Stored;
 
 impl Notary {
@@ -30,8 +30,8 @@ impl Notary {
         ambient: Arc<dyn Ambient>,
     ) -> Result<Self, SealError> {
         let base = Base { journal, place, config, ambient };
-        let look = Look::at(&base)?;
         let files = KeyFiles::new(&base.config.folder);
+        let look = Look::at(&base, &files).await?;
         let (key, number) = match look.kept.last() {
             Some(newest) => (files.take_up(&newest.key)?, look.kept.len() as u64),
             None => (first_key(&base, &files, &look.origin).await?, 1),
@@ -40,7 +40,7 @@ impl Notary {
     }
 
     /// The same for a log whose key was lost: a new one is made, which nobody who trusted the old one has a reason to
-    /// trust, and that is recorded.
+    /// trust, and that is recorded. What is in the key's place is put aside.
     ///
     /// # Errors
     /// As [`Notary::open`], and when the key is not lost.
@@ -52,17 +52,20 @@ impl Notary {
         by: Option<PersonId>,
     ) -> Result<Self, SealError> {
         let base = Base { journal, place, config, ambient };
-        let look = Look::at(&base)?;
         let files = KeyFiles::new(&base.config.folder);
+        let look = Look::at(&base, &files).await?;
         let lost = look.kept.last().map(|newest| newest.key.clone());
         let (Some(old), number) = (lost, look.kept.len() as u64 + 1) else {
             let Base { journal, place, config, ambient } = base;
             return Self::open(journal, place, config, ambient).await;
         };
-        if files.take_up(&old).is_ok() {
-            return Err(SealError::KeyThere(Box::new(old)));
+        match files.take_up(&old) {
+            Ok(_) => return Err(SealError::KeyThere(Box::new(old))),
+            Err(SealError::KeyLost { .. } | SealError::Key { .. }) => {}
+            // It may well be there: a folder that cannot be read says nothing of what is in it.
+            Err(unread) => return Err(unread),
         }
-        let key = files.make_next(&look.origin, seed(base.ambient.as_ref()))?;
+        let key = files.make_for_lost(&look.origin, seed(base.ambient.as_ref()))?;
         let verifier = key.verifier().to_string();
         let facts =
             Facts::new().with("old", old.to_string()).with("new", verifier.clone()).with("lost", true);
@@ -78,24 +81,42 @@ impl Notary {
         files: KeyFiles,
         (key, number): (SigningKey, u64),
     ) -> Result<Self, SealError> {
-        let changes: Vec<Note> = look.kept.into_iter().filter_map(|kept| kept.change).collect();
-        let keys = Keys::from_changes(key.verifier().clone(), &look.origin, &changes)
-            .map_err(|error| ReadError::Kept(error.to_string()))?;
+        let keys = lead_to(key.verifier(), &look.origin, look.kept)?;
+        let mut forged = None;
         let newest = match look.newest.map(|note| Sealed::check(note, &look.origin, &keys)) {
             // Signed by a key that was lost since.
             None | Some(Err(CheckpointError::Distrust(Distrust::Unsigned(_)))) => None,
+            // It counts for nothing. That nobody can start for it would help who put it there.
+            Some(Err(retired @ CheckpointError::Retired { .. })) => {
+                forged = Some(retired);
+                None
+            }
             Some(checked) => Some(checked?),
         };
+        let tree = newest.as_ref().map(Sealed::tree);
+        super::look(&base, &files, &look.origin, tree).await?;
         let publisher = Publisher::new(base.config.files.clone());
         let held = Held { key, keys, number, publisher, since: Instant::now() };
         let (newest, _) = watch::channel(newest.map(Arc::new));
-        let notary = Self { base, origin: look.origin, files, held: Mutex::new(held), newest };
-        notary.must_continue().await?;
-        Ok(notary)
+        if let Some(forged) = forged {
+            base.journal.store(vec![alert(&forged)], vec![]).await?;
+        }
+        Ok(Self { base, origin: look.origin, files, held: Mutex::new(held), newest })
     }
 }
 
-/// What is there before anything is signed.
+/// That the record's newest checkpoint is signed by a key that was retired before.
+fn alert(forged: &CheckpointError) -> Draft {
+    let mut facts = Facts::new();
+    if let CheckpointError::Retired { size, key, retired } = forged {
+        facts = facts.with("size", *size).with("key", key.as_str()).with("until", *retired);
+    }
+    let mut draft = Draft::of_event(Kind::Alert, Event::CheckpointDistrusted, facts);
+    draft.payload = serde_json::json!({ "text": forged.to_string() });
+    draft
+}
+
+/// What is there before anything is signed: a log that begins with what was signed last.
 struct Look {
     origin: String,
     kept: Vec<KeptKey>,
@@ -103,10 +124,19 @@ struct Look {
 }
 
 impl Look {
-    fn at(base: &Base) -> Result<Self, SealError> {
-        let reader = Reader::open(&base.place)?;
+    /// Looks, before any key is touched: after a database was set back the newest key that it names is an older one, and
+    /// the one in its file is not lost.
+    async fn at(base: &Base, files: &KeyFiles) -> Result<Self, SealError> {
+        let (place, said) = (base.place.clone(), base.config.origin.clone());
+        let look = tokio::task::spawn_blocking(move || Self::read(&place, said));
+        let look = look.await.map_err(|error| SealError::Thread(error.to_string()))??;
+        super::look(base, files, &look.origin, None).await?;
+        Ok(look)
+    }
+
+    fn read(place: &Place, said: Option<String>) -> Result<Self, SealError> {
+        let reader = Reader::open(place)?;
         let id = reader.log_id()?;
-        let said = base.config.origin.clone();
         let kept = reader.keys()?;
         let origin = match (kept.last(), said) {
             (Some(newest), Some(said)) if newest.key.name() != said => {

@@ -62,8 +62,9 @@ impl KeyFiles {
             if key.verifier().name() == name {
                 return Ok(key);
             }
+            let of = key.verifier().name().replace('/', "-");
             for file in [KEY, CHECKPOINT] {
-                self.put_aside(file, key.verifier())?;
+                self.put_aside(file, &format!("of-{of}"))?;
             }
         }
         let key =
@@ -72,17 +73,46 @@ impl KeyFiles {
         Ok(key)
     }
 
-    fn put_aside(&self, file: &str, key: &VerifierKey) -> Result<(), SealError> {
+    fn put_aside(&self, file: &str, as_what: &str) -> Result<(), SealError> {
         let path = self.folder.join(file);
-        let of = key.name().replace('/', "-");
-        match fs::rename(&path, self.folder.join(format!("{file}.of-{of}"))) {
+        match fs::rename(&path, self.folder.join(format!("{file}.{as_what}"))) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(fault(&path, &error)),
             _ => Ok(()),
         }
     }
 
-    /// Makes the key that will replace the present one.
-    pub(super) fn make_next(&self, name: &str, seed: [u8; 32]) -> Result<SigningKey, SealError> {
+    /// Makes the key that will replace `present`, the log's own.
+    pub(super) fn make_next(
+        &self,
+        name: &str,
+        present: &VerifierKey,
+        seed: [u8; 32],
+    ) -> Result<SigningKey, SealError> {
+        let path = self.folder.join(NEXT);
+        match read_key(&path) {
+            // A change before this one was recorded, and its key never came to its place: there is no other copy.
+            Ok(Some(key)) if key.verifier() == present => self.replace()?,
+            // One that the log never had.
+            Ok(_) | Err(SealError::Key { .. }) => {}
+            Err(unread) => return Err(unread),
+        }
+        self.write_next(name, seed)
+    }
+
+    /// Makes the key that takes the place of a lost one. What is there instead may be wanted again and is put aside, where
+    /// it has the name of the key before which it was there.
+    pub(super) fn make_for_lost(&self, name: &str, seed: [u8; 32]) -> Result<SigningKey, SealError> {
+        let path = self.folder.join(NEXT);
+        let key = SigningKey::from_seed(name, seed).map_err(|why| SealError::Key { path, why })?;
+        let text = key.verifier().to_string();
+        let id = text.split('+').nth(1).unwrap_or_default();
+        for file in [KEY, NEXT] {
+            self.put_aside(file, &format!("before-{id}"))?;
+        }
+        self.write_next(name, seed)
+    }
+
+    fn write_next(&self, name: &str, seed: [u8; 32]) -> Result<SigningKey, SealError> {
         let path = self.folder.join(NEXT);
         let key =
             SigningKey::from_seed(name, seed).map_err(|why| SealError::Key { path: path.clone(), why })?;
@@ -154,4 +184,24 @@ fn write(path: &Path, text: &str) -> Result<(), SealError> {
 
 fn sync_folder(folder: &Path) -> Result<(), SealError> {
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|why| fault(folder, &why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_only_copy_of_the_logs_key_is_put_in_its_place_before_another_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = KeyFiles::new(folder.path());
+        let first = files.make_first("log", [1; 32]).unwrap();
+        let second = files.make_next("log", first.verifier(), [2; 32]).unwrap();
+        // Recorded, and its file stayed where it was made.
+        let third = files.make_next("log", second.verifier(), [3; 32]).unwrap();
+        assert_eq!(files.take_up(second.verifier()).unwrap().verifier(), second.verifier());
+        // One that was never recorded goes.
+        let fourth = files.make_next("log", second.verifier(), [4; 32]).unwrap();
+        assert!(matches!(files.take_up(third.verifier()), Err(SealError::KeyLost { .. })));
+        assert_eq!(files.take_up(fourth.verifier()).unwrap().verifier(), fourth.verifier());
+    }
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use bulkhead_journal::checkpoint::{CheckpointError, Keys, Sealed};
+use bulkhead_journal::checkpoint::{Checkpoint, CheckpointError, Keys, Sealed};
 use bulkhead_journal::note::{SigningKey, VerifierKey};
 use bulkhead_journal::read::{Query, Reader};
-use bulkhead_journal::{Event, Journal, Notary, NotaryConfig, SealError};
+use bulkhead_journal::verify::verify;
+use bulkhead_journal::{Event, Journal, Kind, Notary, NotaryConfig, SealError};
 use data_encoding::BASE64;
 use sha2::Digest as _;
 
-use crate::common::{Clock, NOON, config, copy, draft, entry, fill, open, place};
+use crate::common::{Clock, NOON, config, copy, database, draft, entry, fill, open, place};
 
 pub(crate) fn settings(folder: &Path) -> NotaryConfig {
     NotaryConfig {
@@ -176,8 +177,7 @@ async fn a_change_of_keys_is_recorded_and_old_checkpoints_keep_verifying() {
         }
     }
     // The file holds the newest, and the key before is nowhere any more.
-    let text = std::fs::read_to_string(folder.path().join("keys/record.key")).unwrap();
-    let key: SigningKey = text.trim_end().parse().unwrap();
+    let key: SigningKey = text(&folder.path().join("keys/record.key")).trim_end().parse().unwrap();
     assert_eq!(key.verifier(), &again.new);
     assert!(!folder.path().join("keys/record.key.next").exists());
 }
@@ -226,6 +226,155 @@ async fn a_key_that_is_not_the_logs_is_refused_and_a_lost_one_is_replaced_openly
     let old = reader.trusted(origin, Some(sealed.key().clone())).unwrap().unwrap();
     let error = Sealed::check(later.note().clone(), origin, &old).unwrap_err();
     assert!(matches!(error, CheckpointError::Distrust(_)), "{error}");
+}
+
+fn keys_folder(folder: &Path) -> std::path::PathBuf {
+    folder.join("keys")
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[tokio::test]
+async fn a_gateway_signs_with_no_key_that_another_has_replaced() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let journal = open(folder.path());
+    let first = notary(folder.path(), &journal, settings(folder.path())).await.unwrap();
+    fill(&journal, 3).await;
+    first.seal().await.unwrap();
+    // A second gateway of the same record, with the first one's key.
+    let elsewhere = settings(other.path());
+    let (here, there) = (keys_folder(folder.path()).join("record.key"), elsewhere.folder.join("record.key"));
+    std::fs::create_dir(&elsewhere.folder).unwrap();
+    std::fs::copy(&here, &there).unwrap();
+    let second = Notary::open(journal.clone(), place(folder.path()), elsewhere.clone(), Clock::at(NOON))
+        .await
+        .unwrap();
+    let old = text(&here);
+    let rotated = first.rotate(None).await.unwrap();
+    fill(&journal, 3).await;
+
+    for _ in 0..2 {
+        let refused = second.seal().await.unwrap_err();
+        assert!(
+            matches!(&refused, SealError::KeyLost { expected, .. } if **expected == rotated.new),
+            "{refused}"
+        );
+    }
+    assert!(verify(&place(folder.path()), None).unwrap().ok);
+    std::fs::copy(&here, &there).unwrap();
+    assert_eq!(second.seal().await.unwrap().key(), &rotated.new);
+    // Its turn to replace the key, which is the log's third.
+    let again = second.rotate(None).await.unwrap();
+    assert_eq!(again.old, rotated.new);
+    assert!(matches!(first.rotate(None).await.unwrap_err(), SealError::KeyLost { .. }));
+    std::fs::copy(&there, &here).unwrap();
+    fill(&journal, 1).await;
+    assert_eq!(first.seal().await.unwrap().key(), &again.new);
+    assert!(verify(&place(folder.path()), None).unwrap().ok);
+
+    // A checkpoint by a key that was retired, as somebody makes who has kept it: everybody can start, and it is said.
+    fill(&journal, 1).await;
+    journal.flush().await.unwrap();
+    let old: SigningKey = old.trim_end().parse().unwrap();
+    let checkpoint = Checkpoint { origin: old.verifier().name().to_owned(), tree: journal.tree() };
+    let (size, note) = (checkpoint.tree.size, checkpoint.sign([&old]).unwrap().to_string());
+    let conn = rusqlite::Connection::open(database(folder.path())).unwrap();
+    conn.execute("INSERT INTO checkpoint (size, number, note) VALUES (?1, 1, ?2)", (size, note)).unwrap();
+    drop(conn);
+    let started = notary(folder.path(), &journal, settings(folder.path())).await.unwrap();
+    assert_eq!(events(folder.path()).pop().unwrap(), Some(Event::CheckpointDistrusted));
+    let record = Reader::open(&place(folder.path())).unwrap().show(size + 1).unwrap().unwrap();
+    assert_eq!(record.kind, Kind::Alert);
+    assert_eq!(
+        (record.facts.number("size"), record.facts.text("key")),
+        (Some(size), Some(&*old.verifier().to_string()))
+    );
+    assert_eq!(started.seal().await.unwrap().key(), &again.new);
+    let report = verify(&place(folder.path()), None).unwrap();
+    assert!(report.first_bad.unwrap().to_string().contains("retired"));
+}
+
+#[tokio::test]
+async fn a_change_of_keys_that_is_recorded_holds_whatever_becomes_of_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let notary = notary(folder.path(), &journal, settings(folder.path())).await.unwrap();
+    fill(&journal, 3).await;
+    let first = notary.seal().await.unwrap();
+    // Nothing can be put in the key's place.
+    let key = keys_folder(folder.path()).join("record.key");
+    std::fs::remove_file(&key).unwrap();
+    std::fs::create_dir_all(key.join("in-the-way")).unwrap();
+    assert!(matches!(notary.rotate(None).await.unwrap_err(), SealError::File { .. }));
+    fill(&journal, 3).await;
+    let second = notary.seal().await.unwrap();
+    assert_ne!(second.key(), first.key());
+    assert!(verify(&place(folder.path()), None).unwrap().ok);
+    // As long as its only copy cannot be saved, no other is made.
+    let next = keys_folder(folder.path()).join("record.key.next");
+    let only = text(&next);
+    assert!(notary.rotate(None).await.is_err());
+    assert_eq!(text(&next), only);
+    std::fs::remove_dir_all(&key).unwrap();
+    let third = notary.rotate(None).await.unwrap();
+    assert_eq!(&third.old, second.key());
+    fill(&journal, 1).await;
+    assert_eq!(notary.seal().await.unwrap().key(), &third.new);
+    assert!(verify(&place(folder.path()), None).unwrap().ok);
+    assert!(journal.healthy().is_ok());
+}
+
+#[tokio::test]
+async fn what_was_set_back_is_said_before_a_key_is_called_lost_and_no_key_is_destroyed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = database(folder.path());
+    let journal = open(folder.path());
+    drop(notary(folder.path(), &journal, settings(folder.path())).await.unwrap());
+    fill(&journal, 3).await;
+    journal.close().await.unwrap();
+    let older = std::fs::read(copy(&path, folder.path())).unwrap();
+    let journal = open(folder.path());
+    let (clock, settings) = (Clock::random_from(7_777, NOON), || settings(folder.path()));
+    let signing = Notary::open(journal.clone(), place(folder.path()), settings(), clock).await.unwrap();
+    signing.rotate(None).await.unwrap();
+    drop(signing);
+    journal.close().await.unwrap();
+
+    // The database from before the change: its newest key is the one before.
+    std::fs::write(&path, older).unwrap();
+    let journal = open(folder.path());
+    let keys = keys_folder(folder.path());
+    let (key, live) = (keys.join("record.key"), text(&keys.join("record.key")));
+    let anew = || {
+        let clock = Clock::random_from(9_999, NOON);
+        Notary::open_without_key(journal.clone(), place(folder.path()), settings(), clock, None)
+    };
+    let refused = notary(folder.path(), &journal, settings()).await.err().unwrap();
+    assert!(matches!(refused, SealError::NotContinued { .. }), "{refused}");
+    let refused = anew().await.err().unwrap();
+    assert!(matches!(refused, SealError::NotContinued { .. }), "{refused}");
+    assert_eq!(text(&key), live);
+
+    // Somebody decided. A key that cannot be read is not lost for that.
+    std::fs::remove_file(keys.join("record.checkpoint")).unwrap();
+    let aside = keys.join("aside");
+    std::fs::rename(&key, &aside).unwrap();
+    std::fs::create_dir(&key).unwrap();
+    let refused = anew().await.err().unwrap();
+    assert!(matches!(refused, SealError::File { .. }), "{refused}");
+    std::fs::remove_dir(&key).unwrap();
+    std::fs::rename(&aside, &key).unwrap();
+    let refused = notary(folder.path(), &journal, settings()).await.err().unwrap();
+    assert!(matches!(refused, SealError::KeyLost { .. }), "{refused}");
+    let signing = anew().await.unwrap();
+    fill(&journal, 1).await;
+    signing.seal().await.unwrap();
+    assert_ne!(text(&key), live);
+    let files = std::fs::read_dir(&keys).unwrap().map(|file| file.unwrap().path());
+    assert_eq!(files.filter(|file| text(file) == live).count(), 1, "it is still there, aside");
+    assert!(verify(&place(folder.path()), None).unwrap().ok);
 }
 
 /// A witness, made by hand as `tlog-cosignature` says.
@@ -278,6 +427,9 @@ async fn a_witnesss_cosignature_is_checked_stored_and_published() {
     assert_eq!(reader.checkpoint_at(sealed.tree().size).unwrap().as_ref(), Some(cosigned.note()));
     assert_eq!(notary.newest().borrow().as_ref(), Some(&cosigned));
 
+    let error = notary.cosign(&stranger.line(&text, 1), None).await.unwrap_err().to_string();
+    assert!(error.contains("of no witness"), "{error}");
+
     // A whole note, of an older checkpoint, with a stranger's line that is not taken.
     fill(&journal, 1).await;
     let newer = notary.seal().await.unwrap();
@@ -286,6 +438,14 @@ async fn a_witnesss_cosignature_is_checked_stored_and_published() {
     assert!(!older.note().to_string().contains("witness.example/2"));
     assert_eq!(notary.newest().borrow().as_ref(), Some(&newer), "an older one does not become the newest");
 
+    // The record has a cosignature of it, which says nothing for what a stranger sends.
+    let before = events(folder.path()).len();
+    let error =
+        notary.cosign(&format!("{}{}", sealed.note(), stranger.line(&text, 1)), None).await.unwrap_err();
+    assert!(error.to_string().contains("of no witness"), "{error}");
+    // The same once more is taken and is nothing new.
+    assert_eq!(notary.cosign(&note, None).await.unwrap(), older);
+    assert_eq!(events(folder.path()).len(), before);
     let newer_text = newer.note().text();
     for (sent, why) in [
         (stranger.line(newer_text, 1), "of no witness that the settings name"),

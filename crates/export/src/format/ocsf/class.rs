@@ -126,6 +126,7 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         E::RecordFailed
         | E::ExportFailed
         | E::PublishingFailed
+        | E::CheckpointDistrusted
         | E::KillIncomplete
         | E::SettingsInvalid
         | E::SoulInvalid
