@@ -28,7 +28,7 @@ fn house() -> House {
         settings.sources = vec![Source { path: closed, labels: confidential() }];
     }
     house.soul(&format!(
-        "{}## Clearance\n- confidential\n",
+        "{}## Clearance\n- confidential\n## Limits\n- actions-per-turn: 10000\n- actions-per-minute: 10000\n",
         SOUL.replace("FOLDER/docs", "FOLDER/docs, FOLDER/closed, FOLDER/board")
     ));
     house
