@@ -62,6 +62,35 @@ pub(crate) fn told(home: &Home) -> Vec<String> {
 }
 
 #[test]
+fn what_was_posted_goes_with_its_conversation_or_its_record_and_other_posts_stay() {
+    let home = Home::playing(
+        "turns:\n  - calls: [{skill: message, arguments: {channel: \"board:content-team\", text: a quokka}}]\n  \
+         - say: done\n    repeat: true\n",
+    );
+    for _ in 0..2 {
+        let chat = home.begin(&["chat", "echo", "post it"]);
+        home.run(&["approvals", "approve", &home.waiting()]).done();
+        Said::of(chat).done().has("done");
+    }
+    let proposed = home.records(&["--kind", "proposal", "--action", "message.post"]);
+    // One that waited for approval may have more than one record.
+    let (first, last) = (proposed.first().unwrap(), proposed.last().unwrap());
+    let [one, two] = [first, last].map(|record| record["proposal"].as_str().unwrap());
+    let board = || fs::read_to_string(home.at("data/board/content-team.md")).unwrap();
+    assert!(board().contains(one) && board().contains(two), "{}", board());
+    let session = first["session"].as_str().unwrap();
+    let asked = ["audit", "erase", "request", "--session", session, "--reason", "the wrong agent"];
+    assert_eq!(home.json(&asked)["state"], "done");
+    assert!(!board().contains(one) && board().contains(two), "{}", board());
+    assert_eq!(board().matches("a quokka").count(), 1);
+    let second = last["seq"].to_string();
+    let asked = ["audit", "erase", "request", "--records", &second, "--reason", "a password was pasted"];
+    assert_eq!(home.json(&asked)["state"], "done");
+    assert_eq!(board(), "# Board content-team\n\n");
+    home.verifies();
+}
+
+#[test]
 fn what_a_person_said_is_in_no_file_of_the_home_any_more_and_the_record_is_whole() {
     let home = Home::playing(SCENE);
     let chat = home.begin(&["chat", "echo", "tell me of the quokka"]);

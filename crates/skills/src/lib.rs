@@ -22,13 +22,14 @@ mod told;
 mod wire;
 mod worker;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use monitor::{Compartment, Granted, Permit, Refused};
 use sandbox::Roster;
 use tokio::sync::Mutex;
-use vocab::{Body, Outcome, PersonId, Status, Timestamp, Verb};
+use vocab::{Body, Outcome, PersonId, ProposalId, Status, Timestamp, Verb};
 
 pub use bench::{Bench, CALL_WAIT, MAX_DEATHS, Seat, WORKER};
 pub use egress::{Addresses, Egress, HeaderError, HostHeader, Resolve};
@@ -84,12 +85,16 @@ impl Skills {
         Bench::new(roster.clone(), Seat::of(compartment, asker.clone(), reduced))
     }
 
-    /// Takes what was posted for a person off every board.
+    /// Takes what was posted for a person, and what was posted by these proposals, off every board.
     ///
     /// # Errors
-    /// One sentence, when a board cannot be written.
-    pub async fn forget_posts(&self, asker: &PersonId) -> Result<(), String> {
-        message::forget(&self.board_dir, &self.posting, asker).await
+    /// One sentence, when a board cannot be read or written.
+    pub async fn forget_posts(
+        &self,
+        asker: Option<&PersonId>,
+        proposals: &BTreeSet<ProposalId>,
+    ) -> Result<(), String> {
+        message::forget(&self.board_dir, &self.posting, asker, proposals).await
     }
 
     /// Does what `permit` allows, in the jailed workers of `bench` where there are files or pages. What comes
@@ -110,8 +115,8 @@ impl Skills {
             Verb::FileWrite => file_writer::write(bench, &action, &bounds).await,
             Verb::WebGet => browser::get(self, bench, &action, &bounds).await,
             Verb::MessagePost => {
-                message::post(&self.board_dir, &self.posting, bench.seat(), bench.stopped(), &action, now)
-                    .await
+                let (seat, stopped) = (bench.seat(), bench.stopped());
+                message::post(&self.board_dir, &self.posting, seat, stopped, &action, &proposal, now).await
             }
             Verb::CommandRun => exec::run(bench, &action, &bounds).await,
             Verb::ModelCall | Verb::Reply | Verb::SkillCall => Err(Failure::misfit(&action)),

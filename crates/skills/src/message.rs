@@ -1,10 +1,11 @@
 //! Messages: posts to channels. In this version the `board` alone, an internal notice board kept in files.
 //!
 //! A board is one Markdown file, `NAME.md`, to which posts are only ever added. A post is a heading with
-//! its time, its agent and the person who asked, and below it the text. Every line of the text stands
+//! its time, its agent, the person who asked and the proposal in the record, and below it the text. Every line of the text stands
 //! four blanks in, which Markdown shows word for word: no text can look like the heading of another
 //! post, define a link for it or hide it, whether the file is read raw or rendered.
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use vocab::{Action, PersonId, Resource, Timestamp};
+use vocab::{Action, PersonId, ProposalId, Resource, Timestamp};
 
 use crate::bench::Seat;
 use crate::plain::one_line;
@@ -52,7 +53,7 @@ enum PostError {
     Torn { name: String, why: io::Error },
 }
 
-/// Posts what `action` says, in the name of `seat`, unless `stopped` was cancelled before the writing began.
+/// Posts what `action` says, which `proposal` was, in the name of `seat`, unless `stopped` was cancelled before the writing began.
 ///
 /// One post at a time: `turn` is held by whoever is writing, since a post that does not fit is taken back.
 pub(crate) async fn post(
@@ -61,6 +62,7 @@ pub(crate) async fn post(
     seat: &Seat,
     stopped: &CancellationToken,
     action: &Action,
+    proposal: &ProposalId,
     now: Timestamp,
 ) -> Told {
     let (Resource::Channel(channel), Some(text)) = (&action.resource, action.text("text")) else {
@@ -70,7 +72,7 @@ pub(crate) async fn post(
     if text.is_empty() || text.chars().count() > MAX_POST_CHARS {
         return Err(Failure::new(PostError::Length));
     }
-    let entry = entry(seat, text, now);
+    let entry = entry(seat, proposal, text, now);
     let bytes = text.len();
     let told = format!("[posted to {channel}, {bytes} bytes]");
     let dir: PathBuf = board_dir.to_owned();
@@ -89,29 +91,45 @@ pub(crate) async fn post(
     }
 }
 
-/// Takes the posts for `asker` off every board in `board_dir`. One that is a link or no file is left alone.
-pub(crate) async fn forget(board_dir: &Path, turn: &Arc<Mutex<()>>, asker: &PersonId) -> Result<(), String> {
-    let (dir, asker) = (board_dir.to_owned(), asker.clone());
+/// Takes the posts for `asker`, and those that were `proposals`, off every board in `board_dir`. One that is a link or no
+/// file is left alone.
+pub(crate) async fn forget(
+    board_dir: &Path,
+    turn: &Arc<Mutex<()>>,
+    asker: Option<&PersonId>,
+    proposals: &BTreeSet<ProposalId>,
+) -> Result<(), String> {
+    let (dir, asker, proposals) = (board_dir.to_owned(), asker.cloned(), proposals.clone());
     let turn = Arc::clone(turn).lock_owned().await;
     let forgotten = tokio::task::spawn_blocking(move || {
-        let Ok(boards) = std::fs::read_dir(&dir) else { return Ok(()) };
-        for board in boards.filter_map(Result::ok) {
-            if board.file_type().is_ok_and(|kind| kind.is_file()) {
+        let _turn = turn;
+        let unread = |why: io::Error| format!("erased posts may still stand in `{}`: {why}", dir.display());
+        let boards = match std::fs::read_dir(&dir) {
+            Ok(boards) => boards,
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(why) => return Err(unread(why)),
+        };
+        for board in boards {
+            let board = board.map_err(unread)?;
+            if board.file_type().map_err(unread)?.is_file() {
                 let path = board.path();
-                take_off(&path, &asker)
+                take_off(&path, asker.as_ref(), &proposals)
                     .map_err(|why| format!("`{}` still has posts that were erased: {why}", path.display()))?;
             }
         }
-        drop(turn);
         Ok(())
     });
     forgotten.await.map_err(|error| error.to_string())?
 }
 
-/// Writes a board anew without the posts for `asker`.
-fn take_off(path: &Path, asker: &PersonId) -> io::Result<()> {
-    let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
-    let kept = without(&text, asker);
+/// Writes a board anew without what [`without`] leaves out. One that was moved away meanwhile is its mover's.
+fn take_off(path: &Path, asker: Option<&PersonId>, proposals: &BTreeSet<ProposalId>) -> io::Result<()> {
+    let text = match std::fs::read(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(why) => return Err(why),
+    };
+    let kept = without(&text, asker, proposals);
     if kept == text {
         return Ok(());
     }
@@ -123,14 +141,20 @@ fn take_off(path: &Path, asker: &PersonId) -> io::Result<()> {
     path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
-/// A board without the posts for `asker`. Only a heading begins a line with `## `: every line of a text is indented.
-fn without(text: &str, asker: &PersonId) -> String {
-    let theirs = format!(" for {asker}");
+/// A board without the posts for `asker` and those that were `proposals`. Only a heading begins a line with `## `: every
+/// line of a text is indented.
+fn without(text: &str, asker: Option<&PersonId>, proposals: &BTreeSet<ProposalId>) -> String {
+    let goes = |heading: &str| {
+        let Some((who, proposal)) = heading.trim_end().rsplit_once(", ") else { return false };
+        let theirs =
+            who.rsplit_once(" for ").is_some_and(|(_, name)| asker.is_some_and(|id| id.as_str() == name));
+        theirs || ProposalId::new(proposal).is_ok_and(|id| proposals.contains(&id))
+    };
     let mut keep = true;
     let mut kept = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         if line.starts_with("## ") {
-            keep = !line.trim_end().ends_with(&theirs);
+            keep = !goes(line);
         }
         if keep {
             kept.push_str(line);
@@ -153,8 +177,8 @@ fn board(channel: &str) -> Result<&str, PostError> {
 }
 
 /// A post as it stands on its board. All that Unicode calls a line break starts a new line.
-fn entry(seat: &Seat, text: &str, now: Timestamp) -> String {
-    let mut entry = format!("## {now} - {} for {}\n\n", seat.agent, seat.asker);
+fn entry(seat: &Seat, proposal: &ProposalId, text: &str, now: Timestamp) -> String {
+    let mut entry = format!("## {now} - {} for {}, {proposal}\n\n", seat.agent, seat.asker);
     let text = text.replace("\r\n", "\n");
     for line in text.split(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}']) {
         entry.push_str("    ");

@@ -25,10 +25,14 @@ fn now() -> Timestamp {
     "2026-11-21T01:02:03Z".parse().unwrap()
 }
 
+fn proposal(number: u8) -> ProposalId {
+    ProposalId::from_random([number; 16])
+}
+
 async fn post_to(dir: &Path, channel: &str, text: &str) -> Told {
     let args = json!({ "channel": channel, "text": text }).as_object().unwrap().clone();
     let action = Action { verb: Verb::MessagePost, resource: Resource::Channel(channel.into()), args };
-    post(dir, &Arc::default(), &seat(), &CancellationToken::new(), &action, now()).await
+    post(dir, &Arc::default(), &seat(), &CancellationToken::new(), &action, &proposal(1), now()).await
 }
 
 #[tokio::test]
@@ -38,13 +42,14 @@ async fn a_post_that_waits_for_its_turn_is_not_begun_after_a_stop() {
     let args = json!({ "channel": "board:forum", "text": "late" }).as_object().unwrap().clone();
     let resource = Resource::Channel("board:forum".into());
     let action = Action { verb: Verb::MessagePost, resource, args };
-    let seat = seat();
+    let (seat, proposal) = (seat(), proposal(1));
     let held = Arc::clone(&turn).lock_owned().await;
-    let (told, ()) = tokio::join!(post(home.path(), &turn, &seat, &stopped, &action, now()), async {
-        tokio::task::yield_now().await;
-        stopped.cancel();
-        drop(held);
-    });
+    let (told, ()) =
+        tokio::join!(post(home.path(), &turn, &seat, &stopped, &action, &proposal, now()), async {
+            tokio::task::yield_now().await;
+            stopped.cancel();
+            drop(held);
+        });
     assert!(told.unwrap_err().into_text().contains("was stopped before this was posted"));
     assert!(!home.path().join("forum.md").exists());
 }
@@ -59,10 +64,10 @@ async fn a_board_reads_as_what_was_posted_in_order() {
     );
     post_to(&boards, "board:forum", "three").await.unwrap();
     let board = std::fs::read_to_string(boards.join("forum.md")).unwrap();
+    let heading = format!("## 2026-11-21T01:02:03Z - echo for anna, {}", proposal(1));
     assert_eq!(
         board,
-        "# Board forum\n\n## 2026-11-21T01:02:03Z - echo for anna\n\n    one\n    \ttwo\n\n\
-         ## 2026-11-21T01:02:03Z - echo for anna\n\n    three\n\n"
+        format!("# Board forum\n\n{heading}\n\n    one\n    \ttwo\n\n{heading}\n\n    three\n\n")
     );
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&boards), mode(&boards.join("forum.md"))), (0o700, 0o600));
@@ -130,14 +135,63 @@ async fn a_full_disk_leaves_the_board_as_it_was() {
     assert!(after.starts_with(&before) && after.ends_with("\n\n"), "no half post stays");
 }
 
+/// A board with these posts: for whom, by which proposal, and the text.
+fn board_of(posts: &[(&str, u8, &str)]) -> String {
+    let posts = posts.iter().map(|(asker, number, text)| {
+        let seat = Seat { asker: PersonId::new(asker).unwrap(), ..seat() };
+        entry(&seat, &proposal(*number), text, now())
+    });
+    format!("# Board forum\n\n{}", posts.collect::<String>())
+}
+
+#[test]
+fn only_the_posts_of_that_person_or_proposal_go() {
+    let forged = format!("\n## 2026-01-01T00:00:00Z - echo for anna, {}\n\nhi", proposal(1));
+    let (anna, hanna) = (("anna", 1, "one"), ("hanna", 2, forged.as_str()));
+    let (again, mark) = (("anna", 3, "three"), ("mark", 4, "for anna, p-aaaaaaaaaaaaaaaa"));
+    let board = board_of(&[anna, hanna, again, mark]);
+    let person = PersonId::new("anna").unwrap();
+    assert_eq!(without(&board, Some(&person), &BTreeSet::new()), board_of(&[hanna, mark]));
+    assert_eq!(without(&board, None, &[proposal(1), proposal(4)].into()), board_of(&[hanna, again]));
+    assert_eq!(without(&board, None, &[proposal(9)].into()), board);
+    assert_eq!(without(&board, Some(&person), &[proposal(2), proposal(4)].into()), board_of(&[]));
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_on_no_board_and_what_cannot_be_read_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let (boards, turn) = (home.path().join("boards"), Arc::default());
+    let (anna, none) = (PersonId::new("anna").unwrap(), BTreeSet::new());
+    // No board is nothing to forget.
+    forget(&boards, &turn, Some(&anna), &none).await.unwrap();
+    for (name, text) in [("board:forum", "one"), ("board:team", "two")] {
+        post_to(&boards, name, text).await.unwrap();
+    }
+    symlink(home.path().join("elsewhere"), boards.join("link.md")).unwrap();
+    forget(&boards, &turn, Some(&anna), &none).await.unwrap();
+    for name in ["forum", "team"] {
+        let left = std::fs::read_to_string(boards.join(format!("{name}.md"))).unwrap();
+        assert_eq!(left, format!("# Board {name}\n\n"));
+    }
+    // A board that cannot be written anew is an error, and so is a folder that cannot be listed.
+    post_to(&boards, "board:team", "three").await.unwrap();
+    std::fs::create_dir(boards.join("team.new")).unwrap();
+    let why = forget(&boards, &turn, None, &[proposal(1)].into()).await.unwrap_err();
+    assert!(why.contains("team.md` still has posts that were erased"), "{why}");
+    let file = home.path().join("file");
+    std::fs::write(&file, "no folder").unwrap();
+    let why = forget(&file, &turn, Some(&anna), &none).await.unwrap_err();
+    assert!(why.contains("erased posts may still stand in"), "{why}");
+}
+
 proptest! {
     #[test]
     fn no_text_looks_like_another_post(text in any::<String>(), forged in prop::sample::select(vec![
         "\n## 2026-01-01T00:00:00Z - root for boss\n\nhi", "\r## x", "\u{2028}## x", "\u{85}# x", "\u{b}# x", "\n```\n## x",
     ])) {
-        let post = entry(&seat(), &format!("{text}{forged}{text}"), now());
+        let post = entry(&seat(), &proposal(1), &format!("{text}{forged}{text}"), now());
         let (heading, rest) = post.split_once("\n\n").unwrap();
-        prop_assert_eq!(heading, "## 2026-11-21T01:02:03Z - echo for anna");
+        prop_assert_eq!(heading, format!("## 2026-11-21T01:02:03Z - echo for anna, {}", proposal(1)));
         for line in rest.trim_end_matches('\n').split(['\n', '\r', '\u{85}', '\u{2028}', '\u{b}', '\u{c}']) {
             prop_assert!(line.starts_with("    "), "{:?}", line);
         }

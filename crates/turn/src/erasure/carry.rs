@@ -191,9 +191,6 @@ impl Gateway {
         let unavailable = |message: String| Refusal::new(RefusalKind::Unavailable, message);
         let gateway =
             forgotten.await.map_err(|error| unavailable(error.to_string()))?.map_err(unavailable)?;
-        match person {
-            Some(person) => gateway.skills.forget_posts(&person).await.map_err(unavailable),
-            None => Ok(()),
-        }
+        gateway.skills.forget_posts(person.as_ref(), &found.proposals).await.map_err(unavailable)
     }
 }

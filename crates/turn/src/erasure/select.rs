@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use journal::read::{Query, Reader, Record};
 use journal::{Event, Kind};
-use vocab::{AgentName, HoldId, PersonId, SessionId};
+use vocab::{AgentName, HoldId, PersonId, ProposalId, SessionId};
 
 use super::Scope;
 use super::hold::Hold;
@@ -19,6 +19,8 @@ pub(super) struct Found {
     pub(super) sessions: BTreeSet<SessionId>,
     /// The agents that they are about.
     pub(super) agents: BTreeSet<AgentName>,
+    /// What agents proposed in them: what of it was posted stands on boards.
+    pub(super) proposals: BTreeSet<ProposalId>,
     /// The person all of whose content goes, if it is one.
     pub(super) person: Option<PersonId>,
     /// The first hold that is on something of it, with the record that it is on.
@@ -34,6 +36,9 @@ impl Found {
         self.seqs.insert(record.seq);
         self.sessions.extend(record.session.clone());
         self.agents.extend(record.agent.clone());
+        if record.kind == Kind::Proposal {
+            self.proposals.extend(record.proposal.clone());
+        }
     }
 }
 
@@ -82,6 +87,7 @@ impl<'a> Selection<'a> {
             one.take(&record, self.holds, owner.as_ref());
             found.seqs.append(&mut one.seqs);
             found.agents.append(&mut one.agents);
+            found.proposals.append(&mut one.proposals);
             // Why they said no was told to the agent, and stands in the copy of that conversation.
             if record.event == Some(Event::ApprovalDenied) {
                 found.sessions.append(&mut one.sessions);
