@@ -62,6 +62,33 @@ fn a_gateway_sends_its_record_on_through_crashes_of_both_sides() {
 }
 
 #[test]
+fn an_export_that_begins_changes_or_is_given_up_is_on_the_record() {
+    let home = Home::new();
+    home.scene(SCENE);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let settings = std::fs::read_to_string(home.at("bulkhead.toml")).unwrap();
+    let export = |more: &str| {
+        format!(
+            "{settings}\n[[export]]\nname = \"siem\"\nformat = \"ocsf\"\nto = \"http://127.0.0.1:{port}/key-1234?{more}\"\n"
+        )
+    };
+    std::fs::write(home.at("bulkhead.toml"), export("a=1")).unwrap();
+    home.start();
+    for next in [export("a=1"), export("a=2"), settings.clone(), settings.clone()] {
+        std::fs::write(home.at("bulkhead.toml"), next).unwrap();
+        home.run(&["gateway", "restart"]).done();
+    }
+    let changes = home.records(&["--event", "export.changed"]);
+    let facts: Vec<_> = changes.iter().map(|record| record["facts"].clone()).collect();
+    let to = format!("http://127.0.0.1:{port}");
+    let goes =
+        |change: &str| serde_json::json!({"export": "siem", "change": change, "to": to, "format": "ocsf"});
+    let over = serde_json::json!({"export": "siem", "change": "given up"});
+    assert_eq!(facts, [goes("began"), goes("changed"), over]);
+    home.verifies();
+}
+
+#[test]
 fn a_receiver_that_is_away_holds_nothing_up_and_somebody_is_told() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let home = Home::new();

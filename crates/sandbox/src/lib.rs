@@ -40,7 +40,7 @@ pub use guest::{
 };
 pub use jail::{
     Jail, JailError, MAX_PATHS, MIN_CPU_SECONDS, MIN_MEMORY_BYTES, MIN_OPEN_FILES, MIN_PROCESSES,
-    MIN_TMP_BYTES, Program, System,
+    MIN_TMP_BYTES, Program, System, is_kernels,
 };
 pub use layer::Layer;
 pub use probe::{PROBE, probe};

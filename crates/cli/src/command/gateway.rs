@@ -138,11 +138,14 @@ async fn status(screen: Screen, client: &Client) -> Result<Exit, Failure> {
 fn standing(screen: Screen, export: &export::Standing) -> String {
     let shown = |text: &str| visible(text, Keep::Nothing);
     let to = format!("{} to {}", shown(&export.name), shown(&export.to));
+    let refused = match export.refused {
+        0 => String::new(),
+        count => format!(", {count} refused for good"),
+    };
+    let stands = format!("{to}: {} records behind{refused}", export.behind);
     match &export.last_error {
-        None => format!("{to}: {} records behind", export.behind),
-        Some(error) => {
-            let late = format!("{to}: {} records behind: {}", export.behind, shown(error));
-            screen.paint(Paint::Bad, &late)
-        }
+        None if export.refused == 0 => stands,
+        None => screen.paint(Paint::Bad, &stands),
+        Some(error) => screen.paint(Paint::Bad, &format!("{stands}: {}", shown(error))),
     }
 }

@@ -25,11 +25,21 @@ pub(super) fn named(settings: &Settings) -> Vec<Finding> {
 pub(super) fn standing(status: &Value) -> Vec<Finding> {
     let standings = status.get("exports").cloned().unwrap_or_default();
     let standings: Vec<Standing> = serde_json::from_value(standings).unwrap_or_default();
+    let refusing = standings.iter().filter(|standing| standing.refused > 0).map(|standing| {
+        let message = format!("`{}` has refused {} records for good", standing.name, standing.refused);
+        Finding::of(
+            "export",
+            State::Warning,
+            message,
+            "its own log says why; they are in the record and not sent again",
+        )
+    });
+    let refusing: Vec<Finding> = refusing.collect();
     let failing = standings.into_iter().filter_map(|standing| {
         let error = standing.last_error?;
         let message = format!("`{}` is {} records behind: {error}", standing.name, standing.behind);
         let state = if standing.late { State::Missing } else { State::Warning };
         Some(Finding::of("export", state, message, "mend the receiver; what waits is then sent by itself"))
     });
-    failing.collect()
+    failing.chain(refusing).collect()
 }

@@ -14,7 +14,8 @@ use super::{FormatError, Origin, jsonl, ocsf, text};
 /// The facility "log audit".
 const FACILITY: u8 = 13;
 
-/// The structured data's name. Its number is the one of RFC 5612 for those that have none of their own.
+/// The structured data's name. RFC 5424 wants the number of an enterprise in it and this project has none; RFC 5612 sets
+/// this one aside for examples in documents, so it is nobody's, and stands here until there is one of our own.
 const ELEMENT: &str = "bulkhead@32473";
 
 /// The longest name of a host (RFC 5424, section 6).

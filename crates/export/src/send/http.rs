@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{Batch, CONNECT_TIME, SendError, tls};
 use crate::format::Format;
-use crate::settings::{Header, Target};
+use crate::settings::{Header, Target, shown};
 
 /// How long a receiver may take until it answers with a status.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
@@ -49,18 +49,11 @@ impl Http {
         }
     }
 
-    /// Sends a batch and comes back when the receiver says that it has it.
-    pub(crate) async fn send(&mut self, batch: &Batch) -> Result<(), SendError> {
+    /// Sends a batch and comes back when the receiver says that it has it, with how many of it that one will never take.
+    /// They must not be sent again (OTLP, "Partial Success").
+    pub(crate) async fn send(&mut self, batch: &Batch) -> Result<u64, SendError> {
         let said = self.post(self.body(batch), self.kind()).await?;
-        let rejected = self.rejected(&said);
-        if rejected > 0 {
-            let to = self.to();
-            // They must not be sent again (OTLP, "Partial Success"), so they count as taken.
-            tracing::warn!(
-                "{to} took a batch and says that {rejected} of what was in it are of no use to it"
-            );
-        }
-        Ok(())
+        Ok(self.rejected(&said))
     }
 
     /// Sends a note and gives what comes back, if it is text.
@@ -93,9 +86,7 @@ impl Http {
     }
 
     fn to(&self) -> String {
-        let mut shown = self.url.clone();
-        shown.set_query(None);
-        shown.to_string()
+        shown(&self.url)
     }
 
     fn connect(&self) -> Result<Client, SendError> {
@@ -171,7 +162,7 @@ impl Http {
     }
 
     /// How many of an OTLP batch the receiver says that it will never take.
-    fn rejected(&self, said: &[u8]) -> i64 {
+    fn rejected(&self, said: &[u8]) -> u64 {
         let count = match self.format {
             Format::OtlpLogs => ExportLogsServiceResponse::decode(said)
                 .ok()
@@ -183,7 +174,7 @@ impl Http {
                 .map(|partial| partial.rejected_spans),
             _ => None,
         };
-        count.unwrap_or(0)
+        count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
     }
 }
 

@@ -130,16 +130,17 @@ impl Sender {
         }
     }
 
-    /// Sends a batch and comes back when it was taken.
-    pub(crate) async fn send(&mut self, batch: &Batch) -> Result<(), SendError> {
-        match (self, batch) {
+    /// Sends a batch and comes back when it was taken, with how many of it the receiver refused for good.
+    pub(crate) async fn send(&mut self, batch: &Batch) -> Result<u64, SendError> {
+        let sent = match (self, batch) {
             (_, Batch::Nothing) => Ok(()),
-            (Self::Http(http), batch) => http.send(batch).await,
+            (Self::Http(http), batch) => return http.send(batch).await,
             (Self::File(file), Batch::Pieces(pieces)) => file.send(pieces).await,
             (Self::Stream(stream), Batch::Pieces(pieces)) => stream.send(pieces).await,
             (Self::Udp(udp), Batch::Pieces(pieces)) => udp.send(pieces).await,
             // The settings do not let such a form go there.
             (_, Batch::Whole(_)) => Err(SendError::Form("this form goes over http alone".to_owned())),
-        }
+        };
+        sent.map(|()| 0)
     }
 }

@@ -20,9 +20,6 @@ use crate::wire::Place;
 /// How often an open is tried again when the kernel saw the path change underneath it.
 const MAX_TRIES: u32 = 32;
 
-/// File systems whose files look regular and are the kernel's doors. No grant opens them.
-const KERNEL_DOORS: [&str; 2] = ["/proc", "/sys"];
-
 const NO_LINKS: ResolveFlags = ResolveFlags::NO_SYMLINKS.union(ResolveFlags::NO_MAGICLINKS);
 
 /// An open folder, what is looked for beneath it, and how to call that in a message.
@@ -41,7 +38,8 @@ impl Spot {
         let root = Path::new(&place.root);
         let whole = if place.beneath.is_empty() { root.to_owned() } else { root.join(&place.beneath) };
         let shown = one_line(&whole.to_string_lossy());
-        if KERNEL_DOORS.iter().any(|door| whole.starts_with(door)) {
+        // No grant opens them.
+        if sandbox::is_kernels(&whole) {
             return Err(Trouble::NotPlain(shown, "part of the kernel's own file systems"));
         }
         let plain = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
