@@ -191,6 +191,14 @@ fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
         .map_err(|error| error.to_string().replace("unknown variant", "unknown word"))
 }
 
+// No comment of documentation: a command that flattens it would take it for its own description.
+#[derive(Debug, clap::Args, serde::Serialize)]
+struct Why {
+    /// Why, for the record, where it stays: no personal data
+    #[arg(long)]
+    reason: String,
+}
+
 /// A moment: RFC 3339, a date (its midnight, UTC), or how long ago.
 fn when(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = Timestamp::from_str(text) {

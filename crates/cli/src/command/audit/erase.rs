@@ -5,6 +5,7 @@ use serde_json::json;
 use turn::{ErasureState, ErasureView, Scope};
 use vocab::{Ambient as _, ErasureId, PersonId, SessionId};
 
+use super::Why;
 use crate::ambient::Machine;
 use crate::client::Client;
 use crate::command::Place;
@@ -30,9 +31,8 @@ enum Verb {
     Request {
         #[command(flatten)]
         what: What,
-        /// Why, for the one who agrees and for the record, where it stays: no personal data
-        #[arg(long)]
-        reason: String,
+        #[command(flatten)]
+        why: Why,
     },
     /// What was asked for and is not over
     #[command(
@@ -56,9 +56,8 @@ enum Verb {
     Refuse {
         /// The request, as `audit erase list` names it
         id: ErasureId,
-        /// Why, for the one who asked and for the record
-        #[arg(long)]
-        reason: String,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -100,18 +99,15 @@ fn records(text: &str) -> Result<(u64, u64), String> {
 pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
     let screen = place.screen;
     place.ask(async move |client: Client| match args.verb {
-        Verb::Request { what, reason } => {
-            let body = json!({ "of": what.scope()?, "reason": reason });
+        Verb::Request { what, why } => {
+            let body = json!({ "of": what.scope()?, "reason": why.reason });
             told(screen, &client.post("erasures", &body).await?)
         }
         Verb::List { all } => list(screen, &client, all).await,
         Verb::Consent { id } => {
             told(screen, &client.post(&format!("erasures/{id}/consent"), &json!({})).await?)
         }
-        Verb::Refuse { id, reason } => {
-            let body = json!({ "reason": reason });
-            told(screen, &client.post(&format!("erasures/{id}/refuse"), &body).await?)
-        }
+        Verb::Refuse { id, why } => told(screen, &client.post(&format!("erasures/{id}/refuse"), &why).await?),
     })
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use turn::{Hold, HoldScope};
 use vocab::{AgentName, Ambient as _, HoldId, PersonId, SessionId, Timestamp};
 
-use super::when;
+use super::{Why, when};
 use crate::ambient::Machine;
 use crate::client::Client;
 use crate::command::Place;
@@ -47,9 +47,8 @@ enum Verb {
         /// Written until then
         #[arg(long, value_name = "WHEN", value_parser = when)]
         until: Option<Timestamp>,
-        /// Why, for the record, where it stays
-        #[arg(long)]
-        reason: String,
+        #[command(flatten)]
+        why: Why,
     },
     /// The holds that there are
     #[command(after_help = "Examples:\n  bulkhead audit hold list\n  bulkhead audit hold list --json")]
@@ -59,26 +58,25 @@ enum Verb {
     Remove {
         /// The hold, as `audit hold list` names it
         id: HoldId,
-        /// Why, for the record
-        #[arg(long)]
-        reason: String,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
 pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
     let screen = place.screen;
     place.ask(async move |client: Client| match args.verb {
-        Verb::Add { person, session, agent, label, since, until, reason } => {
+        Verb::Add { person, session, agent, label, since, until, why } => {
             let of = HoldScope { person, session, agent, label, since, until };
-            let hold: Hold = client.post("holds", &json!({ "of": of, "reason": reason })).await?;
+            let hold: Hold = client.post("holds", &json!({ "of": of, "reason": why.reason })).await?;
             told(screen, &hold, "holds")
         }
         Verb::List => {
             let holds: Vec<Hold> = client.get("holds").await?;
             list(screen, &holds)
         }
-        Verb::Remove { id, reason } => {
-            let hold: Hold = client.post(&format!("holds/{id}/remove"), &json!({ "reason": reason })).await?;
+        Verb::Remove { id, why } => {
+            let hold: Hold = client.post(&format!("holds/{id}/remove"), &why).await?;
             told(screen, &hold, "no longer holds")
         }
     })
