@@ -2,22 +2,18 @@
 //!
 //! `cargo bench -p bulkhead-journal --bench append [-- FOLDER]`; the folder decides the disk.
 
-use std::error::Error;
+mod common;
+#[path = "common/turn.rs"]
+mod turn;
+
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bulkhead_journal::{Change, Config, Draft, Entry, Ground, Journal, Kind};
-use serde_json::json;
-use vocab::{
-    AgentName, Ambient, Decision, Digest, Labels, PersonId, ProposalId, Resource, SessionId, Timestamp,
-    TurnId, Verb,
-};
+use bulkhead_journal::{Config, Journal};
 
-type Done<T> = Result<T, Box<dyn Error + Send + Sync>>;
+use self::common::{Done, ambient, middle, per_second};
 
 /// Rounds that take turns, so that a busy moment of the machine meets all of them.
 const ROUNDS: usize = 6;
@@ -30,50 +26,6 @@ const CALLERS: usize = 32;
 
 /// The bytes that one entry has: two bodies and their contents, about.
 const ENTRY_BYTES: usize = 1900;
-
-/// The machine's clock would do; a counter takes its cost out of the figures.
-struct Counter(AtomicU64);
-
-impl Ambient for Counter {
-    fn now(&self) -> Timestamp {
-        let second = self.0.fetch_add(1, Ordering::Relaxed);
-        Timestamp::from_second(1_790_000_000 + i64::try_from(second % 1_000_000).unwrap_or(0))
-            .unwrap_or(Timestamp::UNIX_EPOCH)
-    }
-
-    fn random(&self) -> [u8; 16] {
-        u128::from(self.0.fetch_add(1, Ordering::Relaxed)).to_le_bytes()
-    }
-}
-
-/// A proposal and its verdict, with a row of state, as the gateway records them.
-fn entry(number: usize) -> Done<Entry> {
-    let mut proposal = Draft::new(Kind::Proposal);
-    proposal.session = Some(SessionId::new(&format!("s-{}", number % 32))?);
-    proposal.turn = Some(TurnId::new(&format!("t-{number}"))?);
-    proposal.proposal = Some(ProposalId::new(&format!("p-{number}"))?);
-    proposal.agent = Some(AgentName::new(&format!("agent-{}", number % 4))?);
-    proposal.person = Some(PersonId::new(&format!("person-{}", number % 8))?);
-    proposal.verb = Some(Verb::FileRead);
-    proposal.resource = Some(Resource::Path("/srv/docs/handbook/chapter-3.md".into()));
-    let mut verdict = Draft { kind: Kind::Verdict, ..proposal.clone() };
-    proposal.payload =
-        json!({ "args": { "path": "/srv/docs/handbook/chapter-3.md", "why": "x".repeat(200) } });
-    verdict.decision = Some(Decision::Permit);
-    verdict.reasons =
-        vec![Ground { layer: vocab::Layer::Policy, policy: "skill:file-reader:paths:/srv/docs".into() }];
-    verdict.labels = Some(Labels::default());
-    verdict.policy_version = Some(Digest::of(b"policies"));
-    verdict.payload = json!({ "reasons": ["The agent's file-reader covers this folder."] });
-    let session = format!("s-{}", number % 32);
-    let row =
-        Change::put("session", &session, &json!({ "turn": format!("t-{number}"), "state": "running" }))?;
-    Ok(Entry {
-        subject: Digest::of(&number.to_be_bytes()),
-        records: vec![proposal, verdict],
-        state: vec![row],
-    })
-}
 
 fn bare(folder: &Path, times: &mut Vec<Duration>) -> Done<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(folder.join("bare"))?;
@@ -111,7 +63,7 @@ async fn append(journal: &Journal, callers: usize, times: &mut Vec<Duration>) ->
             tokio::spawn(async move {
                 let mut times = Vec::with_capacity(OPERATIONS);
                 for number in 0..OPERATIONS {
-                    let entry = entry(number * CALLERS + caller)?;
+                    let entry = turn::entry(number * CALLERS + caller)?;
                     let begun = Instant::now();
                     drop(journal.append(entry).await?);
                     times.push(begun.elapsed());
@@ -126,15 +78,6 @@ async fn append(journal: &Journal, callers: usize, times: &mut Vec<Duration>) ->
     Ok(begun.elapsed())
 }
 
-fn middle(times: &mut [Duration]) -> f64 {
-    times.sort_unstable();
-    times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6)
-}
-
-fn per_second(operations: usize, time: Duration) -> f64 {
-    f64::from(u32::try_from(operations).unwrap_or(u32::MAX)) / time.as_secs_f64()
-}
-
 #[tokio::main]
 async fn main() -> Done<()> {
     let parent = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
@@ -144,7 +87,7 @@ async fn main() -> Done<()> {
     };
     let config = Config { place: folder.path().join("journal.sqlite").into() };
     let begun = Instant::now();
-    let journal = Journal::open(config.clone(), Arc::new(Counter(AtomicU64::new(0))))?;
+    let journal = Journal::open(config.clone(), ambient())?;
     println!("a new journal opens in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
     let (mut plain, mut row, mut one, mut many) = (vec![], vec![], vec![], vec![]);
     let mut many_time = Duration::ZERO;
@@ -168,7 +111,7 @@ async fn main() -> Done<()> {
     let records = journal.head().records;
     journal.close().await?;
     let begun = Instant::now();
-    drop(Journal::open(config, Arc::new(Counter(AtomicU64::new(0))))?);
+    drop(Journal::open(config, ambient())?);
     println!("one of {records} opens and closes in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
     Ok(())
 }

@@ -1,24 +1,29 @@
 //! A long record: what an append, a proof and a verification cost when there are many records, and what they take on disk.
 //!
-//! `cargo bench -p bulkhead-journal --bench scale [-- FOLDER [RECORDS [bare]]]`; the folder decides the disk, a million records
-//! are the custom, `bare` ones are the smallest that there can be.
+//! `cargo bench -p bulkhead-journal --bench scale [-- FOLDER [RECORDS [bare] [postgres]]]`; the folder decides the disk, a million
+//! records are the custom, `bare` ones are the smallest that there can be, and `postgres` makes a cluster in the folder.
 
-use std::error::Error;
+mod common;
+#[path = "common/message.rs"]
+mod message;
+#[path = "common/server.rs"]
+mod server;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bulkhead_journal::checkpoint::Sealed;
 use bulkhead_journal::read::Reader;
 use bulkhead_journal::verify::verify;
-use bulkhead_journal::{Config, Draft, Entry, Journal, Kind, Notary, NotaryConfig};
+use bulkhead_journal::{Config, Draft, Journal, Kind, Notary, NotaryConfig, Place, PostgresConfig};
 use rusqlite::Connection;
-use serde_json::json;
-use vocab::{AgentName, Ambient, Digest, PersonId, SessionId, Timestamp, TurnId};
+use vocab::AgentName;
 
-type Done<T> = Result<T, Box<dyn Error + Send + Sync>>;
+use self::common::{Done, ambient, middle, per_second};
+use self::message::entry;
+use self::server::Server;
 
 /// Records, when the command says nothing.
 const RECORDS: u64 = 1_000_000;
@@ -33,47 +38,74 @@ const OPERATIONS: usize = 1_000;
 const ROUNDS: usize = 5;
 const ROUND_OPERATIONS: usize = 1_600;
 
+/// The bytes of a bare row.
+const BARE_BYTES: usize = 424;
+
 /// How long the disk is left alone after the record has been grown.
 const SETTLING: Duration = Duration::from_secs(5);
 
 /// Tells the benchmark that it is to verify and say what that took.
 const VERIFY: &str = "verify-only";
 
-/// The machine's clock would do; a counter takes its cost out of the figures.
-struct Counter(AtomicU64);
-
-impl Ambient for Counter {
-    fn now(&self) -> Timestamp {
-        let second = self.0.fetch_add(1, Ordering::Relaxed);
-        Timestamp::from_second(1_790_000_000 + i64::try_from(second % 1_000_000).unwrap_or(0))
-            .unwrap_or(Timestamp::UNIX_EPOCH)
-    }
-
-    fn random(&self) -> [u8; 16] {
-        u128::from(self.0.fetch_add(1, Ordering::Relaxed)).to_le_bytes()
-    }
-}
-
-fn ambient() -> Arc<Counter> {
-    Arc::new(Counter(AtomicU64::new(0)))
-}
-
 /// A message with its words; a bare one has nothing but its agent.
 fn message(number: u64, bare: bool) -> Done<Draft> {
+    if !bare {
+        return message::message(number);
+    }
     let mut draft = Draft::new(Kind::Message);
     draft.agent = Some(AgentName::new(&format!("agent-{}", number / 40 % 4))?);
-    if bare {
-        return Ok(draft);
-    }
-    draft.session = Some(SessionId::new(&format!("s-{}", number / 40 % 1_000))?);
-    draft.turn = Some(TurnId::new(&format!("t-{number}"))?);
-    draft.person = Some(PersonId::new(&format!("person-{}", number / 40 % 8))?);
-    draft.payload = json!({ "text": format!("The words of message {number}, which are not many.") });
     Ok(draft)
 }
 
-fn entry(records: Vec<Draft>) -> Entry {
-    Entry { subject: Digest::of(b"x"), records, state: vec![] }
+/// Where the record is kept, the short one beside it, and bare rows.
+enum Kept {
+    Sqlite(PathBuf),
+    Postgres(Box<Server>),
+}
+
+impl Kept {
+    fn place(&self) -> Done<Place> {
+        match self {
+            Self::Sqlite(folder) => Ok(folder.join("journal.sqlite").into()),
+            Self::Postgres(server) => Ok(server.record()?.into()),
+        }
+    }
+
+    fn short(&self) -> Done<Place> {
+        match self {
+            Self::Sqlite(folder) => Ok(folder.join("short.sqlite").into()),
+            Self::Postgres(server) => {
+                let database = server::make_record(&server.cluster)?;
+                Ok(PostgresConfig::new(&server.cluster.url("a_gateway", &database))?.into())
+            }
+        }
+    }
+
+    /// So many rows with `bytes` each beside the record, one transaction for each, by as many callers; how long that took.
+    async fn bare(&self, callers: usize, bytes: usize) -> Done<Duration> {
+        match self {
+            Self::Sqlite(folder) => bare_round(folder, callers, bytes),
+            Self::Postgres(server) => {
+                let clients = server.connections(callers).await?;
+                Ok(server::bare(&clients, ROUND_OPERATIONS, bytes).await?.1)
+            }
+        }
+    }
+
+    /// What the record takes on disk beside what it must hold: body, hash, content and salt of each record.
+    fn size(&self) -> Done<()> {
+        let (disk, count, held) = match self {
+            Self::Sqlite(folder) => size(&folder.join("journal.sqlite"))?,
+            Self::Postgres(server) => server_size(server)?,
+        };
+        println!(
+            "on disk: {:.0} bytes a record, which holds {:.0}: {:.2} times (target 1.5)",
+            disk / count,
+            held / count,
+            disk / held
+        );
+        Ok(())
+    }
 }
 
 async fn grow(journal: &Journal, to: u64, bare: bool) -> Done<()> {
@@ -89,11 +121,6 @@ async fn grow(journal: &Journal, to: u64, bare: bool) -> Done<()> {
         journal.flush().await?;
     }
     Ok(())
-}
-
-fn middle(times: &mut [Duration]) -> f64 {
-    times.sort_unstable();
-    times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6)
 }
 
 async fn appends(journal: &Journal, times: &mut Vec<Duration>) -> Done<()> {
@@ -127,17 +154,20 @@ async fn short_and_long(short: &Journal, long: &Journal) -> Done<()> {
 
 /// One round of appends by so many callers at once; how long all of them took.
 async fn round(journal: &Journal, callers: usize) -> Done<Duration> {
+    let of = |caller| (0..ROUND_OPERATIONS / callers).map(move |number| (number * callers + caller) as u64);
+    let entries = |caller| of(caller).map(|number| Ok(entry(vec![message(number, false)?]))).collect();
+    let entries: Vec<Vec<_>> = (0..callers).map(entries).collect::<Done<_>>()?;
     let begun = Instant::now();
-    let caller = |caller: usize| {
+    let caller = |entries: Vec<_>| {
         let journal = journal.clone();
         tokio::spawn(async move {
-            for number in 0..ROUND_OPERATIONS / callers {
-                drop(journal.append(entry(vec![message((number * callers + caller) as u64, false)?])).await?);
+            for entry in entries {
+                drop(journal.append(entry).await?);
             }
             Done::Ok(())
         })
     };
-    for task in (0..callers).map(caller).collect::<Vec<_>>() {
+    for task in entries.into_iter().map(caller).collect::<Vec<_>>() {
         task.await??;
     }
     Ok(begun.elapsed())
@@ -168,22 +198,22 @@ fn bare_round(folder: &Path, callers: usize, bytes: usize) -> Done<Duration> {
     Ok(begun.elapsed())
 }
 
-async fn callers(folder: &Path, journal: &Journal, bytes: usize) -> Done<()> {
+async fn callers(kept: &Kept, journal: &Journal, bytes: usize) -> Done<()> {
     println!("callers   bare inserts/s   durable appends/s   ratio (target 0.8)");
     for callers in [1, 8, 64] {
         let (mut bare, mut own) = (Duration::ZERO, Duration::ZERO);
         for _ in 0..ROUNDS {
-            bare += bare_round(folder, callers, bytes)?;
+            bare += kept.bare(callers, bytes).await?;
             own += round(journal, callers).await?;
         }
-        let count = f64::from(u32::try_from(ROUNDS * ROUND_OPERATIONS)?);
-        let (bare, own) = (count / bare.as_secs_f64(), count / own.as_secs_f64());
+        let count = ROUNDS * ROUND_OPERATIONS;
+        let (bare, own) = (per_second(count, bare), per_second(count, own));
         println!("{callers:>7} {bare:>16.0} {own:>19.0} {:>7.2}", own / bare);
     }
     Ok(())
 }
 
-fn proofs(place: &bulkhead_journal::Place, sealed: &Sealed) -> Done<()> {
+fn proofs(place: &Place, sealed: &Sealed) -> Done<()> {
     let reader = Reader::open(place)?;
     let size = sealed.tree().size;
     let mut times = Vec::with_capacity(OPERATIONS);
@@ -205,8 +235,8 @@ fn proofs(place: &bulkhead_journal::Place, sealed: &Sealed) -> Done<()> {
 }
 
 /// Verifies in a process of its own, which says what that took.
-fn verified(path: &Path) -> Done<()> {
-    let said = Command::new(std::env::current_exe()?).arg(VERIFY).arg(path).output()?;
+fn verified(place: &str) -> Done<()> {
+    let said = Command::new(std::env::current_exe()?).arg(VERIFY).arg(place).output()?;
     print!("{}", String::from_utf8_lossy(&said.stdout));
     if said.status.success() {
         Ok(())
@@ -215,9 +245,13 @@ fn verified(path: &Path) -> Done<()> {
     }
 }
 
-fn verify_only(path: &Path) -> Done<()> {
+fn verify_only(place: &str) -> Done<()> {
+    let place: Place = match place.starts_with("postgres://") {
+        true => PostgresConfig::new(place)?.into(),
+        false => PathBuf::from(place).into(),
+    };
     let begun = Instant::now();
-    let report = verify(&path.into(), None)?;
+    let report = verify(&place, None)?;
     let took = begun.elapsed();
     if !report.ok {
         return Err(format!("{:?}", report.first_bad).into());
@@ -242,8 +276,8 @@ fn verify_only(path: &Path) -> Done<()> {
     Ok(())
 }
 
-/// What the journal takes on disk beside what it must hold: body, hash, content and salt of each record.
-fn size(path: &Path) -> Done<f64> {
+/// The bytes of the file at `path`, its records, and the bytes that it must hold.
+fn size(path: &Path) -> Done<(f64, f64, f64)> {
     let conn = Connection::open(path)?;
     conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
     let sum = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, f64>(0));
@@ -251,44 +285,67 @@ fn size(path: &Path) -> Done<f64> {
     let held = sum("SELECT total(octet_length(body) + octet_length(hash)) FROM record")?
         + sum("SELECT total(octet_length(bytes) + octet_length(salt)) FROM payload")?;
     let disk = std::fs::metadata(path)?.len();
-    let disk = f64::from(u32::try_from(disk / 1024)?) * 1024.0;
-    println!(
-        "on disk: {:.0} bytes a record, which holds {:.0}: {:.2} times (target 1.5)",
-        disk / count,
-        held / count,
-        disk / held
-    );
-    Ok(held / count)
+    Ok((f64::from(u32::try_from(disk / 1024)?) * 1024.0, count, held))
+}
+
+/// The same of a server: the tables with their indexes and what they keep aside.
+fn server_size(server: &Server) -> Done<(f64, f64, f64)> {
+    server.sql("CHECKPOINT");
+    let number = |sql: &str| Done::Ok(server.sql(sql).parse::<f64>()?);
+    for table in ["record", "payload", "block", "node"] {
+        let sizes = format!(
+            "SELECT pg_relation_size('bulkhead.{table}') || ' bytes of rows, ' || pg_indexes_size('bulkhead.{table}') || ' of indexes'"
+        );
+        println!("table {table}: {}", server.sql(&sizes));
+    }
+    let disk = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class \
+         WHERE relnamespace = 'bulkhead'::regnamespace AND relkind = 'r'";
+    Ok((number(disk)?, number("SELECT count(*) FROM bulkhead.record")?, number(server::HELD)?))
 }
 
 #[tokio::main]
 async fn main() -> Done<()> {
-    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
-    let first = arguments.next();
-    if first.as_deref() == Some(VERIFY) {
-        return verify_only(&PathBuf::from(arguments.next().ok_or("which?")?));
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let (first, second) = (arguments.first(), arguments.get(1));
+    if first.is_some_and(|first| first == VERIFY) {
+        return verify_only(second.ok_or("which?")?);
     }
-    let folder = match &first {
+    let folder = match first {
         Some(parent) => tempfile::tempdir_in(parent)?,
         None => tempfile::tempdir()?,
     };
-    let records = arguments.next().map_or(Ok(RECORDS), |text| text.parse())?;
-    let bare = arguments.next().as_deref() == Some("bare");
-    let path = folder.path().join("journal.sqlite");
-    let place = bulkhead_journal::Place::Sqlite(path.clone());
+    let records = second.map_or(Ok(RECORDS), |text| text.parse())?;
+    let asked = |word: &str| arguments.iter().any(|argument| argument == word);
+    let kept = if asked("postgres") {
+        match Server::start(Path::new(first.map_or("/tmp", String::as_str))) {
+            Ok(server) => Kept::Postgres(Box::new(server)),
+            Err(why) => {
+                println!("SKIPPED: {why}");
+                return Ok(());
+            }
+        }
+    } else {
+        Kept::Sqlite(folder.path().to_owned())
+    };
+    measure(&kept, folder.path(), records, asked("bare")).await
+}
+
+async fn measure(kept: &Kept, folder: &Path, records: u64, bare: bool) -> Done<()> {
+    let place = kept.place()?;
     let journal = Journal::open(Config { place: place.clone() }, ambient())?;
     let config = NotaryConfig {
-        folder: folder.path().join("keys"),
+        folder: folder.join("keys"),
         origin: None,
-        every_records: RECORDS,
+        every_records: u64::MAX,
         every: Duration::from_secs(3_600),
         files: vec![],
         witnesses: vec![],
     };
     let notary = Notary::open(journal.clone(), place.clone(), config, ambient()).await?;
-    let short = Journal::open(Config { place: folder.path().join("short.sqlite").into() }, ambient())?;
+    let short = Journal::open(Config { place: kept.short()? }, ambient())?;
     grow(&short, 1_000, false).await?;
-    callers(folder.path(), &journal, 640).await?;
+    callers(kept, &journal, BARE_BYTES).await?;
     let begun = Instant::now();
     grow(&journal, records, bare).await?;
     println!("grown to {} records in {:.0} s", journal.head().records, begun.elapsed().as_secs_f64());
@@ -298,6 +355,9 @@ async fn main() -> Done<()> {
     proofs(&place, &sealed)?;
     drop(notary);
     journal.close().await?;
-    size(&path)?;
-    verified(&path)
+    kept.size()?;
+    verified(&match kept {
+        Kept::Sqlite(folder) => folder.join("journal.sqlite").display().to_string(),
+        Kept::Postgres(server) => server.cluster.url("a_gateway", &server.database),
+    })
 }

@@ -1,34 +1,24 @@
 //! What an append to PostgreSQL costs beside the bare insert of as many bytes into the same server, each of them durable
-//! when it is answered: ratios within one run on one disk.
+//! when it is answered: ratios within one run on one disk. Once for a single record with its content, and once for
+//! the entry of a turn, which has two, and a row of state.
 //!
 //! `cargo bench -p bulkhead-journal --bench server [-- FOLDER]`; the cluster is made in the folder, which decides the disk.
 
-#[path = "../tests/support/postgres.rs"]
-#[expect(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "the tests' cluster is a cluster for this too"
-)]
-mod cluster;
+mod common;
+#[path = "common/message.rs"]
+mod message;
+#[path = "common/server.rs"]
+mod server;
+#[path = "common/turn.rs"]
+mod turn;
 
-use std::error::Error;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bulkhead_journal::{Change, Config, Draft, Entry, Ground, Journal, Kind, PostgresConfig, postgres};
-use serde_json::json;
-use vocab::{
-    AgentName, Ambient, Decision, Digest, Labels, PersonId, ProposalId, Resource, SessionId, Timestamp,
-    TurnId, Verb,
-};
+use bulkhead_journal::{Config, Entry, Journal};
 
-use self::cluster::Cluster;
-
-type Done<T> = Result<T, Box<dyn Error + Send + Sync>>;
+use self::common::{Done, ambient, middle, per_second};
+use self::server::{HELD, Server, bare};
 
 /// Rounds that take turns, so that a busy moment of the machine meets all of them.
 const ROUNDS: usize = 6;
@@ -39,49 +29,9 @@ const ENTRIES: usize = 1_536;
 /// Callers at once.
 const CALLERS: [usize; 3] = [1, 8, 64];
 
-/// The machine's clock would do; a counter takes its cost out of the figures.
-struct Counter(AtomicU64);
-
-impl Ambient for Counter {
-    fn now(&self) -> Timestamp {
-        let second = self.0.fetch_add(1, Ordering::Relaxed);
-        Timestamp::from_second(1_790_000_000 + i64::try_from(second % 1_000_000).unwrap_or(0))
-            .unwrap_or(Timestamp::UNIX_EPOCH)
-    }
-
-    fn random(&self) -> [u8; 16] {
-        u128::from(self.0.fetch_add(1, Ordering::Relaxed)).to_le_bytes()
-    }
-}
-
-/// A proposal and its verdict, with a row of state, as the gateway records them.
-fn entry(number: usize) -> Done<Entry> {
-    let mut proposal = Draft::new(Kind::Proposal);
-    proposal.session = Some(SessionId::new(&format!("s-{}", number % 32))?);
-    proposal.turn = Some(TurnId::new(&format!("t-{number}"))?);
-    proposal.proposal = Some(ProposalId::new(&format!("p-{number}"))?);
-    proposal.agent = Some(AgentName::new(&format!("agent-{}", number % 4))?);
-    proposal.person = Some(PersonId::new(&format!("person-{}", number % 8))?);
-    proposal.verb = Some(Verb::FileRead);
-    proposal.resource = Some(Resource::Path("/srv/docs/handbook/chapter-3.md".into()));
-    let mut verdict = Draft { kind: Kind::Verdict, ..proposal.clone() };
-    proposal.payload =
-        json!({ "args": { "path": "/srv/docs/handbook/chapter-3.md", "why": "x".repeat(200) } });
-    verdict.decision = Some(Decision::Permit);
-    verdict.reasons =
-        vec![Ground { layer: vocab::Layer::Policy, policy: "skill:file-reader:paths:/srv/docs".into() }];
-    verdict.labels = Some(Labels::default());
-    verdict.policy_version = Some(Digest::of(b"policies"));
-    verdict.payload = json!({ "reasons": ["The agent's file-reader covers this folder."] });
-    let session = format!("s-{}", number % 32);
-    let row =
-        Change::put("session", &session, &json!({ "turn": format!("t-{number}"), "state": "running" }))?;
-    Ok(Entry {
-        subject: Digest::of(&number.to_be_bytes()),
-        records: vec![proposal, verdict],
-        state: vec![row],
-    })
-}
+/// A row of state that is put again and again.
+const ROW: &str =
+    "SELECT coalesce(avg(octet_length(value)), 0)::bigint FROM bulkhead.state WHERE kind = 'session'";
 
 /// What one way of writing took.
 #[derive(Default)]
@@ -91,64 +41,52 @@ struct Taken {
 }
 
 impl Taken {
-    fn middle(&mut self) -> f64 {
-        self.times.sort_unstable();
-        self.times.get(self.times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+    fn add(&mut self, (times, whole): (Vec<Duration>, Duration)) {
+        self.times.extend(times);
+        self.whole += whole;
     }
 
     fn per_second(&self) -> f64 {
-        f64::from(u32::try_from(self.times.len()).unwrap_or(u32::MAX)) / self.whole.as_secs_f64()
+        per_second(self.times.len(), self.whole)
     }
 }
 
-/// A connection for each caller.
-async fn connections(address: &str, count: usize) -> Done<Vec<Arc<tokio_postgres::Client>>> {
-    let mut clients = Vec::new();
-    for _ in 0..count {
-        let (client, connection) = tokio_postgres::connect(address, tokio_postgres::NoTls).await?;
-        tokio::spawn(connection);
-        clients.push(Arc::new(client));
-    }
-    Ok(clients)
+/// What is appended.
+#[derive(Clone, Copy)]
+enum What {
+    Record,
+    Turn,
 }
 
-/// Inserts rows of so many bytes, one for each commit, from a connection for each caller.
-async fn bare(clients: &[Arc<tokio_postgres::Client>], bytes: usize, taken: &mut Taken) -> Done<()> {
+impl What {
+    fn entry(self, number: usize) -> Done<Entry> {
+        match self {
+            Self::Record => Ok(message::entry(vec![message::message(u64::try_from(number)?)?])),
+            Self::Turn => turn::entry(number),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Record => "one record with its content",
+            Self::Turn => "the entry of a turn: 2 records with content, 1 row of state",
+        }
+    }
+}
+
+/// Appends from several callers at once. Gives the time of each and of all.
+async fn append(journal: &Journal, callers: usize, what: What) -> Done<(Vec<Duration>, Duration)> {
+    let entries = |caller| (0..ENTRIES / callers).map(move |number| what.entry(number * callers + caller));
+    let entries: Vec<Vec<Entry>> =
+        (0..callers).map(|caller| entries(caller).collect()).collect::<Done<_>>()?;
     let begun = Instant::now();
-    let tasks: Vec<_> = clients
-        .iter()
-        .map(|client| {
-            let (client, count) = (Arc::clone(client), ENTRIES / clients.len());
+    let tasks: Vec<_> = entries
+        .into_iter()
+        .map(|entries| {
+            let journal = journal.clone();
             tokio::spawn(async move {
-                let insert = client.prepare("INSERT INTO bare (bytes) VALUES ($1)").await?;
-                let bytes = vec![b'x'; bytes];
-                let mut times = Vec::with_capacity(count);
-                for _ in 0..count {
-                    let begun = Instant::now();
-                    client.execute(&insert, &[&bytes]).await?;
-                    times.push(begun.elapsed());
-                }
-                Done::Ok(times)
-            })
-        })
-        .collect();
-    for task in tasks {
-        taken.times.extend(task.await??);
-    }
-    taken.whole += begun.elapsed();
-    Ok(())
-}
-
-/// Appends from several callers at once.
-async fn append(journal: &Journal, callers: usize, taken: &mut Taken) -> Done<()> {
-    let begun = Instant::now();
-    let tasks: Vec<_> = (0..callers)
-        .map(|caller| {
-            let (journal, count) = (journal.clone(), ENTRIES / callers);
-            tokio::spawn(async move {
-                let mut times = Vec::with_capacity(count);
-                for number in 0..count {
-                    let entry = entry(number * callers + caller)?;
+                let mut times = Vec::with_capacity(entries.len());
+                for entry in entries {
                     let begun = Instant::now();
                     drop(journal.append(entry).await?);
                     times.push(begun.elapsed());
@@ -157,62 +95,56 @@ async fn append(journal: &Journal, callers: usize, taken: &mut Taken) -> Done<()
             })
         })
         .collect();
+    let mut times = Vec::with_capacity(ENTRIES);
     for task in tasks {
-        taken.times.extend(task.await??);
+        times.extend(task.await??);
     }
-    taken.whole += begun.elapsed();
-    Ok(())
+    Ok((times, begun.elapsed()))
 }
 
-/// The bytes that an entry has in the database: bodies, hashes, contents, salts and its row of state.
-fn bytes_of_an_entry(cluster: &Cluster, database: &str) -> Done<usize> {
-    let sql = "SELECT (sum(octet_length(body) + octet_length(hash) + coalesce(octet_length(bytes) + octet_length(salt), 0)) \
-         / count(*) * 2 + (SELECT avg(octet_length(value)) FROM bulkhead.state WHERE kind = 'session'))::bigint \
-         FROM bulkhead.record LEFT JOIN bulkhead.payload USING (seq)";
-    Ok(cluster.sql(database, sql).parse()?)
+/// The bytes that an entry has in the database.
+async fn bytes_of(server: &Server, journal: &Journal, what: What) -> Done<usize> {
+    let held = || Done::Ok(server.sql(HELD).parse::<usize>()?);
+    let before = held()?;
+    append(journal, 8, what).await?;
+    let row = match what {
+        What::Record => 0,
+        What::Turn => server.sql(ROW).parse::<usize>()?,
+    };
+    Ok((held()? - before) / ENTRIES + row)
 }
 
 #[tokio::main]
 async fn main() -> Done<()> {
     let parent = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let parent = parent.unwrap_or_else(|| "/tmp".to_owned());
-    let cluster = match Cluster::start_in(Path::new(&parent), &[]) {
-        Ok(cluster) => cluster,
+    let server = match Server::start(Path::new(&parent.unwrap_or_else(|| "/tmp".to_owned()))) {
+        Ok(server) => server,
         Err(why) => {
             println!("SKIPPED: {why}");
             return Ok(());
         }
     };
-    let database = cluster.database();
-    let administrator = cluster.url("postgres", &database);
-    postgres::init(
-        &PostgresConfig::new(&administrator)?,
-        "0123456789abcdef",
-        &["a_gateway".to_owned()],
-        &[],
-    )?;
-    cluster.sql(&database, "CREATE TABLE bare (seq bigserial PRIMARY KEY, bytes bytea NOT NULL)");
-    // Compressing what is all the same would make the bare row cheaper than it is.
-    cluster.sql(&database, "ALTER TABLE bare ALTER bytes SET STORAGE EXTERNAL");
-    let config = PostgresConfig::new(&cluster.url("a_gateway", &database))?;
-    let journal = Journal::open(Config { place: config.into() }, Arc::new(Counter(AtomicU64::new(0))))?;
-    append(&journal, 8, &mut Taken::default()).await?;
-    let bytes = bytes_of_an_entry(&cluster, &database)?;
-    println!("an entry: 2 records, 1 row of state, {bytes} bytes; fsync and synchronous_commit are on");
-    for callers in CALLERS {
-        let clients = connections(&administrator, callers).await?;
-        let (mut rows, mut entries) = (Taken::default(), Taken::default());
-        for _ in 0..ROUNDS {
-            bare(&clients, bytes, &mut rows).await?;
-            append(&journal, callers, &mut entries).await?;
+    let journal = Journal::open(Config { place: server.record()?.into() }, ambient())?;
+    println!("PostgreSQL with `fsync` and `synchronous_commit` on; the target is 0.8 of the bare rate");
+    for what in [What::Record, What::Turn] {
+        let bytes = bytes_of(&server, &journal, what).await?;
+        println!("{}, {bytes} bytes", what.name());
+        for callers in CALLERS {
+            let clients = server.connections(callers).await?;
+            let (mut rows, mut entries) = (Taken::default(), Taken::default());
+            for _ in 0..ROUNDS {
+                rows.add(bare(&clients, ENTRIES, bytes).await?);
+                entries.add(append(&journal, callers, what).await?);
+            }
+            println!(
+                "{callers:>2} callers   bare p50 {:6.0} us {:7.0}/s   append p50 {:6.0} us {:7.0}/s   {:.2} of the bare rate",
+                middle(&mut rows.times),
+                rows.per_second(),
+                middle(&mut entries.times),
+                entries.per_second(),
+                entries.per_second() / rows.per_second()
+            );
         }
-        let (row, entry) = (rows.middle(), entries.middle());
-        println!(
-            "{callers:>2} callers   bare p50 {row:6.0} us {:7.0}/s   append p50 {entry:6.0} us {:7.0}/s   {:.2} of the bare rate",
-            rows.per_second(),
-            entries.per_second(),
-            entries.per_second() / rows.per_second()
-        );
     }
     journal.close().await?;
     Ok(())

@@ -110,9 +110,6 @@ struct Inner {
     states: States,
     waiters: Waiters,
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// How long whoever waits alone looks for their commit before they sleep. A server's commit has further to go, and who
-    /// looks for it takes the processor from what brings it.
-    spin: Duration,
 }
 
 impl Journal {
@@ -133,8 +130,7 @@ impl Journal {
             }
         };
         let (waiters, thread) = (Waiters::new(), Mutex::new(Some(thread)));
-        let spin = if config.place.file().is_some() { SPIN } else { Duration::ZERO };
-        Ok(Self { inner: Arc::new(Inner { queue, shared, ambient, states, waiters, thread, spin }) })
+        Ok(Self { inner: Arc::new(Inner { queue, shared, ambient, states, waiters, thread }) })
     }
 
     /// Records `entry` and comes back when it is durable, together with all that was handed in before it.
@@ -189,7 +185,7 @@ impl Journal {
         self.inner.queue.push(prepared, Some(reply)).await?;
         let waiting = self.inner.waiters.join();
         let begun = Instant::now();
-        while waiting.is_alone() && begun.elapsed() < self.inner.spin && answer.is_empty() {
+        while waiting.is_alone() && begun.elapsed() < SPIN && answer.is_empty() {
             tokio::task::yield_now().await;
         }
         answer.await.map_err(|_| AppendError::Closed)?

@@ -5,6 +5,7 @@
 //! The role that a gateway signs in with can add to the log and cannot take anything from it.
 
 mod apart;
+mod append;
 mod batch;
 mod config;
 mod edge;

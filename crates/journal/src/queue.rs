@@ -21,7 +21,7 @@ const UNIT_BYTES: usize = 1024;
 pub(crate) const MAX_GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// The most entries that one commit takes up.
-const MAX_GROUP_ENTRIES: usize = 512;
+pub(crate) const MAX_GROUP_ENTRIES: usize = 512;
 
 /// An entry on its way.
 pub(crate) struct Item {

@@ -111,7 +111,8 @@ impl PostgresConfig {
     /// When it has not that form, has a password in it, or would speak without TLS with another machine.
     pub fn new(address: &str) -> Result<Self, PlaceError> {
         let shown = shown(address);
-        let server: tokio_postgres::Config = address.parse().map_err(|_| PlaceError::Form(shown.clone()))?;
+        let server: tokio_postgres::Config =
+            address.parse().map_err(|_| PlaceError::Form(scheme(address)))?;
         if server.get_password().is_some() {
             return Err(PlaceError::Password);
         }
@@ -254,6 +255,13 @@ fn shown(address: &str) -> String {
         None => rest.to_owned(),
     };
     format!("{scheme}://{}", rest.replace("%2F", "/"))
+}
+
+/// What is said of an address that cannot be read: any part of it may be a password.
+fn scheme(address: &str) -> String {
+    let known = ["postgres", "postgresql"].into_iter();
+    let scheme = known.map(|name| format!("{name}://")).find(|scheme| address.starts_with(scheme));
+    format!("{}…", scheme.unwrap_or_default())
 }
 
 /// Whether what goes to `host` stays on this machine.

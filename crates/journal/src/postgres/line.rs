@@ -5,7 +5,8 @@
 //! meanwhile. While the server is known to be away nobody waits at all.
 
 use std::future::Future;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,13 @@ use super::runtime::runtime;
 /// The most questions that wait.
 const MAX_WAITING: usize = 1024;
 
+/// An answer that takes longer than this is late. Whoever waits for it holds up a thread.
+const LATE: Duration = Duration::from_millis(100);
+
+/// How many wait for a late answer; the others hear at once that there is none. They are fewer than the threads
+/// that a gateway has for this, so that the rest of it goes on.
+const MAX_PATIENT: usize = 4;
+
 /// How long after a failure the next question tries the server again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -26,6 +34,8 @@ type Job = Box<dyn FnOnce(&mut Served) + Send>;
 /// A connection on a thread of its own.
 pub(crate) struct Line {
     jobs: Mutex<Option<SyncSender<Job>>>,
+    /// How many wait for a late answer.
+    patient: AtomicUsize,
     wait: Duration,
 }
 
@@ -58,14 +68,19 @@ impl Line {
             .name("journal-line".to_owned())
             .spawn(move || serve(&asked, &mut served))
             .map_err(|error| error.to_string())?;
-        Ok(Self { jobs: Mutex::new(Some(jobs)), wait })
+        Ok(Self { jobs: Mutex::new(Some(jobs)), patient: AtomicUsize::new(0), wait })
     }
 
-    /// Asks what `question` asks, and waits for it: to connect and to be answered, twice the configured time at most.
+    /// Asks what `question` asks, and waits for it: to connect and to be answered, twice the configured time at most. While
+    /// a few others wait for an answer that is late, it is not asked.
     pub(crate) fn ask<T: Send + 'static, F: Future<Output = Result<T, Fault>>>(
         &self,
         question: impl FnOnce(Arc<Link>) -> F + Send + 'static,
     ) -> Result<T, NoAnswer> {
+        let busy = || Fault::Lost("others wait already for a server that is slow to answer".to_owned());
+        if self.patient.load(Ordering::Relaxed) >= MAX_PATIENT {
+            return Err(NoAnswer::Fault(busy()));
+        }
         let (reply, answer) = sync_channel(1);
         let job: Job = Box::new(move |served| {
             if reply.send(served.answer(question)).is_err() {
@@ -77,13 +92,40 @@ impl Line {
         let late = || Fault::Lost(format!("no answer within {} ms", 2 * self.wait.as_millis()));
         jobs.try_send(job).map_err(|_| NoAnswer::Fault(late()))?;
         drop(jobs);
-        let waited = in_place(|| answer.recv_timeout(self.wait.saturating_mul(2)));
-        waited.map_err(|_| NoAnswer::Fault(late()))?.map_err(NoAnswer::Fault)
+        let waited = in_place(|| match answer.recv_timeout(LATE) {
+            Err(RecvTimeoutError::Timeout) => {
+                let patient = Patient::join(&self.patient).ok_or_else(busy)?;
+                let rest = self.wait.saturating_mul(2).saturating_sub(LATE);
+                let answered = answer.recv_timeout(rest);
+                drop(patient);
+                answered.map_err(|_| late())
+            }
+            answered => answered.map_err(|_| late()),
+        });
+        waited.flatten().map_err(NoAnswer::Fault)
     }
 
     /// Ends the thread and the connection.
     pub(crate) fn close(&self) {
         drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// One of the few who wait for a late answer, until this is dropped.
+struct Patient<'a>(&'a AtomicUsize);
+
+impl<'a> Patient<'a> {
+    /// One more, unless there are enough.
+    fn join(count: &'a AtomicUsize) -> Option<Self> {
+        let one = Self(count);
+        // Too many are dropped again, and counted down so.
+        (count.fetch_add(1, Ordering::Relaxed) < MAX_PATIENT).then_some(one)
+    }
+}
+
+impl Drop for Patient<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

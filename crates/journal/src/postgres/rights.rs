@@ -18,6 +18,9 @@ const LOG: [(&str, &str); 8] = [
     ("erased", "by"),
 ];
 
+/// Those of them that a gateway does not even add to.
+const NOT_ADDED: [&str; 2] = ["meta", "erased"];
+
 /// Roles of the server that let their members past every grant.
 const MIGHTY: [&str; 3] = ["pg_write_all_data", "pg_write_server_files", "pg_execute_server_program"];
 
@@ -96,6 +99,23 @@ async fn standing(link: &Link) -> Result<Vec<Weakness>, Fault> {
             ));
         }
     }
+    for (what, owner) in [
+        (
+            "database",
+            "SELECT pg_has_role(datdba, 'MEMBER')::text FROM pg_database WHERE datname = current_database()",
+        ),
+        (
+            "schema `bulkhead`",
+            "SELECT pg_has_role(nspowner, 'MEMBER')::text FROM pg_namespace WHERE nspname = 'bulkhead'",
+        ),
+    ] {
+        if text(link, owner).await?.as_deref() == Some("true") {
+            found.push(severe(
+                format!("the gateway's user `{user}` owns the {what}, and can drop it with the record"),
+                own,
+            ));
+        }
+    }
     Ok(found)
 }
 
@@ -118,6 +138,15 @@ async fn tried(link: &Link) -> Result<Vec<Weakness>, Fault> {
                 found.push(may(right, table));
             }
         }
+        // Of a single column too.
+        for right in ["UPDATE", "INSERT"] {
+            let sql = format!("SELECT has_any_column_privilege('bulkhead.{table}', '{right}')::text");
+            let known = found.iter().any(|one: &Weakness| *one == may(right, table));
+            let granted = right == "INSERT" && !NOT_ADDED.contains(&table);
+            if !known && !granted && text(link, &sql).await?.as_deref() == Some("true") {
+                found.push(may(right, table));
+            }
+        }
         let owns = format!(
             "SELECT pg_has_role(relowner, 'MEMBER')::text FROM pg_class WHERE oid = 'bulkhead.{table}'::regclass"
         );
@@ -134,8 +163,9 @@ async fn tried(link: &Link) -> Result<Vec<Weakness>, Fault> {
 }
 
 fn may(right: &str, table: &str) -> Weakness {
+    let should = if NOT_ADDED.contains(&table) { "only look" } else { "only add" };
     severe(
-        format!("the gateway's user may {right} in `bulkhead.{table}`, where it should only add"),
+        format!("the gateway's user may {right} in `bulkhead.{table}`, where it should {should}"),
         format!("`REVOKE {right} ON bulkhead.{table}` from it and from the roles that it is in"),
     )
 }

@@ -7,7 +7,7 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
 use super::PostgresConfig;
-use super::batch::{APPEND, APPEND_MORE, APPEND_PARAMETERS, CHANGE};
+use super::batch::{CHANGE, Shape};
 use super::edge::Trouble;
 use super::link::{BIGINT, Fault, INT, Link, TEXT};
 use super::schema::{Form, form, text};
@@ -25,11 +25,23 @@ const NAME_TRIES: u32 = 50;
 /// And how long after one another.
 const NAME_DELAY: Duration = Duration::from_millis(40);
 
-/// The statements of an append.
+/// The statements of an append, by what a batch has.
 pub(super) struct Append {
-    pub(super) plain: Statement,
-    /// For a batch that has more.
-    pub(super) more: Statement,
+    one: Statement,
+    plain: Statement,
+    rows: Statement,
+    more: Statement,
+}
+
+impl Append {
+    pub(super) const fn of(&self, shape: Shape) -> &Statement {
+        match shape {
+            Shape::One => &self.one,
+            Shape::Plain => &self.plain,
+            Shape::Rows => &self.rows,
+            Shape::More => &self.more,
+        }
+    }
 }
 
 /// A session that may write.
@@ -84,24 +96,16 @@ pub(super) async fn open_eraser(config: &PostgresConfig, instance: &str) -> Resu
 
 /// Has the server plan the statements of an append.
 pub(super) async fn prepare_append(link: &Link) -> Result<Append, Fault> {
-    let types = append_types();
-    let plain = prepare(link, APPEND, types.get(..APPEND_PARAMETERS).unwrap_or_default()).await?;
-    Ok(Append { plain, more: prepare(link, APPEND_MORE, &types).await? })
+    let plan = async |shape: Shape| {
+        let (sql, types) = shape.statement();
+        prepare(link, sql, &types).await
+    };
+    let (one, plain) = (plan(Shape::One).await?, plan(Shape::Plain).await?);
+    Ok(Append { one, plain, rows: plan(Shape::Rows).await?, more: plan(Shape::More).await? })
 }
 
 async fn prepare(link: &Link, sql: &str, types: &[Type]) -> Result<Statement, Fault> {
     link.within(async { Ok(link.client.prepare_typed(sql, types).await?) }).await
-}
-
-fn append_types() -> Vec<Type> {
-    let (bytes, texts, numbers) = (Type::BYTEA_ARRAY, Type::TEXT_ARRAY, Type::INT8_ARRAY);
-    let records = [numbers.clone(), bytes.clone(), texts.clone()];
-    let payloads = [numbers.clone(), bytes.clone(), bytes.clone()];
-    let put = [TEXT, texts.clone(), texts.clone(), texts.clone()];
-    let (gone, blocks) = ([texts.clone(), texts.clone()], [texts.clone(), texts, numbers.clone()]);
-    let nodes = [numbers.clone(), numbers, bytes];
-    let at = [BIGINT, Type::BYTEA, BIGINT];
-    at.into_iter().chain(records).chain(payloads).chain(put).chain(gone).chain(blocks).chain(nodes).collect()
 }
 
 fn change_types() -> [Type; 6] {

@@ -9,21 +9,21 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
-use vocab::{Ambient, Digest};
+use vocab::Ambient;
 
 use super::PostgresConfig;
 use super::apart::{self, is_apart};
-use super::batch::{APPEND_PARAMETERS, Batch, number};
+use super::append::{add, confirm, send};
+use super::batch::Batch;
 use super::edge::{self, Trouble};
-use super::link::{Fault, Link, TEXT};
-use super::session::{self, Append, Session, TURN, Unfit, prepare_append};
+use super::link::{Fault, Link};
+use super::session::{self, Session, TURN, Unfit, prepare_append};
 use crate::body::{genesis, time_text};
 use crate::edge::Edge;
 use crate::entry::Head;
 use crate::group::Group;
 use crate::journal::AppendError;
-use crate::queue::{Item, Patience, Queue, Wake};
+use crate::queue::{Item, MAX_GROUP_BYTES, MAX_GROUP_ENTRIES, Patience, Queue, Wake};
 use crate::writer::{Closing, FOLLOW_DELAY, Shared, answer};
 
 /// How often one group is tried: other gateways may be first, the connection may go.
@@ -40,6 +40,9 @@ const MAX_GATHER: Duration = Duration::from_millis(2);
 
 /// And which part of a commit's own time that may be at most.
 const GATHER_PART: u32 = 8;
+
+/// How long the writer looks for the next entry before it sleeps, when it has just answered somebody who may come again.
+const SPIN: Duration = Duration::from_micros(60);
 
 /// A group that was sent and not answered.
 struct Sent {
@@ -84,6 +87,8 @@ pub(super) struct Writer {
     failing: Option<(Instant, AppendError)>,
     /// How many entries the last group had, and how long it took.
     last_group: (usize, Duration),
+    /// Somebody was just answered, who may come again.
+    answered: bool,
     ambient: Arc<dyn Ambient>,
     queue: Arc<Queue>,
     shared: Arc<Shared>,
@@ -110,6 +115,7 @@ impl Writer {
             sent: None,
             failing: None,
             last_group: (0, Duration::ZERO),
+            answered: false,
             ambient,
             queue,
             shared,
@@ -136,6 +142,7 @@ impl Writer {
         let mut group = Group::default();
         loop {
             let patience = self.patience(&group);
+            self.answered = false;
             match queue.take(&mut group.items, patience) {
                 Wake::Work if group.is_due(FOLLOW_DELAY) || self.failing.is_some() => {
                     self.gather(&mut group);
@@ -166,8 +173,8 @@ impl Writer {
         let until = Instant::now() + (took / GATHER_PART).min(MAX_GATHER);
         while group.items.len() < count && self.failing.is_none() {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.queue.take(&mut group.items, Patience::sleep(Some(left))) != Wake::Work
-            {
+            let patience = Patience { spin: left.min(SPIN), sleep: Some(left) };
+            if left.is_zero() || self.queue.take(&mut group.items, patience) != Wake::Work {
                 return;
             }
         }
@@ -175,11 +182,13 @@ impl Writer {
 
     /// How to wait for work before doing something else.
     fn patience(&self, group: &Group) -> Patience {
-        Patience::sleep(Some(match (&self.failing, group.begun) {
+        let sleep = match (&self.failing, group.begun) {
             (Some((since, _)), _) => RETRY_DELAY.saturating_sub(since.elapsed()),
             (None, Some(begun)) => FOLLOW_DELAY.saturating_sub(begun.elapsed()),
             (None, None) => IDLE_DELAY,
-        }))
+        };
+        let spin = if self.answered { SPIN } else { Duration::ZERO };
+        Patience { spin, sleep: Some(sleep) }
     }
 
     /// When there is nothing to write: is the database there, and has somebody else added to the log?
@@ -196,6 +205,16 @@ impl Writer {
     async fn keep_up(&mut self, group: &mut Group) -> Result<(), AppendError> {
         self.settle(group).await?;
         self.ready().await?;
+        let Some(session) = &self.session else { return Ok(()) };
+        if self.failing.is_some() {
+            // That it can be read does not say that it takes anything.
+            let (gateway, ambient) = (self.config.gateway(), self.ambient.as_ref());
+            let taken = confirm(&session.link, gateway, ambient).await;
+            taken.map_err(|fault| {
+                self.session.take_if(|session| session.link.is_gone());
+                refusal(fault.into())
+            })?;
+        }
         let Some(session) = &self.session else { return Ok(()) };
         let caught = edge::catch_up(&session.link, genesis(&self.log), &mut self.head, &mut self.edge).await;
         caught.map_err(|trouble| {
@@ -221,12 +240,13 @@ impl Writer {
         }
         while !group.is_empty() {
             let begun = Instant::now();
-            let plain = group.items.iter().take_while(|item| !is_apart(&item.entry)).count();
+            let plain = together(&group.items);
             let count = plain.max(1);
             match runtime.block_on(self.bring_in(group.items.get(..count).unwrap_or_default(), plain == 0)) {
                 Ok(Outcome::In(heads)) => {
                     self.failing = None;
                     self.last_group = (count, begun.elapsed());
+                    self.answered = true;
                     self.tell();
                     for (item, head) in group.items.drain(..count).zip(heads) {
                         answer(item, Ok(head));
@@ -329,7 +349,7 @@ impl Writer {
             None => false,
         };
         edge::catch_up(&session.link, genesis(&self.log), &mut self.head, &mut self.edge).await?;
-        confirm(&session, &self.config, self.ambient.as_ref()).await?;
+        confirm(&session.link, self.config.gateway(), self.ambient.as_ref()).await?;
         self.session = Some(session);
         Ok(self.sent.take().filter(|_| is_in))
     }
@@ -427,88 +447,16 @@ async fn begin_turn(link: &Link, log: &str, head: &mut Head, edge: &mut Edge) ->
     })
 }
 
-/// Sends a batch that begins at `head`; whether it is in.
-async fn send(
-    session: &Session,
-    config: &PostgresConfig,
-    head: Head,
-    batch: &Batch<'_>,
-    turn: bool,
-) -> Result<bool, Fault> {
-    let Session { link, append, change } = session;
-    let gateway = config.gateway();
-    if batch.seqs.is_empty() && batch.rows.is_empty() {
-        return if turn { link.run("COMMIT").await.map(|()| true) } else { Ok(true) };
-    }
-    if batch.seqs.is_empty() && !turn {
-        let rows = batch.columns();
-        let all: [&(dyn ToSql + Sync); 6] =
-            [&gateway, &rows.gone_kinds, &rows.gone_keys, &rows.kinds, &rows.keys, &rows.values];
-        return link.within(async { Ok(link.client.execute(change, &all).await?) }).await.map(|_| true);
-    }
-    match add(link, append, gateway, head, batch, !turn).await {
-        Err(fault) if fault.is(&SqlState::UNIQUE_VIOLATION) && !turn => Ok(false),
-        Ok(true) if turn => link.run("COMMIT").await.map(|()| true),
-        added => added,
-    }
-}
-
-/// Adds a batch that begins at `head`, past nobody who waits for a turn where it is `optimistic`; whether it was added.
-async fn add(
-    link: &Link,
-    append: &Append,
-    gateway: &str,
-    head: Head,
-    batch: &Batch<'_>,
-    optimistic: bool,
-) -> Result<bool, Fault> {
-    let rows = batch.columns();
-    let hashes: Vec<&[u8]> = batch.hashes.iter().map(|hash| hash.as_bytes().as_slice()).collect();
-    let levels: Vec<i64> = batch.nodes.iter().map(|node| i64::from(node.level)).collect();
-    let numbers: Vec<i64> = batch.nodes.iter().map(|node| number(node.number)).collect();
-    let nodes: Vec<&[u8]> = batch.nodes.iter().map(|node| node.hash.as_bytes().as_slice()).collect();
-    let (at, hash) = (number(head.records), head.hash.as_bytes().as_slice());
-    let shared = optimistic.then_some(TURN);
-    let all: [&(dyn ToSql + Sync); 21] = [
-        &at,
-        &hash,
-        &shared,
-        &batch.seqs,
-        &hashes,
-        &batch.bodies,
-        &batch.payloads.seqs,
-        &batch.payloads.salts,
-        &batch.payloads.bytes,
-        &gateway,
-        &rows.kinds,
-        &rows.keys,
-        &rows.values,
-        &rows.gone_kinds,
-        &rows.gone_keys,
-        &batch.blocks.fields,
-        &batch.blocks.values,
-        &batch.blocks.numbers,
-        &levels,
-        &numbers,
-        &nodes,
-    ];
-    let (statement, all) = if batch.has_more() {
-        (&append.more, all.as_slice())
-    } else {
-        (&append.plain, all.get(..APPEND_PARAMETERS).unwrap_or_default())
+/// How many of the first entries go in by one statement: what an outage has left over comes through in parts, each within
+/// the time that an answer may take. None when the first has a transaction of its own.
+fn together(items: &[Item]) -> usize {
+    let mut bytes = 0_usize;
+    let fits = |item: &&Item| {
+        let first = bytes == 0;
+        bytes = bytes.saturating_add(item.entry.bytes.max(1));
+        !is_apart(&item.entry) && (first || bytes <= MAX_GROUP_BYTES)
     };
-    let added = link.within(async { Ok(link.client.query_one_scalar::<i64, _>(statement, all).await?) });
-    Ok(added.await? == 1)
-}
-
-/// Writes a row of this gateway's own: the server takes something, and all that was found in the log is durable where this
-/// is, at a standby that is waited for too.
-async fn confirm(session: &Session, config: &PostgresConfig, ambient: &dyn Ambient) -> Result<(), Unfit> {
-    let sql = "INSERT INTO bulkhead.state (gateway, kind, key, value) VALUES ($1, 'journal', 'probe', $2) \
-         ON CONFLICT (gateway, kind, key) DO UPDATE SET value = excluded.value";
-    let value = format!("\"{}\"", Digest::of(&ambient.random()));
-    session.link.rows(sql, &[(&config.gateway(), TEXT), (&value, TEXT)]).await?;
-    Ok(())
+    items.iter().take(MAX_GROUP_ENTRIES).take_while(fits).count()
 }
 
 /// Tells those that wait; the others stay.

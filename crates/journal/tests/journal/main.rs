@@ -7,6 +7,7 @@
     reason = "a test fails by panicking; clippy's leave for tests ends at the functions that they share"
 )]
 
+mod aftermath;
 mod append;
 mod checkpoint;
 #[path = "../support/postgres.rs"]

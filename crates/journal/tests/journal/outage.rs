@@ -21,7 +21,7 @@ use crate::proxy::{Proxy, Way};
 const WAIT: Duration = Duration::from_millis(1500);
 
 /// A record, and a journal that reaches it by a way that fails.
-fn by_proxy() -> Option<(Kept, Proxy, Journal)> {
+pub(crate) fn by_proxy() -> Option<(Kept, Proxy, Journal)> {
     let kept = Kept::postgres()?;
     let Kept::Postgres { cluster, database } = &kept else { return None };
     let proxy = Proxy::new(cluster.folder());
@@ -31,7 +31,7 @@ fn by_proxy() -> Option<(Kept, Proxy, Journal)> {
 }
 
 /// How often each message stands in the log, which has to be whole.
-fn counted(kept: &Kept) -> BTreeMap<u64, usize> {
+pub(crate) fn counted(kept: &Kept) -> BTreeMap<u64, usize> {
     let reader = Reader::open(&kept.place()).unwrap();
     let mut counts = BTreeMap::new();
     for record in reader.query(&Query::default()).unwrap() {
@@ -42,7 +42,7 @@ fn counted(kept: &Kept) -> BTreeMap<u64, usize> {
     counts
 }
 
-fn once(numbers: impl IntoIterator<Item = u64>) -> BTreeMap<u64, usize> {
+pub(crate) fn once(numbers: impl IntoIterator<Item = u64>) -> BTreeMap<u64, usize> {
     numbers.into_iter().map(|number| (number, 1)).collect()
 }
 

@@ -96,7 +96,7 @@ fn a_user_that_can_change_the_log_is_found() {
             database,
             &format!(
                 "CREATE ROLE {name} LOGIN; GRANT bulkhead_gateway TO {name}; {}",
-                sql.replace("USER", &name)
+                sql.replace("DATABASE DATABASE", &format!("DATABASE {database}")).replace("USER", &name)
             ),
         );
         name
@@ -109,13 +109,19 @@ fn a_user_that_can_change_the_log_is_found() {
         ("GRANT DELETE ON bulkhead.checkpoint TO USER", "may DELETE in `bulkhead.checkpoint`"),
         ("GRANT TRUNCATE ON bulkhead.payload TO USER", "may TRUNCATE in `bulkhead.payload`"),
         ("GRANT TRIGGER ON bulkhead.node TO USER", "may TRIGGER in `bulkhead.node`"),
+        ("GRANT UPDATE (body) ON bulkhead.record TO USER", "may UPDATE in `bulkhead.record`"),
+        ("GRANT INSERT ON bulkhead.meta TO USER", "may INSERT in `bulkhead.meta`, where it should only look"),
+        ("GRANT INSERT (first, last, by) ON bulkhead.erased TO USER", "may INSERT in `bulkhead.erased`"),
+        ("ALTER DATABASE DATABASE OWNER TO USER", "owns the database, and can drop it"),
+        ("ALTER SCHEMA bulkhead OWNER TO USER", "owns the schema `bulkhead`, and can drop it"),
         ("ALTER ROLE USER CREATEROLE", "is allowed to make roles"),
         ("ALTER ROLE USER SET synchronous_commit = off", "`synchronous_commit` is `off`"),
     ]) {
         let name = user(number, sql);
         let found = found(&name);
         assert!(found.contains(expected), "{sql}: {found}");
-        cluster.sql(database, &format!("DROP OWNED BY {name}; DROP ROLE {name}"));
+        let back = format!("REASSIGN OWNED BY {name} TO postgres; DROP OWNED BY {name}; DROP ROLE {name}");
+        cluster.sql(database, &back);
     }
     cluster.sql("postgres", &format!("CREATE DATABASE empty_{database}"));
     let empty = PostgresConfig::new(&cluster.url(ROLE, &format!("empty_{database}"))).unwrap();
