@@ -56,6 +56,21 @@ fn agent_and_worker_are_jailed_in_every_layer() {
     });
 }
 
+/// What a process has for values counts against its bound, used or not: none is near it when it begins.
+#[test]
+fn a_jailed_process_begins_with_its_memory_before_it() {
+    in_a_turn(|_, jailed| {
+        for Jailed { pid, role } in jailed {
+            let kib = procs::status(*pid, "VmData").unwrap();
+            let used: u64 = kib.split(' ').next().unwrap().parse::<u64>().unwrap() * 1024;
+            let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+            let line = limits.lines().find_map(|line| line.strip_prefix("Max data size")).unwrap();
+            let bound: u64 = line.split_whitespace().next().unwrap().parse().unwrap();
+            assert!(used < bound / 2, "{role}: {used} of {bound} bytes");
+        }
+    });
+}
+
 #[test]
 fn a_jailed_process_holds_its_socket_and_nothing_else() {
     in_a_turn(|_, jailed| {

@@ -13,7 +13,7 @@ use sandbox::spawner::{self, Role};
 use crate::failure::Exit;
 
 /// The hidden first argument.
-const SPAWNER: &str = "__spawner";
+pub(crate) const SPAWNER: &str = "__spawner";
 
 /// Everything that this binary can be in a jail.
 const ROLES: &[Role<'_>] =

@@ -4,6 +4,7 @@
 //! exit code that says how it ended. `command/` has a file for each noun; `wiring.rs` puts the rooms
 //! together into a gateway. No command decides anything: rights and verdicts are the gateway's.
 
+mod allocator;
 mod ambient;
 mod args;
 mod client;
@@ -22,11 +23,6 @@ mod terminal;
 mod wiring;
 
 use std::process::ExitCode;
-
-/// A judged action makes some hundreds of small values on one thread and frees them on another, which is where
-/// the C library's allocator spends its time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // A process that is to be jailed must do that before it starts a thread or opens anything.
