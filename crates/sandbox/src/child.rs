@@ -13,13 +13,14 @@ use serde::de::DeserializeOwned;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 use vocab::Waiters;
 use vocab::frame::{self, FrameError};
 
 use crate::handoff;
 use crate::owner::Lease;
-use crate::roster::KILL_WAIT;
+use crate::roster::{KILL_WAIT, Later};
 use crate::spares::{Score, Shelved};
 use crate::{Layer, SpawnError};
 
@@ -56,33 +57,45 @@ pub struct Child {
     /// A frame was being sent, or the child broke the form: the stream is of no use any more.
     broken: bool,
     layers: Vec<Layer>,
+    /// What nobody waits for, done once the first word is on its way.
+    later: Option<Later>,
 }
 
 impl Child {
     pub(crate) fn new(lease: Lease, stream: StdStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self {
-            lease,
-            stream: UnixStream::from_std(stream)?,
-            arrived: Vec::new(),
-            begun: None,
-            broken: false,
-            layers: Vec::new(),
-        })
+        Ok(Self::with(lease, UnixStream::from_std(stream)?))
+    }
+
+    /// The same, with a socket that is on the caller's runtime already.
+    pub(crate) fn with(lease: Lease, stream: UnixStream) -> Self {
+        let (arrived, layers) = (Vec::new(), Vec::new());
+        Self { lease, stream, arrived, begun: None, broken: false, layers, later: None }
     }
 
     pub(crate) fn with_layers(self, layers: Vec<Layer>) -> Self {
         Self { layers, ..self }
     }
 
+    /// Leaves something for when the first word is on its way, or the child is dropped without one.
+    pub(crate) fn with_later(self, later: Later) -> Self {
+        Self { later: Some(later), ..self }
+    }
+
     pub(crate) fn lease(&self) -> &Lease {
         &self.lease
     }
 
-    /// Takes the child off its runtime. Nothing has been received from it but whole frames.
-    pub(crate) fn shelve(self) -> io::Result<Shelved> {
+    /// Puts the child aside. Nothing has been received from it but whole frames.
+    pub(crate) fn shelve(self) -> Shelved {
         let score = Score::of(&self.lease);
-        Ok(Shelved { lease: self.lease, stream: self.stream.into_std()?, layers: self.layers, score })
+        Shelved {
+            lease: self.lease,
+            stream: self.stream,
+            runtime: Handle::current().id(),
+            layers: self.layers,
+            score,
+        }
     }
 
     pub(crate) fn stopped(&self) -> Option<SpawnError> {
@@ -116,6 +129,8 @@ impl Child {
             Err(_) => return Err(self.give_up(timed_out("the process does not read"))),
         }
         self.broken = false;
+        // While the process wakes up.
+        self.later = None;
         Ok(())
     }
 
@@ -139,6 +154,8 @@ impl Child {
             Err(_) => return Err(self.give_up(timed_out("the process does not read"))),
         }
         self.broken = false;
+        // While the process wakes up.
+        self.later = None;
         Ok(())
     }
 

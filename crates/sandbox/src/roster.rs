@@ -6,6 +6,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use vocab::frame::FrameError;
 
@@ -169,8 +170,8 @@ impl Roster {
     /// Starts a process in `jail` for `owner`, waits until its jail stands and lets it play `role`, which is
     /// one of those that the spawner serves. Dropping the future or the child kills the process.
     ///
-    /// A process that was made ahead for the same is taken instead, and never a second time. Another one is
-    /// then made ahead, see [`MAX_SPARES`](crate::MAX_SPARES).
+    /// A process that was made ahead for the same is taken instead, and never a second time. Once it has its
+    /// first word, or is dropped, another one is made ahead, see [`MAX_SPARES`](crate::MAX_SPARES).
     ///
     /// # Errors
     /// See [`SpawnError`]; no process is left behind.
@@ -181,13 +182,11 @@ impl Roster {
             .try_acquire_owned()
             .map_err(|_| SpawnError::Full { what: "processes", limit: MAX_CHILDREN })?;
         let spare = self.shared.spares.take(&key).filter(Shelved::fits);
-        let child = match spare.map(Shelved::take) {
-            Some(Ok(child)) => {
-                child.lease().put_to_use(place);
-                child
-            }
-            _ => self.begin(owner, role, jail, place, false).await?,
-        };
+        if let Some(Ok((child, score))) = spare.map(Shelved::take) {
+            child.lease().put_to_use(place);
+            return Ok(child.with_later(Later { roster: self.clone(), key: Some(key), _score: score }));
+        }
+        let child = self.begin(owner, role, jail, place, false).await?;
         self.make_ahead(key);
         Ok(child)
     }
@@ -197,17 +196,19 @@ impl Roster {
         let Some((making, place)) = self.shared.spares.make(&key) else {
             return;
         };
+        // Without a runtime there is nobody to take it either.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
         let roster = self.clone();
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             tokio::time::sleep(AHEAD_AFTER).await;
             let Key { owner, role, jail, .. } = &key;
             // What fails now fails again, and is told, when the process is asked for.
             if let Ok(child) = roster.begin(owner, role, jail, place, true).await {
                 // The paths may have become others meanwhile.
-                if Key::of(owner, role, jail) == key
-                    && let Ok(spare) = child.shelve()
-                {
-                    making.done(spare);
+                if Key::of(owner, role, jail) == key {
+                    making.done(child.shelve());
                 }
             }
         });
@@ -346,6 +347,23 @@ impl Roster {
         }
         drop(owners);
         Ok(self.owner(name))
+    }
+}
+
+/// What follows the taking of a spare and would only keep its first word waiting: another one is made ahead, and its
+/// score is closed. Done when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Later {
+    roster: Roster,
+    key: Option<Key>,
+    _score: Score,
+}
+
+impl Drop for Later {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.roster.make_ahead(key);
+        }
     }
 }
 

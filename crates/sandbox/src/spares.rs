@@ -7,11 +7,12 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, openat2};
+use tokio::net::UnixStream;
+use tokio::runtime::{Handle, Id};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::owner::Lease;
@@ -136,11 +137,13 @@ impl Spares {
     }
 }
 
-/// A process that waits, on no runtime.
+/// A process that waits.
 #[derive(Debug)]
 pub(crate) struct Shelved {
     pub(crate) lease: Lease,
     pub(crate) stream: UnixStream,
+    /// The runtime that the socket is on, which may end before.
+    pub(crate) runtime: Id,
     pub(crate) layers: Vec<Layer>,
     /// How willingly the kernel ends it, opened ahead.
     pub(crate) score: Score,
@@ -154,9 +157,14 @@ impl Shelved {
         alive && self.score.give_way()
     }
 
-    /// Puts it on the caller's runtime.
-    pub(crate) fn take(self) -> io::Result<Child> {
-        Ok(Child::new(self.lease, self.stream)?.with_layers(self.layers))
+    /// Puts it on the caller's runtime. What it no longer needs comes beside it, to be closed when there is time.
+    pub(crate) fn take(self) -> io::Result<(Child, Score)> {
+        let stream = if Handle::current().id() == self.runtime {
+            self.stream
+        } else {
+            UnixStream::from_std(self.stream.into_std()?)?
+        };
+        Ok((Child::with(self.lease, stream).with_layers(self.layers), self.score))
     }
 }
 
