@@ -25,6 +25,8 @@ use std::os::unix::net::UnixStream;
 
 use vocab::frame::{self, FrameError};
 
+pub use self::pages::give_back;
+
 use self::identity::User;
 use crate::Jail;
 use crate::jail::JailError;

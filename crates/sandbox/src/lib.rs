@@ -38,6 +38,7 @@ pub use child::{Child, FRAME_WAIT, SEND_WAIT};
 pub use guest::{
     Command, CommandError, Exit, GUEST_PORT, Guest, GuestError, MAX_COMMAND_BYTES, MAX_COMMAND_PARTS,
 };
+pub use inside::give_back;
 pub use jail::{
     Jail, JailError, MAX_PATHS, MIN_CPU_SECONDS, MIN_MEMORY_BYTES, MIN_OPEN_FILES, MIN_PROCESSES,
     MIN_TMP_BYTES, Program, System, is_kernels,

@@ -106,6 +106,8 @@ async fn until_stopped(
     }
     tracing::info!("the gateway of `{}` answers; health is at http://{address}", home.root().display());
     announce(screen, said, &json!({ "started": true, "pid": std::process::id(), "address": address }))?;
+    // A start runs most of the program, and what comes then little of it.
+    sandbox::give_back();
 
     let asked = tokio::select! {
         () = stop.cancelled() => true,

@@ -2,7 +2,7 @@
 //!
 //! Every page of code that a process has run counts as its memory, shared or not. Building a jail runs far more code
 //! than waiting for a word. So what was mapped is given back, and what the first word will need is mapped anew before
-//! it comes, while nobody waits.
+//! it comes, while nobody waits. The gateway does the first of it, too: what it ran to start it hardly runs again.
 
 use std::ffi::{c_int, c_void};
 
@@ -17,8 +17,9 @@ type Part = (*mut c_void, usize);
 /// The most parts of an image that are looked at; a linker makes two or three.
 const MAX_PARTS: usize = 8;
 
-/// Unmaps the pages of the program's own code and constants. Each is there again when it is used.
-pub(super) fn give_back() {
+/// Unmaps the pages of the program's own code and constants. Each is there again when it is used, from the file or what
+/// the kernel keeps of it; any thread may go on meanwhile. Where the kernel refuses, they stay.
+pub fn give_back() {
     for (begin, bytes) in constant_parts() {
         #[expect(unsafe_code, reason = "advice of this kind is not safe for memory that was written to")]
         // SAFETY: the part is mapped as long as the program runs, privately and from its file, which nobody can
