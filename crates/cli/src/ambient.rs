@@ -13,12 +13,20 @@ impl Ambient for Machine {
     }
 
     fn random(&self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        if let Err(error) = getrandom::fill(&mut bytes) {
-            // Identifiers that somebody could guess would be worse than no gateway.
-            tracing::error!("the operating system gives no random bytes: {error}");
-            std::process::abort();
-        }
-        bytes
+        random()
     }
+
+    fn salt(&self) -> [u8; 32] {
+        random()
+    }
+}
+
+fn random<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    if let Err(error) = getrandom::fill(&mut bytes) {
+        // Identifiers that somebody could guess would be worse than no gateway.
+        tracing::error!("the operating system gives no random bytes: {error}");
+        std::process::abort();
+    }
+    bytes
 }

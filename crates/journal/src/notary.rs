@@ -14,7 +14,6 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::Instant;
 use vocab::{Ambient, Digest, PersonId};
 
-use self::begin::seed;
 use self::files::KeyFiles;
 use self::publish::Publisher;
 use crate::checkpoint::{Checkpoint, CheckpointError, Keys, Rotation, Sealed};
@@ -266,7 +265,7 @@ impl Notary {
         let mut held = self.held.lock().await;
         let last = self.seal_with(&mut held).await?;
         let (old, size) = (held.key.verifier().clone(), last.tree().size);
-        let new = self.files.make_next(&self.origin, &old, seed(self.base.ambient.as_ref()))?;
+        let new = self.files.make_next(&self.origin, &old, self.base.ambient.salt())?;
         let verifier = new.verifier().clone();
         let change = Rotation::sign(&self.origin, size, &held.key, &new).map_err(CheckpointError::Note)?;
         let number = held.number.saturating_add(1);

@@ -98,9 +98,7 @@ fn record(mut draft: Draft, ambient: &dyn Ambient) -> Result<Record, AppendError
         return Ok(Record { form, values: block::values(&draft), content: None, erases });
     }
     let bytes = serde_json::to_vec(&draft.payload).map_err(malformed)?;
-    let mut salt = [0; 32];
-    let random = ambient.random().into_iter().chain(ambient.random());
-    salt.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
+    let salt = ambient.salt();
     let commit = sha2::Sha256::new().chain_update(salt).chain_update(&bytes).finalize();
     let form = Form::of(&draft, Some(&Digest::from_bytes(commit.into()))).map_err(malformed)?;
     let erases = draft.erases.take();

@@ -451,8 +451,5 @@ impl Turn {
 
 /// The salt of a record's digests.
 fn fresh_salt(ambient: &dyn Ambient) -> Salt {
-    let mut salt = [0; 32];
-    let random = ambient.random().into_iter().chain(ambient.random());
-    salt.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
-    salt
+    ambient.salt()
 }

@@ -10,4 +10,12 @@ pub trait Ambient: Send + Sync {
 
     /// Sixteen bytes that nobody can guess.
     fn random(&self) -> [u8; 16];
+
+    /// Thirty-two such bytes, for a salt or a key.
+    fn salt(&self) -> [u8; 32] {
+        let mut salt = [0; 32];
+        let random = self.random().into_iter().chain(self.random());
+        salt.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
+        salt
+    }
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use journal::{Change, Draft, Entry, Journal, Kind};
@@ -26,18 +25,28 @@ use crate::Done;
 /// What the agent reads: a short note.
 const FILE_BYTES: usize = 200;
 
-/// The machine's clock, and bytes that count.
-struct Clock(AtomicU64);
+/// The machine's clock and its random bytes, as the gateway has them.
+struct Machine;
 
-impl Ambient for Clock {
+impl Ambient for Machine {
     #[expect(clippy::disallowed_methods, reason = "the gateway's clock costs what this one costs")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
     fn random(&self) -> [u8; 16] {
-        u128::from(self.0.fetch_add(1, Ordering::Relaxed)).to_be_bytes()
+        random()
     }
+
+    fn salt(&self) -> [u8; 32] {
+        random()
+    }
+}
+
+fn random<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).unwrap_or_else(|_| std::process::abort());
+    bytes
 }
 
 /// What all callers share.
@@ -73,7 +82,7 @@ impl Step {
 
 impl Home {
     pub(crate) fn new(program: &Path, folder: &Path) -> Done<Self> {
-        let ambient: Arc<dyn Ambient> = Arc::new(Clock(AtomicU64::new(1)));
+        let ambient: Arc<dyn Ambient> = Arc::new(Machine);
         let asker = Person {
             id: PersonId::new("anna")?,
             os_user: None,

@@ -65,7 +65,7 @@ impl Notary {
             // It may well be there: a folder that cannot be read says nothing of what is in it.
             Err(unread) => return Err(unread),
         }
-        let key = files.make_for_lost(&look.origin, seed(base.ambient.as_ref()))?;
+        let key = files.make_for_lost(&look.origin, base.ambient.salt())?;
         let verifier = key.verifier().to_string();
         let facts =
             Facts::new().with("old", old.to_string()).with("new", verifier.clone()).with("lost", true);
@@ -151,17 +151,10 @@ impl Look {
 
 /// Makes the log's first key and records it.
 async fn first_key(base: &Base, files: &KeyFiles, origin: &str) -> Result<SigningKey, SealError> {
-    let key = files.make_first(origin, seed(base.ambient.as_ref()))?;
+    let key = files.make_first(origin, base.ambient.salt())?;
     let verifier = key.verifier().to_string();
     let facts = Facts::new().with("key", verifier.clone());
     let draft = Draft::of_event(Kind::Admin, Event::KeyMade, facts);
     base.journal.store(vec![draft], vec![Stored::Key { number: 1, verifier, change: None }]).await?;
     Ok(key)
-}
-
-pub(super) fn seed(ambient: &dyn Ambient) -> [u8; 32] {
-    let mut seed = [0; 32];
-    let random = ambient.random().into_iter().chain(ambient.random());
-    seed.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
-    seed
 }
