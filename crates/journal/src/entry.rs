@@ -151,6 +151,9 @@ impl Draft {
     }
 }
 
+/// In the key of an item its number has so many digits, so that keys sort as numbers do.
+pub(crate) const ITEM_DIGITS: usize = 10;
+
 /// A change of a state row, done in the transaction of its entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -158,8 +161,8 @@ pub struct Change {
     pub(crate) key: String,
     /// JSON; the row goes without it.
     pub(crate) value: Option<String>,
-    /// Every row goes whose key begins with `key`.
-    pub(crate) all: bool,
+    /// It is an item of a list, whose name is so many bytes of `key`. Without a value the whole list goes.
+    pub(crate) list: Option<usize>,
 }
 
 impl Change {
@@ -169,19 +172,47 @@ impl Change {
     /// When the value has no JSON form.
     pub fn put<T: Serialize + ?Sized>(kind: &str, key: &str, value: &T) -> Result<Self, serde_json::Error> {
         let value = serde_json::to_string(value)?;
-        Ok(Self { kind: kind.to_owned(), key: key.to_owned(), value: Some(value), all: false })
+        Ok(Self { kind: kind.to_owned(), key: key.to_owned(), value: Some(value), list: None })
     }
 
     /// The row `key` of the family `kind` is gone from now on.
     #[must_use]
     pub fn delete(kind: &str, key: &str) -> Self {
-        Self { kind: kind.to_owned(), key: key.to_owned(), value: None, all: false }
+        Self { kind: kind.to_owned(), key: key.to_owned(), value: None, list: None }
     }
 
-    /// The rows of the family `kind` whose names begin with `prefix` are gone from now on.
+    /// The list `list` of the family `kind` has `value` behind its other items from now on, as its item `nth`. Whoever
+    /// pushes counts, from any number on, each number once.
+    ///
+    /// Items are for what only grows and is read as a whole: they are written where the last one of any list was, so
+    /// that many lists that grow at once cost no more than one.
+    ///
+    /// # Errors
+    /// When the value has no JSON form.
+    pub fn push<T: Serialize + ?Sized>(
+        kind: &str,
+        list: &str,
+        nth: u32,
+        value: &T,
+    ) -> Result<Self, serde_json::Error> {
+        let item = Self::put(kind, &format!("{list}/{nth:0ITEM_DIGITS$}"), value)?;
+        Ok(Self { list: Some(list.len()), ..item })
+    }
+
+    /// The list `list` of the family `kind` is gone from now on, with all its items.
     #[must_use]
-    pub fn delete_all(kind: &str, prefix: &str) -> Self {
-        Self { all: true, ..Self::delete(kind, prefix) }
+    pub fn drop_list(kind: &str, list: &str) -> Self {
+        Self { list: Some(list.len()), ..Self::delete(kind, &format!("{list}/")) }
+    }
+
+    /// The list that it changes, if it is about one.
+    pub(crate) fn list(&self) -> Option<&str> {
+        self.key.get(..self.list?)
+    }
+
+    /// Whether a whole list goes.
+    pub(crate) const fn drops_list(&self) -> bool {
+        self.list.is_some() && self.value.is_none()
     }
 
     /// The row's name in its family.

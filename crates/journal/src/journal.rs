@@ -207,6 +207,14 @@ impl Journal {
         self.inner.states.all(kind, prefix)
     }
 
+    /// The items of the list `name` of one kind, oldest first, as they were committed last; none if there is no such list.
+    ///
+    /// # Errors
+    /// When the database cannot be read, lacks some of them, or there are too many.
+    pub fn list(&self, kind: &str, name: &str) -> Result<Vec<Value>, ReadError> {
+        self.inner.states.list(kind, name)
+    }
+
     /// The rows of state of one kind of every gateway that writes to this record, sorted by key.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 const APPLICATION_ID: u32 = 0x424c_4b48;
 
 /// The only form that is understood.
-const NEWEST_FORM: u32 = 2;
+const NEWEST_FORM: u32 = 3;
 
 /// How long to wait for a writer that is just opening or closing the database.
 const BUSY: Duration = Duration::from_secs(2);

@@ -23,7 +23,14 @@ ALTER TABLE renewed RENAME TO state;";
 
 const ERASED: &str = "INSERT INTO erased (first, last, by) VALUES (?1, ?2, ?3)";
 
-const DELETE_ALL: &str = "DELETE FROM state WHERE kind = ?1 AND key >= ?2 AND key < ?3";
+/// For the same reason as contents, the items of a list stay as empty rows. An item is behind those before it, so that this
+/// ends in any file.
+const EMPTY_ITEMS: &str = "WITH RECURSIVE gone (seq) AS ( \
+     SELECT last FROM list WHERE kind = ?1 AND name = ?2 \
+     UNION ALL SELECT item.previous FROM gone JOIN item ON item.seq = gone.seq WHERE item.previous < item.seq) \
+     UPDATE item SET value = '' WHERE seq IN gone";
+
+const DELETE_LIST: &str = "DELETE FROM list WHERE kind = ?1 AND name = ?2";
 
 /// How many contents that `entry` erases are there and may go, when that is not all of them.
 pub(crate) fn misfit(
@@ -63,10 +70,10 @@ pub(crate) fn remove(conn: &Connection, erased: &Erased, by: u64) -> rusqlite::R
     })
 }
 
-/// Removes the rows of state whose names begin with `prefix`.
-pub(crate) fn remove_state(conn: &Connection, kind: &str, prefix: &str) -> rusqlite::Result<()> {
-    let end = format!("{prefix}{}", char::MAX);
-    conn.prepare_cached(DELETE_ALL)?.execute((kind, prefix, end)).map(drop)
+/// Removes a list of state with its items.
+pub(crate) fn remove_list(conn: &Connection, kind: &str, name: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(EMPTY_ITEMS)?.execute((kind, name))?;
+    conn.prepare_cached(DELETE_LIST)?.execute((kind, name)).map(drop)
 }
 
 /// Rows of state come and go in any order, so their pages hold such copies. None is left in a table that is made anew:

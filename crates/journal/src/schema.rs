@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::open::{beside, private};
 
 /// The version of the form, in SQLite's `user_version`.
-pub(crate) const SCHEMA_VERSION: u32 = 2;
+pub(crate) const SCHEMA_VERSION: u32 = 3;
 
 /// "BLKH", in SQLite's `application_id`: this database is a journal.
 pub(crate) const APPLICATION_ID: u32 = 0x424c_4b48;
@@ -19,7 +19,9 @@ pub(crate) const PAGE_BYTES: u32 = 4096;
 /// cost every commit a page and some microseconds, nor a generated column, which SQLite would compute at every insert to
 /// throw it away. `block` says instead in which blocks of records a value occurs, and is written once for each block.
 /// `node` keeps every eighth level of the Merkle tree, with the last record that is under the node. `checkpoint` and `key`
-/// are only ever added to: a checkpoint that was cosigned is another row of its size.
+/// are only ever added to: a checkpoint that was cosigned is another row of its size. `item` has the items of all lists of
+/// state in the order in which they came, each with the one before it in its list, and `list` where each list ends: rows of
+/// many lists by name would lie on as many pages, each of which a commit would have to write.
 const TABLES: &str = "
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY NOT NULL,
@@ -70,6 +72,19 @@ CREATE TABLE erased (
   last  INTEGER NOT NULL,
   by    INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE item (
+  seq      INTEGER PRIMARY KEY NOT NULL,
+  previous INTEGER,
+  value    TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE list (
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  last INTEGER NOT NULL,
+  PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
 
 ";
 

@@ -5,11 +5,20 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 
+use crate::entry::ITEM_DIGITS;
 use crate::postgres;
 use crate::read::ReadError;
 
 /// The most rows that one reading gives.
 pub(crate) const MAX_ROWS: usize = 100_000;
+
+/// From the last item of a list to its first. An item is behind those before it, so that this ends in any file.
+const ITEMS: &str = "WITH RECURSIVE found (seq, previous, value) AS ( \
+     SELECT item.seq, item.previous, item.value FROM list LEFT JOIN item ON item.seq = list.last \
+     WHERE list.kind = ?1 AND list.name = ?2 \
+     UNION ALL SELECT item.seq, item.previous, item.value FROM found JOIN item ON item.seq = found.previous \
+     WHERE item.seq < found.seq) \
+     SELECT previous, value FROM found";
 
 /// The rows of state as they were committed last.
 pub(crate) enum States {
@@ -46,6 +55,22 @@ impl States {
             Self::Postgres(states) => states.all(kind, prefix)?,
         };
         values(kind, found)
+    }
+
+    /// The items of a list, oldest first.
+    pub(crate) fn list(&self, kind: &str, name: &str) -> Result<Vec<Value>, ReadError> {
+        let texts = match self {
+            Self::Sqlite(rows) => rows.list(kind, name)?,
+            Self::Postgres(states) => {
+                let items = states.all(kind, &format!("{name}/"))?;
+                // A list whose name goes on after this one's has longer keys.
+                let own = |(key, text): (String, String)| {
+                    (key.len() == name.len() + "/".len() + ITEM_DIGITS).then_some(text)
+                };
+                items.into_iter().filter_map(own).collect()
+            }
+        };
+        texts.iter().map(|text| value(kind, name, text)).collect()
     }
 
     pub(crate) fn everyones(&self, kind: &str) -> Result<Vec<(String, Value)>, ReadError> {
@@ -117,6 +142,28 @@ impl Rows {
                 let value = value(kind, &key, &text)?;
                 found.push((key, value));
             }
+            Ok(found)
+        })
+    }
+
+    pub(crate) fn list(&self, kind: &str, name: &str) -> Result<Vec<String>, ReadError> {
+        self.with(|conn| {
+            let mut statement = conn.prepare_cached(ITEMS)?;
+            let mut rows = statement.query([kind, name])?;
+            let (mut found, mut before) = (Vec::new(), None);
+            while let Some(row) = rows.next()? {
+                if found.len() == MAX_ROWS {
+                    return Err(ReadError::TooMany { kind: kind.to_owned(), limit: MAX_ROWS });
+                }
+                before = row.get::<_, Option<i64>>(0)?;
+                found.push(row.get(1)?);
+            }
+            if before.is_some() {
+                let (kind, key, why) =
+                    (kind.to_owned(), name.to_owned(), "its first items are gone".to_owned());
+                return Err(ReadError::State { kind, key, why });
+            }
+            found.reverse();
             Ok(found)
         })
     }

@@ -28,6 +28,12 @@ const KEY: &str = "INSERT INTO key (number, verifier, change) VALUES (?1, ?2, ?3
 /// In a table with one key and nothing beside it SQLite writes the row where it belongs, without a look at what is there.
 const PUT: &str = "REPLACE INTO state (kind, key, value) VALUES (?1, ?2, ?3)";
 
+/// The item comes behind what is its list's last so far.
+const PUSH: &str = "INSERT INTO item (previous, value) \
+     VALUES ((SELECT last FROM list WHERE kind = ?1 AND name = ?2), ?3)";
+
+const LAST: &str = "REPLACE INTO list (kind, name, last) VALUES (?1, ?2, last_insert_rowid())";
+
 const DELETE: &str = "DELETE FROM state WHERE kind = ?1 AND key = ?2";
 
 pub(crate) fn begin(conn: &Connection) -> rusqlite::Result<()> {
@@ -50,6 +56,8 @@ pub(crate) struct Scribe<'a> {
     record: CachedStatement<'a>,
     content: CachedStatement<'a>,
     put: CachedStatement<'a>,
+    push: CachedStatement<'a>,
+    last: CachedStatement<'a>,
     /// The changes of state to come, by family and name: of several of one row only the last is written, since
     /// nobody sees what is within a transaction.
     changes: BTreeMap<(&'a str, &'a str), &'a Change>,
@@ -62,6 +70,8 @@ impl<'a> Scribe<'a> {
             record: conn.prepare_cached(RECORD)?,
             content: conn.prepare_cached(CONTENT)?,
             put: conn.prepare_cached(PUT)?,
+            push: conn.prepare_cached(PUSH)?,
+            last: conn.prepare_cached(LAST)?,
             changes: BTreeMap::new(),
         })
     }
@@ -84,12 +94,11 @@ impl<'a> Scribe<'a> {
             }
         }
         entry.stored.iter().try_for_each(|stored| store(self.conn, stored))?;
-        if entry.rows.iter().any(|row| row.all) {
-            // What goes by its prefix is to be there by then.
-            self.flush()?;
-            entry.rows.iter().try_for_each(|row| self.change(row))?;
-        } else {
-            self.changes.extend(entry.rows.iter().map(|row| ((row.kind.as_str(), row.key.as_str()), row)));
+        for row in &entry.rows {
+            match row.list() {
+                Some(list) => self.change_list(list, row)?,
+                None => drop(self.changes.insert((&row.kind, &row.key), row)),
+            }
         }
         if entry.erases() {
             self.flush()?;
@@ -124,9 +133,14 @@ impl<'a> Scribe<'a> {
         let (kind, key) = (&change.kind, &change.key);
         match &change.value {
             Some(value) => self.put.execute((kind, key, value)).map(drop),
-            None if change.all => removal::remove_state(self.conn, kind, key),
             None => self.conn.prepare_cached(DELETE)?.execute((kind, key)).map(drop),
         }
+    }
+
+    fn change_list(&mut self, list: &str, change: &Change) -> rusqlite::Result<()> {
+        let Some(value) = &change.value else { return removal::remove_list(self.conn, &change.kind, list) };
+        self.push.execute((&change.kind, list, value))?;
+        self.last.execute((&change.kind, list)).map(drop)
     }
 }
 

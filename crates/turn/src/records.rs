@@ -75,9 +75,16 @@ pub(crate) fn entry(draft: Draft, state: Vec<Change>) -> Result<Entry, Refusal> 
 
 /// A row.
 pub(crate) fn put<T: Serialize>(kind: &str, key: &str, value: &T) -> Result<Change, Refusal> {
-    Change::put(kind, key, value).map_err(|error| {
-        Refusal::new(RefusalKind::Unavailable, format!("a {kind} cannot be stored: {error}"))
-    })
+    Change::put(kind, key, value).map_err(|error| unstorable(kind, &error))
+}
+
+/// The item `nth` of a list.
+pub(crate) fn push<T: Serialize>(kind: &str, list: &str, nth: u32, value: &T) -> Result<Change, Refusal> {
+    Change::push(kind, list, nth, value).map_err(|error| unstorable(kind, &error))
+}
+
+fn unstorable(kind: &str, error: &serde_json::Error) -> Refusal {
+    Refusal::new(RefusalKind::Unavailable, format!("a {kind} cannot be stored: {error}"))
 }
 
 /// A row, read back.

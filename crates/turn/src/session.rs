@@ -7,7 +7,7 @@ use vocab::{
     AgentName, ApprovalId, Entry, Labels, PersonId, ProposalId, SessionId, Status, ToolCall, TurnId, Verb,
 };
 
-use crate::records::{get, misfit, put};
+use crate::records::{get, misfit, push, put};
 use crate::{Refusal, RefusalKind};
 
 const SESSION: &str = "session";
@@ -84,7 +84,7 @@ fn delete_turn(id: &TurnId) -> Change {
 
 /// The changes that take a conversation out of the rows of state: nobody carries it on.
 pub(crate) fn erase(id: &SessionId) -> [Change; 2] {
-    [Change::delete_all(ENTRY, &format!("{id}/")), Change::delete(SESSION, id.as_str())]
+    [Change::drop_list(ENTRY, id.as_str()), Change::delete(SESSION, id.as_str())]
 }
 
 /// Every turn that is not over.
@@ -102,9 +102,10 @@ pub(crate) fn open_turns(journal: &Journal) -> Result<Vec<(TurnId, TurnRow)>, Re
 
 /// The transcript of a session, oldest first.
 pub(crate) fn transcript(journal: &Journal, id: &SessionId) -> Result<Vec<Entry>, Refusal> {
-    let rows = journal.states(ENTRY, &format!("{id}/"))?;
-    rows.into_iter()
-        .map(|(key, value)| serde_json::from_value(value).map_err(|error| misfit(ENTRY, &key, &error)))
+    let entries = journal.list(ENTRY, id.as_str())?;
+    entries
+        .into_iter()
+        .map(|value| serde_json::from_value(value).map_err(|error| misfit(ENTRY, id.as_str(), &error)))
         .collect()
 }
 
@@ -151,8 +152,7 @@ pub(crate) fn end(
 /// # Errors
 /// When the session has no room left for it.
 pub(crate) fn grow(id: &SessionId, row: &mut SessionRow, entry: &Entry) -> Result<Change, Refusal> {
-    let key = format!("{id}/{:06}", row.entries);
-    let change = put(ENTRY, &key, entry)?;
+    let change = push(ENTRY, id.as_str(), row.entries, entry)?;
     let bytes = change.value_bytes() as u64;
     let entries = row.entries.saturating_add(1);
     let total = row.bytes.saturating_add(bytes);

@@ -284,7 +284,7 @@ impl Caller {
         draft.labels = Some(outcome.labels.clone());
         draft.payload = json!({ "body": outcome.body, "reasons": [] });
         let state = vec![
-            Change::put("entry", &format!("{}/{:06}", self.session, self.done), &entry)?,
+            Change::push("entry", self.session.as_str(), self.done, &entry)?,
             Change::put("session", self.session.as_str(), &session)?,
             self.turn_row(None)?,
         ];

@@ -1,4 +1,4 @@
-//! Entries that are more than records and rows: erasures, checkpoints, keys, and families of rows that go. They are few. Each has a
+//! Entries that are more than records and rows: erasures, checkpoints, keys, and lists that go. They are few. Each has a
 //! transaction of its own, in a turn that no other gateway comes between; an erasure is done as the eraser's role.
 
 use serde_json::Value;
@@ -6,14 +6,14 @@ use tokio_postgres::types::Type;
 
 use super::batch::number;
 use super::link::{BIGINT, Fault, Link, TEXT};
-use crate::entry::Change;
+use crate::entry::{Change, ITEM_DIGITS};
 use crate::erase::{Erased, KEPT};
 use crate::prepare::Prepared;
 use crate::stored::Stored;
 
 /// Whether an entry is one of those.
 pub(super) fn is_apart(entry: &Prepared) -> bool {
-    entry.erases() || !entry.stored.is_empty() || entry.rows.iter().any(|row| row.all)
+    entry.erases() || !entry.stored.is_empty() || entry.rows.iter().any(|row| row.drops_list())
 }
 
 const THERE: &str = "SELECT payload.seq, CASE WHEN record.body LIKE ANY ($3) THEN record.body END \
@@ -107,7 +107,10 @@ async fn change(link: &Link, gateway: &str, change: &Change) -> Result<(), Fault
             link.rows(sql, &[(&gateway, TEXT), (kind, TEXT), (key, TEXT), (value, TEXT)]).await?;
         }
         None => {
-            let which = if change.all { "starts_with(key, $3)" } else { "key = $3" };
+            let which = match change.drops_list() {
+                true => format!("starts_with(key, $3) AND length(key) = length($3) + {ITEM_DIGITS}"),
+                false => "key = $3".to_owned(),
+            };
             let sql = format!("DELETE FROM bulkhead.state WHERE gateway = $1 AND kind = $2 AND {which}");
             link.rows(&sql, &[(&gateway, TEXT), (kind, TEXT), (key, TEXT)]).await?;
         }

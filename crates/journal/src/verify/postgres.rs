@@ -17,7 +17,7 @@ use crate::readonly::LookError;
 const PAGE_ROWS: i64 = 1_000;
 
 /// The form of the log that is understood.
-const FORM: &str = "2";
+const FORM: &str = "3";
 
 const RECORDS: &str = "SELECT seq, hash, CASE WHEN octet_length(body) <= $3 THEN body END \
      FROM bulkhead.record WHERE seq > $1 ORDER BY seq LIMIT $2";

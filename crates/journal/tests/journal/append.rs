@@ -10,7 +10,7 @@ use bulkhead_journal::{
     AppendError, Change, Draft, Journal, Kind, MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, OpenError, QUEUE_BYTES,
     ReadError,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use vocab::Digest;
 
 use crate::common::{Clock, NOON, config, database, draft, entry, fill, number, open, put};
@@ -101,6 +101,59 @@ async fn state_changes_with_the_records_that_it_belongs_to() {
         assert_eq!(keys("").len(), 3);
         assert_eq!(journal.last_keys("test", 2).unwrap(), ["b/1", "a/1"]);
         assert_eq!(journal.last_keys("other", 2).unwrap(), [""; 0]);
+    }
+}
+
+/// Items of the lists of family `test`.
+fn pushed(list: &str, numbers: std::ops::Range<u32>) -> Vec<Change> {
+    numbers.map(|number| Change::push("test", list, number, &number).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn lists_that_grow_in_turns_are_each_read_whole_and_in_order() {
+    for kept in Kept::both() {
+        let journal = kept.open();
+        let all = |journal: &Journal, kind: &str, list: &str| journal.list(kind, list).unwrap();
+        for round in 0..50 {
+            for list in ["a", "a/b", "b"] {
+                let mut grown = entry(vec![draft(1)]);
+                grown.state = pushed(list, round * 2..round * 2 + 2);
+                journal.follow(grown).await.unwrap();
+            }
+        }
+        journal.flush().await.unwrap();
+        let whole: Vec<Value> = (0..100).map(Value::from).collect();
+        assert_eq!(all(&journal, "test", "a/b"), whole);
+        assert_eq!(all(&journal, "test", "b"), whole);
+        assert_eq!((all(&journal, "test", "c"), all(&journal, "other", "b")), (vec![], vec![]));
+
+        // What comes behind the end of a list in one entry begins it anew.
+        let mut anew = entry(vec![draft(2)]);
+        anew.state = vec![Change::drop_list("test", "b"), Change::push("test", "b", 0, "first").unwrap()];
+        drop(journal.append(anew).await.unwrap());
+        assert_eq!(all(&journal, "test", "b"), [json!("first")]);
+        assert_eq!(all(&journal, "test", "a/b"), whole);
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_lacks_an_item_is_not_read_as_if_it_were_whole() {
+    for (damage, said) in [
+        ("DELETE FROM item WHERE seq = 3", "its first items are gone"),
+        ("UPDATE item SET previous = 9 WHERE seq = 3", "its first items are gone"),
+        ("UPDATE item SET value = '' WHERE seq = 3", "the state `test` `a` is damaged"),
+        ("DELETE FROM item WHERE seq = 5", "Invalid column type Null"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = open(folder.path());
+        let mut grown = entry(vec![draft(1)]);
+        grown.state = pushed("a", 0..5);
+        drop(journal.append(grown).await.unwrap());
+        assert_eq!(journal.list("test", "a").unwrap().len(), 5);
+        journal.close().await.unwrap();
+        rusqlite::Connection::open(database(folder.path())).unwrap().execute(damage, []).unwrap();
+        let error = open(folder.path()).list("test", "a").unwrap_err().to_string();
+        assert!(error.contains(said), "{damage}: {error}");
     }
 }
 

@@ -33,7 +33,7 @@ fn erasure(seqs: impl IntoIterator<Item = u64>) -> Entry {
 
 /// The words of message `number`, as they would stand in a file.
 fn words(number: u64) -> String {
-    format!("the words of message {number}\"")
+    format!("the words of message {number}")
 }
 
 /// Every byte of every file beside the database at `path`.
@@ -77,15 +77,16 @@ async fn what_is_erased_is_gone_on_a_server_too_and_only_the_eraser_can() {
     let journal = kept.open();
     fill(&journal, 30).await;
     let state: Vec<Change> =
-        (1..=9).map(|n| Change::put("entry", &format!("s-1/{n:06}"), &words(n)).unwrap()).collect();
+        (1..=9).map(|n| Change::push("entry", "s-1", n, &words(n.into())).unwrap()).collect();
     drop(journal.append(Entry { state, ..entry(vec![draft(31)]) }).await.unwrap());
     let before = journal.head();
     let gone: BTreeSet<u64> = (1..=25).filter(|seq| seq % 5 != 0).collect();
-    let state = vec![Change::delete_all("entry", "s-1/"), Change::put("entry", "s-2", &1).unwrap()];
+    let state = vec![Change::drop_list("entry", "s-1"), Change::push("entry", "s-2", 0, &1).unwrap()];
     let receipt = journal.append(Entry { state, ..erasure(gone.clone()) }).await.unwrap();
     assert!(journal.wiped());
     fill(&journal, 3).await;
-    assert_eq!(journal.states("entry", "").unwrap(), [("s-2".to_owned(), json!(1))]);
+    assert_eq!(journal.list("entry", "s-1").unwrap(), [] as [serde_json::Value; 0]);
+    assert_eq!(journal.list("entry", "s-2").unwrap(), [json!(1)]);
     let reader = Reader::open(&kept.place()).unwrap();
     for seq in 1..=31 {
         let record = reader.show(seq).unwrap().unwrap();
@@ -112,17 +113,23 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds_against_an_earlier_hea
     let path = database(folder.path());
     let journal = open(folder.path());
     fill(&journal, 300).await;
-    let state: Vec<Change> =
-        (1..=40).map(|n| Change::put("entry", &format!("s-1/{n:06}"), &words(n)).unwrap()).collect();
+    // Two conversations take turns, so that their words lie side by side.
+    let grown = |n| {
+        let list = if n % 2 == 0 { "s-1" } else { "s-2" };
+        Change::push("entry", list, n, &words(u64::from(n))).unwrap()
+    };
+    let state: Vec<Change> = (1..=200).map(grown).collect();
     drop(journal.append(Entry { state, ..entry(vec![draft(301)]) }).await.unwrap());
     let before = journal.head();
     assert_eq!(spoken(&path).len(), 301);
 
     let gone: BTreeSet<u64> = (1..=290).filter(|seq| seq % 5 != 0).collect();
-    let state = vec![Change::delete_all("entry", "s-1/")];
+    let state = vec![Change::drop_list("entry", "s-1")];
     let receipt = journal.append(Entry { state, ..erasure(gone.clone()) }).await.unwrap();
     assert!(journal.wiped());
-    assert_eq!(spoken(&path), (1..=301).filter(|seq| !gone.contains(seq)).collect());
+    // The words of message 7 are in the other conversation as well.
+    let stays = |seq: &u64| !gone.contains(seq) || (seq % 2 == 1 && *seq <= 200);
+    assert_eq!(spoken(&path), (1..=301).filter(stays).collect());
     whole(&path, Some(before));
     let record = show(&path, 6);
     assert!(record.erased && record.erased_by == Some(receipt.seq()) && said(&path, 6).is_null());
@@ -134,7 +141,8 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds_against_an_earlier_hea
         (Some("bob"), Some("they asked for it"))
     );
     assert_eq!(erasure.erases.unwrap().contents(), gone.len() as u64);
-    assert_eq!(journal.states("entry", "").unwrap(), []);
+    assert_eq!(journal.list("entry", "s-1").unwrap().len(), 0);
+    assert_eq!(journal.list("entry", "s-2").unwrap().len(), 100);
     journal.close().await.unwrap();
     whole(&path, Some(before));
     drop(open(folder.path()));
@@ -156,7 +164,7 @@ async fn an_erasure_that_does_not_fit_changes_nothing_and_harms_nobody_else() {
             let neighbours = [entry(vec![draft(1)]), entry(vec![draft(2)])];
             let (first, refused, second) = tokio::join!(
                 journal.append(neighbours[0].clone()),
-                journal.append(Entry { state: vec![Change::delete_all("test", "")], ..erasure(seqs) }),
+                journal.append(Entry { state: vec![Change::drop_list("test", "list")], ..erasure(seqs) }),
                 journal.append(neighbours[1].clone()),
             );
             drop((first.unwrap(), second.unwrap()));

@@ -99,15 +99,18 @@ async fn a_form_from_before_the_first_release() {
     let folder = tempfile::tempdir().unwrap();
     let path = database(folder.path());
     whole(folder.path(), 1).await;
-    let conn = rusqlite::Connection::open(&path).unwrap();
-    conn.pragma_update(None, "user_version", 1).unwrap();
-    conn.close().unwrap();
-    let error = refused(&path);
-    assert!(matches!(error, OpenError::Past { found: 1, .. }) && error.to_string().contains("move it away"));
-    assert!(matches!(
-        verify(&path.as_path().into(), None),
-        Err(VerifyError::Open(LookError::Past { found: 1, .. }))
-    ));
+    for form in [1, 2] {
+        let conn = rusqlite::Connection::open(&path).unwrap();
+        conn.pragma_update(None, "user_version", form).unwrap();
+        conn.close().unwrap();
+        let error = refused(&path);
+        assert!(matches!(error, OpenError::Past { found, .. } if found == form), "{error}");
+        assert!(error.to_string().contains("move it away"));
+        assert!(matches!(
+            verify(&path.as_path().into(), None),
+            Err(VerifyError::Open(LookError::Past { found, .. })) if found == form
+        ));
+    }
 }
 
 #[tokio::test]
@@ -130,12 +133,12 @@ async fn a_newer_form() {
     let path = database(folder.path());
     whole(folder.path(), 1).await;
     let conn = rusqlite::Connection::open(&path).unwrap();
-    conn.pragma_update(None, "user_version", 3).unwrap();
+    conn.pragma_update(None, "user_version", 4).unwrap();
     conn.close().unwrap();
-    assert!(matches!(refused(&path), OpenError::Future { found: 3, .. }));
+    assert!(matches!(refused(&path), OpenError::Future { found: 4, .. }));
     assert!(matches!(
         verify(&path.as_path().into(), None),
-        Err(VerifyError::Open(LookError::Future { found: 3, .. }))
+        Err(VerifyError::Open(LookError::Future { found: 4, .. }))
     ));
 }
 
