@@ -168,6 +168,14 @@ impl Queue {
         self.arrival.notify_one();
     }
 
+    /// Lets nobody in any more and drops what waits, whose callers are told that the journal is closed.
+    pub(crate) fn abandon(&self) {
+        self.close();
+        let left = std::mem::take(&mut self.lock().items);
+        // Outside of the lock: whoever hears of it may come back at once.
+        drop(left);
+    }
+
     /// Waits for work as `patience` says, and appends what has come to `group`, at most one group's worth of it.
     pub(crate) fn take(&self, group: &mut Vec<Item>, patience: Patience) -> Wake {
         self.spin(patience);

@@ -129,6 +129,8 @@ pub(crate) struct Writer {
     erasing: bool,
     /// What was erased may still stand in the write-ahead log's file.
     traces: bool,
+    /// When that was tried to be put right last.
+    wiped_at: Instant,
     /// Released when the thread ends, after the connection.
     _lock: LockFile,
 }
@@ -138,7 +140,7 @@ pub(crate) struct Closing(pub(crate) Arc<Queue>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        self.0.close();
+        self.0.abandon();
     }
 }
 
@@ -178,6 +180,7 @@ impl Writer {
             behind: false,
             erasing: false,
             traces: !wiped,
+            wiped_at: Instant::now(),
             _lock: lock,
         };
         Ok((writer, states))
@@ -196,6 +199,8 @@ impl Writer {
                     if self.is_due() {
                         self.checkpoint();
                     }
+                    // Whoever records without a pause does not put it off for ever.
+                    self.wipe_again(&group);
                 }
                 Wake::Work => self.write_ahead(&mut group),
                 Wake::Idle => self.idle(&mut group),
@@ -229,9 +234,7 @@ impl Writer {
         if self.behind || self.is_worthwhile() {
             self.checkpoint();
         }
-        if self.traces && group.is_empty() {
-            self.wipe();
-        }
+        self.wipe_again(group);
     }
 
     /// Whether a checkpoint has to be now. While a reader or a full disk stands in the way, it is tried only
@@ -259,8 +262,16 @@ impl Writer {
         self.shared.update(|known| known.checkpoint = failed);
     }
 
+    /// Tries once more to wipe, when it failed, some time has passed and no transaction is open.
+    fn wipe_again(&mut self, group: &Group) {
+        if self.traces && group.is_empty() && self.wiped_at.elapsed() >= RETRY_DELAY {
+            self.wipe();
+        }
+    }
+
     /// Takes out of the write-ahead log's file what was erased. While somebody reads, it is tried again later.
     fn wipe(&mut self) {
+        self.wiped_at = Instant::now();
         let wiped = wal::wipe(&self.conn, &self.path);
         self.traces = !matches!(wiped, Ok(true));
         let traces = self.traces;

@@ -1,7 +1,9 @@
 //! Appending: order, durability, state, limits.
 
 use std::os::unix::fs::PermissionsExt;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bulkhead_journal::read::{Query, Reader};
@@ -11,10 +13,13 @@ use bulkhead_journal::{
     ReadError,
 };
 use serde_json::{Value, json};
-use vocab::Digest;
+use vocab::{Ambient, Digest, Timestamp};
 
 use crate::common::{Clock, NOON, config, database, draft, entry, fill, number, open, put};
 use crate::kept::Kept;
+
+/// How long somebody may wait to be told.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_receipt_is_for_what_is_on_the_disk() {
@@ -302,4 +307,53 @@ async fn what_somebody_else_wrote_in_between_stops_the_journal() {
     drop(journal.append(entry(vec![draft(3)])).await.unwrap());
     assert!(journal.healthy().is_ok());
     assert!(verify(&config(folder.path()).place, Some(journal.head())).unwrap().ok);
+}
+
+/// A clock that, once it is told to, says that it was asked, waits, and breaks.
+struct Breaking {
+    clock: Arc<Clock>,
+    told: AtomicBool,
+    asked: Sender<()>,
+    go: Mutex<Receiver<()>>,
+}
+
+impl Ambient for Breaking {
+    fn now(&self) -> Timestamp {
+        if self.told.load(Ordering::Acquire) {
+            self.asked.send(()).unwrap();
+            self.go.lock().unwrap().recv().unwrap();
+            panic!("the writer is meant to break down here");
+        }
+        self.clock.now()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        self.clock.random()
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_writer_that_breaks_down_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let ((asked, was_asked), (go, went)) = (channel(), channel());
+    let (clock, told, went) = (Clock::at(NOON), AtomicBool::new(false), Mutex::new(went));
+    let breaking = Arc::new(Breaking { clock, told, asked, go: went });
+    let journal = Journal::open(config(folder.path()), Arc::clone(&breaking) as Arc<dyn Ambient>).unwrap();
+    fill(&journal, 1).await;
+    breaking.told.store(true, Ordering::Release);
+    let append = |number| {
+        let journal = journal.clone();
+        tokio::spawn(async move { journal.append(entry(vec![draft(number)])).await.err() })
+    };
+    let first = append(2);
+    tokio::task::spawn_blocking(move || was_asked.recv().unwrap()).await.unwrap();
+    // The writer is at work on the first, and these two wait in the queue.
+    let waiting = [append(3), append(4)];
+    tokio::task::yield_now().await;
+    go.send(()).unwrap();
+    for refused in [first].into_iter().chain(waiting) {
+        let refused = tokio::time::timeout(PATIENCE, refused).await.expect("nobody is told").unwrap();
+        assert_eq!(refused, Some(AppendError::Closed));
+    }
+    assert_eq!(journal.flush().await, Err(AppendError::Closed));
 }
