@@ -3,6 +3,7 @@
 
 mod begin;
 mod files;
+mod history;
 mod publish;
 mod witness;
 
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use vocab::{Ambient, Digest, PersonId};
 
@@ -23,11 +24,17 @@ use crate::journal::{AppendError, Journal};
 use crate::merkle::TreeHead;
 use crate::note::{KeyError, Note, SigningKey, VerifierKey};
 use crate::place::Place;
-use crate::read::{KeptKey, ReadError, Reader};
+use crate::read::{KeptKey, Query, ReadError, Reader};
 use crate::stored::Stored;
 
 /// How often it looks whether a checkpoint is due.
 const TICK: Duration = Duration::from_secs(2);
+
+/// What follows a checkpoint by itself.
+const OWN: [Event; 3] = [Event::CheckpointMade, Event::CheckpointCosigned, Event::PublishingFailed];
+
+/// So many records of that kind in a row make a checkpoint due like others.
+const MAX_OWN: u32 = 256;
 
 /// What a notary is told by the settings.
 #[derive(Debug, Clone)]
@@ -136,6 +143,7 @@ pub struct Notary {
     origin: String,
     files: KeyFiles,
     held: Mutex<Held>,
+    publisher: Publisher,
     newest: watch::Sender<Option<Arc<Sealed>>>,
 }
 
@@ -152,8 +160,9 @@ struct Held {
     keys: Keys,
     /// How many keys the log has had.
     number: u64,
-    publisher: Publisher,
     since: Instant,
+    /// Up to this record there is nothing since the newest checkpoint but what the notary itself recorded.
+    idle_until: u64,
 }
 
 impl Held {
@@ -170,13 +179,15 @@ impl Notary {
         self.newest.subscribe()
     }
 
-    /// Signs the log as it is, unless nothing has been recorded since the newest checkpoint; gives the newest.
+    /// Signs the log as it is, unless nothing has been recorded since the newest checkpoint; gives the newest. A place to
+    /// publish to that does not answer holds it up for some seconds and no longer.
     ///
     /// # Errors
     /// When it cannot be recorded, or the log does not continue what was signed before.
     pub async fn seal(&self) -> Result<Arc<Sealed>, SealError> {
-        let mut held = self.held.lock().await;
-        self.seal_with(&mut held).await
+        let sealed = self.seal_with(&mut *self.held.lock().await).await;
+        self.publish().await;
+        sealed
     }
 
     /// The same, because `by` asked for it, which is recorded first.
@@ -184,20 +195,24 @@ impl Notary {
     /// # Errors
     /// As [`Notary::seal`].
     pub async fn seal_for(&self, by: Option<PersonId>) -> Result<Arc<Sealed>, SealError> {
-        let mut held = self.held.lock().await;
+        let sealed = self.ask_and_seal(&mut *self.held.lock().await, by).await;
+        self.publish().await;
+        sealed
+    }
+
+    async fn ask_and_seal(&self, held: &mut Held, by: Option<PersonId>) -> Result<Arc<Sealed>, SealError> {
         let size = self.base.journal.head().records.saturating_add(1);
         let draft = Draft::of_event(Kind::Admin, Event::CheckpointMade, Facts::new().with("size", size));
         self.base.journal.store(vec![Draft { person: by, ..draft }], vec![]).await?;
-        self.seal_with(&mut held).await
+        self.seal_with(held).await
     }
 
-    async fn seal_with(&self, held: &mut MutexGuard<'_, Held>) -> Result<Arc<Sealed>, SealError> {
+    async fn seal_with(&self, held: &mut Held) -> Result<Arc<Sealed>, SealError> {
         self.base.journal.flush().await?;
         self.keep_up(held).await?;
         let tree = self.base.journal.tree();
         let newest = self.newest.borrow().clone();
         if let Some(newest) = newest.filter(|newest| newest.tree() == tree) {
-            self.publish(held, None).await;
             return Ok(newest);
         }
         let checkpoint = Checkpoint { origin: self.origin.clone(), tree };
@@ -205,13 +220,8 @@ impl Notary {
         self.keep(held, note, vec![]).await
     }
 
-    /// Stores a checkpoint, then publishes it.
-    async fn keep(
-        &self,
-        held: &mut MutexGuard<'_, Held>,
-        note: Note,
-        records: Vec<Draft>,
-    ) -> Result<Arc<Sealed>, SealError> {
+    /// Stores a checkpoint, which is to be published then, after the notary has been let go.
+    async fn keep(&self, held: &mut Held, note: Note, records: Vec<Draft>) -> Result<Arc<Sealed>, SealError> {
         let sealed = Arc::new(Sealed::check(note, &self.origin, &held.keys)?);
         let (size, text) = (sealed.tree().size, sealed.note().to_string());
         self.base.journal.store(records, vec![Stored::Checkpoint { size, note: text }]).await?;
@@ -219,15 +229,14 @@ impl Notary {
             self.files.remember(&sealed)?;
             self.newest.send_replace(Some(Arc::clone(&sealed)));
             held.since = Instant::now();
-            self.publish(held, Some(&sealed)).await;
+            self.publisher.want(&sealed);
         }
         Ok(sealed)
     }
 
-    /// Puts checkpoints where they are to be published. That a place cannot be reached is recorded once, and tried
-    /// again with the next.
-    async fn publish(&self, held: &mut Held, sealed: Option<&Arc<Sealed>>) {
-        for fault in held.publisher.publish(sealed) {
+    /// Puts checkpoints where they are to be published. That a place cannot be reached is recorded once.
+    async fn publish(&self) {
+        for fault in self.publisher.publish().await {
             let facts = Facts::new().with("place", fault.path.display().to_string());
             let mut draft = Draft::of_event(Kind::Alert, Event::PublishingFailed, facts);
             draft.payload = serde_json::json!({ "text": fault.to_string() });
@@ -238,8 +247,9 @@ impl Notary {
     }
 
     /// Where the newest checkpoint is not published, with the reason.
-    pub async fn unpublished(&self) -> Vec<String> {
-        self.held.lock().await.publisher.faults()
+    #[must_use]
+    pub fn unpublished(&self) -> Vec<String> {
+        self.publisher.faults()
     }
 
     /// Looks whether the log begins with what was signed last, and takes up its newest key: another gateway on the same
@@ -262,8 +272,13 @@ impl Notary {
     /// When it cannot be recorded, or the new key cannot be put in its place. It may be recorded then; the next
     /// checkpoint is signed by the key that the record names.
     pub async fn rotate(&self, by: Option<PersonId>) -> Result<Rotated, SealError> {
-        let mut held = self.held.lock().await;
-        let last = self.seal_with(&mut held).await?;
+        let rotated = self.rotate_with(&mut *self.held.lock().await, by).await;
+        self.publish().await;
+        rotated
+    }
+
+    async fn rotate_with(&self, held: &mut Held, by: Option<PersonId>) -> Result<Rotated, SealError> {
+        let last = self.seal_with(held).await?;
         let (old, size) = (held.key.verifier().clone(), last.tree().size);
         let new = self.files.make_next(&self.origin, &old, self.base.ambient.salt())?;
         let verifier = new.verifier().clone();
@@ -280,30 +295,60 @@ impl Notary {
         // From here on the old key signs nothing, whatever becomes of the files.
         held.hold(new, keys, number);
         self.files.replace()?;
-        let sealed = self.seal_with(&mut held).await?;
+        let sealed = self.seal_with(held).await?;
         Ok(Rotated { old, new: verifier, sealed })
     }
 
-    /// Signs whenever a checkpoint is due, for as long as it is polled. `failed` hears why one was not made.
+    /// Signs whenever a checkpoint is due, and publishes again where that failed, for as long as it is polled. `failed` hears
+    /// why a checkpoint was not made.
     pub async fn keep_sealing(&self, failed: impl Fn(&SealError)) {
+        let every = self.base.config.every;
+        let mut not_before = Instant::now();
         loop {
-            tokio::time::sleep(TICK.min(self.base.config.every)).await;
-            if self.is_due().await
-                && let Err(error) = self.seal().await
-            {
-                failed(&error);
-                tokio::time::sleep(self.base.config.every.max(TICK)).await;
+            tokio::time::sleep(TICK.min(every)).await;
+            if Instant::now() >= not_before && self.is_due().await {
+                if let Err(error) = self.seal().await {
+                    failed(&error);
+                    not_before = Instant::now() + every.max(TICK);
+                }
+            } else if self.publisher.is_behind() {
+                self.publish().await;
             }
         }
     }
 
     async fn is_due(&self) -> bool {
-        let held = self.held.lock().await;
-        let signed = self.newest.borrow().as_ref().map_or(0, |newest| newest.tree().size);
-        let fresh = self.base.journal.head().records.saturating_sub(signed);
-        let late = fresh > 0 && held.since.elapsed() >= self.base.config.every;
-        late || fresh >= self.base.config.every_records || held.publisher.is_behind()
+        let (from, late) = {
+            let held = self.held.lock().await;
+            let signed = self.newest.borrow().as_ref().map_or(0, |newest| newest.tree().size);
+            (signed.max(held.idle_until), held.since.elapsed() >= self.base.config.every)
+        };
+        let fresh = self.base.journal.head().records.saturating_sub(from);
+        if fresh == 0 || !(late || fresh >= self.base.config.every_records) {
+            return false;
+        }
+        let place = self.base.place.clone();
+        match tokio::task::spawn_blocking(move || only_own(&place, from)).await {
+            Ok(Ok(Some(until))) => {
+                let mut held = self.held.lock().await;
+                held.idle_until = held.idle_until.max(until);
+                false
+            }
+            Ok(Ok(None)) => true,
+            // To sign needs a record that can be read, and says so.
+            Ok(Err(_)) | Err(_) => true,
+        }
     }
+}
+
+/// Whether what follows the record `from` is the notary's own, up to which record. A checkpoint of nothing else would have
+/// its witnesses cosign it, which is recorded, and so on for ever.
+fn only_own(place: &Place, from: u64) -> Result<Option<u64>, ReadError> {
+    let query = Query { after: Some(from), limit: MAX_OWN, ..Query::default() };
+    let page = Reader::open(place)?.query(&query)?;
+    let own = page.len() < MAX_OWN as usize
+        && page.iter().all(|record| record.event.is_some_and(|event| OWN.contains(&event)));
+    Ok(own.then(|| page.last().map_or(from, |last| last.seq)))
 }
 
 /// The keys that the log has had, if it begins with what was signed last and with `newest`.

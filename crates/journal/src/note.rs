@@ -17,7 +17,7 @@ pub const MAX_NOTE_BYTES: usize = 64 * 1024;
 pub const MAX_SIGNATURES: usize = 64;
 
 /// What each line of a signature begins with.
-const MARK: &str = "\u{2014} ";
+pub(crate) const MARK: &str = "\u{2014} ";
 
 /// The bytes of a key's id.
 const ID_BYTES: usize = 4;

@@ -20,6 +20,7 @@ use vocab::{
 
 pub use self::content::whole;
 use self::search::{MAX_BLOCKS, MAX_SEQ, Search, ranges};
+pub(crate) use self::tree::KeptCheckpoint;
 pub use self::tree::{KeptKey, ProveError};
 use crate::block::{self, BLOCK_RECORDS};
 use crate::entry::{Ground, Kind};

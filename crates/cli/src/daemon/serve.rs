@@ -27,6 +27,9 @@ const MAX_BLOCKING: usize = 16;
 /// How long such a thread may go on when all else has ended; then it goes with the process.
 const MAX_HANGING: Duration = Duration::from_secs(5);
 
+/// How long the end of the record may take to be signed; a place to publish to that does not answer is part of that.
+const LAST_SEAL: Duration = Duration::from_secs(5);
+
 /// Whom the gateway tells how its start went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Said {
@@ -122,11 +125,13 @@ async fn until_stopped(
         tracing::error!("serving did not end well: {error}");
     }
     signing.abort();
-    // What comes last is signed as well.
-    if let Err(error) = notary.seal().await {
-        tracing::error!("the end of the record was not signed: {error}");
+    // What comes last is signed as well, if it does not take too long.
+    match tokio::time::timeout(LAST_SEAL, notary.seal()).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::error!("the end of the record was not signed: {error}"),
+        Err(_) => tracing::error!("the end of the record was not signed within {LAST_SEAL:?}"),
     }
-    for place in notary.unpublished().await {
+    for place in notary.unpublished() {
         tracing::error!("{place}");
     }
     // Only now, so that the last checkpoint has had a chance to leave. The next start sends what did not.

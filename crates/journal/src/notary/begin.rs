@@ -95,13 +95,16 @@ impl Notary {
         };
         let tree = newest.as_ref().map(Sealed::tree);
         super::look(&base, &files, &look.origin, tree).await?;
-        let publisher = Publisher::new(base.config.files.clone());
-        let held = Held { key, keys, number, publisher, since: Instant::now() };
-        let (newest, _) = watch::channel(newest.map(Arc::new));
+        let newest = newest.map(Arc::new);
+        let publisher = Publisher::new(base.place.clone(), base.config.files.clone());
+        // What did not get there before the gateway stopped.
+        newest.iter().for_each(|newest| publisher.want(newest));
+        let held = Held { key, keys, number, since: Instant::now(), idle_until: 0 };
+        let (newest, _) = watch::channel(newest);
         if let Some(forged) = forged {
             base.journal.store(vec![alert(&forged)], vec![]).await?;
         }
-        Ok(Self { base, origin: look.origin, files, held: Mutex::new(held), newest })
+        Ok(Self { base, origin: look.origin, files, held: Mutex::new(held), publisher, newest })
     }
 }
 

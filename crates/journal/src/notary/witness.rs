@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vocab::PersonId;
 
-use super::{Notary, SealError};
+use super::{Held, Notary, SealError};
 use crate::checkpoint::{Checkpoint, Sealed};
 use crate::entry::{Draft, Kind};
 use crate::event::{Event, Facts};
@@ -17,10 +17,20 @@ impl Notary {
     /// # Errors
     /// When no witness of the settings has signed a checkpoint of this log with it.
     pub async fn cosign(&self, text: &str, by: Option<PersonId>) -> Result<Arc<Sealed>, SealError> {
+        let sealed = self.take_in(&mut *self.held.lock().await, text, by).await;
+        self.publish().await;
+        sealed
+    }
+
+    async fn take_in(
+        &self,
+        held: &mut Held,
+        text: &str,
+        by: Option<PersonId>,
+    ) -> Result<Arc<Sealed>, SealError> {
         let refused = |why: &dyn std::error::Error| SealError::Cosignature(why.to_string());
-        let mut held = self.held.lock().await;
         self.base.journal.flush().await?;
-        self.keep_up(&mut held).await?;
+        self.keep_up(held).await?;
         let (of, signatures) = match text.parse::<Note>() {
             Ok(note) => (Some(note.clone()), note.signatures().to_vec()),
             Err(NoteError::Form) => (None, note::signatures(text).map_err(|error| refused(&error))?),
@@ -54,7 +64,7 @@ impl Notary {
             // Sent once more.
             return Ok(Arc::new(Sealed::check(stored, &self.origin, &held.keys)?));
         }
-        self.keep(&mut held, stored, drafts).await
+        self.keep(held, stored, drafts).await
     }
 
     /// The stored checkpoint with the text of `of`, or the newest.

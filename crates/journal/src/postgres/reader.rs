@@ -11,7 +11,7 @@ use super::link::{BIGINT, Fault, Link};
 use super::schema::{Form, form};
 use super::states::unread;
 use crate::block::Field;
-use crate::read::ReadError;
+use crate::read::{KeptCheckpoint, ReadError};
 use crate::readonly::LookError;
 use crate::schema::SCHEMA_VERSION;
 
@@ -144,6 +144,28 @@ impl Log {
                 &[number(size)],
             ),
         }
+    }
+
+    /// The checkpoints after the one in the place `place` of its `size`, in order, at most `limit`.
+    pub(crate) fn checkpoints_after(
+        &self,
+        size: u64,
+        place: u64,
+        limit: u32,
+    ) -> Result<Vec<KeptCheckpoint>, ReadError> {
+        let sql = "SELECT size, number, note FROM bulkhead.checkpoint WHERE (size, number) > ($1, $2) \
+             ORDER BY size, number LIMIT $3";
+        let (size, place, limit) = (number(size), number(place), i64::from(limit));
+        let asked = self.line.ask(move |link| async move {
+            let rows = link.rows(sql, &[(&size, BIGINT), (&place, BIGINT), (&limit, BIGINT)]).await?;
+            let count = |number: i64| u64::try_from(number).unwrap_or(0);
+            let kept = |row: &Row| {
+                let (size, number) = (count(row.try_get(0)?), count(row.try_get(1)?));
+                Ok(KeptCheckpoint { size, number, note: row.try_get(2)? })
+            };
+            rows.iter().map(kept).collect::<Result<Vec<_>, Fault>>()
+        });
+        asked.map_err(unread)
     }
 
     /// The log's keys, the oldest first, each with the note of the change to it.

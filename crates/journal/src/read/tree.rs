@@ -45,6 +45,17 @@ pub struct KeptKey {
     pub change: Option<Note>,
 }
 
+/// A checkpoint, as the record keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeptCheckpoint {
+    /// Of so many records.
+    pub(crate) size: u64,
+    /// Its place among those of that size, from 1: each has more cosignatures than the one before.
+    pub(crate) number: u64,
+    /// The note.
+    pub(crate) note: String,
+}
+
 impl Reader {
     /// The id of the log.
     ///
@@ -133,6 +144,29 @@ impl Reader {
             (Source::Postgres(log), size) => log.checkpoint(size)?,
         };
         note.map(|note| note.parse()).transpose().map_err(|error| kept(&error))
+    }
+
+    /// The checkpoints after the one in the place `number` of its `size`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn checkpoints_after(
+        &self,
+        size: u64,
+        number: u64,
+        limit: u32,
+    ) -> Result<Vec<KeptCheckpoint>, ReadError> {
+        let conn = match &self.source {
+            Source::Sqlite(conn) => conn,
+            Source::Postgres(log) => return log.checkpoints_after(size, number, limit),
+        };
+        let sql = "SELECT size, number, note FROM checkpoint WHERE (size, number) > (?1, ?2) \
+             ORDER BY size, number LIMIT ?3";
+        let mut statement = conn.prepare_cached(sql)?;
+        let rows = statement.query_map((size, number, limit), |row| {
+            Ok(KeptCheckpoint { size: row.get(0)?, number: row.get(1)?, note: row.get(2)? })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The body of a record, as it is hashed.

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -313,7 +313,7 @@ async fn what_somebody_else_wrote_in_between_stops_the_journal() {
 struct Breaking {
     clock: Arc<Clock>,
     told: AtomicBool,
-    asked: Sender<()>,
+    asked: SyncSender<()>,
     go: Mutex<Receiver<()>>,
 }
 
@@ -335,7 +335,7 @@ impl Ambient for Breaking {
 #[tokio::test]
 async fn whoever_waits_for_a_writer_that_breaks_down_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let ((asked, was_asked), (go, went)) = (channel(), channel());
+    let ((asked, was_asked), (go, went)) = (sync_channel(1), sync_channel(1));
     let (clock, told, went) = (Clock::at(NOON), AtomicBool::new(false), Mutex::new(went));
     let breaking = Arc::new(Breaking { clock, told, asked, go: went });
     let journal = Journal::open(config(folder.path()), Arc::clone(&breaking) as Arc<dyn Ambient>).unwrap();

@@ -26,6 +26,7 @@ mod property;
 #[path = "../support/proxy.rs"]
 #[expect(unreachable_pub, reason = "the tests that cross the rooms share this file")]
 mod proxy;
+mod publish;
 mod read;
 mod rights;
 mod several;

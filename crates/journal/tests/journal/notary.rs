@@ -45,7 +45,7 @@ fn keys(folder: &Path) -> (String, Keys) {
     (origin, keys)
 }
 
-fn events(folder: &Path) -> Vec<Option<Event>> {
+pub(crate) fn events(folder: &Path) -> Vec<Option<Event>> {
     let reader = Reader::open(&place(folder)).unwrap();
     reader.query(&Query::default()).unwrap().into_iter().map(|record| record.event).collect()
 }
@@ -378,13 +378,13 @@ async fn what_was_set_back_is_said_before_a_key_is_called_lost_and_no_key_is_des
 }
 
 /// A witness, made by hand as `tlog-cosignature` says.
-struct Witness {
+pub(crate) struct Witness {
     pair: Ed25519KeyPair,
-    key: VerifierKey,
+    pub(crate) key: VerifierKey,
 }
 
 impl Witness {
-    fn new(name: &str, seed: u8) -> Self {
+    pub(crate) fn new(name: &str, seed: u8) -> Self {
         let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
         let bytes = [&[4], pair.public_key().as_ref()].concat();
         let id = sha2::Sha256::digest([name.as_bytes(), b"\n", &bytes].concat());
@@ -394,7 +394,7 @@ impl Witness {
     }
 
     /// The line for a checkpoint's text.
-    fn line(&self, text: &str, time: u64) -> String {
+    pub(crate) fn line(&self, text: &str, time: u64) -> String {
         let said = format!("cosignature/v1\ntime {time}\n{text}");
         let text = self.key.to_string();
         let id = data_encoding::HEXLOWER.decode(text.split('+').nth(1).unwrap().as_bytes()).unwrap();
@@ -459,27 +459,4 @@ async fn a_witnesss_cosignature_is_checked_stored_and_published() {
         let error = notary.cosign(&sent, None).await.unwrap_err().to_string();
         assert!(error.contains(why), "{sent:?}: {error}");
     }
-}
-
-#[tokio::test]
-async fn a_place_that_is_away_gets_all_it_missed_when_it_is_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    let mount = folder.path().join("mount");
-    let file = mount.join("checkpoint");
-    let settings = NotaryConfig { files: vec![file.clone()], ..settings(folder.path()) };
-    let notary = notary(folder.path(), &journal, settings).await.unwrap();
-    let first = notary.seal().await.unwrap();
-    assert!(notary.unpublished().await[0].contains("cannot be published"));
-    assert_eq!(events(folder.path()).pop().unwrap(), Some(Event::PublishingFailed));
-    let second = notary.seal().await.unwrap();
-    let alerts =
-        events(folder.path()).iter().filter(|event| **event == Some(Event::PublishingFailed)).count();
-    assert_eq!(alerts, 1, "it is said once");
-    std::fs::create_dir(&mount).unwrap();
-    let last = notary.seal().await.unwrap();
-    assert!(notary.unpublished().await.is_empty());
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), last.note().to_string());
-    let history = std::fs::read_to_string(mount.join("checkpoint.history")).unwrap();
-    assert_eq!(history, format!("{}\n{}\n", first.note(), second.note()));
 }

@@ -202,7 +202,7 @@ async fn by_itself<T>(
     let settings = Settings::load(&place.home)?;
     let (journal, notary) = wiring::notary(&place.home, &settings, lost).await?;
     let done = work(&notary).await.map_err(|error| wiring::unsigned(&error));
-    for fault in notary.unpublished().await {
+    for fault in notary.unpublished() {
         say(&fault);
     }
     drop(notary);
