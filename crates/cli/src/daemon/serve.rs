@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_http::serve;
+use journal::Notary;
 use rustix::process::setsid;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -125,15 +126,7 @@ async fn until_stopped(
         tracing::error!("serving did not end well: {error}");
     }
     signing.abort();
-    // What comes last is signed as well, if it does not take too long.
-    match tokio::time::timeout(LAST_SEAL, notary.seal()).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::error!("the end of the record was not signed: {error}"),
-        Err(_) => tracing::error!("the end of the record was not signed within {LAST_SEAL:?}"),
-    }
-    for place in notary.unpublished() {
-        tracing::error!("{place}");
-    }
+    seal_the_end(&notary).await;
     // Only now, so that the last checkpoint has had a chance to leave. The next start sends what did not.
     outgoing.end().await;
     drop((gateway, notary));
@@ -145,6 +138,18 @@ async fn until_stopped(
     tracing::info!("the gateway has stopped");
     stopped.map_err(|refusal| Failure::unreachable(refusal.message))?;
     Ok(Exit::Done)
+}
+
+/// Signs what comes last as well, if it does not take too long.
+async fn seal_the_end(notary: &Notary) {
+    match tokio::time::timeout(LAST_SEAL, notary.seal()).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::error!("the end of the record was not signed: {error}"),
+        Err(_) => tracing::error!("the end of the record was not signed within {LAST_SEAL:?}"),
+    }
+    for place in notary.unpublished() {
+        tracing::error!("{place}");
+    }
 }
 
 fn announce(screen: Screen, said: Said, started: &serde_json::Value) -> Result<(), Failure> {
