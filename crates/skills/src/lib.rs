@@ -94,7 +94,11 @@ impl Skills {
         asker: Option<&PersonId>,
         proposals: &BTreeSet<ProposalId>,
     ) -> Result<(), String> {
-        message::forget(&self.board_dir, &self.posting, asker, proposals).await
+        message::forget(self.boards(), asker, proposals).await
+    }
+
+    fn boards(&self) -> message::Boards<'_> {
+        message::Boards { dir: &self.board_dir, turn: &self.posting }
     }
 
     /// Does what `permit` allows, in the jailed workers of `bench` where there are files or pages. What comes
@@ -116,7 +120,7 @@ impl Skills {
             Verb::WebGet => browser::get(self, bench, &action, &bounds).await,
             Verb::MessagePost => {
                 let (seat, stopped) = (bench.seat(), bench.stopped());
-                message::post(&self.board_dir, &self.posting, seat, stopped, &action, &proposal, now).await
+                message::post(self.boards(), seat, stopped, &action, &proposal, now).await
             }
             Verb::CommandRun => exec::run(bench, &action, &bounds).await,
             Verb::ModelCall | Verb::Reply | Verb::SkillCall => Err(Failure::misfit(&action)),

@@ -53,12 +53,17 @@ enum PostError {
     Torn { name: String, why: io::Error },
 }
 
+/// Where the boards are, and whose turn it is to write to one. Whoever writes holds the turn, since a post that does not
+/// fit is taken back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Boards<'a> {
+    pub(crate) dir: &'a Path,
+    pub(crate) turn: &'a Arc<Mutex<()>>,
+}
+
 /// Posts what `action` says, which `proposal` was, in the name of `seat`, unless `stopped` was cancelled before the writing began.
-///
-/// One post at a time: `turn` is held by whoever is writing, since a post that does not fit is taken back.
 pub(crate) async fn post(
-    board_dir: &Path,
-    turn: &Arc<Mutex<()>>,
+    boards: Boards<'_>,
     seat: &Seat,
     stopped: &CancellationToken,
     action: &Action,
@@ -75,8 +80,8 @@ pub(crate) async fn post(
     let entry = entry(seat, proposal, text, now);
     let bytes = text.len();
     let told = format!("[posted to {channel}, {bytes} bytes]");
-    let dir: PathBuf = board_dir.to_owned();
-    let turn = Arc::clone(turn).lock_owned().await;
+    let dir: PathBuf = boards.dir.to_owned();
+    let turn = Arc::clone(boards.turn).lock_owned().await;
     // The turn goes with the writing, which goes on when nobody waits for it any more.
     let stopped = stopped.clone();
     let written = tokio::task::spawn_blocking(move || {
@@ -91,16 +96,15 @@ pub(crate) async fn post(
     }
 }
 
-/// Takes the posts for `asker`, and those that were `proposals`, off every board in `board_dir`. One that is a link or no
+/// Takes the posts for `asker`, and those that were `proposals`, off every board. One that is a link or no
 /// file is left alone.
 pub(crate) async fn forget(
-    board_dir: &Path,
-    turn: &Arc<Mutex<()>>,
+    boards: Boards<'_>,
     asker: Option<&PersonId>,
     proposals: &BTreeSet<ProposalId>,
 ) -> Result<(), String> {
-    let (dir, asker, proposals) = (board_dir.to_owned(), asker.cloned(), proposals.clone());
-    let turn = Arc::clone(turn).lock_owned().await;
+    let (dir, asker, proposals) = (boards.dir.to_owned(), asker.cloned(), proposals.clone());
+    let turn = Arc::clone(boards.turn).lock_owned().await;
     let forgotten = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         let unread = |why: io::Error| format!("erased posts may still stand in `{}`: {why}", dir.display());

@@ -32,7 +32,15 @@ fn proposal(number: u8) -> ProposalId {
 async fn post_to(dir: &Path, channel: &str, text: &str) -> Told {
     let args = json!({ "channel": channel, "text": text }).as_object().unwrap().clone();
     let action = Action { verb: Verb::MessagePost, resource: Resource::Channel(channel.into()), args };
-    post(dir, &Arc::default(), &seat(), &CancellationToken::new(), &action, &proposal(1), now()).await
+    post(
+        Boards { dir, turn: &Arc::default() },
+        &seat(),
+        &CancellationToken::new(),
+        &action,
+        &proposal(1),
+        now(),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -44,12 +52,14 @@ async fn a_post_that_waits_for_its_turn_is_not_begun_after_a_stop() {
     let action = Action { verb: Verb::MessagePost, resource, args };
     let (seat, proposal) = (seat(), proposal(1));
     let held = Arc::clone(&turn).lock_owned().await;
-    let (told, ()) =
-        tokio::join!(post(home.path(), &turn, &seat, &stopped, &action, &proposal, now()), async {
+    let (told, ()) = tokio::join!(
+        post(Boards { dir: home.path(), turn: &turn }, &seat, &stopped, &action, &proposal, now()),
+        async {
             tokio::task::yield_now().await;
             stopped.cancel();
             drop(held);
-        });
+        }
+    );
     assert!(told.unwrap_err().into_text().contains("was stopped before this was posted"));
     assert!(!home.path().join("forum.md").exists());
 }
@@ -163,12 +173,12 @@ async fn what_is_forgotten_is_on_no_board_and_what_cannot_be_read_is_said() {
     let (boards, turn) = (home.path().join("boards"), Arc::default());
     let (anna, none) = (PersonId::new("anna").unwrap(), BTreeSet::new());
     // No board is nothing to forget.
-    forget(&boards, &turn, Some(&anna), &none).await.unwrap();
+    forget(Boards { dir: &boards, turn: &turn }, Some(&anna), &none).await.unwrap();
     for (name, text) in [("board:forum", "one"), ("board:team", "two")] {
         post_to(&boards, name, text).await.unwrap();
     }
     symlink(home.path().join("elsewhere"), boards.join("link.md")).unwrap();
-    forget(&boards, &turn, Some(&anna), &none).await.unwrap();
+    forget(Boards { dir: &boards, turn: &turn }, Some(&anna), &none).await.unwrap();
     for name in ["forum", "team"] {
         let left = std::fs::read_to_string(boards.join(format!("{name}.md"))).unwrap();
         assert_eq!(left, format!("# Board {name}\n\n"));
@@ -176,11 +186,11 @@ async fn what_is_forgotten_is_on_no_board_and_what_cannot_be_read_is_said() {
     // A board that cannot be written anew is an error, and so is a folder that cannot be listed.
     post_to(&boards, "board:team", "three").await.unwrap();
     std::fs::create_dir(boards.join("team.new")).unwrap();
-    let why = forget(&boards, &turn, None, &[proposal(1)].into()).await.unwrap_err();
+    let why = forget(Boards { dir: &boards, turn: &turn }, None, &[proposal(1)].into()).await.unwrap_err();
     assert!(why.contains("team.md` still has posts that were erased"), "{why}");
     let file = home.path().join("file");
     std::fs::write(&file, "no folder").unwrap();
-    let why = forget(&file, &turn, Some(&anna), &none).await.unwrap_err();
+    let why = forget(Boards { dir: &file, turn: &turn }, Some(&anna), &none).await.unwrap_err();
     assert!(why.contains("erased posts may still stand in"), "{why}");
 }
 
