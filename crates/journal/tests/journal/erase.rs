@@ -24,7 +24,7 @@ const LIVES: u64 = 24;
 const DATABASE: &str = "BULKHEAD_ERASE_TEST_DATABASE";
 
 /// An erasure of these records.
-fn erasure(seqs: impl IntoIterator<Item = u64>) -> Entry {
+pub(crate) fn erasure(seqs: impl IntoIterator<Item = u64>) -> Entry {
     let mut draft = Draft::of_event(Kind::Admin, Event::ErasureDone, Facts::new().with("consent", "bob"));
     draft.erases = Some(Erased::of(&seqs.into_iter().collect()).0);
     draft.payload = json!({ "reason": "they asked for it" });

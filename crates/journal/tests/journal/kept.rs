@@ -19,7 +19,7 @@ pub(crate) enum Kept {
 pub(crate) const ROLE: &str = "a_gateway";
 
 /// The role that content is erased as.
-const ERASER: &str = "an_eraser";
+pub(crate) const ERASER: &str = "an_eraser";
 
 /// Roles are the whole cluster's, and made once.
 static MAKING: Mutex<()> = Mutex::new(());

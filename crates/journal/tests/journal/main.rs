@@ -15,6 +15,7 @@ mod checkpoint;
 mod cluster;
 mod common;
 mod crash;
+mod cut;
 mod erase;
 mod full;
 mod independent;

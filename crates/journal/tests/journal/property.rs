@@ -12,7 +12,8 @@ use proptest::sample::select;
 use serde_json::{Map, Value, json};
 use vocab::{AgentName, Decision, Digest, Labels, Layer, PersonId, Resource, SessionId, Status, Verb};
 
-use crate::common::{database, entry, open};
+use crate::common::entry;
+use crate::kept::Kept;
 
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -95,41 +96,64 @@ prop_compose! {
     }
 }
 
+/// Whether all of `groups` comes back from `kept`, which is empty.
+fn comes_back(kept: &Kept, groups: &[Vec<Draft>]) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let journal = kept.open();
+    for group in groups {
+        let receipt = runtime.block_on(journal.append(entry(group.clone())));
+        prop_assert!(receipt.is_ok(), "{:?}", receipt);
+    }
+    let report = verify(&kept.place(), Some(journal.head()))
+        .map_err(|error| TestCaseError::fail(error.to_string()))?;
+    prop_assert!(report.ok, "{:?}", report);
+    let failed = |error: bulkhead_journal::ReadError| TestCaseError::fail(error.to_string());
+    let reader = Reader::open(&kept.place()).map_err(failed)?;
+    let records = reader.query(&Query::default()).map_err(failed)?;
+    let drafts: Vec<&Draft> = groups.iter().flatten().collect();
+    prop_assert_eq!(records.len(), drafts.len());
+    for (record, draft) in records.iter().zip(drafts) {
+        prop_assert_eq!(record.kind, draft.kind);
+        prop_assert_eq!(&record.session, &draft.session);
+        prop_assert_eq!(&record.agent, &draft.agent);
+        prop_assert_eq!(&record.person, &draft.person);
+        prop_assert_eq!(record.action.as_ref().and_then(|action| action.verb), draft.verb);
+        prop_assert_eq!(
+            record.action.as_ref().and_then(|action| action.resource.clone()),
+            draft.resource.clone()
+        );
+        prop_assert_eq!(record.decision, draft.decision);
+        prop_assert_eq!(record.status, draft.status);
+        prop_assert_eq!(&record.reasons, &draft.reasons);
+        prop_assert_eq!(&record.labels, &draft.labels);
+        prop_assert_eq!(&record.policy_version, &draft.policy_version);
+        prop_assert_eq!((record.event, &record.facts), (draft.event, &draft.facts));
+        prop_assert_eq!(&record.call, &draft.call.as_deref().cloned());
+        let content = reader.content(record.seq).map_err(failed)?;
+        prop_assert_eq!(content.unwrap_or_default(), draft.payload.clone());
+    }
+    Ok(())
+}
+
+/// So many cases each.
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
     #[test]
     fn drafts_come_back_as_they_were(groups in vec(vec(draft(), 1..4), 1..4)) {
-        let folder = tempfile::tempdir()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let journal = open(folder.path());
-        for group in &groups {
-            let receipt = runtime.block_on(journal.append(entry(group.clone())));
-            prop_assert!(receipt.is_ok(), "{:?}", receipt);
-        }
-        let path = database(folder.path());
-        let report = verify(&path.as_path().into(), Some(journal.head())).map_err(|error| TestCaseError::fail(error.to_string()))?;
-        prop_assert!(report.ok, "{:?}", report);
-        let failed = |error: bulkhead_journal::ReadError| TestCaseError::fail(error.to_string());
-        let reader = Reader::open(&path.as_path().into()).map_err(failed)?;
-        let records = reader.query(&Query::default()).map_err(failed)?;
-        let drafts: Vec<&Draft> = groups.iter().flatten().collect();
-        prop_assert_eq!(records.len(), drafts.len());
-        for (record, draft) in records.iter().zip(drafts) {
-            prop_assert_eq!(record.kind, draft.kind);
-            prop_assert_eq!(&record.session, &draft.session);
-            prop_assert_eq!(&record.agent, &draft.agent);
-            prop_assert_eq!(&record.person, &draft.person);
-            prop_assert_eq!(record.action.as_ref().and_then(|action| action.verb), draft.verb);
-            prop_assert_eq!(record.action.as_ref().and_then(|action| action.resource.clone()), draft.resource.clone());
-            prop_assert_eq!(record.decision, draft.decision);
-            prop_assert_eq!(record.status, draft.status);
-            prop_assert_eq!(&record.reasons, &draft.reasons);
-            prop_assert_eq!(&record.labels, &draft.labels);
-            prop_assert_eq!(&record.policy_version, &draft.policy_version);
-            prop_assert_eq!((record.event, &record.facts), (draft.event, &draft.facts));
-            prop_assert_eq!(&record.call, &draft.call.as_deref().cloned());
-            let content = reader.content(record.seq).map_err(failed)?;
-            prop_assert_eq!(content.unwrap_or_default(), draft.payload.clone());
+        comes_back(&Kept::sqlite(), &groups)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(16))]
+    #[test]
+    fn drafts_come_back_from_a_server_as_they_were(groups in vec(vec(draft(), 1..4), 1..4)) {
+        if let Some(kept) = Kept::postgres() {
+            comes_back(&kept, &groups)?;
         }
     }
 }

@@ -15,8 +15,12 @@ pub enum Way {
     Stuck,
     /// The next answer is lost, and the connection with it. Then they pass.
     LoseAnswer,
+    /// The same after so many answers that pass.
+    LoseAnswerAfter(u32),
     /// The next question is lost, and the connection with it. Then they pass.
     LoseQuestion,
+    /// The same after so many questions that pass.
+    LoseQuestionAfter(u32),
     /// The connection is lost to the client with its next question, which arrives all the same once [`Proxy::deliver`] lets
     /// it. Then they pass.
     DelayQuestion,
@@ -47,6 +51,28 @@ impl Inner {
 
     fn set(&self, way: Way) {
         *self.way.lock().unwrap() = way;
+    }
+
+    /// The way of the next answer, which is counted.
+    fn answer(&self) -> Way {
+        let mut way = self.way.lock().unwrap();
+        match *way {
+            Way::LoseAnswerAfter(0) => *way = Way::LoseAnswer,
+            Way::LoseAnswerAfter(more) => *way = Way::LoseAnswerAfter(more - 1),
+            _ => {}
+        }
+        *way
+    }
+
+    /// The way of the next question, which is counted.
+    fn question(&self) -> Way {
+        let mut way = self.way.lock().unwrap();
+        match *way {
+            Way::LoseQuestionAfter(0) => *way = Way::LoseQuestion,
+            Way::LoseQuestionAfter(more) => *way = Way::LoseQuestionAfter(more - 1),
+            _ => {}
+        }
+        *way
     }
 }
 
@@ -111,7 +137,7 @@ fn connect(inner: &Arc<Inner>, client: TcpStream, server: UnixStream) {
             while shared.way() == Way::Stuck {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
-            match shared.way() {
+            match shared.question() {
                 Way::LoseQuestion => shared.set(Way::Open),
                 Way::LoseQuestionAndClose => shared.set(Way::Closed),
                 Way::DelayQuestion => {
@@ -138,7 +164,7 @@ fn connect(inner: &Arc<Inner>, client: TcpStream, server: UnixStream) {
             while shared.way() == Way::Stuck {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
-            match shared.way() {
+            match shared.answer() {
                 Way::LoseAnswer => shared.set(Way::Open),
                 Way::LoseAnswerAndClose => shared.set(Way::Closed),
                 _ => {
