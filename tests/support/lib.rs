@@ -10,6 +10,7 @@ pub mod procs;
 pub mod said;
 pub mod server;
 pub mod tls;
+pub mod web;
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 pub use content::content;
 pub use home::{Home, tree};
 pub use said::Said;
+pub use web::Browser;
 
 /// How long a test waits for something that must come: only a broken build takes so long.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -5,12 +5,13 @@ use std::path::Path;
 
 /// Each room in the order of the arrows, with the rooms that it may use. A room's own tests may also use
 /// every room that stands before it here.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("vocab", &[]),
     ("secrets", &[]),
     ("soul", &["vocab"]),
     ("journal", &["vocab"]),
     ("export", &["vocab", "secrets", "journal"]),
+    ("people", &["vocab", "journal"]),
     ("sandbox", &["vocab"]),
     ("agent", &["vocab"]),
     ("monitor", &["vocab", "soul", "journal"]),
@@ -18,12 +19,12 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("models", &["vocab", "secrets", "monitor"]),
     // Not `agent`: the gateway spawns it and speaks bounded frames with it.
     ("turn", &["vocab", "soul", "journal", "monitor", "sandbox", "skills", "models"]),
-    ("http", &["vocab", "turn", "journal"]),
+    ("http", &["vocab", "turn", "people", "journal"]),
     (
         "cli",
         &[
-            "vocab", "secrets", "soul", "journal", "export", "sandbox", "agent", "monitor", "skills",
-            "models", "turn", "http",
+            "vocab", "secrets", "soul", "journal", "export", "people", "sandbox", "agent", "monitor",
+            "skills", "models", "turn", "http",
         ],
     ),
 ];

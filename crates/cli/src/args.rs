@@ -6,7 +6,8 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    agents, approvals, audit, chat, check, completion, doctor, explain, gateway, init, record, run, version,
+    agents, approvals, audit, chat, check, completion, doctor, explain, gateway, init, people, record, run,
+    version,
 };
 use crate::demo;
 use crate::failure::{Exit, Failure};
@@ -21,6 +22,7 @@ const EXAMPLES: &str = "Examples:
   bulkhead chat echo \"Write a post about X\"  one message, every step shown
   bulkhead run echo -- python3 agent.py      any program as that agent, contained
   bulkhead approvals list                    what waits for a person
+  bulkhead people invite NAME                a code to sign in with, in a browser
   bulkhead audit verify                      whether the record is whole
 
 Exit codes: 0 done; 1 a check found something; 2 usage; 3 refused by policy;
@@ -61,6 +63,7 @@ pub(crate) enum Command {
     Chat(chat::Args),
     Run(run::Args),
     Approvals(approvals::Args),
+    People(people::Args),
     Audit(audit::Args),
     Record(record::Args),
     Completion(completion::Args),

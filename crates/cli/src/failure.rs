@@ -82,7 +82,10 @@ impl Failure {
 pub(crate) const fn exit_of(kind: ProblemKind) -> Exit {
     match kind {
         ProblemKind::NotFound | ProblemKind::Invalid | ProblemKind::TooLarge => Exit::Usage,
-        ProblemKind::Forbidden | ProblemKind::Conflict => Exit::Refused,
+        ProblemKind::Unidentified
+        | ProblemKind::Unconfirmed
+        | ProblemKind::Forbidden
+        | ProblemKind::Conflict => Exit::Refused,
         ProblemKind::Busy | ProblemKind::Unavailable | ProblemKind::Timeout => Exit::Unreachable,
         ProblemKind::Method | ProblemKind::Internal => Exit::Internal,
     }

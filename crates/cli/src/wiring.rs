@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use bulkhead_http::{About, Api, Bound, Exports};
+use bulkhead_http::{About, Api, Bound};
 use journal::{Journal, Notary, Place, SealError};
 use models::Models;
+use people::People;
 use sandbox::{Layer, Roster, SpawnError};
 use skills::Skills;
 use tokio_util::sync::CancellationToken;
@@ -27,15 +28,19 @@ pub(crate) async fn probe() -> Result<Vec<Layer>, SpawnError> {
     sandbox::probe(&jailed::spawner()).await
 }
 
+/// A gateway that runs, and what runs beside it.
+pub(crate) struct Running {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) people: Arc<People>,
+    pub(crate) notary: Arc<Notary>,
+    pub(crate) outgoing: Outgoing,
+}
+
 /// Opens the home's record and starts its gateway.
 ///
 /// # Errors
 /// When the settings do not hold, or something that the gateway needs is not there.
-pub(crate) async fn gateway(
-    home: &Home,
-    settings: &Settings,
-    logs: Logs,
-) -> Result<(Arc<Gateway>, Arc<Notary>, Outgoing), Failure> {
+pub(crate) async fn gateway(home: &Home, settings: &Settings, logs: Logs) -> Result<Running, Failure> {
     if let Some(missing) = settings.missing_secrets(home).first() {
         return Err(Failure::unreachable(missing.to_string()));
     }
@@ -46,6 +51,8 @@ pub(crate) async fn gateway(
         Notary::open(journal.clone(), place.clone(), settings.notary(home), Arc::clone(&ambient)).await;
     let notary = Arc::new(notary.map_err(|error| unsigned(&error))?);
     let outgoing = Outgoing::new(home, settings, &journal, &place, &notary).await?;
+    let people = People::open(journal.clone(), Arc::clone(&ambient), settings.sign_in.config())
+        .map_err(|no| Failure::unreachable(no.to_string()))?;
     let roster = Roster::new(&jailed::spawner()).map_err(|error| {
         Failure::unreachable(format!("the thread that starts agents cannot be made: {error}"))
     })?;
@@ -72,7 +79,7 @@ pub(crate) async fn gateway(
         StartError::Settings(_) => Failure::usage(error.to_string()),
         StartError::Recovery(_) => Failure::unreachable(error.to_string()),
     })?;
-    Ok((gateway, notary, outgoing))
+    Ok(Running { gateway, people: Arc::new(people), notary, outgoing })
 }
 
 /// Opens a record for writing.
@@ -136,19 +143,15 @@ pub(crate) async fn bind(home: &Home, settings: &Settings) -> Result<Bound, Fail
 }
 
 /// What the API serves.
-pub(crate) fn api(
-    gateway: Arc<Gateway>,
-    notary: Arc<Notary>,
-    exports: Exports,
-    settings: &Settings,
-    bound: &Bound,
-    stop: CancellationToken,
-) -> Api {
+pub(crate) fn api(running: &Running, settings: &Settings, bound: &Bound, stop: CancellationToken) -> Api {
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         address: bound.address,
         containment: settings.containment.as_str().to_owned(),
     };
-    Api { gateway, notary, about, exports, stop }
+    let exports = running.outgoing.standings();
+    let Running { gateway, people, notary, .. } = running;
+    let (gateway, people, notary) = (Arc::clone(gateway), Arc::clone(people), Arc::clone(notary));
+    Api { gateway, people, notary, about, exports, stop }
 }

@@ -6,6 +6,15 @@ use std::time::Duration;
 /// and a little around it.
 pub(crate) const MAX_BODY_BYTES: usize = 6 * vocab::limits::MAX_MESSAGE_BYTES + 4096;
 
+/// The largest body with a password or a code in it, in bytes.
+pub(crate) const MAX_CREDENTIALS_BYTES: usize = 16 * 1024;
+
+/// How often an open stream looks whether its reader may still read it.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How often what is over is taken away, and leavers are forgotten.
+pub(crate) const TIDY_EVERY: Duration = Duration::from_secs(60);
+
 /// The largest chat request of a program, in bytes: a long conversation with the files that it is about.
 pub(crate) const MAX_CHAT_BYTES: usize = 4 * 1024 * 1024;
 

@@ -1,17 +1,27 @@
-//! Who is calling: the kernel's word on the process at the other end, and the person behind it.
+//! Who is calling: the kernel's word on the process at the other end, a sign-in or a token; and the person behind it.
 
 use std::fs::File;
 use std::io::Read as _;
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, header};
 use nix::unistd::{Uid, User};
+use people::{Came, Session};
 use turn::{Gateway, OsUser, Socket};
-use vocab::Person;
+use vocab::{Person, TokenId};
 
-use crate::Api;
 use crate::problem::{Problem, ProblemKind};
+
+/// Where a request came in, which each has as an extension.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum End {
+    /// On a local socket, from an operating-system user.
+    Socket(Peer),
+    /// Over TCP, from an address.
+    Tcp(IpAddr),
+}
 
 /// The operating-system user at the other end of the socket.
 #[derive(Debug, Clone, Copy)]
@@ -59,18 +69,84 @@ fn local(accounts: &str, uid: u32) -> Option<&str> {
     })
 }
 
+/// How a caller's request came to be theirs.
+#[derive(Debug, Clone)]
+pub(crate) enum Through {
+    /// The kernel's word on who is at the other end of the local socket.
+    Socket,
+    /// A sign-in, by its cookie.
+    SignIn(Session),
+    /// An API token.
+    Token(TokenId),
+}
+
+/// Whose request this is, and how that is known. Only `access.rs` makes one.
+#[derive(Debug, Clone)]
+pub(crate) struct Who {
+    pub(crate) person: Person,
+    pub(crate) through: Through,
+}
+
+impl Who {
+    /// The sign-in that this came through.
+    pub(crate) const fn session(&self) -> Option<&Session> {
+        match &self.through {
+            Through::SignIn(session) => Some(session),
+            Through::Socket | Through::Token(_) => None,
+        }
+    }
+
+    /// Demands that the person showed again, a short while ago, that it is they. Asked of sign-ins alone: the local socket is the
+    /// operating system's user, and a token was made for what it may.
+    pub(crate) fn confirmed(&self) -> Result<(), Problem> {
+        match self.session() {
+            Some(session) if session.confirmed_until.is_none() => {
+                let message = "this needs your password once more: confirm, then ask again";
+                Err(Problem::new(ProblemKind::Unconfirmed, message))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Who {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let who = parts.extensions.get::<Self>().cloned();
+        who.ok_or_else(|| Problem::new(ProblemKind::Forbidden, "nobody is known at the other end"))
+    }
+}
+
 /// The person whose request this is.
 pub(crate) struct Caller(pub(crate) Person);
 
-impl FromRequestParts<Arc<Api>> for Caller {
+impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        let Some(Peer { uid }) = parts.extensions.get::<Peer>().copied() else {
-            return Err(Problem::new(ProblemKind::Forbidden, "nobody is known at the other end"));
-        };
-        person(&api.gateway, Socket::Api, uid).await.map(Self)
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Who::from_request_parts(parts, state).await.map(|who| Self(who.person))
     }
+}
+
+/// Where a request over TCP comes from, and what the program that sent it calls itself.
+pub(crate) struct Visitor(pub(crate) Came);
+
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        came(&parts.extensions, &parts.headers).map(Self)
+    }
+}
+
+/// Who wants in, as far as the connection says.
+pub(crate) fn came(extensions: &Extensions, headers: &HeaderMap) -> Result<Came, Problem> {
+    let Some(End::Tcp(peer)) = extensions.get::<End>() else {
+        return Err(Problem::new(ProblemKind::NotFound, "there is no signing in on the local socket"));
+    };
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    Ok(Came { peer: *peer, agent: agent.to_owned() })
 }
 
 /// The person who is the operating-system user `uid`, with the record of their coming.

@@ -1,27 +1,19 @@
-//! `/healthz` and `/readyz`, for whoever watches the machine, and nothing else.
+//! `/healthz` and `/readyz`, for whoever watches the machine; and which names are this machine's own.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, http};
 use serde_json::{Value, json};
 use turn::Gateway;
 
-use crate::problem::{Problem, ProblemKind};
-use crate::request::in_time;
-
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/healthz", get(async || Json(json!({ "status": "ok" }))))
         .route("/readyz", get(ready))
-        .fallback(async || Problem::new(ProblemKind::NotFound, "only /healthz and /readyz are served here"))
-        .layer(from_fn(only_by_our_name))
-        .layer(from_fn(in_time))
         .with_state(gateway)
 }
 
@@ -30,16 +22,6 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> (StatusCode, Json<Value>)
         Ok(()) => (StatusCode::OK, Json(json!({ "status": "ready" }))),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not ready", "why": why }))),
     }
-}
-
-/// Refuses a request that was sent to another name than this machine's own: a web page whose name was
-/// made to point here (DNS rebinding) still sends its own name.
-async fn only_by_our_name(request: Request, next: Next) -> Response {
-    if names_us(&request) {
-        return next.run(request).await;
-    }
-    let problem = Problem::new(ProblemKind::Forbidden, "ask for this by a loopback address or `localhost`");
-    problem.into_response()
 }
 
 /// Whether a request was sent to a name of this machine's own, by one `Host` and, if there is one, its address.

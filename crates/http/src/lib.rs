@@ -1,15 +1,18 @@
-//! The gateway's address: the local API over a Unix socket, and health over loopback.
+//! The gateway's address: the API over a Unix socket and over loopback, with health and the console beside it.
 //!
-//! In: HTTP/1.1 requests. The kernel says which operating-system user sent one (`SO_PEERCRED`), the
-//! settings say which person that is, and the person is what goes on to `turn`. Out: JSON, JSON Lines of
-//! events, and problems as RFC 9457 has them. `router.rs` is the list of all that can be asked; each verb
-//! is a file under `api/`.
+//! In: HTTP/1.1 requests. On the socket the kernel says which operating-system user sent one (`SO_PEERCRED`) and the
+//! settings say which person that is; over loopback a sign-in's cookie or a token says it, and `people` knows whose
+//! they are. The person is what goes on to `turn`. Out: JSON, JSON Lines of events, and problems as RFC 9457 has them.
+//! `table.rs` is the list of all that can be asked, with who may; `access.rs` stands before each; each verb is a file
+//! under `api/`.
 //!
 //! This room decides nothing: rights, verdicts and state are the gateway's.
 
+mod access;
 mod api;
 mod bounds;
 mod caller;
+mod console;
 mod guest;
 mod health;
 mod listen;
@@ -20,20 +23,28 @@ mod request;
 mod router;
 pub mod run;
 mod stream;
+mod table;
+mod web;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use journal::Notary;
+use people::People;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use turn::Gateway;
 
+use bounds::TIDY_EVERY;
+
+pub use access::Access;
+pub use api::list_people::PersonView;
 pub use api::seal_record::{CheckpointView, RotationView};
 pub use caller::{OsUserError, os_user};
 pub use guest::{run_router, serve_run};
 pub use listen::{BindError, Bound, Config, bind};
 pub use problem::{Problem, ProblemKind};
+pub use table::{Route, routes};
 
 /// What the gateway says about itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,7 +53,7 @@ pub struct About {
     pub version: String,
     /// The process.
     pub pid: u32,
-    /// Where health is served.
+    /// Where the console, the API and health are served.
     pub address: SocketAddr,
     /// `full`, or `reduced` when an agent may run where this machine lacks a layer.
     pub containment: String,
@@ -56,6 +67,8 @@ pub type Exports = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
 pub struct Api {
     /// The gateway.
     pub gateway: Arc<Gateway>,
+    /// How people prove who they are.
+    pub people: Arc<People>,
     /// Who signs the record.
     pub notary: Arc<Notary>,
     /// What it says about itself.
@@ -66,11 +79,39 @@ pub struct Api {
     pub stop: CancellationToken,
 }
 
+impl Api {
+    /// Forgets what those sign in with whom the settings do not name any more. While the settings do not hold, nobody is
+    /// known to have left.
+    pub(crate) async fn forget_leavers(&self) {
+        if let Ok(names) = self.gateway.names()
+            && let Err(no) = self.people.forget_leavers(&names).await
+        {
+            tracing::error!("what leavers sign in with was not taken away: {no}");
+        }
+    }
+}
+
 /// Serves until `drain` is cancelled, then lets what is under way end, for at most
 /// `DRAIN_TIME`.
 pub async fn serve(bound: Bound, api: Api, drain: CancellationToken) {
-    let local = listen::unix(bound.socket, router::router(api.clone()), drain.clone());
+    let api = Arc::new(api);
+    let local = listen::unix(bound.socket, router::local(Arc::clone(&api)), drain.clone());
     let runs = run::serve(bound.run_socket, Arc::clone(&api.gateway), drain.clone());
-    let health = listen::tcp(bound.health, health::router(api.gateway), drain);
-    tokio::join!(local, runs, health);
+    let web = listen::tcp(bound.web, router::address(Arc::clone(&api)), drain.clone());
+    tokio::join!(local, runs, web, keep_house(&api, &drain));
+}
+
+/// Takes away what is over and forgets leavers, now and then; at the end, tells what was counted.
+async fn keep_house(api: &Api, drain: &CancellationToken) {
+    loop {
+        if let Err(no) = api.people.tidy().await {
+            tracing::error!("what is over of sign-ins was not taken away: {no}");
+        }
+        api.forget_leavers().await;
+        tokio::select! {
+            () = drain.cancelled() => break,
+            () = tokio::time::sleep(TIDY_EVERY) => {}
+        }
+    }
+    api.people.sum_up().await;
 }

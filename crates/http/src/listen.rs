@@ -24,7 +24,7 @@ use crate::bounds::{
     ACCEPT_PAUSE, DRAIN_TIME, HEAD_TIME, MAX_CONNECTIONS, MAX_GUEST_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS,
     MAX_SOCKET_PATH_BYTES,
 };
-use crate::caller::Peer;
+use crate::caller::{End, Peer};
 
 /// Where to listen.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub struct Config {
     pub run_socket: PathBuf,
     /// Whether other operating-system users may connect; the settings say which of them is a person.
     pub shared: bool,
-    /// Where health is served: a loopback address.
+    /// The address that browsers and programs use: a loopback one.
     pub address: SocketAddr,
 }
 
@@ -81,8 +81,8 @@ pub enum BindError {
 pub struct Bound {
     pub(crate) socket: UnixListener,
     pub(crate) run_socket: UnixListener,
-    pub(crate) health: TcpListener,
-    /// Where health is served, with the port that was had when 0 was asked for.
+    pub(crate) web: TcpListener,
+    /// The address, with the port that was had when 0 was asked for.
     pub address: SocketAddr,
 }
 
@@ -99,15 +99,15 @@ pub async fn bind(config: &Config) -> Result<Bound, BindError> {
             return Err(BindError::TooLong(socket.clone()));
         }
     }
-    let health = TcpListener::bind(config.address).await.map_err(|source| match source.kind() {
+    let web = TcpListener::bind(config.address).await.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse(config.address),
         _ => BindError::Address { address: config.address, source },
     })?;
     let address =
-        health.local_addr().map_err(|source| BindError::Address { address: config.address, source })?;
+        web.local_addr().map_err(|source| BindError::Address { address: config.address, source })?;
     let socket = local(&config.socket, config.shared)?;
     let run_socket = local(&config.run_socket, config.shared)?;
-    Ok(Bound { socket, run_socket, health, address })
+    Ok(Bound { socket, run_socket, web, address })
 }
 
 fn local(path: &Path, shared: bool) -> Result<UnixListener, BindError> {
@@ -129,12 +129,12 @@ pub(crate) async fn unix(listener: UnixListener, router: Router, drain: Cancella
     let accept = async || {
         let (stream, _) = listener.accept().await?;
         let peer = peer(&stream)?;
-        Ok((stream, Some(peer)))
+        Ok((stream, End::Socket(peer)))
     };
     serve(accept, router, MAX_CONNECTIONS, drain).await;
 }
 
-/// Serves `router` to whoever connects over TCP: nobody in particular.
+/// Serves `router` to whoever connects over TCP: nobody in particular, from an address.
 pub(crate) async fn tcp(listener: TcpListener, router: Router, drain: CancellationToken) {
     over_tcp(listener, router, MAX_CONNECTIONS, drain).await;
 }
@@ -146,9 +146,9 @@ pub(crate) async fn guest(listener: TcpListener, router: Router, drain: Cancella
 
 async fn over_tcp(listener: TcpListener, router: Router, most: usize, drain: CancellationToken) {
     let accept = async || {
-        let (stream, _) = listener.accept().await?;
+        let (stream, from) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        Ok((stream, None))
+        Ok((stream, End::Tcp(from.ip())))
     };
     serve(accept, router, most, drain).await;
 }
@@ -160,9 +160,9 @@ pub(crate) fn peer(stream: &UnixStream) -> io::Result<Peer> {
 async fn serve<S, F>(accept: impl Fn() -> F, router: Router, most: usize, drain: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    F: Future<Output = io::Result<(S, Option<Peer>)>>,
+    F: Future<Output = io::Result<(S, End)>>,
 {
-    let served = |(stream, peer)| connection(stream, peer, router.clone(), drain.clone());
+    let served = |(stream, end)| connection(stream, end, router.clone(), drain.clone());
     if !each(accept, most, &drain, served).await {
         tracing::info!("connections that were still open have been closed");
     }
@@ -211,15 +211,13 @@ where
     tokio::time::timeout(DRAIN_TIME, ended).await.is_ok()
 }
 
-async fn connection<S>(stream: S, peer: Option<Peer>, router: Router, drain: CancellationToken)
+async fn connection<S>(stream: S, end: End, router: Router, drain: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request: Request = request.map(Body::new);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(peer);
-        }
+        request.extensions_mut().insert(end);
         let answer = router.clone().oneshot(request);
         async move {
             match answer.await {

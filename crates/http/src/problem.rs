@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use people::{No, NoKind};
 use serde::{Deserialize, Serialize};
 use turn::{Refusal, RefusalKind};
 
@@ -11,6 +12,10 @@ use turn::{Refusal, RefusalKind};
 pub enum ProblemKind {
     /// There is no such thing, or this person may not know of it.
     NotFound,
+    /// It is not known who asks, or it is not they any more: sign in.
+    Unidentified,
+    /// The person who asks has to show again that it is they: `POST /api/v1/confirm`, then the same again.
+    Unconfirmed,
     /// This person has no right to it.
     Forbidden,
     /// It cannot be done in the state that things are in.
@@ -35,7 +40,8 @@ impl ProblemKind {
     fn status(self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Unidentified => StatusCode::UNAUTHORIZED,
+            Self::Unconfirmed | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Conflict => StatusCode::CONFLICT,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Invalid => StatusCode::BAD_REQUEST,
@@ -96,12 +102,28 @@ impl From<Refusal> for Problem {
     }
 }
 
+impl From<No> for Problem {
+    fn from(no: No) -> Self {
+        let kind = match no.kind {
+            NoKind::Unidentified => ProblemKind::Unidentified,
+            NoKind::NotFound => ProblemKind::NotFound,
+            NoKind::Conflict => ProblemKind::Conflict,
+            NoKind::Busy => ProblemKind::Busy,
+            NoKind::Invalid => ProblemKind::Invalid,
+            NoKind::Unavailable => ProblemKind::Unavailable,
+        };
+        Self::new(kind, no.message)
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.kind.status(), axum::Json(&self)).into_response();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.kind == ProblemKind::Unidentified {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"bulkhead\""));
+        }
         response
     }
 }

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde::de::DeserializeOwned;
 
-use crate::bounds::{MAX_BODY_BYTES, REQUEST_TIME};
+use crate::bounds::{MAX_BODY_BYTES, MAX_CREDENTIALS_BYTES, REQUEST_TIME};
 use crate::problem::{Problem, ProblemKind};
 
 /// A JSON body.
@@ -20,24 +20,46 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let announced = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        // Demanding the type keeps a web page's form, which cannot send it, from being taken for a request.
-        if announced.and_then(|kind| kind.split(';').next()) != Some("application/json") {
-            return Err(Problem::new(
-                ProblemKind::Invalid,
-                "the request needs a JSON body and the header `content-type: application/json`",
-            ));
-        }
-        let bytes = to_bytes(request.into_body(), MAX_BODY_BYTES).await.map_err(|_| {
-            Problem::new(
-                ProblemKind::TooLarge,
-                format!("the request's body broke off or is over the limit of {MAX_BODY_BYTES} bytes"),
-            )
-        })?;
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            Problem::new(ProblemKind::Invalid, format!("the request's body does not fit its form: {error}"))
+        json(request, MAX_BODY_BYTES).await.map(Self)
+    }
+}
+
+/// A JSON body with a password or a code in it, which somebody sent of whom nothing is known yet: a small one.
+pub(crate) struct Credentials<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Credentials<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let read = json(request, MAX_CREDENTIALS_BYTES).await;
+        // The parser quotes what does not fit, and what was sent here is not to be shown again.
+        read.map(Self).map_err(|problem| match problem.kind {
+            ProblemKind::Invalid => {
+                Problem::new(ProblemKind::Invalid, "the request's body does not fit its form: see the guide")
+            }
+            _ => problem,
         })
     }
+}
+
+async fn json<T: DeserializeOwned>(request: Request, most: usize) -> Result<T, Problem> {
+    let announced = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    // Demanding the type keeps a web page's form, which cannot send it, from being taken for a request.
+    if announced.and_then(|kind| kind.split(';').next()) != Some("application/json") {
+        return Err(Problem::new(
+            ProblemKind::Invalid,
+            "the request needs a JSON body and the header `content-type: application/json`",
+        ));
+    }
+    let bytes = to_bytes(request.into_body(), most).await.map_err(|_| {
+        Problem::new(
+            ProblemKind::TooLarge,
+            format!("the request's body broke off or is over the limit of {most} bytes"),
+        )
+    })?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::new(ProblemKind::Invalid, format!("the request's body does not fit its form: {error}"))
+    })
 }
 
 /// The identifier that stands in a path.

@@ -53,8 +53,16 @@ events! {
     /// A yes did not hold any more when it was to be used.
     ApprovalVoid = "approval.void",
 
-    /// Somebody was identified on a socket of the gateway.
+    /// Somebody was identified on a socket of the gateway, or signed in on its address.
     SignedIn = "signed.in",
+    /// A sign-in is over.
+    SignedOut = "signed.out",
+    /// A password, code, cookie or token was wrong, over, or one of too many.
+    SignInRefused = "sign-in.refused",
+    /// Somebody who is signed in showed again that it is they.
+    SignInConfirmed = "sign-in.confirmed",
+    /// An API token was used.
+    TokenUsed = "token.used",
     /// Somebody whom the settings do not know was turned away from a socket of the gateway.
     CallerRefused = "caller.refused",
     /// Somebody asked an agent that they have no right to.
@@ -101,6 +109,17 @@ events! {
     GroupChanged = "group.changed",
     /// The settings have a group no more.
     GroupRemoved = "group.removed",
+
+    /// A one-time code was made, with which somebody can set a password.
+    InviteMade = "invite.made",
+    /// Somebody set their password.
+    PasswordSet = "password.set",
+    /// An API token was made.
+    TokenMade = "token.made",
+    /// An API token was ended.
+    TokenEnded = "token.ended",
+    /// What a person signed in with was forgotten, because the settings do not name them any more.
+    CredentialsForgotten = "credentials.forgotten",
 
     /// Somebody read content: that of records, or a conversation.
     ContentRead = "content.read",

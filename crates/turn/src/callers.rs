@@ -3,10 +3,9 @@
 
 use journal::{Draft, Event, Facts, Kind};
 use parking_lot::Mutex;
-use vocab::{Decision, Person, PersonId, Timestamp};
+use vocab::{Decision, Person, PersonId, Sum, Tally, Timestamp};
 
 use crate::gateway::Gateway;
-use crate::tally::{Sum, Tally};
 use crate::{Refusal, RefusalKind};
 
 /// How long somebody who was identified counts as signed in without another record, in seconds.

@@ -212,14 +212,7 @@ impl Gateway {
             );
             Refusal::new(RefusalKind::Forbidden, message)
         };
-        let monitor = match self.monitor() {
-            Ok(monitor) => monitor,
-            Err(refusal) => {
-                tracing::warn!("the settings do not hold: {refusal}");
-                self.judging.lock().monitor()
-            }
-        };
-        monitor.person_of_os_user(user).cloned().ok_or_else(nobody)
+        self.monitor_or_last().person_of_os_user(user).cloned().ok_or_else(nobody)
     }
 
     /// The person as the settings know them now.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use journal::{Change, Draft, Entry, Event, Facts, Kind};
 use monitor::{Compartment, Monitor};
 use soul::Charter;
-use vocab::{AgentName, Digest};
+use vocab::{AgentName, Digest, Person};
 
 use crate::changes::{Seen, SoulSeen};
 use crate::gateway::{Gateway, Policies};
@@ -48,6 +48,11 @@ impl Judging {
 
     pub(crate) fn monitor(&self) -> Arc<Monitor> {
         Arc::clone(&self.monitor)
+    }
+
+    /// Everybody whom the settings name, as they were seen last.
+    pub(crate) fn people(&self) -> Vec<Person> {
+        self.seen.people.values().cloned().collect()
     }
 }
 

@@ -20,6 +20,7 @@ mod event;
 mod exports;
 mod gateway;
 mod hearts;
+mod identity;
 mod judging;
 mod kill;
 mod outage;
@@ -33,7 +34,6 @@ mod run;
 mod session;
 mod slot;
 mod state;
-mod tally;
 mod view;
 mod waiting;
 
@@ -48,6 +48,7 @@ pub use erasure::{
 };
 pub use event::{ApprovalState, Event, Events, MAX_EVENTS_BEHIND, Missed, What};
 pub use gateway::{Config, Gateway, MAX_RUNNING_TURNS, Parts, Policies, StartError, Traces};
+pub use identity::May;
 pub use kill::Pending;
 pub use process::AGENT_ROLE;
 pub use program::{

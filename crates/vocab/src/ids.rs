@@ -145,6 +145,21 @@ id!(
     HoldId,
     "hold"
 );
+id!(
+    /// One sign-in of one person on the gateway's address.
+    SignInId,
+    "sign-in"
+);
+id!(
+    /// One API token of one person.
+    TokenId,
+    "token"
+);
+id!(
+    /// One passkey of one person.
+    PasskeyId,
+    "passkey"
+);
 
 random_id!(SessionId, "s-", 10);
 random_id!(TurnId, "t-", 10);
@@ -152,6 +167,9 @@ random_id!(ProposalId, "p-", 15);
 random_id!(ApprovalId, "a-", 5);
 random_id!(ErasureId, "e-", 5);
 random_id!(HoldId, "h-", 5);
+random_id!(SignInId, "i-", 10);
+random_id!(TokenId, "k-", 10);
+random_id!(PasskeyId, "y-", 10);
 
 impl AgentName {
     /// The name that an `Identity` line such as `Name: Echo` gives: lower case, blanks as `-`.

@@ -16,6 +16,7 @@ pub mod outcome;
 pub mod people;
 pub mod proposal;
 pub mod spec;
+pub mod tally;
 pub mod transcript;
 pub mod verdict;
 pub mod waiters;
@@ -24,12 +25,16 @@ pub use action::{Action, Resource, Verb};
 pub use ambient::{Ambient, SignedDuration, Timestamp};
 pub use chat::{ChatRequest, Function};
 pub use digest::Digest;
-pub use ids::{AgentName, ApprovalId, ErasureId, HoldId, IdError, PersonId, ProposalId, SessionId, TurnId};
+pub use ids::{
+    AgentName, ApprovalId, ErasureId, HoldId, IdError, PasskeyId, PersonId, ProposalId, SessionId, SignInId,
+    TokenId, TurnId,
+};
 pub use label::{Labels, Level};
 pub use outcome::{Body, Fault, Outcome, Status};
 pub use people::{Group, Person, Rights};
 pub use proposal::{Intent, Proposal};
 pub use spec::{Effect, SkillSpec};
+pub use tally::{Sum, Tally};
 pub use transcript::{Answer, ChatMessage, Entry, Role, ToolCall};
 pub use verdict::{Decision, Layer, Reason, Verdict};
 pub use waiters::Waiters;

@@ -70,7 +70,7 @@ fn begin(place: &Place) -> Result<Exit, Failure> {
     } else {
         let text = |name: &str| about.get(name).map(ToString::to_string).unwrap_or_default();
         place.screen.line(&format!(
-            "the gateway answers (process {}); health is at http://{}",
+            "the gateway answers (process {}); the console is at http://{}/",
             text("pid"),
             text("address").trim_matches('"')
         ))?;

@@ -32,6 +32,7 @@ pub(crate) struct Args {
 pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
     let first = administrator(args)?;
     let made = make(&place.home, &first)?;
+    let person = &first.person;
     // What was there may be of somebody's own making; what was made here must hold in any case.
     Settings::load(&place.home)?;
     let root = place.home.root();
@@ -56,6 +57,9 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
         "{shown} is ready; `bulkhead check` says what its agents come to, `bulkhead gateway start` starts it"
     );
     place.screen.line(&text)?;
+    place.screen.line(&format!(
+        "then `bulkhead people invite {person}` gives you a code to sign in with in a browser"
+    ))?;
     Ok(Exit::Done)
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod gateway;
 pub(crate) mod init;
+pub(crate) mod people;
 pub(crate) mod record;
 pub(crate) mod run;
 pub(crate) mod version;
@@ -63,6 +64,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Chat(args) => chat::run(&place()?, args),
         Command::Run(args) => run::run(&place()?, args),
         Command::Approvals(args) => approvals::run(&place()?, args),
+        Command::People(args) => people::run(&place()?, args),
         Command::Audit(args) => audit::run(&place()?, args),
         Command::Record(args) => record::run(&place()?, &args),
         Command::Completion(args) => completion::run(&place()?, &args),

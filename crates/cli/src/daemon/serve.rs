@@ -86,17 +86,11 @@ async fn until_stopped(
     let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
     let bound = wiring::bind(home, settings).await?;
-    let (gateway, notary, outgoing) = wiring::gateway(home, settings, logs).await?;
+    let running = wiring::gateway(home, settings, logs).await?;
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let address = bound.address;
-    let api = wiring::api(
-        gateway.clone(),
-        Arc::clone(&notary),
-        outgoing.standings(),
-        settings,
-        &bound,
-        stop.clone(),
-    );
+    let api = wiring::api(&running, settings, &bound, stop.clone());
+    let wiring::Running { gateway, people, notary, outgoing } = running;
     let outgoing = outgoing.begin(&notary);
     let serving = tokio::spawn(serve(bound, api, drain.clone()));
     let signing = tokio::spawn({
@@ -108,7 +102,7 @@ async fn until_stopped(
     if settings.containment == Containment::Reduced {
         tracing::warn!("containment is `reduced`: an agent runs even where this machine lacks a layer");
     }
-    tracing::info!("the gateway of `{}` answers; health is at http://{address}", home.root().display());
+    tracing::info!("the gateway of `{}` answers; its address is http://{address}", home.root().display());
     announce(screen, said, &json!({ "started": true, "pid": std::process::id(), "address": address }))?;
     // A start runs most of the program, and what comes then little of it.
     sandbox::give_back();
@@ -129,7 +123,7 @@ async fn until_stopped(
     seal_the_end(&notary).await;
     // Only now, so that the last checkpoint has had a chance to leave. The next start sends what did not.
     outgoing.end().await;
-    drop((gateway, notary));
+    drop((gateway, people, notary));
     for socket in [home.socket(), home.run_socket()] {
         if let Err(error) = std::fs::remove_file(&socket) {
             tracing::warn!("the socket `{}` stays: {error}", socket.display());

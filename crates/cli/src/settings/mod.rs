@@ -15,6 +15,7 @@ mod people;
 mod policies;
 mod record;
 mod retention;
+mod sign_in;
 
 use std::path::{Path, PathBuf};
 
@@ -47,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) approvals: approvals::Approvals,
     #[serde(default)]
     pub(crate) retention: retention::Retention,
+    #[serde(default)]
+    pub(crate) sign_in: sign_in::SignIn,
     #[serde(default)]
     pub(crate) browser: browser::Browser,
     #[serde(default)]

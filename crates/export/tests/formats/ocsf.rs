@@ -137,6 +137,9 @@ fn what_happened_has_the_class_that_a_reader_of_the_schema_looks_in() {
     };
     assert_eq!(class(Kind::Auth, Event::SignedIn), (3002, 1));
     assert_eq!(class(Kind::Auth, Event::CallerRefused), (3002, 1));
+    assert_eq!(class(Kind::Auth, Event::SignInRefused), (3002, 1));
+    assert_eq!(class(Kind::Auth, Event::SignedOut), (3002, 2));
+    assert_eq!(class(Kind::Admin, Event::PasswordSet), (3001, 3));
     assert_eq!(class(Kind::Admin, Event::PersonAdded), (3001, 1));
     assert_eq!(class(Kind::Admin, Event::GatewayStarted), (6002, 3));
     assert_eq!(class(Kind::Admin, Event::AgentKilled), (6002, 4));

@@ -4,10 +4,12 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::Shared;
-use crate::caller::Caller;
+use crate::access::Watch;
+use crate::caller::Who;
 use crate::problem::Problem;
 use crate::stream;
 
-pub(crate) async fn follow_events(State(api): Shared, Caller(person): Caller) -> Result<Response, Problem> {
-    Ok(stream::lines(api.gateway.follow_all(&person)?))
+pub(crate) async fn follow_events(State(api): Shared, who: Who) -> Result<Response, Problem> {
+    let events = api.gateway.follow_all(&who.person)?;
+    Ok(stream::lines(events, Watch { api, who }))
 }

@@ -4,15 +4,17 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::Shared;
-use crate::caller::Caller;
+use crate::access::Watch;
+use crate::caller::Who;
 use crate::problem::Problem;
 use crate::request::id;
 use crate::stream;
 
 pub(crate) async fn follow_turn(
     State(api): Shared,
-    Caller(person): Caller,
+    who: Who,
     Path(turn): Path<String>,
 ) -> Result<Response, Problem> {
-    Ok(stream::lines(api.gateway.follow_turn(&person, &id(&turn)?)?))
+    let events = api.gateway.follow_turn(&who.person, &id(&turn)?)?;
+    Ok(stream::lines(events, Watch { api, who }))
 }

@@ -4,17 +4,28 @@
 pub(crate) mod add_hold;
 pub(crate) mod approve;
 pub(crate) mod ask_erasure;
+pub(crate) mod change_password;
+pub(crate) mod confirm;
 pub(crate) mod consent_erasure;
+pub(crate) mod cookie;
 pub(crate) mod deny;
+pub(crate) mod end_sign_in;
+pub(crate) mod end_token;
 pub(crate) mod export;
 pub(crate) mod follow_events;
 pub(crate) mod follow_turn;
+pub(crate) mod invite;
 pub(crate) mod kill_agent;
 pub(crate) mod kill_all;
 pub(crate) mod list_agents;
 pub(crate) mod list_approvals;
 pub(crate) mod list_erasures;
 pub(crate) mod list_holds;
+pub(crate) mod list_people;
+pub(crate) mod list_sign_ins;
+pub(crate) mod list_tokens;
+pub(crate) mod make_token;
+pub(crate) mod me;
 pub(crate) mod pause_agent;
 pub(crate) mod read_content;
 pub(crate) mod refuse_erasure;
@@ -27,18 +38,44 @@ pub(crate) mod show_agent;
 pub(crate) mod show_approval;
 pub(crate) mod show_session;
 pub(crate) mod shutdown;
+pub(crate) mod sign_in;
+pub(crate) mod sign_in_by_code;
+pub(crate) mod sign_out;
 pub(crate) mod status;
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+use vocab::PersonId;
 
 use crate::Api;
-use crate::problem::Problem;
+use crate::caller::Who;
+use crate::problem::{Problem, ProblemKind};
 
 /// The state that every verb gets.
 pub(crate) type Shared = State<Arc<Api>>;
 
 /// A JSON answer or a problem.
 pub(crate) type Answer<T> = Result<Json<T>, Problem>;
+
+/// Of whom a list is: of the one who asks, unless an administrator names somebody.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Of {
+    #[serde(default)]
+    person: Option<PersonId>,
+}
+
+impl Of {
+    fn person(api: &Api, who: &Who, of: Result<Query<Self>, QueryRejection>) -> Result<PersonId, Problem> {
+        let Query(of) = of.map_err(|error| Problem::new(ProblemKind::Invalid, error.body_text()))?;
+        let whose = of.person.unwrap_or_else(|| who.person.id.clone());
+        if whose != who.person.id {
+            api.gateway.administrator(&who.person, "see what others sign in with")?;
+        }
+        Ok(whose)
+    }
+}

@@ -7,7 +7,8 @@ use turn::Message;
 use vocab::SessionId;
 
 use super::Shared;
-use crate::caller::Caller;
+use crate::access::Watch;
+use crate::caller::Who;
 use crate::problem::Problem;
 use crate::request::{Body, id};
 use crate::stream;
@@ -23,11 +24,12 @@ pub(crate) struct Said {
 /// The turn is the gateway's: the caller's going away does not stop it.
 pub(crate) async fn send_message(
     State(api): Shared,
-    Caller(person): Caller,
+    who: Who,
     Path(name): Path<String>,
     Body(said): Body<Said>,
 ) -> Result<Response, Problem> {
-    let message = Message { person, agent: id(&name)?, session: said.session, text: said.text };
+    let message =
+        Message { person: who.person.clone(), agent: id(&name)?, session: said.session, text: said.text };
     let accepted = api.gateway.accept(message).await?;
-    Ok(stream::lines(accepted.events))
+    Ok(stream::lines(accepted.events, Watch { api, who }))
 }

@@ -5,13 +5,18 @@ use axum::extract::{Path, State};
 use turn::Conversation;
 
 use super::{Answer, Shared};
-use crate::caller::Caller;
+use crate::caller::Who;
 use crate::request::id;
 
 pub(crate) async fn show_session(
     State(api): Shared,
-    Caller(person): Caller,
+    who: Who,
     Path(session): Path<String>,
 ) -> Answer<Conversation> {
-    Ok(Json(api.gateway.conversation(&person, &id(&session)?).await?))
+    let (person, session) = (&who.person, id(&session)?);
+    // Whether there is such a conversation of somebody else must not be told by what is asked for here.
+    if !api.gateway.is_own(person, &session)? && api.gateway.reads_others(person)? {
+        who.confirmed()?;
+    }
+    Ok(Json(api.gateway.conversation(person, &session).await?))
 }

@@ -58,7 +58,7 @@ impl Talk {
             if self.screen.json() {
                 self.screen.value(&value)?;
             }
-            if value.get("type").and_then(Value::as_str) == Some("missed") {
+            if matches!(value.get("type").and_then(Value::as_str), Some("missed" | "ended")) {
                 let missed = value.get("message").and_then(Value::as_str).unwrap_or_default();
                 say(missed);
                 continue;

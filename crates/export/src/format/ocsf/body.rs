@@ -72,7 +72,9 @@ fn api(view: &View<'_>, origin: &Origin) -> Vec<Field> {
 }
 
 fn authentication(view: &View<'_>, origin: &Origin) -> Vec<Field> {
-    let refused = view.event != Some(journal::Event::SignedIn);
+    use journal::Event as E;
+    let came = [E::SignedIn, E::SignedOut, E::SignInConfirmed, E::TokenUsed];
+    let refused = !view.event.is_some_and(|event| came.contains(&event));
     let (id, name) = if refused { (2, "Failure") } else { (1, "Success") };
     vec![
         ("user", user(view)),

@@ -98,12 +98,19 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
     use Event as E;
     let other = |name| (OTHER, name);
     Some(match event {
-        E::SignedIn | E::CallerRefused => (Kind::Authentication, (1, "Logon")),
+        E::SignedIn | E::CallerRefused | E::SignInRefused | E::TokenUsed => {
+            (Kind::Authentication, (1, "Logon"))
+        }
+        E::SignedOut => (Kind::Authentication, (2, "Logoff")),
+        E::SignInConfirmed => (Kind::Authentication, other("Confirm")),
         E::AskRefused | E::RunRefused | E::RightRefused => (Kind::Authentication, other("Authorize")),
 
         E::PersonAdded | E::GroupAdded => (Kind::AccountChange, (1, "Create")),
         E::PersonRemoved | E::GroupRemoved => (Kind::AccountChange, (6, "Delete")),
         E::PersonChanged | E::GroupChanged => (Kind::AccountChange, other("Change")),
+        E::PasswordSet => (Kind::AccountChange, (3, "Password Change")),
+        E::InviteMade => (Kind::AccountChange, (4, "Password Reset")),
+        E::TokenMade | E::TokenEnded | E::CredentialsForgotten => (Kind::AccountChange, other("Credentials")),
 
         E::GatewayStarted | E::RunStarted => (Kind::Lifecycle, (3, "Start")),
         E::GatewayStopped | E::AgentKilled => (Kind::Lifecycle, (4, "Stop")),

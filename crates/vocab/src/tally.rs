@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use vocab::Timestamp;
+use crate::Timestamp;
 
 /// What is counted by key: the first few within a window are told at once, the rest are summed up when it is over.
 #[derive(Debug)]
-pub(crate) struct Tally<K> {
+pub struct Tally<K> {
     /// How long a window is, in seconds.
     seconds: i64,
     /// How many of a key are told at once in each window.
@@ -27,19 +27,22 @@ struct Window {
 
 /// How often something happened that was not told at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sum<K> {
+pub struct Sum<K> {
     /// What; nothing for the many that were not told apart.
-    pub(crate) key: Option<K>,
-    pub(crate) count: u64,
+    pub key: Option<K>,
+    /// How often.
+    pub count: u64,
 }
 
 impl<K: Ord + Clone> Tally<K> {
-    pub(crate) const fn new(seconds: i64, at_once: u64, most: usize) -> Self {
+    /// Of windows of `seconds`, with `at_once` of each key told at once, and `most` keys told apart.
+    #[must_use]
+    pub const fn new(seconds: i64, at_once: u64, most: usize) -> Self {
         Self { seconds, at_once, most, windows: BTreeMap::new(), others: None }
     }
 
     /// Counts one of `key`; whether it is to be told at once.
-    pub(crate) fn count(&mut self, key: &K, now: Timestamp) -> bool {
+    pub fn count(&mut self, key: &K, now: Timestamp) -> bool {
         let fresh = Window { began: now, told: 0, untold: 0 };
         if !self.windows.contains_key(key) && self.windows.len() >= self.most {
             let others = self.others.get_or_insert(fresh);
@@ -56,14 +59,14 @@ impl<K: Ord + Clone> Tally<K> {
     }
 
     /// The sums of the windows that are over; a key that comes again begins a new one.
-    pub(crate) fn over(&mut self, now: Timestamp) -> Vec<Sum<K>> {
+    pub fn over(&mut self, now: Timestamp) -> Vec<Sum<K>> {
         let seconds = self.seconds;
         // A clock that jumps back ends a window, too.
         self.take(|window| !(0..seconds).contains(&now.as_second().saturating_sub(window.began.as_second())))
     }
 
     /// The sums of all windows.
-    pub(crate) fn all(&mut self) -> Vec<Sum<K>> {
+    pub fn all(&mut self) -> Vec<Sum<K>> {
         self.take(|_| true)
     }
 

@@ -1,0 +1,43 @@
+//! `GET /api/v1/people`: everybody whom the settings name, and with what they come in; for administrators.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use vocab::{Labels, PersonId};
+
+use super::{Answer, Shared};
+use crate::caller::Caller;
+
+/// A person as administrators are shown them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonView {
+    /// Who.
+    pub id: PersonId,
+    /// Their groups.
+    pub groups: Vec<String>,
+    /// Whether they may stop and resume agents.
+    pub administrator: bool,
+    /// What data they may see.
+    pub clearance: Labels,
+    /// How many sign-ins of theirs are good.
+    pub sign_ins: usize,
+    /// How many API tokens of theirs are good.
+    pub tokens: usize,
+    /// Whether they have set a password.
+    pub password: bool,
+}
+
+pub(crate) async fn list_people(State(api): Shared, Caller(person): Caller) -> Answer<Vec<PersonView>> {
+    let everybody = api.gateway.people(&person)?;
+    let with_password = api.people.with_password()?;
+    let view = |person: vocab::Person| PersonView {
+        sign_ins: api.people.sign_ins(&person.id, None).len(),
+        tokens: api.people.tokens(&person.id).len(),
+        password: with_password.contains(&person.id),
+        id: person.id,
+        groups: person.groups,
+        administrator: person.administrator,
+        clearance: person.clearance,
+    };
+    Ok(Json(everybody.into_iter().map(view).collect()))
+}

@@ -1,0 +1,18 @@
+//! `POST /api/v1/tokens`: an API token for a program of the one who asks; shown this once.
+
+use axum::Json;
+use axum::extract::State;
+use people::{Scope, Wanted};
+use serde_json::{Value, json};
+
+use super::{Answer, Shared};
+use crate::caller::Who;
+use crate::request::Body;
+
+pub(crate) async fn make_token(State(api): Shared, who: Who, Body(wanted): Body<Wanted>) -> Answer<Value> {
+    if wanted.scopes.contains(&Scope::Admin) {
+        who.confirmed()?;
+    }
+    let made = api.people.make_token(&who.person.id, &wanted).await?;
+    Ok(Json(json!({ "token": made.token.expose(), "made": made.view })))
+}

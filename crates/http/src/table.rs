@@ -1,0 +1,128 @@
+//! All that can be asked of the API, one line each: method, path, who may come, the verb. The router is built from
+//! this table and from nothing else, and `tests/security/routes.rs` walks it.
+
+use std::sync::Arc;
+
+use axum::routing::{MethodRouter, get, post};
+use people::Scope;
+
+use crate::Api;
+use crate::access::Access::{Anyone, Oneself, Person, SignedIn};
+use crate::access::{Access, Rule};
+use crate::api;
+
+/// One route.
+#[derive(Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) rule: Rule,
+    pub(crate) verb: fn() -> MethodRouter<Arc<Api>>,
+}
+
+/// A route, as tests and documents see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// Who may come.
+    pub access: Access,
+    /// Whether a sign-in must have been confirmed a short while ago.
+    pub confirmed: bool,
+}
+
+/// Every route of the API.
+pub fn routes() -> impl Iterator<Item = Route> {
+    TABLE.iter().map(|row| Route {
+        method: row.method,
+        path: row.path,
+        access: row.rule.access,
+        confirmed: row.rule.confirmed,
+    })
+}
+
+macro_rules! table {
+    ($($method:ident $path:literal, $access:expr, $confirmed:ident, $verb:path;)+) => {
+        pub(crate) const TABLE: &[Row] = &[$(Row {
+            method: name!($method),
+            path: concat!("/api/v1/", $path),
+            rule: Rule { access: $access, confirmed: confirmed!($confirmed) },
+            verb: || $method($verb),
+        },)+];
+    };
+}
+
+macro_rules! name {
+    (get) => {
+        "GET"
+    };
+    (post) => {
+        "POST"
+    };
+}
+
+/// Whether what is done is dangerous enough to ask for the password again.
+macro_rules! confirmed {
+    (plain) => {
+        false
+    };
+    (confirmed) => {
+        true
+    };
+}
+
+const READ: Access = Person(Scope::Read);
+const CHAT: Access = Person(Scope::Chat);
+const APPROVE: Access = Person(Scope::Approve);
+const RECORD: Access = Person(Scope::Record);
+const ADMIN: Access = Person(Scope::Admin);
+
+table! {
+    get "agents", READ, plain, api::list_agents::list_agents;
+    get "agents/{name}", READ, plain, api::show_agent::show_agent;
+    post "agents/{name}/messages", CHAT, plain, api::send_message::send_message;
+    post "agents/{name}/kill", ADMIN, plain, api::kill_agent::kill_agent;
+    post "agents/{name}/pause", ADMIN, plain, api::pause_agent::pause_agent;
+    post "agents/{name}/resume", ADMIN, plain, api::resume_agent::resume_agent;
+    post "kill", ADMIN, plain, api::kill_all::kill_all;
+    get "approvals", APPROVE, plain, api::list_approvals::list_approvals;
+    get "approvals/{id}", APPROVE, plain, api::show_approval::show_approval;
+    post "approvals/{id}/approve", APPROVE, plain, api::approve::approve;
+    post "approvals/{id}/deny", APPROVE, plain, api::deny::deny;
+    post "exports", RECORD, plain, api::export::export;
+    post "content", RECORD, confirmed, api::read_content::read_content;
+    post "content/search", RECORD, confirmed, api::search_content::search_content;
+    get "erasures", RECORD, plain, api::list_erasures::list_erasures;
+    post "erasures", ADMIN, confirmed, api::ask_erasure::ask_erasure;
+    post "erasures/{id}/consent", ADMIN, confirmed, api::consent_erasure::consent_erasure;
+    post "erasures/{id}/refuse", ADMIN, plain, api::refuse_erasure::refuse_erasure;
+    get "holds", RECORD, plain, api::list_holds::list_holds;
+    post "holds", ADMIN, confirmed, api::add_hold::add_hold;
+    post "holds/{id}/remove", ADMIN, confirmed, api::remove_hold::remove_hold;
+    get "events", READ, plain, api::follow_events::follow_events;
+    // Somebody else's needs a confirmed sign-in; whose it is, the verb finds out.
+    get "sessions/{id}", CHAT, plain, api::show_session::show_session;
+    get "turns/{id}/events", CHAT, plain, api::follow_turn::follow_turn;
+    get "status", READ, plain, api::status::status;
+    post "checkpoint", ADMIN, plain, api::seal_record::seal;
+    post "checkpoint/cosign", ADMIN, plain, api::seal_record::cosign;
+    post "key/rotate", ADMIN, confirmed, api::seal_record::rotate;
+    post "shutdown", ADMIN, confirmed, api::shutdown::shutdown;
+
+    post "sign-in", Anyone, plain, api::sign_in::sign_in;
+    post "sign-in/code", Anyone, plain, api::sign_in_by_code::sign_in_by_code;
+    post "sign-out", SignedIn, plain, api::sign_out::sign_out;
+    post "confirm", SignedIn, plain, api::confirm::confirm;
+    get "me", READ, plain, api::me::me;
+    post "me/password", SignedIn, plain, api::change_password::change_password;
+    get "sign-ins", Oneself, plain, api::list_sign_ins::list_sign_ins;
+    post "sign-ins/{id}/end", Oneself, plain, api::end_sign_in::end_sign_in;
+    get "tokens", Oneself, plain, api::list_tokens::list_tokens;
+    // One of the scope `admin` needs a confirmed sign-in.
+    post "tokens", Oneself, plain, api::make_token::make_token;
+    post "tokens/{id}/end", Oneself, plain, api::end_token::end_token;
+    get "people", ADMIN, plain, api::list_people::list_people;
+    post "people/{id}/invite", Oneself, confirmed, api::invite::invite;
+}

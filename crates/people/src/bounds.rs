@@ -1,0 +1,63 @@
+//! Every bound of this room, by name.
+
+use std::time::Duration;
+
+/// The shortest password, in characters.
+pub const MIN_PASSWORD_CHARS: usize = 12;
+
+/// The longest password, in bytes.
+pub const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// How many passwords are hashed at once: each takes 19 MiB while it is.
+pub(crate) const MAX_HASHES: usize = 2;
+
+/// How many more may wait for their turn; one more is told to come again.
+pub(crate) const MAX_WAITING_HASHES: usize = 32;
+
+/// How long wrong guesses are counted together, in seconds.
+pub(crate) const GUESS_SECONDS: i64 = 900;
+
+/// How many wrong passwords of one name there may be within that time.
+pub const MAX_GUESSES_OF_PERSON: u32 = 10;
+
+/// How many wrong passwords and codes may come from one place within that time. All of this machine is one place.
+pub const MAX_GUESSES_FROM_PEER: u32 = 100;
+
+/// The most names and the most places whose guesses are told apart. Beyond, nobody's guess is taken until one is over.
+pub(crate) const MAX_GUESSERS: usize = 1024;
+
+/// How long a one-time code is good for.
+pub const CODE_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a sign-in lasts at most, where the settings say nothing.
+pub const SIGN_IN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// How long a sign-in lasts unused, where the settings say nothing.
+pub const SIGN_IN_IDLE: Duration = Duration::from_secs(60 * 60);
+
+/// How long a person counts as having shown again that it is they.
+pub const CONFIRMED_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// The most sign-ins of one person; one more ends the one that was longest unused.
+pub const MAX_SIGN_INS: usize = 16;
+
+/// The most API tokens of one person that have not ended.
+pub const MAX_TOKENS: usize = 32;
+
+/// How long an API token lasts at most, in days.
+pub const MAX_TOKEN_DAYS: u16 = 365;
+
+/// The longest name of a token, in characters.
+pub const MAX_TOKEN_NAME_CHARS: usize = 64;
+
+/// How much is kept of what a browser calls itself, in characters.
+pub(crate) const MAX_AGENT_CHARS: usize = 160;
+
+/// How far a clock may have been set back before what was made later than now counts as over.
+pub(crate) const CLOCK_SLACK: Duration = Duration::from_secs(5 * 60);
+
+/// How often it is written down that a sign-in or a token was used.
+pub(crate) const SEEN_EVERY: Duration = Duration::from_secs(60);
+
+/// The longest `Cookie` or `Authorization` header that is looked into, in bytes.
+pub(crate) const MAX_HEADER_BYTES: usize = 4096;

@@ -1,0 +1,111 @@
+//! Who people are by the settings as they are now, and what they may: what signing in needs to know.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use monitor::Monitor;
+use serde::{Deserialize, Serialize};
+use vocab::{AgentName, Person, PersonId, SessionId};
+
+use crate::gateway::Gateway;
+use crate::{Refusal, RefusalKind, session};
+
+/// What somebody may beside asking agents, by their groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct May {
+    /// The agents whose held actions they may approve or deny.
+    pub approve: Vec<AgentName>,
+    /// The agents whose recorded content they may read.
+    pub content: Vec<AgentName>,
+    /// Whether they may ask for erasure, agree to it, and hold content.
+    pub erase: bool,
+}
+
+impl Gateway {
+    /// The monitor by the settings as they are now; while they do not hold, by those before them. Only to tell who somebody
+    /// is: nothing new is let through then, but an administrator can still stop agents.
+    pub(crate) fn monitor_or_last(&self) -> Arc<Monitor> {
+        match self.monitor() {
+            Ok(monitor) => monitor,
+            Err(refusal) => {
+                tracing::warn!("the settings do not hold: {refusal}");
+                self.judging.lock().monitor()
+            }
+        }
+    }
+
+    /// The person of this name; none whom the settings do not name, or not any more.
+    #[must_use]
+    pub fn person_named(&self, id: &PersonId) -> Option<Person> {
+        self.monitor_or_last().person(id).cloned()
+    }
+
+    /// Everybody, for an administrator.
+    ///
+    /// # Errors
+    /// When `by` is none.
+    pub fn people(&self, by: &Person) -> Result<Vec<Person>, Refusal> {
+        self.administrator(by, "see who there is")?;
+        drop(self.monitor_or_last());
+        Ok(self.judging.lock().people())
+    }
+
+    /// The names of everybody, by settings that hold.
+    ///
+    /// # Errors
+    /// When the settings do not hold: then nobody is known to have left.
+    pub fn names(&self) -> Result<BTreeSet<PersonId>, Refusal> {
+        drop(self.monitor()?);
+        Ok(self.judging.lock().people().into_iter().map(|person| person.id).collect())
+    }
+
+    /// What `by` may.
+    ///
+    /// # Errors
+    /// When the agents' folder or the settings cannot be read.
+    pub fn may(&self, by: &Person) -> Result<May, Refusal> {
+        let monitor = self.monitor()?;
+        let solo = self.is_solo(by);
+        let names: Vec<AgentName> = self.all_slots()?.iter().map(|slot| slot.name.clone()).collect();
+        let those =
+            |may: &dyn Fn(&AgentName) -> bool| names.iter().filter(|name| may(name)).cloned().collect();
+        Ok(May {
+            approve: those(&|name| monitor.may_approve(by, name)),
+            content: those(&|name| solo || monitor.may_read_content(by, Some(name))),
+            erase: monitor.may_erase(by),
+        })
+    }
+
+    /// Whether `by` is the person of a home of one.
+    #[must_use]
+    pub fn is_solo(&self, by: &Person) -> bool {
+        self.config.solo.as_ref() == Some(&by.id)
+    }
+
+    /// Whether `by` may read somebody else's content at all.
+    ///
+    /// # Errors
+    /// When the agents' folder or the settings cannot be read.
+    pub fn reads_others(&self, by: &Person) -> Result<bool, Refusal> {
+        Ok(!self.may(by)?.content.is_empty() || self.monitor()?.may_read_content(by, None))
+    }
+
+    /// Whether a conversation is there and is of `by`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn is_own(&self, by: &Person, id: &SessionId) -> Result<bool, Refusal> {
+        Ok(session::session(&self.journal, id)?.is_some_and(|row| row.person == by.id))
+    }
+}
+
+/// What a sign-in needs of the gateway's refusals.
+impl Refusal {
+    /// There is nobody of this name.
+    #[must_use]
+    pub fn nobody(id: &PersonId) -> Self {
+        let message =
+            format!("there is no person `{id}`: name them with `[[person]]` in bulkhead.toml first");
+        Self::new(RefusalKind::NotFound, message)
+    }
+}

@@ -1,0 +1,271 @@
+//! Every route of the API for every kind of person who may come to it. The routes are the gateway's own table: one without
+//! a row here fails the test.
+
+use std::collections::BTreeSet;
+
+use bulkhead_http::{Access, routes};
+use bulkhead_tests::{Browser, Home, eventually};
+use serde_json::{Value, json};
+
+/// Bob and eve may ask; cid may approve besides; dee may read content and erase; ada is the administrator and has none of
+/// these rights by it.
+const PEOPLE: &str = "
+[[person]]
+id = \"bob\"
+groups = [\"members\"]
+[[person]]
+id = \"eve\"
+groups = [\"members\"]
+[[person]]
+id = \"cid\"
+groups = [\"members\", \"approvers\"]
+[[person]]
+id = \"dee\"
+groups = [\"auditors\"]
+clearance = [\"restricted\"]
+[[group]]
+name = \"members\"
+agents = [\"echo\"]
+channels = [\"*\"]
+models = [\"*\"]
+[[group]]
+name = \"approvers\"
+approve = [\"echo\"]
+[[group]]
+name = \"auditors\"
+content = [\"*\"]
+erase = true
+";
+
+const POSTS: &str = "
+turns:
+  - calls:
+      - skill: message
+        arguments: {channel: \"board:content-team\", text: \"the draft is ready\"}
+  - say: That is what became of it.
+    repeat: true
+";
+
+/// What each is answered: nobody, eve (somebody else), bob (whose things they are), cid (approver), dee (auditor), ada
+/// (administrator), ada's token without the scope.
+type Expected = [u16; 7];
+
+struct Row {
+    method: &'static str,
+    path: &'static str,
+    body: Value,
+    expected: Expected,
+}
+
+fn row(method: &'static str, path: &'static str, body: Value, expected: Expected) -> Row {
+    Row { method, path, body, expected }
+}
+
+/// The table. What somebody does who may is done, so what ends things comes last; each row is walked from those who may least.
+fn table() -> Vec<Row> {
+    let none = || json!({});
+    let why = || json!({ "reason": "a test" });
+    let person = |who: &str| json!({ "of": { "person": who }, "reason": "a test" });
+    let token = json!({ "name": "t", "scopes": ["read"], "days": 1 });
+    let claim = json!({ "person": "bob", "password": "wrong horse battery" });
+    let code = json!({ "code": "AAAAAA", "password": "correct horse battery" });
+    vec![
+        row("GET", "agents", none(), [401, 200, 200, 200, 200, 200, 403]),
+        row("GET", "agents/{name}", none(), [401, 200, 200, 200, 404, 200, 403]),
+        row("GET", "status", none(), [401, 200, 200, 200, 200, 200, 403]),
+        row("GET", "me", none(), [401, 200, 200, 200, 200, 200, 403]),
+        row("GET", "events", none(), [401, 403, 403, 403, 403, 200, 403]),
+        row("GET", "people", none(), [401, 403, 403, 403, 403, 200, 403]),
+        row("GET", "sessions/{id}", none(), [401, 404, 200, 404, 200, 404, 403]),
+        row("GET", "turns/{id}/events", none(), [401, 404, 200, 404, 404, 404, 403]),
+        row("GET", "approvals", none(), [401, 200, 200, 200, 200, 200, 403]),
+        row("GET", "approvals/{id}", none(), [401, 404, 200, 200, 404, 200, 403]),
+        row("GET", "sign-ins", none(), [401, 200, 200, 200, 200, 200, 403]),
+        row("GET", "tokens", none(), [401, 200, 200, 200, 200, 200, 403]),
+        row("GET", "erasures", none(), [401, 403, 403, 403, 200, 200, 403]),
+        row("GET", "holds", none(), [401, 403, 403, 403, 200, 200, 403]),
+        row(
+            "POST",
+            "exports",
+            json!({ "format": "csv", "conditions": [] }),
+            [401, 403, 403, 403, 403, 200, 403],
+        ),
+        row("POST", "content", json!({ "records": [1] }), [401, 403, 403, 403, 200, 403, 403]),
+        // Whoever has no right to content finds what is their own.
+        row("POST", "content/search", none(), [401, 200, 200, 200, 200, 200, 403]),
+        row("POST", "checkpoint", none(), [401, 403, 403, 403, 403, 200, 403]),
+        row("POST", "checkpoint/cosign", json!({ "note": "none" }), [401, 403, 403, 403, 403, 409, 403]),
+        row("POST", "key/rotate", none(), [401, 403, 403, 403, 403, 200, 403]),
+        row("POST", "agents/{name}/messages", json!({ "text": "" }), [401, 400, 400, 400, 403, 400, 403]),
+        row("POST", "agents/{name}/pause", none(), [401, 403, 403, 403, 403, 200, 403]),
+        row("POST", "agents/{name}/resume", none(), [401, 403, 403, 403, 403, 200, 403]),
+        row("POST", "tokens", token, [401, 200, 200, 200, 200, 200, 403]),
+        row(
+            "POST",
+            "confirm",
+            json!({ "password": "wrong horse battery" }),
+            [401, 400, 400, 400, 400, 400, 403],
+        ),
+        row(
+            "POST",
+            "me/password",
+            json!({ "old": "wrong horse battery", "new": "wrong donkey charger" }),
+            [401, 400, 400, 400, 400, 400, 403],
+        ),
+        row("POST", "people/{id}/invite", none(), [401, 403, 403, 403, 403, 200, 403]),
+        row("POST", "sign-in", claim, [401, 401, 401, 401, 401, 401, 401]),
+        row("POST", "sign-in/code", code, [401, 401, 401, 401, 401, 401, 401]),
+        // One for whoever may, since the second finds the first's.
+        row("POST", "erasures", person("bob"), [401, 403, 403, 403, 200, 200, 403]),
+        row("POST", "erasures/{id}/consent", none(), [401, 403, 403, 403, 403, 200, 403]),
+        row("POST", "erasures/{id}/refuse", why(), [401, 403, 403, 403, 409, 409, 403]),
+        row("POST", "holds", person("eve"), [401, 403, 403, 403, 200, 200, 403]),
+        row("POST", "holds/{id}/remove", why(), [401, 403, 403, 403, 200, 404, 403]),
+        row(
+            "POST",
+            "approvals/{id}/approve",
+            json!({ "digest": "0".repeat(64) }),
+            [401, 404, 403, 409, 404, 409, 403],
+        ),
+        row("POST", "approvals/{id}/deny", none(), [401, 404, 200, 409, 404, 409, 403]),
+        row("POST", "tokens/{id}/end", none(), [401, 404, 200, 404, 404, 404, 403]),
+        row("POST", "agents/{name}/kill", none(), [401, 403, 403, 403, 403, 200, 403]),
+        row("POST", "kill", none(), [401, 403, 403, 403, 403, 200, 403]),
+        row("POST", "sign-ins/{id}/end", none(), [401, 404, 200, 404, 404, 404, 403]),
+        row("POST", "sign-out", none(), [401, 200, 401, 200, 200, 200, 403]),
+        row("POST", "shutdown", json!({ "pending": "keep" }), [401, 401, 401, 401, 401, 401, 403]),
+    ]
+}
+
+/// What bob has: a conversation, a turn that waits, the approval, a sign-in, a token; and an erasure and a hold of dee's.
+struct Things {
+    session: String,
+    turn: String,
+    approval: String,
+    sign_in: String,
+    token: String,
+    erasure: String,
+    hold: String,
+}
+
+impl Things {
+    fn of(home: &Home, bob: &Browser, dee: &Browser) -> Self {
+        let sent = bob.post("agents/echo/messages", &json!({ "text": "announce it" }));
+        assert_eq!(sent.status, 200, "{sent:?}");
+        let approval = home.waiting();
+        let view = home.json(&["approvals", "show", &approval]);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let made = bob.post("tokens", &json!({ "name": "x", "scopes": ["read"], "days": 1 })).is(200).json();
+        let held = json!({ "of": { "person": "eve" }, "reason": "a test" });
+        Self {
+            session: text(&view["session"]),
+            turn: text(&view["turn"]),
+            approval,
+            sign_in: text(&bob.get("sign-ins").json()[0]["id"]),
+            token: text(&made["made"]["id"]),
+            erasure: text(
+                &dee.post("erasures", &json!({ "of": { "session": view["session"] }, "reason": "a test" }))
+                    .is(200)
+                    .json()["id"],
+            ),
+            hold: text(&dee.post("holds", &held).is(200).json()["id"]),
+        }
+    }
+
+    fn path(&self, path: &str) -> String {
+        let kind = path.split('/').next().unwrap();
+        let id = match kind {
+            "sessions" => &self.session,
+            "turns" => &self.turn,
+            "approvals" => &self.approval,
+            "sign-ins" => &self.sign_in,
+            "tokens" => &self.token,
+            "erasures" => &self.erasure,
+            "holds" => &self.hold,
+            _ => "bob",
+        };
+        path.replace("{id}", id).replace("{name}", "echo")
+    }
+}
+
+fn home() -> Home {
+    let home = Home::made(&["--team", "--person", "ada"]);
+    home.add(PEOPLE);
+    home.scene(POSTS);
+    home.start();
+    home
+}
+
+#[test]
+fn every_route_answers_each_kind_of_person_as_the_table_says() {
+    let (listed, table): (BTreeSet<_>, _) =
+        (routes().map(|route| (route.method, route.path)).collect(), table());
+    let rows: BTreeSet<_> = table.iter().map(|row| (row.method, format!("/api/v1/{}", row.path))).collect();
+    let rows: BTreeSet<_> = rows.iter().map(|(method, path)| (*method, path.as_str())).collect();
+    assert_eq!(listed, rows, "each route has a row, and each row a route");
+
+    let home = home();
+    let people = ["eve", "bob", "cid", "dee", "ada"].map(|person| Browser::signed_in(&home, person));
+    let [_, bob, _, dee, ada] = &people;
+    let things = Things::of(&home, bob, dee);
+    let token = |scope: &str| {
+        let wanted = json!({ "name": scope, "scopes": [scope], "days": 1 });
+        ada.post("tokens", &wanted).is(200).json()["token"].as_str().unwrap().to_owned()
+    };
+    let (read, chat) = (ada.with_token(&token("read")), ada.with_token(&token("chat")));
+    let mut wrong = Vec::new();
+    for row in &table {
+        let route = routes()
+            .find(|route| route.method == row.method && route.path.ends_with(&format!("/v1/{}", row.path)));
+        let reads = route.unwrap().access == Access::Person(people::Scope::Read);
+        let path = things.path(row.path);
+        let mut callers = vec![Browser::at(&home)];
+        callers.extend(people.iter().cloned());
+        callers.push(if reads { chat.clone() } else { read.clone() });
+        let ask = |caller: &Browser| match row.method {
+            "GET" => caller.get(&path),
+            _ => caller.post(&path, &row.body),
+        };
+        let answers: Vec<_> = callers.iter().map(ask).collect();
+        for (nth, (answer, expected)) in answers.iter().zip(row.expected).enumerate() {
+            if answer.status != expected {
+                let (status, body) = (answer.status, &answer.body);
+                wrong.push(format!(
+                    "{} {} [{nth}]: expected {expected}, found {status}: {body}",
+                    row.method, row.path
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    home.verifies();
+}
+
+#[test]
+fn what_is_dangerous_needs_the_password_again_in_a_browser() {
+    let home = home();
+    let ada = Browser::signed_in(&home, "ada");
+    // A confirmation does not outlive the gateway; the sign-in does.
+    home.run(&["gateway", "restart"]).done();
+    let ada = Browser { address: Browser::at(&home).address, ..ada };
+    let dangerous: Vec<_> = routes().filter(|route| route.confirmed).collect();
+    assert!(dangerous.len() >= 9, "{dangerous:?}");
+    let ask = |route: &bulkhead_http::Route| {
+        let path = route.path.trim_start_matches("/api/v1/").replace("{id}", "none");
+        ada.post(&path, &json!("does not fit"))
+    };
+    for route in &dangerous {
+        assert_eq!(ask(route).is(403).json()["kind"], "unconfirmed", "{route:?}");
+    }
+    let admin = json!({ "name": "x", "scopes": ["admin"], "days": 1 });
+    assert_eq!(ada.post("tokens", &admin).is(403).json()["kind"], "unconfirmed");
+    assert_eq!(ada.get("me").json()["confirmed_until"], Value::Null);
+    ada.post("confirm", &json!({ "password": "wrong horse battery" })).is(400);
+    assert_eq!(ask(&dangerous[0]).is(403).json()["kind"], "unconfirmed");
+    drop(ada.post("confirm", &json!({ "password": bulkhead_tests::web::PASSWORD })).is(200));
+    for route in &dangerous {
+        assert_ne!(ask(route).json()["kind"], "unconfirmed", "{route:?}");
+    }
+    drop(ada.post("tokens", &admin).is(200));
+    eventually("it is on the record", || home.records(&["--event", "sign-in.confirmed"]).len() == 1);
+}
