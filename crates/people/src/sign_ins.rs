@@ -89,7 +89,7 @@ impl People {
         let own = held.sign_ins.values().filter(|row| row.person == *person && row.lives(now, idle));
         let mut views: Vec<SignInView> = own.map(|row| view(row, current)).collect();
         drop(held);
-        views.sort_by(|one, other| other.seen.cmp(&one.seen));
+        views.sort_by_key(|view| std::cmp::Reverse(view.seen));
         views
     }
 

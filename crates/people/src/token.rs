@@ -105,7 +105,7 @@ impl People {
         let own = held.tokens.values().filter(|row| row.person == *person && row.lives(now));
         let mut views: Vec<TokenView> = own.map(view).collect();
         drop(held);
-        views.sort_by(|one, other| other.created.cmp(&one.created));
+        views.sort_by_key(|view| std::cmp::Reverse(view.created));
         views
     }
 

@@ -8,13 +8,13 @@ fn what_is_handed_out_reads_back_and_nothing_shows_it() {
     let text = cookie.expose();
     let again = Cookie::parse(&text).unwrap();
     assert_eq!((&again.id, again.secret.digest()), (&cookie.id, digest));
-    assert!(!format!("{cookie:?}").contains(&text[20..]), "{cookie:?}");
+    assert!(!format!("{cookie:?}").contains(text.split_once('.').unwrap().1), "{cookie:?}");
 
     let bearer = Bearer { id: TokenId::from_random([7; 16]), secret: Secret::fresh().unwrap() };
     let text = bearer.expose();
     assert!(text.starts_with("bh_k-") && Bearer::is_in(&text));
     assert_eq!(Bearer::parse(&text).unwrap().secret.digest(), bearer.secret.digest());
-    assert!(!format!("{bearer:?}").contains(&text[25..]));
+    assert!(!format!("{bearer:?}").contains(text.rsplit_once('_').unwrap().1));
 
     let code = Code::fresh().unwrap();
     let text = code.expose();
@@ -84,7 +84,7 @@ fn only_one_bearer_token_of_ours_is_taken() {
         format!("Basic {ours}"),
         format!("Bearer {ours}x"),
         format!("Bearer {ours} {ours}"),
-        format!("Bearer {}", &ours[..ours.len() - 2]),
+        format!("Bearer {}", ours.chars().take(60).collect::<String>()),
         format!("Bearer {}", ours.to_uppercase()),
         "Bearer ".to_owned(),
         "Bearer bh_".to_owned(),

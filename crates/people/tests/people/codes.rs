@@ -1,3 +1,5 @@
+//! One-time codes: once, for a day, for whom they were made.
+
 use people::NoKind;
 
 use crate::stage::{BETTER, GOOD, Stage, ada, bob, here, pass};

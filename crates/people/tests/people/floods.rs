@@ -1,3 +1,5 @@
+//! Many guesses: few records, and no more tries than one by one.
+
 use people::Cookie;
 
 use crate::stage::{GOOD, Stage, ada, from};

@@ -1,3 +1,5 @@
+//! Passwords: which are taken, which let in, how often may be guessed.
+
 use people::{Config, NoKind};
 
 use crate::stage::{BETTER, GOOD, Stage, ada, bob, from, has, here, pass};

@@ -1,3 +1,5 @@
+//! Sign-ins: how long they last, whose they are, and their end.
+
 use people::{Cookie, How, NoKind};
 
 use crate::stage::{GOOD, Stage, ada, bob};
