@@ -93,7 +93,7 @@ fn a_journal_that_is_none_is_one_sentence() {
 }
 
 #[test]
-fn health_is_served_by_our_own_name_only_and_nothing_else_is() {
+fn health_is_served_by_our_own_name_only_and_the_api_to_nobody_unknown() {
     let home = Home::running(IDLE);
     let address = home.json(&["gateway", "status"])["address"].as_str().unwrap().to_owned();
     assert!(ask(&address, &address, "/healthz").starts_with("HTTP/1.1 200"));
@@ -101,8 +101,8 @@ fn health_is_served_by_our_own_name_only_and_nothing_else_is() {
     for host in ["evil.example", "127.0.0.1.evil.example", "", "a, b"] {
         assert!(ask(&address, host, "/healthz").starts_with("HTTP/1.1 403"), "{host}");
     }
-    for path in ["/", "/api/v1/agents", "/api/v1/kill", "/healthz/"] {
-        assert!(ask(&address, &address, path).starts_with("HTTP/1.1 404"), "{path}");
+    for (path, status) in [("/api/v1/agents", 401), ("/api/v1/kill", 405), ("/api/v2/agents", 404)] {
+        assert!(ask(&address, &address, path).starts_with(&format!("HTTP/1.1 {status}")), "{path}");
     }
     assert!(ask(&address, &address, "http://evil.example/healthz").starts_with("HTTP/1.1 403"));
 }
