@@ -22,7 +22,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
          font-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'; \
-         require-trusted-types-for 'script'",
+         require-trusted-types-for 'script'; trusted-types svelte-trusted-html",
     ),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
