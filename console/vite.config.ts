@@ -1,7 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
-// The gateway serves this under a policy without inline script, inline style or `data:` fonts: see docs/adr/0030.
+// The gateway serves this under a policy without inline script, inline style or `data:` fonts: see docs/adr/0031.
 export default defineConfig({
   plugins: [svelte()],
   build: {

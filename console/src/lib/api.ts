@@ -1,6 +1,7 @@
 // Asks the gateway. The cookie is the browser's to send; no token or password is kept here.
 
-import { lines } from './stream';
+import { part } from './route';
+import { BrokenStream, lines } from './stream';
 import type {
   Agent, Approval, Conversation, GatewayStatus, Invitation, KillReport, Me, NewToken, PersonRow, Problem, SignInRow, StreamLine, Token,
 } from './types';
@@ -35,8 +36,6 @@ let told: Handlers = { gone: () => undefined, lost: () => undefined, confirm: as
 export function listen(handlers: Handlers): void {
   told = handlers;
 }
-
-const part = encodeURIComponent;
 
 async function send(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
   const waited = AbortSignal.timeout(PATIENCE);
@@ -95,11 +94,19 @@ async function json<T>(method: string, path: string, body?: unknown): Promise<T>
   return (text === '' ? null : JSON.parse(text)) as T;
 }
 
+/** A line of a stream that is one of the gateway's. */
+function event(line: unknown): StreamLine {
+  if (typeof line !== 'object' || line === null || typeof (line as { type?: unknown }).type !== 'string') {
+    throw new BrokenStream('a line that is no event');
+  }
+  return line as StreamLine;
+}
+
 async function* stream(method: string, path: string, body: unknown, signal: AbortSignal): AsyncGenerator<StreamLine> {
   const response = await asked(method, path, body, signal);
   if (response.body === null) return;
   try {
-    for await (const line of lines(response.body)) yield line as StreamLine;
+    for await (const line of lines(response.body)) yield event(line);
   } catch (error) {
     if (!signal.aborted) told.lost();
     throw error;

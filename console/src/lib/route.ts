@@ -17,8 +17,11 @@ export function parse(hash: string): Route {
   return known === undefined ? { page: 'chat', rest: [] } : { page: known, rest: rest.filter((part) => part !== '').slice(0, MAX_PARTS) };
 }
 
+/** A part of an address. Half a character, which no address can hold, becomes a mark of its place. */
+export const part = (text: string): string => encodeURIComponent(text.toWellFormed());
+
 export function href(page: Page, ...rest: string[]): string {
-  return `#/${[page, ...rest].map(encodeURIComponent).join('/')}`;
+  return `#/${[page, ...rest].map(part).join('/')}`;
 }
 
 function decoded(part: string): string {

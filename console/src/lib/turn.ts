@@ -81,7 +81,7 @@ export function joined(turn: Turn): string[] {
 
 /** Takes in one line of a turn's stream. An event of a kind that is not known here changes nothing. */
 export function fold(turn: Turn, line: StreamLine): void {
-  if (line.type === 'missed') {
+  if (line.type === 'missed' || line.type === 'ended') {
     push(turn, { kind: 'notice', message: line.message });
     return;
   }

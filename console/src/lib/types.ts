@@ -48,7 +48,13 @@ export interface Missed {
   message: string;
 }
 
-export type StreamLine = TurnEvent | Missed;
+/** Whoever follows may do so no longer; nothing more comes. */
+export interface Ended {
+  type: 'ended';
+  message: string;
+}
+
+export type StreamLine = TurnEvent | Missed | Ended;
 
 export interface Agent {
   name: string;

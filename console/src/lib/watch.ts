@@ -42,7 +42,7 @@ const compartment = (agent: string): Compartment => ({
 
 /** Takes in one event that came at `now` (milliseconds), and gives the agent that it is of. */
 export function see(watch: Watch, line: StreamLine, now: number): string | null {
-  if (line.type === 'missed') return null;
+  if (line.type === 'missed' || line.type === 'ended') return null;
   let here = watch.get(line.agent);
   if (here === undefined) {
     if (watch.size >= MAX_AGENTS) return null;

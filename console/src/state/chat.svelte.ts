@@ -1,9 +1,10 @@
 // Conversations: what was said, the turn that goes on, and what becomes of it when the connection breaks.
 
-import { Refused, api } from '../lib/api';
+import { Refused, Unreachable, api } from '../lib/api';
 import { type Turn, emptyTurn, fold, sources } from '../lib/turn';
 import type { Said, StreamLine } from '../lib/types';
 import { t } from '../strings';
+import { live } from './live.svelte';
 import { remember, remembered } from './memory';
 import { session } from './session.svelte';
 
@@ -98,13 +99,15 @@ export class Talk {
     this.#stop = stop;
     try {
       for await (const line of api.say(this.agent, text, this.session, stop.signal)) this.#hear(spoken, line);
-      if (!spoken.turn.ended) await this.#mend(spoken, stop);
+      if (spoken.turn.id === null) this.#unsent(spoken, new Unreachable());
+      else if (!spoken.turn.ended) await this.#mend(spoken, stop);
     } catch (error) {
       if (spoken.turn.id !== null) await this.#mend(spoken, stop);
       else this.#unsent(spoken, error as Error);
     } finally {
       this.busy = false;
       if (spoken.turn.ended) this.#forgetTurn();
+      void live.refresh();
     }
   }
 
@@ -120,6 +123,7 @@ export class Talk {
     if (!first || spoken.turn.session === null || spoken.turn.id === null) return;
     this.session = spoken.turn.session;
     this.loaded = true;
+    void live.refresh();
     remember(session.me?.person, { agent: this.agent, session: this.session, at: Date.now(), turn: spoken.turn.id });
   }
 

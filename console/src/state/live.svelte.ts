@@ -58,6 +58,7 @@ class Live {
           this.following = true;
           for await (const line of api.events(stop.signal)) {
             if (line.type === 'missed') this.missed += line.count;
+            if (line.type === 'ended') void session.look();
             see(this.watch, line, Date.now());
             this.#frame ||= requestAnimationFrame(() => {
               this.#frame = 0;

@@ -9,6 +9,10 @@ describe('addresses', () => {
     for (const rest of [[], ['echo'], ['echo', 's-1'], ['a/b', 'ü #?']]) expect(parse(href('chat', ...rest))).toEqual({ page: 'chat', rest });
   });
 
+  it('bear half a character', () => {
+    expect(parse(href('chat', 'a\ud800b')).rest).toEqual(['a\ufffdb']);
+  });
+
   it('that lead nowhere lead to the chat', () => {
     for (const hash of ['', '#', '#/', '#/nowhere/x', '#//evil.example', '#javascript:alert(1)', '#/%', '#/%zz']) expect(parse(hash)).toEqual({ page: 'chat', rest: [] });
     expect(parse(`#/chat/${'x/'.repeat(100)}`).rest).toHaveLength(4);

@@ -57,6 +57,7 @@ describe('a turn', () => {
   });
 
   it('says that events were missed, and how an error came', () => {
+    expect(folded({ type: 'ended', message: 'you are not signed in any more' }).ended).toBe(false);
     const turn = folded({ type: 'missed', count: 3, message: '3 events were missed' }, line({ type: 'error', message: 'stopped', stopped: true }));
     expect(turn.items).toEqual([{ kind: 'notice', message: '3 events were missed' }, { kind: 'error', message: 'stopped', stopped: true }]);
   });

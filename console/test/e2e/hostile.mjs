@@ -1,0 +1,161 @@
+// The corpus in every field, in the real page under its real policy.
+import { CORPUS } from './corpus.mjs';
+import { holds, same } from './stage.mjs';
+
+/** What may be found in the page, and nothing else: its own elements, and what Markdown is made of. */
+const ELEMENTS = new Set(
+  ('html head meta title link script noscript body div a aside p svg path rect span nav ul ol li button main section header footer h1 h2 h3 h4 h5 h6 ' +
+    'form label input textarea small article details summary dl dt dd code pre figure figcaption table thead tbody tr th td em strong s blockquote ' +
+    'hr br bdi mark time dialog kbd i fieldset legend').split(' '),
+);
+
+async function watched(stage) {
+  const seat = await stage.signedIn('ada');
+  await seat.page.addInitScript(() => {
+    globalThis.refused = [];
+    addEventListener('securitypolicyviolation', (event) => globalThis.refused.push(`${event.effectiveDirective} ${event.sample}`));
+  });
+  return seat;
+}
+
+/** Nothing of the corpus has become anything but words. */
+async function onlyWords(seat, what) {
+  const found = await seat.page.evaluate((elements) => {
+    const faults = [];
+    if ('pwned' in globalThis) faults.push('a script ran');
+    for (const refused of globalThis.refused ?? []) faults.push(`refused by the policy: ${refused}`);
+    for (const element of document.querySelectorAll('*')) {
+      const name = element.localName;
+      if (!elements.includes(name)) faults.push(`an element ${name}`);
+      const ours = (address) => address.startsWith(`${location.origin}/assets/`);
+      if (name === 'script' && !ours(element.src)) faults.push(`a script of ${element.src}`);
+      if (name === 'link' && !ours(element.href)) faults.push(`a link to ${element.href}`);
+      for (const { name: attribute, value } of element.attributes) {
+        if (attribute.startsWith('on')) faults.push(`${name} ${attribute}`);
+        if (attribute === 'style') faults.push(`${name} style=${value}`);
+        if (['src', 'srcset', 'action', 'formaction', 'srcdoc', 'ping', 'data', 'background'].includes(attribute) && name !== 'script') faults.push(`${name} ${attribute}=${value}`);
+        if (attribute === 'href' && name === 'a' && !/^(https?:\/\/|mailto:|#)/.test(value)) faults.push(`a href=${value}`);
+      }
+    }
+    if (innerWidth < document.documentElement.scrollWidth) {
+      const wide = [...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && one.closest('.scroll, pre, .log, .agents') === null);
+      faults.push(`it is wider than the window: ${wide.slice(0, 3).map((one) => `${one.localName}.${one.className} ${one.textContent?.slice(0, 60)}`)}`);
+    }
+    return faults.slice(0, 10);
+  }, [...ELEMENTS]);
+  same(what, found, []);
+}
+
+const place = { session: 's-2', turn: 't-1', agent: 'echo' };
+const reason = (text) => [{ layer: text, policy: text, message: text }];
+const action = (text) => ({ verb: text, resource: { kind: text, name: text }, args: { [text]: text, nested: { [text]: [text] } } });
+const agent = (text, index) => ({
+  name: text, role: text, state: index % 2 ? text : 'idle', version: text, sessions: 1, skills: [text], last_active: text, errors_today: 0, anomalies: 0, problem: index % 3 ? null : text,
+});
+const approval = (text, index) => ({
+  id: `a-${index}`, agent: text, asked_by: text, action: action(text), digest: text, reasons: reason(text), labels: [text], expires: text, state: 'waiting', session: text, turn: text,
+});
+const events = (text, index) => {
+  const proposal = `p-${index}`;
+  return [
+    { ...place, type: 'proposal', proposal, action: action(text) },
+    { ...place, type: 'verdict', proposal, decision: ['permit', 'deny', 'ask'][index % 3], reasons: reason(text), micros: 1 },
+    { ...place, type: 'approval', approval: text, state: ['waiting', text][index % 2], binding: text, action: text },
+    { ...place, type: 'outcome', proposal, status: index % 2 ? 'done' : text, labels: [text], summary: text },
+    { ...place, type: 'notice', message: text },
+    { ...place, type: 'error', message: text },
+    { ...place, type: 'reply', text },
+    { ...place, type: text, text },
+  ];
+};
+
+async function answer(page, path, body) {
+  await page.route(`**/api/v1/${path}`, (route) =>
+    route.fulfill(typeof body === 'string' ? { contentType: 'application/jsonl', body } : { contentType: 'application/json', body: JSON.stringify(body) }),
+  );
+}
+
+const lines = (all) => all.map((one) => `${JSON.stringify(one)}\n`).join('');
+
+export async function hostileWordsInAChat(stage) {
+  same('a corpus of at least 200', [CORPUS.length >= 200, new Set(CORPUS).size], [true, CORPUS.length]);
+  const seat = await watched(stage);
+  const { page } = seat;
+  await answer(page, 'agents', CORPUS.map(agent));
+  await answer(page, 'sessions/*', {
+    session: 's-1', agent: 'echo', labels: CORPUS, waiting: CORPUS[0],
+    said: CORPUS.flatMap((text) => [{ time: text, by: 'person', text }, { time: text, by: 'agent', text }]),
+  });
+  await seat.go('chat/echo/s-1');
+  await page.reload();
+  await page.locator('.said').nth(CORPUS.length - 1).waitFor();
+  const said = await page.locator('.said > p').evaluateAll((all) => all.map((one) => one.textContent));
+  // A lone surrogate and a zero byte cannot be put into a document; all else is there as it was said.
+  const plain = (text) => text.replace(/\0/g, '\ufffd').toWellFormed();
+  same('a person’s words are shown as they are', said.map(plain), CORPUS.map(plain));
+  await onlyWords(seat, 'what was said earlier');
+
+  await answer(page, 'agents/*/messages', lines([...CORPUS.flatMap(events), { ...place, type: 'end' }]));
+  await seat.ask('echo', 'go');
+  await page.locator('.acts').nth(CORPUS.length - 1).waitFor();
+  await page.evaluate(() => document.querySelectorAll('details').forEach((one) => (one.open = true)));
+  await onlyWords(seat, 'a turn');
+  holds('replies are there', (await page.locator('.reply').count()) >= CORPUS.length);
+}
+
+export async function hostileWordsOnEveryPage(stage) {
+  const seat = await watched(stage);
+  const { page } = seat;
+  await answer(page, 'agents', CORPUS.map(agent));
+  await answer(page, 'events', lines(CORPUS.flatMap((text, index) => events(text, index).map((event) => ({ ...event, agent: text })))));
+  await answer(page, 'approvals', CORPUS.map(approval));
+  await answer(page, 'approvals?all=true', CORPUS.map(approval));
+  const row = (text, index) => ({ id: `i-${index}`, person: text, how: text, created: text, seen: text, expires: text, agent: text, current: false });
+  await answer(page, 'sign-ins', CORPUS.map(row));
+  await answer(page, 'tokens', CORPUS.map((text, index) => ({ id: `k-${index}`, person: text, name: text, scopes: [text], created: text, expires: text, used: text })));
+  await answer(page, 'people', CORPUS.map((text) => ({ id: text, groups: [text], administrator: false, clearance: [text], sign_ins: 0, tokens: 0, password: false })));
+  await answer(page, 'status', {
+    version: CORPUS[0], pid: 1, address: CORPUS[1], containment: CORPUS[2], ready: false, why: CORPUS[3], person: 'ada',
+    exports: CORPUS.map((text) => ({ name: text, format: text, to: text, local: false, taken: 1, behind: 1, failing_since: text, last_error: text, late: true })),
+  });
+  const many = { live: 'li.room', approvals: '.queue li', agents: 'li.room', people: 'table.list >> nth=2 >> tr', health: 'table.list tr' };
+  for (const [where, items] of Object.entries(many)) {
+    await seat.go(where);
+    await page.locator(items).nth(CORPUS.length - 1).waitFor();
+    await onlyWords(seat, where);
+  }
+  for (const [index, text] of CORPUS.entries()) {
+    await page.unroute('**/api/v1/approvals/*');
+    await answer(page, 'approvals/*', approval(text, index));
+    await seat.go(`approvals/a-${index}`);
+    await page.locator(`.sheet article`).waitFor();
+    await page.waitForFunction((wanted) => location.hash.endsWith(wanted), `a-${index}`);
+    if (index % 20 === 0) await onlyWords(seat, `the approval of ${text.slice(0, 40)}`);
+  }
+  await onlyWords(seat, 'the last approval');
+}
+
+export async function hostileErrors(stage) {
+  const seat = await watched(stage);
+  const { page } = seat;
+  for (const text of CORPUS) {
+    await page.unroute('**/api/v1/agents/*/messages');
+    await page.route('**/api/v1/agents/*/messages', (route) =>
+      route.fulfill({ status: 409, contentType: 'application/problem+json', body: JSON.stringify({ status: 409, title: text, detail: text, kind: text }) }),
+    );
+    await seat.ask('echo', 'go');
+    await page.getByRole('alert').waitFor();
+    await page.waitForFunction((wanted) => document.querySelector('[role=alert]')?.textContent?.includes(wanted), text.replace(/`/g, '').toWellFormed().slice(0, 1) || 'Not sent', { timeout: 10_000 }).catch(() => undefined);
+    await page.getByLabel('Message to echo').fill('');
+  }
+  await onlyWords(seat, 'problems');
+  // Answers that are no answers of a gateway at all.
+  for (const [type, body] of [['text/html', `<script>globalThis.pwned=1</script>`], ['application/jsonl', '{"type":"reply"'], ['application/jsonl', 'null\n[]\n7\n'], ['application/json', '']]) {
+    await page.unroute('**/api/v1/agents/*/messages');
+    await page.route('**/api/v1/agents/*/messages', (route) => route.fulfill({ status: 200, contentType: type, body }));
+    await seat.ask('echo', 'go');
+    await page.getByRole('alert').waitFor();
+    await onlyWords(seat, `an answer of ${type}`);
+    await page.getByLabel('Message to echo').fill('');
+  }
+}

@@ -1,0 +1,50 @@
+// Seeing agents at work, and stopping them.
+import { holds, same } from './stage.mjs';
+
+/** An administrator stops an agent in the middle of a turn, from the conversation. */
+export async function stopInMidTurn(stage) {
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  await ada.ask('echo', 'Go on and on');
+  await page.locator('details.act').nth(2).waitFor();
+  await page.getByRole('button', { name: 'Stop echo', exact: true }).click();
+  same('one step stops nothing', stage.json('agents', 'show', 'echo').state, 'running');
+  await page.getByRole('button', { name: 'Stop echo now' }).click();
+  await page.getByText('This agent has been stopped.').waitFor();
+  await page.locator('.working').waitFor({ state: 'detached' });
+  same('state', stage.json('agents', 'show', 'echo').state, 'killed');
+}
+
+export async function liveAndTheLeverForAll(stage) {
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  await ada.go('live');
+  await page.getByText('Following').waitFor();
+  const bob = await stage.signedIn('bob');
+  await bob.ask('echo', 'Go on and on');
+  const room = page.locator('li.room', { has: page.getByRole('link', { name: 'echo', exact: true }) });
+  await room.locator('.beat').waitFor();
+  await page.waitForFunction(() => [...document.querySelectorAll('rect.permits')].some((bar) => Number(bar.getAttribute('height')) > 0));
+  holds('it is lit', (await room.getAttribute('class')).includes('lit'));
+  await ada.shot('live');
+  await ada.accessible('the plan');
+
+  // Guard up, guard down: nothing is stopped. A double click does no more than that.
+  const all = page.getByRole('button', { name: 'Stop all agents' });
+  await all.dblclick();
+  await all.waitFor();
+  holds('a double click stops nothing', stage.json('agents', 'show', 'echo').state !== 'killed');
+  await all.click();
+  await page.getByRole('button', { name: /Stop \d agents? now/ }).click();
+  await page.getByText(/stopped, \d+ process/).waitFor();
+  same('every agent is stopped', stage.json('agents', 'list').map((agent) => agent.state), ['killed', 'killed']);
+  await bob.page.locator('.working').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Resume echo' }).click();
+  await page.getByRole('button', { name: 'Pause echo' }).waitFor();
+  same('resumed', stage.json('agents', 'show', 'echo').state, 'idle');
+
+  // A member sees no lever.
+  await bob.go('live');
+  await bob.page.getByText('Their single actions are shown to administrators.').waitFor();
+  same('levers', await bob.page.getByRole('button', { name: /Stop/ }).count(), 0);
+}

@@ -1,0 +1,106 @@
+// Every page in every light and size, and all of it by the keyboard.
+import { holds, same } from './stage.mjs';
+
+const PAGES = ['chat', 'chat/echo', 'live', 'approvals', 'agents', 'people', 'health'];
+const HEADINGS = { chat: 'Agents', 'chat/echo': 'echo', live: 'Live', approvals: 'Approvals', agents: 'Agents', people: 'People', health: 'Health' };
+
+async function everyPage(stage, name, options) {
+  const seat = await stage.signedIn('ada', options);
+  for (const page of PAGES) {
+    await seat.go(page);
+    await seat.page.getByRole('heading', { name: HEADINGS[page], level: 1 }).first().waitFor();
+    await seat.page.waitForLoadState('networkidle').catch(() => undefined);
+    const wide = await seat.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    holds(`${page} fits (${name}): ${wide} px too wide`, wide <= 0);
+    await seat.shot(`${name}-${page.replace('/', '-')}`);
+    await seat.accessible(`${page} (${name})`);
+  }
+  return seat;
+}
+
+export async function everyPageByDay(stage) {
+  await everyPage(stage, 'day', { colorScheme: 'light' });
+}
+
+export async function everyPageByNight(stage) {
+  const seat = await everyPage(stage, 'night', { colorScheme: 'dark' });
+  const paper = () => seat.page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const dark = await paper();
+  await seat.page.getByRole('button', { name: /Colours/ }).first().click();
+  holds('the toggle turns the light on', (await paper()) !== dark);
+  await seat.page.reload();
+  await seat.page.getByRole('navigation').waitFor();
+  holds('and it stays on', (await paper()) !== dark);
+}
+
+export async function everyPageOnAPhone(stage) {
+  const seat = await everyPage(stage, 'phone', { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
+  await seat.go('chat');
+  await seat.page.getByRole('link', { name: /^echo/ }).tap();
+  await seat.page.getByLabel('Message to echo').fill('hi');
+  await seat.page.getByRole('button', { name: 'Send' }).tap();
+  await seat.page.locator('.reply').waitFor();
+  await seat.shot('phone-reply');
+  await seat.page.getByRole('link', { name: 'All agents' }).tap();
+  await seat.page.getByRole('link', { name: /^echo/ }).waitFor();
+}
+
+/** No mouse: from the sign-in to an answer, and around. */
+export async function keyboardOnly(stage) {
+  const { code } = stage.json('people', 'invite', 'ada');
+  const seat = await stage.seat();
+  const { page } = seat;
+  const { keyboard } = page;
+  await page.goto(stage.base);
+  await page.getByRole('button', { name: 'With a one-time code' }).waitFor();
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent?.trim() ?? '');
+  const tabTo = async (name) => {
+    for (let steps = 0; steps < 40; steps += 1) {
+      await keyboard.press('Tab');
+      if ((await focused()).includes(name)) return;
+    }
+    throw new Error(`no way by the keyboard to ${name}`);
+  };
+  await tabTo('With a one-time code');
+  await keyboard.press('Enter');
+  await keyboard.press('Tab');
+  await keyboard.type(code);
+  await keyboard.press('Tab');
+  await keyboard.type('correct horse battery');
+  await keyboard.press('Enter');
+  await page.getByRole('navigation').waitFor();
+
+  await keyboard.press('?');
+  await page.getByRole('dialog').waitFor();
+  await keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+  for (const [key, heading] of [['l', 'Live'], ['a', 'Approvals'], ['e', 'Agents'], ['p', 'People'], ['h', 'Health'], ['c', 'Agents']]) {
+    await keyboard.press('g');
+    await keyboard.press(key);
+    await page.getByRole('heading', { name: heading, level: 1 }).first().waitFor();
+  }
+  await page.getByRole('link', { name: /^echo/ }).waitFor();
+  await keyboard.press('j');
+  same('the first of the list', (await focused()).startsWith('echo'), true);
+  await keyboard.press('Enter');
+  await page.getByLabel('Message to echo').waitFor();
+  await keyboard.press('/');
+  await keyboard.type('hi');
+  await keyboard.press('Enter');
+  await page.locator('.reply').waitFor();
+
+  // The lever: one key that is held down lifts the guard and no more.
+  await keyboard.press('Escape');
+  await keyboard.press('g');
+  await keyboard.press('l');
+  await page.getByRole('button', { name: 'Stop all agents' }).waitFor();
+  await tabTo('Stop all agents');
+  await keyboard.down('Enter');
+  await keyboard.down('Enter');
+  await keyboard.down('Enter');
+  await keyboard.up('Enter');
+  await page.getByRole('button', { name: /Stop \d agents? now/ }).waitFor();
+  same('a key that is held down stops nothing', stage.json('agents', 'list').filter((agent) => agent.state === 'killed'), []);
+  await keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Stop all agents' }).waitFor();
+}

@@ -1,0 +1,27 @@
+// One scene: `node run.mjs NAME '{"binary": ..., "home": ...}'`. The gateway of that home is running. Exit code 0 when
+// it holds; else the reason is on standard error.
+
+import { Stage, same } from './stage.mjs';
+import * as chat from './chat.mjs';
+import * as hostile from './hostile.mjs';
+import * as lever from './lever.mjs';
+import * as looks from './looks.mjs';
+import * as people from './people.mjs';
+
+const [name, setting] = process.argv.slice(2);
+const scene = { ...chat, ...hostile, ...lever, ...looks, ...people }[name];
+if (scene === undefined) throw new Error(`there is no scene \`${name}\``);
+const stage = await Stage.open(JSON.parse(setting));
+try {
+  await scene(stage);
+  same('faults', stage.faults(), []);
+} catch (error) {
+  for (const [index, seat] of stage.seats.entries()) {
+    await seat.page.screenshot({ path: `${stage.home}/console-${index}.png` }).catch(() => undefined);
+    console.error(`page ${index}: ${seat.page.url()} ${seat.faults.join('; ')}`);
+    console.error((await seat.page.locator('body').innerText().catch(() => '')).slice(0, 3000));
+  }
+  throw error;
+} finally {
+  await stage.close();
+}

@@ -1,0 +1,141 @@
+// A browser at the address of a real gateway. Each page is watched: what a page logs as an error, throws, asks of
+// another origin, or is refused by its own policy is a fault, and no test passes with one.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** How long something that must come may take, in milliseconds: only a broken build takes so long. */
+const PATIENCE = 60_000;
+
+export const PASSWORD = 'correct horse battery';
+
+export function holds(what, is) {
+  if (!is) throw new Error(`it does not hold: ${what}`);
+}
+
+export function same(what, found, wanted) {
+  if (JSON.stringify(found) !== JSON.stringify(wanted)) {
+    throw new Error(`${what}: ${JSON.stringify(found)}, wanted ${JSON.stringify(wanted)}`);
+  }
+}
+
+export class Stage {
+  constructor(browser, { binary, home, shots }) {
+    this.browser = browser;
+    this.binary = binary;
+    this.home = home;
+    this.shots = shots;
+    this.seats = [];
+    this.base = `http://${this.json('gateway', 'status').address}/`;
+  }
+
+  static async open(setting) {
+    const args = ['--disable-background-networking', '--disable-component-update'];
+    // Chromium's own sandbox does not work for root.
+    if (process.getuid() === 0) args.push('--no-sandbox');
+    const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
+    return new Stage(browser, setting);
+  }
+
+  /** What a command of the real binary prints. */
+  run(...args) {
+    return execFileSync(this.binary, args, { env: { ...process.env, BULKHEAD_HOME: this.home, NO_COLOR: '1' }, encoding: 'utf8' });
+  }
+
+  json(...args) {
+    return JSON.parse(this.run(...args, '--json'));
+  }
+
+  /** A browser of somebody's. */
+  async seat(options = {}) {
+    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', ...options });
+    context.setDefaultTimeout(PATIENCE);
+    const page = await context.newPage();
+    const seat = new Seat(this, context, page);
+    this.seats.push(seat);
+    return seat;
+  }
+
+  /** The same, signed in by a code. */
+  async signedIn(person, options = {}) {
+    const seat = await this.seat(options);
+    const { code } = this.json('people', 'invite', person);
+    await seat.page.goto(this.base);
+    await seat.page.getByRole('button', { name: 'With a one-time code' }).click();
+    await seat.page.getByLabel('One-time code', { exact: false }).last().fill(code);
+    await seat.page.locator('#password').fill(PASSWORD);
+    await seat.page.getByRole('button', { name: 'Set password and sign in' }).click();
+    await seat.page.getByRole('navigation').waitFor();
+    return seat;
+  }
+
+  async close() {
+    await this.browser.close();
+  }
+
+  faults() {
+    return this.seats.flatMap((seat) => seat.faults);
+  }
+}
+
+export class Seat {
+  constructor(stage, context, page) {
+    this.stage = stage;
+    this.context = context;
+    this.page = page;
+    this.faults = [];
+    this.watch(page);
+  }
+
+  watch(page) {
+    const fault = (text) => this.faults.push(text);
+    page.on('pageerror', (error) => fault(`thrown: ${error.message}`));
+    page.on('dialog', (dialog) => {
+      fault(`a dialog: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    page.on('console', (message) => {
+      // A no of the gateway's, and a gateway that is away, are part of the play.
+      if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) fault(`logged: ${message.text()}`);
+    });
+    page.on('request', (request) => {
+      if (!request.url().startsWith(this.stage.base)) fault(`asked of elsewhere: ${request.url()}`);
+    });
+    page.on('popup', (popup) => fault(`another window: ${popup.url()}`));
+    page.on('framenavigated', (frame) => {
+      if (frame !== page.mainFrame()) fault(`a frame: ${frame.url()}`);
+      else if (!frame.url().startsWith(this.stage.base) && frame.url() !== 'about:blank') fault(`led away: ${frame.url()}`);
+    });
+  }
+
+  go(place) {
+    return this.page.goto(`${this.stage.base}#/${place}`);
+  }
+
+  /** What axe finds that is serious; nothing else does. */
+  async accessible(what) {
+    await this.page.evaluate(axeSource);
+    const found = await this.page.evaluate(async () => {
+      const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+      return violations.map(({ id, impact, nodes }) => ({ id, impact, at: nodes.slice(0, 3).map((node) => `${node.target.join(' ')}: ${node.failureSummary}`) }));
+    });
+    const grave = found.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+    same(`what axe finds on ${what}`, grave, []);
+  }
+
+  async shot(name) {
+    if (!this.stage.shots) return;
+    mkdirSync(this.stage.shots, { recursive: true });
+    await this.page.screenshot({ path: `${this.stage.shots}/${name}.png` });
+  }
+
+  async ask(agent, words) {
+    await this.go(`chat/${agent}`);
+    await this.page.getByLabel(`Message to ${agent}`).fill(words);
+    await this.page.keyboard.press('Enter');
+  }
+}

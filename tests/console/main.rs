@@ -1,0 +1,167 @@
+//! The console in a real browser, at a real gateway: `console/test/e2e` plays each scene and says what did not hold.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bulkhead_tests::home::bulkhead;
+use bulkhead_tests::{Browser, Home, skipped};
+use serde_json::json;
+
+/// What the sign-in page is known by, once a console was built into the binary.
+const BUILT: &str = "<div id=\"hull\">";
+
+/// A browser that is installed.
+const CHROMIUM: [&str; 2] = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
+
+const HELLO: &str = "turns: [{say: Hello. I am a rehearsal., repeat: true}]";
+
+/// A write where it may, one where it may not, and an answer with all that Markdown has.
+const ANSWERS: &str = "
+turns:
+  - calls:
+      - {skill: file-writer, arguments: {path: HOME/agents/echo/workspace/draft.md, content: a draft}}
+      - {skill: file-writer, arguments: {path: /etc/cron.d/late, content: '* * * * * root true'}}
+  - say: \"# Kept for how long\\n\\n**Three** kinds:\\n\\n| kind | kept |\\n|---|--:|\\n| invoice | 10 years |\\n| chat | 90 days |\\n\\n```sh\\nbulkhead audit verify\\n```\\n\\nSee [the policy](https://wiki.example.org/kept).\"
+";
+
+/// A post that waits for a person, with characters in it that do not show.
+const POSTS: &str = "
+turns:
+  - calls:
+      - skill: message
+        arguments: {channel: \"board:content-team\", text: \"The draft is \\u202Eydaer\\u202C.\\u200B\"}
+  - say: That is what became of it.
+    repeat: true
+";
+
+/// Reads on and on, a little at a time.
+const ON_AND_ON: &str = "
+turns:
+  - repeat: true
+    delay_ms: 500
+    calls: [{skill: file-writer, arguments: {path: HOME/agents/echo/workspace/draft.md, content: a draft}}]
+";
+
+/// `ada` is the administrator, `bob` another owner.
+fn team(scene: &str) -> Home {
+    let home = Home::made(&["--team", "--person", "ada"]);
+    home.add("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n");
+    home.scene(scene);
+    home.start();
+    home
+}
+
+/// Plays a scene at the gateway of this home, or says loudly that it does not run here.
+#[track_caller]
+fn plays(scene: &str, home: &Home) {
+    let test = format!("console::{scene}");
+    let console = Path::new(env!("CARGO_MANIFEST_DIR")).join("../console");
+    let chromium = std::env::var_os("CHROMIUM")
+        .map(PathBuf::from)
+        .or_else(|| CHROMIUM.map(PathBuf::from).into_iter().find(|path| path.exists()));
+    let Some(chromium) = chromium else {
+        return skipped(&test, "no browser (apt-get install chromium)");
+    };
+    if !console.join("node_modules/playwright-core").is_dir() {
+        return skipped(&test, "the console's packages are not there (run scripts/console)");
+    }
+    let page = Browser::at(home).send("GET", "/", &Browser::at(home).headers(), b"");
+    if !page.body.contains(BUILT) {
+        return skipped(&test, "the binary was built without the console (run scripts/console, build again)");
+    }
+    let shots = std::env::var("CONSOLE_SHOTS").ok();
+    let setting = json!({ "binary": bulkhead(), "home": home.path(), "shots": shots });
+    let played = Command::new("node")
+        .arg(console.join("test/e2e/run.mjs"))
+        .args([scene, &setting.to_string()])
+        .env("CHROMIUM", chromium)
+        .output()
+        .unwrap();
+    assert!(played.status.success(), "{}", String::from_utf8_lossy(&played.stderr));
+    home.verifies();
+}
+
+#[test]
+fn a_code_lets_somebody_in_once_and_their_password_from_then_on() {
+    plays("firstSignIn", &team(HELLO));
+}
+
+#[test]
+fn sign_ins_and_tokens_are_seen_and_ended() {
+    plays("ownSignInsAndTokens", &team(HELLO));
+}
+
+#[test]
+fn an_administrator_invites_and_a_member_sees_nobody_else() {
+    plays("invitations", &team(HELLO));
+}
+
+#[test]
+fn an_answer_is_shown_with_each_action_and_why() {
+    plays("chatWithItsActions", &team(ANSWERS));
+}
+
+#[test]
+fn a_second_person_sees_the_whole_of_what_waits_and_approves_it() {
+    plays("heldAndApprovedByASecondPerson", &team(POSTS));
+}
+
+#[test]
+fn nobody_approves_their_own_and_a_no_has_its_reason() {
+    plays("nobodyApprovesTheirOwnAndANoHasItsReason", &team(POSTS));
+}
+
+#[test]
+fn a_page_that_is_open_over_a_restart_says_so_and_carries_on() {
+    plays("overARestart", &team(POSTS));
+}
+
+#[test]
+fn who_is_taken_out_of_the_settings_is_out_of_the_page() {
+    plays("leaver", &team(HELLO));
+}
+
+#[test]
+fn an_agent_is_stopped_in_mid_turn_in_two_steps() {
+    plays("stopInMidTurn", &team(ON_AND_ON));
+}
+
+#[test]
+fn the_plan_shows_who_is_at_work_and_its_lever_stops_all() {
+    plays("liveAndTheLeverForAll", &team(ON_AND_ON));
+}
+
+#[test]
+fn every_page_holds_by_day() {
+    plays("everyPageByDay", &team(HELLO));
+}
+
+#[test]
+fn every_page_holds_by_night() {
+    plays("everyPageByNight", &team(HELLO));
+}
+
+#[test]
+fn every_page_holds_on_a_phone() {
+    plays("everyPageOnAPhone", &team(HELLO));
+}
+
+#[test]
+fn all_of_it_is_done_by_the_keyboard() {
+    plays("keyboardOnly", &team(HELLO));
+}
+
+#[test]
+fn hostile_words_in_a_chat_stay_words() {
+    plays("hostileWordsInAChat", &team(HELLO));
+}
+
+#[test]
+fn hostile_words_on_every_page_stay_words() {
+    plays("hostileWordsOnEveryPage", &team(HELLO));
+}
+
+#[test]
+fn hostile_errors_stay_words() {
+    plays("hostileErrors", &team(HELLO));
+}
