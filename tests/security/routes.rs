@@ -7,7 +7,7 @@ use bulkhead_http::{Access, routes};
 use bulkhead_tests::{Browser, Home, eventually};
 use serde_json::{Value, json};
 
-/// Bob and eve may ask; cid may approve besides; dee may read content and erase; ada is the administrator, and as one of the
+/// Bob and eve may ask; cid may approve besides; dee may read content, see all records and erase; ada is the administrator, and as one of the
 /// owners may approve.
 const PEOPLE: &str = "
 [[person]]
@@ -35,6 +35,7 @@ approve = [\"echo\"]
 name = \"auditors\"
 content = [\"*\"]
 erase = true
+record = true
 ";
 
 const POSTS: &str = "
@@ -75,12 +76,25 @@ fn harmless() -> Vec<Row> {
     vec![
         row("GET", "agents", none(), [401, 403, 200, 200, 200, 200, 200]),
         row("GET", "agents/{name}", none(), [401, 403, 200, 200, 200, 404, 200]),
+        row("GET", "agents/{name}/soul", none(), [401, 403, 200, 200, 200, 404, 200]),
+        row("POST", "agents/{name}/soul/check", json!({ "text": "" }), [401, 403, 200, 200, 200, 404, 200]),
+        row(
+            "PUT",
+            "agents/{name}/soul",
+            json!({ "text": "", "version": "0".repeat(64) }),
+            [401, 403, 403, 403, 403, 403, 409],
+        ),
+        row("GET", "records", none(), [401, 403, 200, 200, 200, 200, 200]),
+        row("GET", "records/{seq}", none(), [401, 403, 404, 200, 404, 200, 200]),
+        row("POST", "record/verify", none(), [401, 403, 403, 403, 403, 200, 200]),
         row("GET", "status", none(), [401, 403, 200, 200, 200, 200, 200]),
         row("GET", "me", none(), [401, 403, 200, 200, 200, 200, 200]),
         row("GET", "events", none(), [401, 403, 403, 403, 403, 403, 200]),
         row("GET", "people", none(), [401, 403, 403, 403, 403, 403, 200]),
+        row("GET", "sessions", none(), [401, 403, 200, 200, 200, 200, 200]),
         row("GET", "sessions/{id}", none(), [401, 403, 404, 200, 404, 200, 404]),
         row("GET", "turns/{id}/events", none(), [401, 403, 404, 200, 404, 404, 404]),
+        row("POST", "turns/{id}/stop", none(), [401, 403, 404, 200, 404, 404, 404]),
         row("GET", "approvals", none(), [401, 403, 200, 200, 200, 200, 200]),
         row("GET", "approvals/{id}", none(), [401, 403, 404, 200, 200, 404, 200]),
         row("GET", "sign-ins", none(), [401, 403, 200, 200, 200, 200, 200]),
@@ -97,6 +111,7 @@ fn harmless() -> Vec<Row> {
         // Whoever has no right to content finds what is their own.
         row("POST", "content/search", none(), [401, 403, 200, 200, 200, 200, 200]),
         row("POST", "checkpoint", none(), [401, 403, 403, 403, 403, 403, 200]),
+        row("GET", "records/{seq}/proof", none(), [401, 403, 404, 200, 404, 200, 200]),
         row("POST", "checkpoint/cosign", json!({ "note": "none" }), [401, 403, 403, 403, 403, 403, 409]),
         row("POST", "key/rotate", none(), [401, 403, 403, 403, 403, 403, 200]),
         row("POST", "agents/{name}/messages", json!({ "text": "" }), [401, 403, 400, 400, 400, 403, 400]),
@@ -155,7 +170,9 @@ fn ending() -> Vec<Row> {
 struct Things {
     session: String,
     turn: String,
+    other_turn: String,
     approval: String,
+    record: String,
     sign_in: String,
     token: String,
     erasure: String,
@@ -169,12 +186,17 @@ impl Things {
         let approval = home.waiting();
         let view = home.json(&["approvals", "show", &approval]);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        drop(bob.post("agents/echo/messages", &json!({ "text": "announce it, too" })).is(200));
+        let other_turn = text(&bob.get("sessions").is(200).json()["sessions"][0]["turn"]);
+        assert_ne!(other_turn, text(&view["turn"]));
         let made = bob.post("tokens", &json!({ "name": "x", "scopes": ["read"], "days": 1 })).is(200).json();
         let held = json!({ "of": { "person": "zed" }, "reason": "a test" });
         Self {
             session: text(&view["session"]),
             turn: text(&view["turn"]),
+            other_turn,
             approval,
+            record: home.records(&["--session", &text(&view["session"])])[0]["seq"].to_string(),
             sign_in: text(&bob.get("sign-ins").json()[0]["id"]),
             token: text(&made["made"]["id"]),
             erasure: text(
@@ -190,6 +212,7 @@ impl Things {
         let kind = path.split('/').next().unwrap();
         let id = match kind {
             "sessions" => &self.session,
+            "turns" if path.ends_with("/stop") => &self.other_turn,
             "turns" => &self.turn,
             "approvals" => &self.approval,
             "sign-ins" => &self.sign_in,
@@ -198,7 +221,7 @@ impl Things {
             "holds" => &self.hold,
             _ => "bob",
         };
-        path.replace("{id}", id).replace("{name}", "echo")
+        path.replace("{id}", id).replace("{name}", "echo").replace("{seq}", &self.record)
     }
 }
 
@@ -250,7 +273,7 @@ fn every_route_answers_each_kind_of_person_as_the_table_says() {
         }
         let ask = |caller: &Browser| match row.method {
             "GET" => caller.get(&path),
-            _ => caller.post(&path, &row.body),
+            method => caller.send_json(method, &path, &row.body),
         };
         let answers: Vec<_> = callers.iter().map(ask).collect();
         for (nth, (answer, expected)) in answers.iter().zip(row.expected).enumerate() {
@@ -279,8 +302,9 @@ fn what_is_dangerous_needs_the_password_again_in_a_browser() {
     let dangerous: Vec<_> = routes().filter(|route| route.confirmed).collect();
     assert!(dangerous.len() >= 9, "{dangerous:?}");
     let ask = |route: &bulkhead_http::Route| {
-        let path = route.path.trim_start_matches("/api/v1/").replace("{id}", "none");
-        ada.post(&path, &json!("does not fit"))
+        let path =
+            route.path.trim_start_matches("/api/v1/").replace("{id}", "none").replace("{name}", "echo");
+        ada.send_json(route.method, &path, &json!("does not fit"))
     };
     for route in &dangerous {
         assert_eq!(ask(route).is(403).json()["kind"], "unconfirmed", "{route:?}");

@@ -56,9 +56,21 @@ pub struct Stream {
     reader: BufReader<TcpStream>,
     /// Its status.
     pub status: u16,
+    /// The headers, with names in lower case.
+    pub headers: Vec<(String, String)>,
 }
 
 impl Stream {
+    /// What comes next up to and with a line that has `word`, chunks and all.
+    #[must_use]
+    pub fn until(&mut self, word: &str) -> String {
+        let mut text = String::new();
+        while !text.contains(word) {
+            assert_ne!(self.reader.read_line(&mut text).unwrap(), 0, "`{word}` never came: {text}");
+        }
+        text
+    }
+
     /// What still comes of it until it ends, chunks and all.
     #[must_use]
     pub fn rest(mut self) -> String {
@@ -118,18 +130,46 @@ impl Browser {
     /// Sends JSON to a path of the API, as the gateway's own page does.
     #[must_use]
     pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send_json("POST", path, body)
+    }
+
+    /// The same with another method.
+    #[must_use]
+    pub fn send_json(&self, method: &str, path: &str, body: &Value) -> Answer {
         let mut headers = self.headers();
         headers.push(("content-type".into(), "application/json".into()));
         headers.push(("origin".into(), format!("http://{}", self.address)));
-        self.send("POST", &format!("/api/v1/{path}"), &headers, body.to_string().as_bytes())
+        self.send(method, &format!("/api/v1/{path}"), &headers, body.to_string().as_bytes())
     }
 
     /// Follows a path of the API.
     #[must_use]
     pub fn follow(&self, path: &str) -> Stream {
-        let mut reader = self.begin("GET", &format!("/api/v1/{path}"), &self.headers(), b"");
-        let (status, _) = head(&mut reader);
-        Stream { reader, status }
+        self.open("GET", path, &[], b"")
+    }
+
+    /// Follows a path of the API as server-sent events, after the one with the id `last` if there is one.
+    #[must_use]
+    pub fn follow_sse(&self, path: &str, last: Option<&str>) -> Stream {
+        let last = last.map(|last| ("last-event-id", last));
+        let accept = [("accept", "text/event-stream")];
+        self.open("GET", path, &accept.into_iter().chain(last).collect::<Vec<_>>(), b"")
+    }
+
+    /// Sends JSON to a path of the API whose answer goes on.
+    #[must_use]
+    pub fn post_stream(&self, path: &str, more: &[(&str, &str)], body: &Value) -> Stream {
+        let origin = format!("http://{}", self.address);
+        let own = [("content-type", "application/json"), ("origin", origin.as_str())];
+        self.open("POST", path, &[&own, more].concat(), body.to_string().as_bytes())
+    }
+
+    fn open(&self, method: &str, path: &str, more: &[(&str, &str)], body: &[u8]) -> Stream {
+        let mut headers = self.headers();
+        headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let mut reader = self.begin(method, &format!("/api/v1/{path}"), &headers, body);
+        let (status, headers) = head(&mut reader);
+        Stream { reader, status, headers }
     }
 
     /// The headers that say who it is, and where it goes.
@@ -148,7 +188,9 @@ impl Browser {
         let mut reader = self.begin(method, path, headers, body);
         let (status, headers) = head(&mut reader);
         let mut answer = Answer { status, headers, body: String::new() };
-        if answer.header("content-type") == "application/jsonl" || method == "HEAD" {
+        if matches!(answer.header("content-type"), "application/jsonl" | "text/event-stream")
+            || method == "HEAD"
+        {
             return answer;
         }
         let length: usize = answer.header("content-length").parse().unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use monitor::{Compartment, Config, Gate, Monitor, PolicyText};
+use monitor::{Compartment, Config, Monitor, PolicyText};
 use soul::{Charter, Diagnostic};
 use vocab::limits::MAX_SOUL_BYTES;
 use vocab::{AgentName, IdError};
@@ -89,31 +89,10 @@ impl Rules {
         let owner = (folder.parent() == Some(self.agents.as_path()))
             .then(|| folder.file_name()?.to_str().and_then(|name| AgentName::new(name).ok()))
             .flatten();
-        let place = soul::Place { workspace: folder.join("workspace"), labelled: self.monitor.labelled() };
-        let compiled = soul::compile(&source, &place).and_then(|charter| self.fits(charter, owner.as_ref()));
+        let workspace = folder.join("workspace");
+        let compiled = turn::check(&source, &workspace, owner.as_ref(), &self.monitor)
+            .map(|(charter, compartment)| Loaded { charter, compartment });
         Ok(Checked { path: path.to_owned(), owner, source, compiled })
-    }
-
-    /// Whether what it compiled to can be judged by, under the name of its folder.
-    fn fits(&self, charter: Charter, owner: Option<&AgentName>) -> Result<Loaded, Vec<Diagnostic>> {
-        if let Some(owner) = owner.filter(|owner| **owner != charter.name) {
-            return Err(vec![Diagnostic {
-                line: 1,
-                column: 1,
-                message: format!("it names the agent `{}` and lies in the folder of `{owner}`", charter.name),
-                help: format!("write `- Name: {owner}`, or rename the folder to `{}`", charter.name),
-            }]);
-        }
-        let charter = Arc::new(charter);
-        match self.monitor.compartment(Arc::clone(&charter), Gate::new()) {
-            Ok(compartment) => Ok(Loaded { charter, compartment }),
-            Err(error) => Err(vec![Diagnostic {
-                line: 1,
-                column: 1,
-                message: format!("its policies do not hold: {error}"),
-                help: "`bulkhead explain` prints them; a path or host in a grant may be the cause".to_owned(),
-            }]),
-        }
     }
 }
 

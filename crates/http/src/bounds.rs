@@ -6,11 +6,17 @@ use std::time::Duration;
 /// and a little around it.
 pub(crate) const MAX_BODY_BYTES: usize = 6 * vocab::limits::MAX_MESSAGE_BYTES + 4096;
 
+/// The longest query of an address, in bytes.
+pub(crate) const MAX_QUERY_BYTES: usize = 8 * 1024;
+
 /// The largest body with a password or a code in it, in bytes.
 pub(crate) const MAX_CREDENTIALS_BYTES: usize = 16 * 1024;
 
 /// How often an open stream looks whether its reader may still read it.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How often a stream of server-sent events says that it is still there.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How often what is over is taken away, and leavers are forgotten.
 pub(crate) const TIDY_EVERY: Duration = Duration::from_secs(60);

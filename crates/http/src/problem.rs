@@ -81,6 +81,9 @@ pub struct Problem {
     pub detail: String,
     /// What kind of no it is.
     pub kind: ProblemKind,
+    /// What is wrong in a text that was sent: each with its `line`, `column`, `message` and `help`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<serde_json::Value>,
 }
 
 impl Problem {
@@ -92,6 +95,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             kind,
+            errors: Vec::new(),
         }
     }
 }

@@ -4,13 +4,14 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use axum::body::to_bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::header;
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde::de::DeserializeOwned;
 
-use crate::bounds::{MAX_BODY_BYTES, MAX_CREDENTIALS_BYTES, REQUEST_TIME};
+use crate::bounds::{MAX_BODY_BYTES, MAX_CREDENTIALS_BYTES, MAX_QUERY_BYTES, REQUEST_TIME};
 use crate::problem::{Problem, ProblemKind};
 
 /// A JSON body.
@@ -21,6 +22,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         json(request, MAX_BODY_BYTES).await.map(Self)
+    }
+}
+
+/// What stands behind the `?` of the address.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        if parts.uri.query().is_some_and(|query| query.len() > MAX_QUERY_BYTES) {
+            let message = format!("what stands behind the `?` is over the limit of {MAX_QUERY_BYTES} bytes");
+            return Err(Problem::new(ProblemKind::Invalid, message));
+        }
+        let asked = Query::<T>::try_from_uri(&parts.uri);
+        asked
+            .map(|Query(asked)| Self(asked))
+            .map_err(|error| Problem::new(ProblemKind::Invalid, error.body_text()))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 use people::Scope;
 
 use crate::Api;
@@ -23,7 +23,7 @@ pub(crate) struct Row {
 /// A route, as tests and documents see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `PUT`.
     pub method: &'static str,
     /// The path, with its parameters in braces.
     pub path: &'static str,
@@ -61,6 +61,9 @@ macro_rules! name {
     (post) => {
         "POST"
     };
+    (put) => {
+        "PUT"
+    };
 }
 
 /// Whether what is done is dangerous enough to ask for the password again.
@@ -82,6 +85,9 @@ const ADMIN: Access = Person(Scope::Admin);
 table! {
     get "agents", READ, plain, api::list_agents::list_agents;
     get "agents/{name}", READ, plain, api::show_agent::show_agent;
+    get "agents/{name}/soul", READ, plain, api::show_soul::show_soul;
+    post "agents/{name}/soul/check", READ, plain, api::check_soul::check_soul;
+    put "agents/{name}/soul", ADMIN, confirmed, api::change_soul::change_soul;
     post "agents/{name}/messages", CHAT, plain, api::send_message::send_message;
     post "agents/{name}/kill", ADMIN, plain, api::kill_agent::kill_agent;
     post "agents/{name}/pause", ADMIN, plain, api::pause_agent::pause_agent;
@@ -94,6 +100,10 @@ table! {
     post "exports", RECORD, plain, api::export::export;
     post "content", RECORD, confirmed, api::read_content::read_content;
     post "content/search", RECORD, confirmed, api::search_content::search_content;
+    get "records", RECORD, plain, api::list_records::list_records;
+    get "records/{seq}", RECORD, plain, api::show_record::show_record;
+    get "records/{seq}/proof", RECORD, plain, api::prove_record::prove_record;
+    post "record/verify", RECORD, plain, api::verify_record::verify_record;
     get "erasures", RECORD, plain, api::list_erasures::list_erasures;
     post "erasures", ADMIN, confirmed, api::ask_erasure::ask_erasure;
     post "erasures/{id}/consent", ADMIN, confirmed, api::consent_erasure::consent_erasure;
@@ -102,9 +112,11 @@ table! {
     post "holds", ADMIN, confirmed, api::add_hold::add_hold;
     post "holds/{id}/remove", ADMIN, confirmed, api::remove_hold::remove_hold;
     get "events", READ, plain, api::follow_events::follow_events;
+    get "sessions", CHAT, plain, api::list_sessions::list_sessions;
     // Somebody else's needs a confirmed sign-in; whose it is, the verb finds out.
     get "sessions/{id}", CHAT, plain, api::show_session::show_session;
     get "turns/{id}/events", CHAT, plain, api::follow_turn::follow_turn;
+    post "turns/{id}/stop", CHAT, plain, api::stop_turn::stop_turn;
     get "status", READ, plain, api::status::status;
     post "checkpoint", ADMIN, plain, api::seal_record::seal;
     post "checkpoint/cosign", ADMIN, plain, api::seal_record::cosign;

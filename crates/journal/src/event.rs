@@ -39,6 +39,8 @@ events! {
     RunStarted = "run.started",
     /// A turn or a run is over.
     TurnEnded = "turn.ended",
+    /// A person stopped a turn, and nothing else of its agent.
+    TurnStopped = "turn.stopped",
 
     /// Somebody saw a held action whole, in order to decide on it or because it is theirs.
     ApprovalShown = "approval.shown",

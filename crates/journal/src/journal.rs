@@ -223,12 +223,19 @@ impl Journal {
         self.inner.states.everyones(kind)
     }
 
-    /// The last keys of the rows of one kind, at most `limit`, from the last on, as they were committed last.
+    /// The last keys of the rows of one kind that begin with `prefix` and come before `before`, if that is given: at most
+    /// `limit`, from the last on, as they were committed last.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn last_keys(&self, kind: &str, limit: usize) -> Result<Vec<String>, ReadError> {
-        self.inner.states.last_keys(kind, limit)
+    pub fn last_keys(
+        &self,
+        kind: &str,
+        prefix: &str,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ReadError> {
+        self.inner.states.last_keys(kind, prefix, before, limit)
     }
 
     /// Where the log stands: what to keep elsewhere, for [`crate::verify`].

@@ -129,6 +129,8 @@ pub struct Query {
     pub until: Option<Timestamp>,
     /// With a higher sequence number than this.
     pub after: Option<u64>,
+    /// With a lower sequence number than this.
+    pub before: Option<u64>,
     /// At most so many; 0, or more than [`MAX_LIMIT`], means [`MAX_LIMIT`].
     pub limit: u32,
 }
@@ -232,7 +234,7 @@ impl Reader {
             return Ok(page.records);
         }
         // Whole blocks that are finished from now on are in the part that is looked through.
-        let whole = block::whole(self.last()?);
+        let whole = block::whole(self.last()?.min(search.last()));
         let mut from = search.first_block();
         while from < whole && !page.is_full() {
             let blocks = self.blocks(&search, from, whole)?;
@@ -282,8 +284,9 @@ impl Reader {
             }
             Source::Postgres(log) => {
                 let mut from = search.first().max(*range.start());
-                while !page.is_full() && from <= *range.end() {
-                    let found = log.records(from..=*range.end(), AT_ONCE)?;
+                let end = search.last().min(*range.end());
+                while !page.is_full() && from <= end {
+                    let found = log.records(from..=end, AT_ONCE)?;
                     let Some(last) = found.last() else { break };
                     from = last.seq.saturating_add(1);
                     page.take_in(found.iter().filter(|found| search.holds(found)))?;

@@ -42,10 +42,17 @@ impl States {
         text.map(|text| value(kind, key, &text)).transpose()
     }
 
-    pub(crate) fn last_keys(&self, kind: &str, limit: usize) -> Result<Vec<String>, ReadError> {
+    pub(crate) fn last_keys(
+        &self,
+        kind: &str,
+        prefix: &str,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, ReadError> {
+        let end = end(prefix, before);
         match self {
-            Self::Sqlite(rows) => rows.last_keys(kind, limit),
-            Self::Postgres(states) => states.last_keys(kind, limit),
+            Self::Sqlite(rows) => rows.last_keys(kind, prefix, &end, limit),
+            Self::Postgres(states) => states.last_keys(kind, prefix, &end, limit),
         }
     }
 
@@ -78,6 +85,17 @@ impl States {
             Self::Sqlite(rows) => rows.all(kind, ""),
             Self::Postgres(states) => values(kind, states.everyones(kind)?),
         }
+    }
+}
+
+/// What every key comes before that begins with `prefix` and comes before `before`.
+fn end(prefix: &str, before: Option<&str>) -> String {
+    // No key has the last character that there is.
+    let mut end = prefix.to_owned();
+    end.push(char::MAX);
+    match before {
+        Some(before) if *before < *end => before.to_owned(),
+        _ => end,
     }
 }
 
@@ -114,12 +132,20 @@ impl Rows {
         })
     }
 
-    pub(crate) fn last_keys(&self, kind: &str, limit: usize) -> Result<Vec<String>, ReadError> {
+    /// The keys from `first` on and before `end`, from the last on.
+    pub(crate) fn last_keys(
+        &self,
+        kind: &str,
+        first: &str,
+        end: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, ReadError> {
         let limit = i64::try_from(limit.min(MAX_ROWS)).unwrap_or(i64::MAX);
+        let sql =
+            "SELECT key FROM state WHERE kind = ?1 AND key >= ?2 AND key < ?3 ORDER BY key DESC LIMIT ?4";
         self.with(|conn| {
-            let mut statement =
-                conn.prepare_cached("SELECT key FROM state WHERE kind = ?1 ORDER BY key DESC LIMIT ?2")?;
-            let keys = statement.query_map((kind, limit), |row| row.get(0))?;
+            let mut statement = conn.prepare_cached(sql)?;
+            let keys = statement.query_map((kind, first, end, limit), |row| row.get(0))?;
             Ok(keys.collect::<Result<Vec<String>, _>>()?)
         })
     }

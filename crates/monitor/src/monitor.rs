@@ -163,6 +163,13 @@ impl Monitor {
         known.person.administrator || self.groups_of(person).any(|group| group.rights.erase)
     }
 
+    /// Whether a person may see the records of others, without their content: an administrator, or whose group may.
+    #[must_use]
+    pub fn may_see_records(&self, person: &Person) -> bool {
+        let Some(known) = self.house.known(&person.id) else { return false };
+        known.person.administrator || self.groups_of(person).any(|group| group.rights.record)
+    }
+
     fn has_all(&self, person: &Person, names: fn(&Group) -> &Vec<String>) -> bool {
         self.groups_of(person).flat_map(names).any(|name| name == ALL)
     }

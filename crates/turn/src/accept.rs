@@ -72,8 +72,10 @@ impl Gateway {
             row = self.session_for(&message)?.1;
         }
         let mut transcript = session::transcript(&self.journal, &session)?;
+        let listed = session::list(&session, &mut row, &message.text, self.ambient.now())?;
         let entry = Entry::Person { text: message.text };
-        let grown = session::grow(&session, &mut row, &entry)?;
+        let mut rows = vec![session::grow(&session, &mut row, &entry)?];
+        rows.extend(listed);
         transcript.push(entry.clone());
         let turn_row = TurnRow {
             session: session.clone(),
@@ -85,9 +87,9 @@ impl Gateway {
             open: None,
             program: false,
         };
-        self.record_message(&turn, &turn_row, &row, &entry, grown).await?;
+        self.record_message(&turn, &turn_row, &row, &entry, rows).await?;
 
-        let events = Events::of_turn(self.bus.follow(), turn.clone());
+        let events = Events::of_turn(self.bus.follow(None), turn.clone());
         let made = Made {
             id: turn.clone(),
             row: turn_row,
@@ -142,8 +144,8 @@ impl Gateway {
         let why = match rest {
             Ok(Rest::Waiting) => return,
             Ok(Rest::Answered) => None,
-            Ok(Rest::Ended(why)) => Some(why),
-            Err(_) if turn.stopped.is_cancelled() => Some("the agent was stopped".to_owned()),
+            Ok(Rest::Ended(why)) => Some(self.why_ended(&turn.id).unwrap_or(why)),
+            Err(_) if turn.stopped.is_cancelled() => Some(self.why_stopped(&turn.id)),
             Err(refusal) => Some(refusal.message),
         };
         if let Some(why) = &why {
@@ -219,13 +221,13 @@ impl Gateway {
         row: &TurnRow,
         session: &SessionRow,
         entry: &Entry,
-        grown: Change,
+        mut state: Vec<Change>,
     ) -> Result<(), Refusal> {
         let mut draft = records::of_turn(Kind::Message, turn, row);
         draft.labels = Some(Labels::default());
         draft.event = Some(Event::MessageReceived);
         draft.payload = json!({ "entry": entry });
-        let state = vec![grown, session::put_session(&row.session, session)?, session::put_turn(turn, row)?];
+        state.extend([session::put_session(&row.session, session)?, session::put_turn(turn, row)?]);
         self.record(draft, state).await?;
         Ok(())
     }
@@ -233,13 +235,7 @@ impl Gateway {
     /// The conversation that a message belongs to: its sender's, with its agent.
     fn session_for(&self, message: &Message) -> Result<(SessionId, SessionRow), Refusal> {
         let Some(id) = &message.session else {
-            let row = SessionRow {
-                agent: message.agent.clone(),
-                person: message.person.id.clone(),
-                labels: Labels::default(),
-                entries: 0,
-                bytes: 0,
-            };
+            let row = SessionRow::new(message.agent.clone(), message.person.id.clone(), Labels::default());
             return Ok((SessionId::from_random(self.ambient.random()), row));
         };
         let row = session::session(&self.journal, id)?;

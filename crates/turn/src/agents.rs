@@ -73,14 +73,21 @@ impl Gateway {
         }
     }
 
-    /// What happens in a turn of this person, from now on.
+    /// What happens in a turn of this person, from now on, or after the event with the id `since`: then also in one that
+    /// has ended a short while ago.
     ///
     /// # Errors
     /// When the turn is over or somebody else's.
-    pub fn follow_turn(&self, by: &Person, turn: &TurnId) -> Result<Events, Refusal> {
-        let events = Events::of_turn(self.bus.follow(), turn.clone());
+    pub fn follow_turn(&self, by: &Person, turn: &TurnId, since: Option<&str>) -> Result<Events, Refusal> {
+        let events = Events::of_turn(self.bus.follow(since), turn.clone());
         let row = session::turn(&self.journal, turn)?;
         if row.is_some_and(|row| row.person == by.id) {
+            return Ok(events);
+        }
+        if since.is_some()
+            && let Some(session) = self.bus.session_of(turn)
+            && self.is_own(by, &session)?
+        {
             return Ok(events);
         }
         Err(Refusal::new(

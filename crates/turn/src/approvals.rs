@@ -125,7 +125,7 @@ impl ApprovalRow {
 /// The newest approvals that are over, at most [`MAX_DECIDED`].
 fn over(journal: &Journal) -> Result<Vec<ApprovalRow>, Refusal> {
     let mut rows = Vec::new();
-    for key in journal.last_keys(ORDER, MAX_DECIDED)? {
+    for key in journal.last_keys(ORDER, "", None, MAX_DECIDED)? {
         let id = key.split_once('/').map_or(key.as_str(), |(_, id)| id);
         rows.extend(records::get(journal, OVER, id)?);
     }
@@ -452,9 +452,9 @@ impl Gateway {
             return Ok(Rest::Waiting);
         }
         turn.row.waiting = None;
-        let why = "the agent was stopped";
-        self.let_go(turn, &id, ApprovalState::Cancelled, why).await?;
-        Ok(Rest::Ended(why.to_owned()))
+        let why = self.why_stopped(&turn.id);
+        self.let_go(turn, &id, ApprovalState::Cancelled, &why).await?;
+        Ok(Rest::Ended(why))
     }
 
     /// Ends an approval that nobody will use, unless it is over already.

@@ -44,6 +44,17 @@ impl Gateway {
         self.cancel_rows(rows, why, Vec::new(), Vec::new()).await
     }
 
+    /// Ends a turn for a person's word: cancels what of it waits for somebody, and records `draft`, all or nothing.
+    pub(crate) async fn cancel_stopped(&self, turn: &TurnId, why: &str, draft: Draft) -> Result<(), Refusal> {
+        let _deciding = self.deciding.lock().await;
+        let mut rows = self.pending(None)?;
+        rows.retain(|row| row.view.turn == *turn);
+        self.cancel_rows(rows, why, vec![draft], Vec::new()).await?;
+        // Somebody may have decided in its favour after it was ended, and so have taken it up again.
+        self.end_turn(turn, why);
+        Ok(())
+    }
+
     async fn cancel_rows(
         &self,
         mut rows: Vec<ApprovalRow>,

@@ -22,8 +22,10 @@ use crate::erasure::Retention;
 use crate::event::Bus;
 use crate::hearts::Hearts;
 use crate::judging::Judging;
+use crate::looking::MAX_LOOKERS;
 use crate::program::Mailbox;
 use crate::slot::{Slot, Standing};
+use crate::souls::MAX_CHECKERS;
 use crate::state::Turn;
 use crate::waiting::Waiting;
 use crate::{Events, Refusal, RefusalKind, What, records};
@@ -124,6 +126,14 @@ pub enum StartError {
     Recovery(#[from] Refusal),
 }
 
+/// What ends one turn.
+#[derive(Debug)]
+pub(crate) struct End {
+    token: CancellationToken,
+    /// Why it was ended, when it was this turn and not its agent.
+    why: Option<String>,
+}
+
 /// Everything that runs, and the only way in.
 pub struct Gateway {
     pub(crate) config: Config,
@@ -152,8 +162,16 @@ pub struct Gateway {
     /// Held while content is erased, and while that is decided.
     pub(crate) erasing: tokio::sync::Mutex<()>,
     /// What ends a turn that runs, and nothing else of its agent.
-    pub(crate) ends: Mutex<BTreeMap<TurnId, CancellationToken>>,
+    pub(crate) ends: Mutex<BTreeMap<TurnId, End>>,
     pub(crate) traces: Arc<dyn Traces>,
+    /// Room for people who look into the record.
+    pub(crate) lookers: Arc<Semaphore>,
+    /// Held while somebody writes a SOUL.md.
+    pub(crate) editing: tokio::sync::Mutex<()>,
+    /// Room for people who have a SOUL.md compiled.
+    pub(crate) checkers: Arc<Semaphore>,
+    /// Held while the record is verified for somebody.
+    pub(crate) verifying: Arc<Semaphore>,
     slots: Mutex<BTreeMap<AgentName, Arc<Slot>>>,
     marks: Mutex<Arc<BTreeMap<String, Labels>>>,
 }
@@ -173,8 +191,8 @@ impl Gateway {
             models,
             skills,
             roster,
+            bus: Bus::new(ambient.now()),
             ambient,
-            bus: Bus::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             room: Arc::new(Semaphore::new(MAX_RUNNING_TURNS)),
@@ -187,6 +205,10 @@ impl Gateway {
             erasing: tokio::sync::Mutex::new(()),
             ends: Mutex::default(),
             traces,
+            editing: tokio::sync::Mutex::new(()),
+            checkers: Arc::new(Semaphore::new(MAX_CHECKERS)),
+            lookers: Arc::new(Semaphore::new(MAX_LOOKERS)),
+            verifying: Arc::new(Semaphore::new(1)),
             policies,
             judging: Mutex::new(judging),
             slots: Mutex::default(),
@@ -278,8 +300,26 @@ impl Gateway {
     /// What ends this turn: a stop of its agent, `stopped`, or an end of its own.
     pub(crate) fn ended_by(&self, turn: &TurnId, stopped: &CancellationToken) -> CancellationToken {
         let end = stopped.child_token();
-        self.ends.lock().insert(turn.clone(), end.clone());
+        self.ends.lock().insert(turn.clone(), End { token: end.clone(), why: None });
         end
+    }
+
+    /// Ends a turn that runs, for this reason, and nothing else of its agent.
+    pub(crate) fn end_turn(&self, turn: &TurnId, why: &str) {
+        if let Some(end) = self.ends.lock().get_mut(turn) {
+            end.why.get_or_insert_with(|| why.to_owned());
+            end.token.cancel();
+        }
+    }
+
+    /// Why it was ended, if it was this turn and not its agent.
+    pub(crate) fn why_ended(&self, turn: &TurnId) -> Option<String> {
+        self.ends.lock().get(turn).and_then(|end| end.why.clone())
+    }
+
+    /// Why a turn that was stopped was.
+    pub(crate) fn why_stopped(&self, turn: &TurnId) -> String {
+        self.why_ended(turn).unwrap_or_else(|| "the agent was stopped".to_owned())
     }
 
     /// Forgets a turn that is over.
@@ -341,13 +381,13 @@ impl Gateway {
     }
 
     /// Every event of the gateway, for an administrator, without anybody's words: what happens, not what is said. Whoever
-    /// may read content reads it in the record.
+    /// may read content reads it in the record. From now on, or after the event with the id `since`.
     ///
     /// # Errors
     /// When `by` is none.
-    pub fn follow_all(&self, by: &Person) -> Result<Events, Refusal> {
+    pub fn follow_all(&self, by: &Person, since: Option<&str>) -> Result<Events, Refusal> {
         self.administrator(by, "follow everyone's turns")?;
-        Ok(Events::all(self.bus.follow()))
+        Ok(Events::all(self.bus.follow(since)))
     }
 
     /// Whether messages can be taken: the record can be written.

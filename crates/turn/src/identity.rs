@@ -19,6 +19,8 @@ pub struct May {
     pub content: Vec<AgentName>,
     /// Whether they may ask for erasure, agree to it, and hold content.
     pub erase: bool,
+    /// Whether they may see everybody's records, without content, and verify the record.
+    pub record: bool,
 }
 
 impl Gateway {
@@ -73,6 +75,7 @@ impl Gateway {
             approve: those(&|name| monitor.may_approve(by, name)),
             content: those(&|name| solo || monitor.may_read_content(by, Some(name))),
             erase: monitor.may_erase(by),
+            record: solo || monitor.may_see_records(by),
         })
     }
 

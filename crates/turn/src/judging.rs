@@ -123,7 +123,7 @@ impl Gateway {
         let mut drafts: Vec<Draft> = now
             .since(seen.as_ref(), &slot.name, &slot.soul())
             .into_iter()
-            .map(|draft| after(draft, stopped))
+            .map(|draft| Draft { person: slot.author_of(digest), ..after(draft, stopped) })
             .collect();
         let mut invalid = slot.invalid.lock();
         if let Err(refusal) = charter

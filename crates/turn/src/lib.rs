@@ -23,6 +23,7 @@ mod hearts;
 mod identity;
 mod judging;
 mod kill;
+mod looking;
 mod outage;
 mod perform;
 mod process;
@@ -32,8 +33,11 @@ mod recovery;
 mod refusal;
 mod run;
 mod session;
+mod sessions;
 mod slot;
+mod souls;
 mod state;
+mod stop;
 mod view;
 mod waiting;
 
@@ -46,13 +50,20 @@ pub use erasure::{
     ErasureState, ErasureView, Hold, HoldScope, MAX_ERASURE_REASON_CHARS, Period, Retention, RetentionRule,
     Scope,
 };
-pub use event::{ApprovalState, Event, Events, MAX_EVENTS_BEHIND, Missed, What};
+pub use event::{ApprovalState, Event, Events, MAX_EVENTS_BEHIND, MAX_KEPT_EVENTS, Missed, What};
 pub use gateway::{Config, Gateway, MAX_RUNNING_TURNS, Parts, Policies, StartError, Traces};
 pub use identity::May;
 pub use kill::Pending;
+pub use looking::{MAX_RECORDS, Records, Verified};
 pub use process::AGENT_ROLE;
 pub use program::{
     Came, Ended, Launched, MAX_COMMAND_BYTES, MAX_WAITING_REQUESTS, NotLaunched, Program, Run, Stamp, Wanted,
 };
 pub use refusal::{Refusal, RefusalKind};
-pub use view::{AgentView, ApprovalView, Conversation, KillReport, KilledAgent, Said};
+pub use sessions::MAX_LISTED;
+pub use soul::{CheckReport, Diagnostic};
+pub use souls::{Changed, Soul, check};
+pub use view::{
+    AgentView, ApprovalView, Conversation, ConversationView, Conversations, KillReport, KilledAgent, Said,
+    StoppedTurn,
+};

@@ -50,7 +50,7 @@ pub(crate) async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, p
         body: Body::Text { text: text.to_owned() },
     };
     if turn.stopped.is_cancelled() {
-        return ended(Status::Denied, "the agent was stopped before this began");
+        return ended(Status::Denied, &format!("{} before this began", gateway.why_stopped(&turn.id)));
     }
     let effect = async {
         match verb {
@@ -72,11 +72,15 @@ pub(crate) async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, p
             Outcome { status: Status::Unknown, ..outcome }
         }
         Ending::Late(Ok(outcome)) => Outcome { status: Status::Late, ..outcome },
-        Ending::Late(Err(_)) => ended(Status::Denied, "the agent was stopped before this began"),
+        Ending::Late(Err(_)) => {
+            ended(Status::Denied, &format!("{} before this began", gateway.why_stopped(&turn.id)))
+        }
         Ending::Stopped if turn.row.program => {
             ended(Status::Unknown, "the program gave this up, or was stopped, while it was under way")
         }
-        Ending::Stopped => ended(Status::Unknown, "the agent was stopped while this was under way"),
+        Ending::Stopped => {
+            ended(Status::Unknown, &format!("{} while this was under way", gateway.why_stopped(&turn.id)))
+        }
         Ending::TimeUp => ended(Status::Unknown, "the turn's time was up while this was under way"),
     };
     match reach {

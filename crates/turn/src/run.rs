@@ -54,7 +54,13 @@ pub(crate) async fn run(gateway: &Gateway, turn: &mut Turn, held: Option<Held>) 
     let mut agent = Process::begin(gateway, turn).await?;
     let mut left_out = 0;
     loop {
-        let intent = agent.propose().await?;
+        let intent = tokio::select! {
+            biased;
+            () = turn.stopped.cancelled() => {
+                return Err(Refusal::new(RefusalKind::Conflict, gateway.why_stopped(&turn.id)));
+            }
+            intent = agent.propose() => intent?,
+        };
         if let Some(notice) = What::left_out(&intent, &mut left_out) {
             gateway.tell(turn, notice);
         }

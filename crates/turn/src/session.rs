@@ -4,7 +4,8 @@ use journal::{Change, Journal};
 use serde::{Deserialize, Serialize};
 use vocab::limits::{MAX_TRANSCRIPT_BYTES, MAX_TRANSCRIPT_ENTRIES};
 use vocab::{
-    AgentName, ApprovalId, Entry, Labels, PersonId, ProposalId, SessionId, Status, ToolCall, TurnId, Verb,
+    AgentName, ApprovalId, Entry, Labels, PersonId, ProposalId, SessionId, Status, Timestamp, ToolCall,
+    TurnId, Verb,
 };
 
 use crate::records::{get, misfit, push, put};
@@ -13,6 +14,15 @@ use crate::{Refusal, RefusalKind};
 const SESSION: &str = "session";
 const TURN: &str = "turn";
 const ENTRY: &str = "entry";
+
+/// The order of a person's conversations; the rows are without content.
+const LISTED: &str = "conversation";
+
+/// The first words of a conversation.
+const TITLE: &str = "title";
+
+/// The most characters of them.
+const MAX_TITLE_CHARS: usize = 80;
 
 /// A conversation of one person with one agent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,6 +35,22 @@ pub(crate) struct SessionRow {
     pub(crate) entries: u32,
     /// How many bytes of JSON they are.
     pub(crate) bytes: u64,
+    /// How many messages the person has sent.
+    #[serde(default)]
+    pub(crate) turns: u32,
+    /// When the first of them came in.
+    #[serde(default)]
+    pub(crate) started: Option<Timestamp>,
+    /// When the last of them did: the place in the list of the person's conversations.
+    #[serde(default)]
+    pub(crate) last: Option<Timestamp>,
+}
+
+impl SessionRow {
+    /// A conversation in which nothing was said yet.
+    pub(crate) const fn new(agent: AgentName, person: PersonId, labels: Labels) -> Self {
+        Self { agent, person, labels, entries: 0, bytes: 0, turns: 0, started: None, last: None }
+    }
 }
 
 /// A turn that is not over. When it is, its row goes; the record keeps what happened.
@@ -83,8 +109,77 @@ fn delete_turn(id: &TurnId) -> Change {
 }
 
 /// The changes that take a conversation out of the rows of state: nobody carries it on.
-pub(crate) fn erase(id: &SessionId) -> [Change; 2] {
-    [Change::drop_list(ENTRY, id.as_str()), Change::delete(SESSION, id.as_str())]
+pub(crate) fn erase(id: &SessionId, row: &SessionRow) -> Vec<Change> {
+    let mut changes = vec![
+        Change::drop_list(ENTRY, id.as_str()),
+        Change::delete(SESSION, id.as_str()),
+        Change::delete(TITLE, id.as_str()),
+    ];
+    changes.extend(row.last.map(|last| Change::delete(LISTED, &listed_key(&row.person, last, id))));
+    changes
+}
+
+/// The changes that put a conversation before all others of its person: a message has come in.
+pub(crate) fn list(
+    id: &SessionId,
+    row: &mut SessionRow,
+    text: &str,
+    now: Timestamp,
+) -> Result<Vec<Change>, Refusal> {
+    let mut changes = match row.last {
+        Some(last) => vec![Change::delete(LISTED, &listed_key(&row.person, last, id))],
+        None => vec![put(TITLE, id.as_str(), &first_words(text))?],
+    };
+    row.turns = row.turns.saturating_add(1);
+    row.started.get_or_insert(now);
+    row.last = Some(now);
+    changes.push(put(LISTED, &listed_key(&row.person, now, id), &())?);
+    Ok(changes)
+}
+
+/// The first words of a text, on one line.
+fn first_words(text: &str) -> String {
+    let words = text.split_whitespace().flat_map(|word| [" ", word]).skip(1);
+    let mut title: String = words.flat_map(str::chars).take(MAX_TITLE_CHARS + 1).collect();
+    if title.chars().count() > MAX_TITLE_CHARS {
+        title.pop();
+        title.push('\u{2026}');
+    }
+    title
+}
+
+/// The key of a conversation in the list of its person's: it sorts by time and ends in the id.
+fn listed_key(person: &PersonId, last: Timestamp, id: &SessionId) -> String {
+    format!("{}{:020}-{id}", listed_prefix(person), last.as_microsecond().max(0))
+}
+
+fn listed_prefix(person: &PersonId) -> String {
+    format!("{person}/")
+}
+
+/// A place in the list of a person's conversations, at most `limit` of which come before it, the last first.
+pub(crate) fn listed(
+    journal: &Journal,
+    person: &PersonId,
+    before: Option<&str>,
+    limit: usize,
+) -> Result<Vec<String>, Refusal> {
+    let prefix = listed_prefix(person);
+    let before = before.map(|place| format!("{prefix}{place}"));
+    let keys = journal.last_keys(LISTED, &prefix, before.as_deref(), limit)?;
+    Ok(keys.into_iter().filter_map(|key| key.strip_prefix(&prefix).map(str::to_owned)).collect())
+}
+
+/// The conversation at a place in the list; none where it is no place.
+pub(crate) fn at_place(place: &str) -> Option<SessionId> {
+    let (time, id) = place.split_once('-')?;
+    let is_time = time.len() == 20 && time.bytes().all(|byte| byte.is_ascii_digit());
+    is_time.then(|| SessionId::new(id).ok()).flatten()
+}
+
+/// The first words of a conversation.
+pub(crate) fn title(journal: &Journal, id: &SessionId) -> Result<Option<String>, Refusal> {
+    get(journal, TITLE, id.as_str())
 }
 
 /// Every turn that is not over.

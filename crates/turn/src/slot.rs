@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use soul::Charter;
 use tokio_util::sync::CancellationToken;
 use vocab::limits::MAX_SOUL_BYTES;
-use vocab::{AgentName, Digest, Timestamp};
+use vocab::{AgentName, Digest, PersonId, Timestamp};
 
 use crate::changes::SoulSeen;
 use crate::{Refusal, RefusalKind};
@@ -54,6 +54,8 @@ pub(crate) struct Slot {
     loaded: Mutex<Option<Loaded>>,
     /// Its SOUL.md as it was seen last.
     pub(crate) seen: Mutex<Option<SoulSeen>>,
+    /// Who is writing a SOUL.md, and which.
+    pub(crate) author: Mutex<Option<(Digest, PersonId)>>,
     /// The last SOUL.md that did not hold.
     pub(crate) invalid: Mutex<Option<Digest>>,
     window: Mutex<VecDeque<Timestamp>>,
@@ -84,6 +86,7 @@ impl Slot {
             gateway: gateway.clone(),
             loaded: Mutex::new(None),
             seen: Mutex::new(None),
+            author: Mutex::new(None),
             invalid: Mutex::new(None),
             window: Mutex::new(VecDeque::new()),
             tokens: Mutex::new(Tokens::default()),
@@ -145,7 +148,21 @@ impl Slot {
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn soul_digest(&self) -> Result<Digest, Refusal> {
-        Ok(Digest::of(read_soul(&self.soul())?.as_bytes()))
+        Ok(Digest::of(self.soul_text()?.as_bytes()))
+    }
+
+    /// That file as it is now.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn soul_text(&self) -> Result<String, Refusal> {
+        read_soul(&self.soul())
+    }
+
+    /// Who wrote the SOUL.md with this digest over the gateway just now.
+    pub(crate) fn author_of(&self, digest: Digest) -> Option<PersonId> {
+        let author = self.author.lock();
+        author.as_ref().filter(|(written, _)| *written == digest).map(|(_, person)| person.clone())
     }
 
     /// The agent's compartment, compiled anew when SOUL.md or the settings have changed. `note` is told of a SOUL.md that

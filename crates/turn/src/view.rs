@@ -92,6 +92,51 @@ impl KilledAgent {
     }
 }
 
+/// Some of a person's conversations, the newest first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Conversations {
+    /// The conversations.
+    pub sessions: Vec<ConversationView>,
+    /// Where to go on, when there may be more.
+    pub before: Option<String>,
+}
+
+/// A conversation in a list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ConversationView {
+    /// Which.
+    pub session: SessionId,
+    /// With which agent.
+    pub agent: AgentName,
+    /// When the first message came in.
+    pub started: Option<Timestamp>,
+    /// When the last one did.
+    pub last: Option<Timestamp>,
+    /// How many messages the person has sent.
+    pub turns: u32,
+    /// The labels of all data that it has seen.
+    pub labels: Labels,
+    /// The turn that runs or waits, if one does.
+    pub turn: Option<TurnId>,
+    /// The approval that it waits for, if it does.
+    pub waiting: Option<ApprovalId>,
+    /// The first words of the first message, unless they have been erased.
+    pub title: Option<String>,
+}
+
+/// A turn that somebody stopped.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoppedTurn {
+    /// Which.
+    pub turn: TurnId,
+    /// Its conversation.
+    pub session: SessionId,
+    /// Its agent.
+    pub agent: AgentName,
+    /// Whether it had recorded its end when this was said. Otherwise its events say when it has.
+    pub over: bool,
+}
+
 /// What was said in a conversation: the person's messages and the replies that were delivered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Conversation {

@@ -60,4 +60,6 @@ pub struct Rights {
     pub content: Vec<String>,
     /// Whether they may ask for content to be erased, agree to that, and put legal holds on it.
     pub erase: bool,
+    /// Whether they may see the records of others over the gateway, and verify the record. No content is theirs by that.
+    pub record: bool,
 }

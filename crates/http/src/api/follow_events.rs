@@ -1,4 +1,4 @@
-//! `GET /api/v1/events`: everything that happens from now on, as JSON Lines.
+//! `GET /api/v1/events`: everything that happens from now on, as JSON Lines or server-sent events.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -7,9 +7,9 @@ use super::Shared;
 use crate::access::Watch;
 use crate::caller::Who;
 use crate::problem::Problem;
-use crate::stream;
+use crate::stream::{self, Form};
 
-pub(crate) async fn follow_events(State(api): Shared, who: Who) -> Result<Response, Problem> {
-    let events = api.gateway.follow_all(&who.person)?;
-    Ok(stream::lines(events, Watch { api, who }))
+pub(crate) async fn follow_events(State(api): Shared, who: Who, form: Form) -> Result<Response, Problem> {
+    let events = api.gateway.follow_all(&who.person, form.since())?;
+    Ok(stream::events(&form, events, Watch { api, who }))
 }

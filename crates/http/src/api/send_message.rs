@@ -11,7 +11,7 @@ use crate::access::Watch;
 use crate::caller::Who;
 use crate::problem::Problem;
 use crate::request::{Body, id};
-use crate::stream;
+use crate::stream::{self, Form};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,11 +25,12 @@ pub(crate) struct Said {
 pub(crate) async fn send_message(
     State(api): Shared,
     who: Who,
+    form: Form,
     Path(name): Path<String>,
     Body(said): Body<Said>,
 ) -> Result<Response, Problem> {
     let message =
         Message { person: who.person.clone(), agent: id(&name)?, session: said.session, text: said.text };
     let accepted = api.gateway.accept(message).await?;
-    Ok(stream::lines(accepted.events, Watch { api, who }))
+    Ok(stream::events(&form, accepted.events, Watch { api, who }))
 }

@@ -33,13 +33,28 @@ impl States {
         asked.map_err(unread)
     }
 
-    pub(crate) fn last_keys(&self, kind: &str, limit: usize) -> Result<Vec<String>, ReadError> {
+    /// The keys from `first` on and before `end`, from the last on.
+    pub(crate) fn last_keys(
+        &self,
+        kind: &str,
+        first: &str,
+        end: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, ReadError> {
         let (gateway, kind) = (self.gateway.clone(), kind.to_owned());
+        let (first, end) = (first.to_owned(), end.to_owned());
         let limit = number(limit.min(MAX_ROWS) as u64);
-        let sql =
-            "SELECT key FROM bulkhead.state WHERE gateway = $1 AND kind = $2 ORDER BY key DESC LIMIT $3";
+        let sql = "SELECT key FROM bulkhead.state WHERE gateway = $1 AND kind = $2 AND key >= $3 AND key < $4 \
+             ORDER BY key DESC LIMIT $5";
         let asked = self.line.ask(move |link| async move {
-            let rows = link.rows(sql, &[(&gateway, TEXT), (&kind, TEXT), (&limit, BIGINT)]).await?;
+            let parameters = [
+                (&gateway as _, TEXT),
+                (&kind as _, TEXT),
+                (&first as _, TEXT),
+                (&end as _, TEXT),
+                (&limit as _, BIGINT),
+            ];
+            let rows = link.rows(sql, &parameters).await?;
             Ok::<_, Fault>(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
         });
         asked.map_err(unread)

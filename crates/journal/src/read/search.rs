@@ -101,6 +101,11 @@ impl<'a> Search<'a> {
         self.query.after.map_or(0, |after| after.saturating_add(1))
     }
 
+    /// The last sequence number that it may give.
+    pub(super) fn last(&self) -> u64 {
+        self.query.before.map_or(MAX_SEQ, |before| before.saturating_sub(1).min(MAX_SEQ))
+    }
+
     /// Whether this record is one of those that it looks for, wherever it stands: what the SQL of
     /// [`Search::records`] says.
     pub(super) fn holds(&self, found: &Found) -> bool {
@@ -149,7 +154,8 @@ impl<'a> Search<'a> {
 
     /// The records of `range`, in order, at most `limit`.
     pub(super) fn records(&self, range: RangeInclusive<u64>, limit: u32) -> (String, Vec<SqlValue>) {
-        let mut parameters = vec![number(self.first().max(*range.start())), number(*range.end())];
+        let mut parameters =
+            vec![number(self.first().max(*range.start())), number(self.last().min(*range.end()))];
         let mut conditions = vec!["record.seq BETWEEN ?1 AND ?2".to_owned()];
         let mut add = |field: &str, holds: &str, value: SqlValue| {
             parameters.push(value);

@@ -48,6 +48,7 @@ fn matches(query: &Query, seq: u64, draft: &Draft) -> bool {
         && query.kind.is_none_or(|kind| kind == draft.kind)
         && (query.decision.is_none() || query.decision == draft.decision)
         && query.after.is_none_or(|after| seq > after)
+        && query.before.is_none_or(|before| seq < before)
 }
 
 #[tokio::test]
@@ -61,11 +62,17 @@ async fn queries_find_what_is_there_in_every_block() {
         let reader = Reader::open(&path.into()).unwrap();
         for agent in &agents {
             for session in &sessions {
-                for (decision, after, limit) in [
-                    (None, None, 0),
-                    (Some(Decision::Deny), None, 2),
-                    (None, Some(299), 7),
-                    (None, Some(600), 0),
+                for (decision, after, before, limit) in [
+                    (None, None, None, 0),
+                    (Some(Decision::Deny), None, None, 2),
+                    (None, Some(299), None, 7),
+                    (None, Some(600), None, 0),
+                    (None, None, Some(258), 0),
+                    (Some(Decision::Deny), Some(200), Some(520), 0),
+                    (None, Some(255), Some(257), 0),
+                    (None, Some(300), Some(300), 0),
+                    (None, None, Some(0), 0),
+                    (None, Some(1), Some(u64::MAX), 0),
                 ] {
                     let query = Query {
                         agent: agent.clone(),
@@ -73,6 +80,7 @@ async fn queries_find_what_is_there_in_every_block() {
                         kind: decision.map(|_| Kind::Verdict),
                         decision,
                         after,
+                        before,
                         limit,
                         ..Query::default()
                     };

@@ -104,8 +104,13 @@ async fn state_changes_with_the_records_that_it_belongs_to() {
         assert_eq!(keys("a/"), [("a/1".into(), json!(7))]);
         assert_eq!(keys("a%"), [("a%".into(), json!("no pattern"))]);
         assert_eq!(keys("").len(), 3);
-        assert_eq!(journal.last_keys("test", 2).unwrap(), ["b/1", "a/1"]);
-        assert_eq!(journal.last_keys("other", 2).unwrap(), [""; 0]);
+        let last = |kind, prefix, before, limit| journal.last_keys(kind, prefix, before, limit).unwrap();
+        assert_eq!(last("test", "", None, 2), ["b/1", "a/1"]);
+        assert_eq!(last("test", "", Some("b/1"), 9), ["a/1", "a%"]);
+        assert_eq!(last("test", "a/", None, 9), ["a/1"]);
+        assert_eq!(last("test", "a/", Some("z"), 9), ["a/1"]);
+        assert_eq!(last("test", "b", Some("a/1"), 9), [""; 0]);
+        assert_eq!(last("other", "", None, 2), [""; 0]);
     }
 }
 

@@ -81,6 +81,7 @@ impl Home {
             models: everything(),
             commands: everything(),
             erase: false,
+            record: false,
             approve: everything(),
             content: vec![],
         };

@@ -13,13 +13,27 @@ const MODE: u32 = 0o644;
 /// # Errors
 /// When the folder is missing or not writable, or the disk is full; the old file is then untouched.
 pub fn write_atomically(path: &Path, text: &str) -> io::Result<()> {
+    put(path, text, MODE)
+}
+
+/// Writes `text` in place of the file that `path` leads to, as [`write_atomically`] does, with the rights that it has.
+///
+/// # Errors
+/// As there, and when there is no file.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    let mode = path.metadata()?.permissions().mode() & 0o777;
+    put(&path, text, mode)
+}
+
+fn put(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     let mut file = tempfile::Builder::new()
-        .prefix(".heartbeat-")
-        .permissions(Permissions::from_mode(MODE))
+        .prefix(".written-")
+        .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;

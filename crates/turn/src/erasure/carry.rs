@@ -95,6 +95,7 @@ impl Gateway {
         mut make: impl FnMut(Erased, &mut T) -> Result<(Draft, Option<Change>), Refusal>,
         mut tell: impl FnMut(&mut T, u64),
     ) -> Result<(), Refusal> {
+        self.bus.forget(&found.sessions);
         let mut copies = self.copies(found)?;
         while copies.len() > MAX_CHANGES {
             let rest = copies.split_off(MAX_CHANGES);
@@ -131,9 +132,7 @@ impl Gateway {
                 sessions.contains(&row.session) || person.is_some_and(|person| row.person == *person)
             });
             for (turn, row) in concerned {
-                if let Some(end) = self.ends.lock().get(&turn) {
-                    end.cancel();
-                }
+                self.end_turn(&turn, ENDED);
                 if row.waiting.is_some() || first {
                     self.cancel_of_turn(&turn, ENDED).await?;
                 }
@@ -167,8 +166,8 @@ impl Gateway {
     fn copies(&self, found: &Found) -> Result<Vec<Change>, Refusal> {
         let mut changes = Vec::new();
         for id in &found.sessions {
-            if session::session(&self.journal, id)?.is_some() {
-                changes.extend(session::erase(id));
+            if let Some(row) = session::session(&self.journal, id)? {
+                changes.extend(session::erase(id, &row));
             }
         }
         changes.extend(approvals::erase(&self.journal, &found.sessions, found.person.as_ref())?);

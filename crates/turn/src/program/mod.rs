@@ -127,13 +127,7 @@ impl Gateway {
         let (session, turn) =
             (SessionId::from_random(self.ambient.random()), TurnId::from_random(self.ambient.random()));
         let place = Place::take(self, &session, &turn)?;
-        let session_row = SessionRow {
-            agent: agent.clone(),
-            person: person.id.clone(),
-            labels: Labels::default().join(&labels),
-            entries: 0,
-            bytes: 0,
-        };
+        let session_row = SessionRow::new(agent.clone(), person.id.clone(), Labels::default().join(&labels));
         let row = TurnRow {
             session: session.clone(),
             agent: agent.clone(),

@@ -5,13 +5,7 @@ use vocab::{AgentName, Answer, Labels, PersonId};
 use super::*;
 
 fn row() -> SessionRow {
-    SessionRow {
-        agent: AgentName::new("echo").unwrap(),
-        person: PersonId::new("ada").unwrap(),
-        labels: Labels::default(),
-        entries: 0,
-        bytes: 0,
-    }
+    SessionRow::new(AgentName::new("echo").unwrap(), PersonId::new("ada").unwrap(), Labels::default())
 }
 
 fn asks(calls: &[&str]) -> Entry {
@@ -73,4 +67,33 @@ fn entries_keep_their_order_as_keys() {
     let mut sorted = keys.clone();
     sorted.sort();
     assert_eq!(keys, sorted);
+}
+
+#[test]
+fn a_place_in_the_list_is_a_time_and_a_conversation_and_nothing_else() {
+    let id = SessionId::new("s-abc").unwrap();
+    let key = listed_key(&PersonId::new("ada").unwrap(), Timestamp::from_second(7).unwrap(), &id);
+    let place = key.strip_prefix("ada/").unwrap();
+    assert_eq!(at_place(place), Some(id));
+    for bad in [
+        "",
+        "-",
+        "s-abc",
+        "7-s-abc",
+        "+0000000000007000000-s-abc",
+        "00000000000007000000-",
+        "00000000000007000000-../x",
+    ] {
+        assert_eq!(at_place(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn the_first_words_are_one_short_line_of_whatever_was_said() {
+    assert_eq!(first_words("  look\n\tit   up "), "look it up");
+    assert_eq!(first_words(""), "");
+    let long = first_words(&"\u{1F600}".repeat(1_000_000));
+    assert_eq!(long.chars().count(), MAX_TITLE_CHARS + 1);
+    assert!(long.ends_with('\u{2026}'));
+    assert_eq!(first_words(&"x".repeat(MAX_TITLE_CHARS)), "x".repeat(MAX_TITLE_CHARS));
 }

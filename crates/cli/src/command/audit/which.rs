@@ -103,6 +103,7 @@ impl Which {
             since: self.since,
             until: self.until,
             after: self.after,
+            before: None,
             erasable: false,
             limit: PAGE,
         };

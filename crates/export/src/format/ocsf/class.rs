@@ -113,7 +113,7 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         E::TokenMade | E::TokenEnded | E::CredentialsForgotten => (Kind::AccountChange, other("Credentials")),
 
         E::GatewayStarted | E::RunStarted => (Kind::Lifecycle, (3, "Start")),
-        E::GatewayStopped | E::AgentKilled => (Kind::Lifecycle, (4, "Stop")),
+        E::GatewayStopped | E::AgentKilled | E::TurnStopped => (Kind::Lifecycle, (4, "Stop")),
         E::AgentPaused => (Kind::Lifecycle, (7, "Disable")),
         E::AgentResumed => (Kind::Lifecycle, (6, "Enable")),
         E::AgentAdded | E::GuardrailAdded => (Kind::Lifecycle, (1, "Install")),
