@@ -123,6 +123,21 @@ fn changed_people_groups_settings_and_guardrails_are_recorded_with_what_changed(
         one(&home, "person.added", |record| record["person"] == "bob")["facts"]["while_stopped"],
         true
     );
+    let own = home.at("guardrails/own.cedar");
+    let of_own = |record: &Value| record.to_string().contains("own.cedar");
+    fs::write(&own, "// Nothing yet.\n").unwrap();
+    home.run(&["chat", "helper", "hello"]).done();
+    fs::remove_file(&own).unwrap();
+    home.edit(
+        "[[person]]\nid = \"bob\"\ngroups = [\"guests\"]\nclearance = [\"confidential\"]\nos-user = \"nobody\"\n\
+         [[group]]\nname = \"guests\"\nagents = [\"helper\", \"echo\"]\n",
+        "",
+    );
+    home.run(&["chat", "helper", "hello"]).done();
+    one(&home, "person.removed", |record| record["person"] == "bob");
+    one(&home, "group.removed", |record| record["facts"]["group"] == "guests");
+    let (made, gone) = (one(&home, "guardrail.added", of_own), one(&home, "guardrail.removed", of_own));
+    assert_eq!(made["facts"]["new"], gone["facts"]["old"]);
 }
 
 #[test]

@@ -328,7 +328,7 @@ pub(crate) fn shown(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// As [`shown`] has it where it is an address of HTTP.
+/// Without path and query where it is an address of HTTP.
 impl fmt::Display for Where {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let socket = |f: &mut fmt::Formatter<'_>, scheme: &str, host: &str, port: u16| {
