@@ -199,6 +199,9 @@ fn whoever_asked_stops_their_turn_and_its_processes_end_and_it_is_on_the_record(
     // Eve's goes on with the same agent, which takes messages as before.
     assert_eq!(turn(&eve), eves);
     assert_eq!(home.json(&["agents", "show", "helper"])["state"], "running");
+    let chat = json!({ "name": "x", "scopes": ["chat"], "days": 1 });
+    let made = ada.post("tokens", &chat).is(200).json();
+    stop(&ada.with_token(made["token"].as_str().unwrap()), &eves).is(404);
     assert_eq!(stop(&ada, &eves).is(200).json()["over"], true);
     eventually("no process is left", || procs::jailed(home.gateway()).is_empty());
     let list = bob.get("sessions").json();

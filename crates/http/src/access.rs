@@ -86,7 +86,7 @@ async fn by_what_they_carry(
             let person = named(api, &token.person).await?;
             return match access {
                 Access::Person(scope) if token.scopes.contains(&scope) => {
-                    Ok(Who { person, through: Through::Token(token.id) })
+                    Ok(Who { person, through: Through::Token { id: token.id, scopes: token.scopes } })
                 }
                 Access::Person(scope) => {
                     let message = format!(
@@ -147,7 +147,7 @@ impl Watch {
         let carried = match &self.who.through {
             Through::Socket => true,
             Through::SignIn(session) => self.api.people.lives(&session.id),
-            Through::Token(id) => self.api.people.token_lives(id),
+            Through::Token { id, .. } => self.api.people.token_lives(id),
         };
         let then = &self.who.person;
         let now = || self.api.gateway.person_named(&then.id);

@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, header};
 use nix::unistd::{Uid, User};
-use people::{Came, Session};
+use people::{Came, Scope, Session};
 use turn::{Gateway, OsUser, Socket};
 use vocab::{Person, TokenId};
 
@@ -77,7 +77,12 @@ pub(crate) enum Through {
     /// A sign-in, by its cookie.
     SignIn(Session),
     /// An API token.
-    Token(TokenId),
+    Token {
+        /// Which.
+        id: TokenId,
+        /// What it is good for.
+        scopes: Vec<Scope>,
+    },
 }
 
 /// Whose request this is, and how that is known. Only `access.rs` makes one.
@@ -92,7 +97,18 @@ impl Who {
     pub(crate) const fn session(&self) -> Option<&Session> {
         match &self.through {
             Through::SignIn(session) => Some(session),
-            Through::Socket | Through::Token(_) => None,
+            Through::Socket | Through::Token { .. } => None,
+        }
+    }
+
+    /// Demands a scope beyond that of the route, where this came by a token.
+    pub(crate) fn within(&self, scope: Scope) -> Result<(), Problem> {
+        match &self.through {
+            Through::Token { scopes, .. } if !scopes.contains(&scope) => {
+                let message = format!("this token has no scope `{}`, which this needs, too", scope.as_str());
+                Err(Problem::new(ProblemKind::Forbidden, message))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -83,7 +83,9 @@ impl Api {
     /// Forgets what those sign in with whom the settings do not name any more. While the settings do not hold, nobody is
     /// known to have left.
     pub(crate) async fn forget_leavers(&self) {
+        // Settings that name nobody are a file in the middle of being saved rather than a house that everybody has left.
         if let Ok(names) = self.gateway.names()
+            && !names.is_empty()
             && let Err(no) = self.people.forget_leavers(&names).await
         {
             tracing::error!("what leavers sign in with was not taken away: {no}");

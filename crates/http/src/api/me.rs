@@ -12,7 +12,7 @@ pub(crate) async fn me(State(api): Shared, who: Who) -> Answer<Value> {
     let through = match &who.through {
         Through::Socket => "socket",
         Through::SignIn(_) => "sign-in",
-        Through::Token(_) => "token",
+        Through::Token { .. } => "token",
     };
     Ok(Json(json!({
         "person": person.id,

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use people::Scope;
 use turn::Conversation;
 
 use super::{Answer, Shared};
@@ -16,6 +17,7 @@ pub(crate) async fn show_session(
     let (person, session) = (&who.person, id(&session)?);
     // Whether there is such a conversation of somebody else must not be told by what is asked for here.
     if !api.gateway.is_own(person, &session)? && api.gateway.reads_others(person)? {
+        who.within(Scope::Record)?;
         who.confirmed()?;
     }
     Ok(Json(api.gateway.conversation(person, &session).await?))
