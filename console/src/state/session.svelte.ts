@@ -19,6 +19,7 @@ class Session {
   /** What became of the gateway while it did not answer; shown until it is closed. */
   news = $state<'' | 'back' | 'restarted' | 'upgraded'>('');
   confirming = $state<{ done: (given: boolean) => void } | null>(null);
+  #who: string | null = null;
   #pid: number | null = null;
   #version = '';
   #touched = Date.now();
@@ -32,6 +33,12 @@ class Session {
     for (const kind of ['pointerdown', 'keydown', 'scroll', 'focus']) {
       addEventListener(kind, () => (this.#touched = Date.now()), { capture: true, passive: true });
     }
+    // Another tab of this browser may have signed somebody else in: the cookie is one for all of them.
+    for (const kind of ['visibilitychange', 'focus']) {
+      addEventListener(kind, () => {
+        if (this.state === 'in' && document.visibilityState === 'visible') void this.look();
+      });
+    }
     void this.look();
   }
 
@@ -43,7 +50,11 @@ class Session {
   /** Asks the gateway who this is. */
   async look(): Promise<void> {
     try {
-      this.me = await api.me();
+      const me = await api.me();
+      // Nothing that somebody else was shown stays on the page.
+      if (this.#who !== null && this.#who !== me.person) return location.reload();
+      this.#who = me.person;
+      this.me = me;
       this.state = 'in';
       this.why = '';
       const status = await api.status();
