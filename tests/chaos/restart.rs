@@ -2,20 +2,11 @@
 //! waits on, and no process is left.
 
 use bulkhead_tests::server::{Deed, Server};
-use bulkhead_tests::{Home, Said, eventually, procs};
+use bulkhead_tests::{Home, POSTS, Said, eventually, procs};
 use serde_json::Value;
 
 /// How many times a gateway is killed right after an approval, each time a little later.
 const KILLS: u64 = 8;
-
-const POSTS: &str = "
-turns:
-  - calls:
-      - skill: message
-        arguments: {channel: \"board:content-team\", text: \"the draft is ready\"}
-  - say: That is what became of it.
-    repeat: true
-";
 
 /// The records of a session: proposals of a verb, and outcomes of a status.
 fn count(records: &[Value], kind: &str, verb: &str, status: Option<&str>) -> usize {

@@ -44,11 +44,7 @@ turns:
 
 /// `ada` is the administrator, `bob` another owner.
 fn team(scene: &str) -> Home {
-    let home = Home::made(&["--team", "--person", "ada"]);
-    home.add("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n");
-    home.scene(scene);
-    home.start();
-    home
+    Home::team("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n", scene)
 }
 
 /// Plays a scene at the gateway of this home, or says loudly that it does not run here.

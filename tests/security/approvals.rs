@@ -2,17 +2,9 @@
 
 use std::fs;
 
-use bulkhead_tests::{Home, Said, eventually};
+use bulkhead_tests::{Home, POSTS, Said, eventually};
 
 const WORDS: &str = "the draft is ready";
-
-const POSTS: &str = "
-turns:
-  - calls:
-      - skill: message
-        arguments: {channel: \"board:content-team\", text: \"the draft is ready\"}
-  - say: That is what became of it.
-";
 
 /// Approves what waits after `change`, and gives what the chat said.
 fn approved_after(home: &Home, change: impl FnOnce(&Home)) -> Said {

@@ -1,30 +1,7 @@
 //! A person's own conversations over the API: they alone see them and stop what goes on in them.
 
-use bulkhead_tests::{Browser, Home, eventually, procs, tree};
+use bulkhead_tests::{ANSWERS, Browser, Home, POSTS, eventually, members, procs, tree};
 use serde_json::{Value, json};
-
-const PEOPLE: &str = "
-[[person]]
-id = \"bob\"
-groups = [\"members\"]
-[[person]]
-id = \"eve\"
-groups = [\"members\"]
-[[group]]
-name = \"members\"
-agents = [\"*\"]
-channels = [\"*\"]
-models = [\"*\"]
-";
-
-const POSTS: &str = "
-turns:
-  - calls:
-      - skill: message
-        arguments: {channel: \"board:content-team\", text: \"the draft is ready\"}
-  - say: That is what became of it.
-    repeat: true
-";
 
 /// Thinks for longer than any test takes.
 const THINKS: &str = "
@@ -35,22 +12,8 @@ turns:
     repeat: true
 ";
 
-const ANSWERS: &str = "
-turns:
-  - say: That is all.
-    repeat: true
-";
-
 fn team(scene: &str) -> Home {
-    let home = Home::made(&["--team", "--person", "ada"]);
-    home.add(PEOPLE);
-    home.scene(scene);
-    home.start();
-    home
-}
-
-fn say(person: &Browser, agent: &str, text: &str) {
-    drop(person.post(&format!("agents/{agent}/messages"), &json!({ "text": text })).is(200));
+    Home::team(&members(&["bob", "eve"], "*"), scene)
 }
 
 /// The names that a list has, as titles.
@@ -71,9 +34,9 @@ fn rested(person: &Browser, count: usize) -> Value {
 #[test]
 fn each_sees_their_own_conversations_newest_first_and_page_by_page() {
     let home = team(ANSWERS);
-    let [bob, eve] = ["bob", "eve"].map(|person| Browser::signed_in(&home, person));
+    let [bob, eve] = home.signed_in(["bob", "eve"]);
     for (agent, text) in [("echo", "first thing"), ("helper", "second\n\tthing"), ("echo", "third thing")] {
-        say(&bob, agent, text);
+        bob.say(agent, text);
     }
     let all = rested(&bob, 3);
     assert_eq!(titles(&all), ["third thing", "second thing", "first thing"]);
@@ -125,7 +88,7 @@ fn each_sees_their_own_conversations_newest_first_and_page_by_page() {
 fn a_list_that_is_asked_for_in_no_sense_is_refused_with_a_sentence() {
     let home = team(ANSWERS);
     let bob = Browser::signed_in(&home, "bob");
-    say(&bob, "echo", "hello");
+    bob.say("echo", "hello");
     for bad in [
         "limit=-1",
         "limit=4294967296",
@@ -157,8 +120,8 @@ fn an_erased_conversation_is_in_no_list_any_more() {
     let home = Home::playing(ANSWERS);
     let person = home.json(&["gateway", "status"])["person"].as_str().unwrap().to_owned();
     let me = Browser::signed_in(&home, &person);
-    say(&me, "echo", "sesame and nothing else");
-    say(&me, "echo", "what stays");
+    me.say("echo", "sesame and nothing else");
+    me.say("echo", "what stays");
     let list = rested(&me, 2);
     assert_eq!(titles(&list), ["what stays", "sesame and nothing else"]);
     let gone = list["sessions"][1]["session"].as_str().unwrap();
@@ -174,11 +137,10 @@ fn an_erased_conversation_is_in_no_list_any_more() {
 #[test]
 fn whoever_asked_stops_their_turn_and_its_processes_end_and_it_is_on_the_record() {
     let home = team(THINKS);
-    let [bob, eve, ada] = ["bob", "eve", "ada"].map(|person| Browser::signed_in(&home, person));
-    say(&bob, "helper", "look it up");
-    say(&eve, "helper", "look it up");
-    let turn = |of: &Browser| of.get("sessions").json()["sessions"][0]["turn"].as_str().unwrap().to_owned();
-    let (bobs, eves) = (turn(&bob), turn(&eve));
+    let [bob, eve, ada] = home.signed_in(["bob", "eve", "ada"]);
+    bob.say("helper", "look it up");
+    eve.say("helper", "look it up");
+    let (bobs, eves) = (bob.turn(), eve.turn());
     eventually("both turns have a process", || procs::jailed(home.gateway()).len() >= 2);
     let stop = |who: &Browser, turn: &str| who.post(&format!("turns/{turn}/stop"), &json!({}));
 
@@ -197,7 +159,7 @@ fn whoever_asked_stops_their_turn_and_its_processes_end_and_it_is_on_the_record(
     assert!(heard.contains("this turn was stopped by `bob`") && heard.contains("\"end\""), "{heard}");
     stop(&bob, &bobs).is(404);
     // Eve's goes on with the same agent, which takes messages as before.
-    assert_eq!(turn(&eve), eves);
+    assert_eq!(eve.turn(), eves);
     assert_eq!(home.json(&["agents", "show", "helper"])["state"], "running");
     let chat = json!({ "name": "x", "scopes": ["chat"], "days": 1 });
     let made = ada.post("tokens", &chat).is(200).json();
@@ -229,8 +191,8 @@ fn whoever_asked_stops_their_turn_and_its_processes_end_and_it_is_on_the_record(
 #[test]
 fn what_a_stopped_turn_left_waiting_is_cancelled_and_nobody_can_approve_it() {
     let home = team(POSTS);
-    let [bob, ada] = ["bob", "ada"].map(|person| Browser::signed_in(&home, person));
-    say(&bob, "echo", "announce it");
+    let [bob, ada] = home.signed_in(["bob", "ada"]);
+    bob.say("echo", "announce it");
     let approval = home.waiting();
     let list = bob.get("sessions").json();
     let view = &list["sessions"][0];

@@ -3,7 +3,7 @@
 use std::process::{Child, Command};
 
 use bulkhead_tests::server::{Deed, Server};
-use bulkhead_tests::{Home, Said, eventually, procs, skipped};
+use bulkhead_tests::{Home, POSTS, Said, eventually, procs, skipped};
 use serde_json::Value;
 
 /// How long the disk takes to say that a post is on it, in microseconds: less than the gateway waits for late
@@ -12,14 +12,6 @@ const DISK_MICROS: u32 = 2_000_000;
 
 /// How often to try to stop the agent in that time, on a machine that is busy with other things.
 const TRIES: usize = 5;
-
-const POSTS: &str = "
-turns:
-  - calls:
-      - {skill: message, arguments: {channel: \"board:content-team\", text: \"the draft is ready\"}}
-  - say: That is what became of it.
-    repeat: true
-";
 
 /// The gateway of `home`, on a disk that is slow to confirm a post.
 fn on_a_slow_disk(home: &Home) -> Child {

@@ -2,33 +2,17 @@
 
 use std::fs;
 
-use bulkhead_tests::{Browser, Home, eventually};
+use bulkhead_tests::{ANSWERS, Browser, Home, eventually, members};
 use serde_json::{Value, json};
 
 /// Aud sees all records; bob and eve see their own.
-const PEOPLE: &str = "
-[[person]]
-id = \"bob\"
-groups = [\"members\"]
-[[person]]
-id = \"eve\"
-groups = [\"members\"]
+const AUDITORS: &str = "
 [[person]]
 id = \"aud\"
 groups = [\"auditors\"]
 [[group]]
-name = \"members\"
-agents = [\"*\"]
-models = [\"*\"]
-[[group]]
 name = \"auditors\"
 record = true
-";
-
-const ANSWERS: &str = "
-turns:
-  - say: That is all.
-    repeat: true
 ";
 
 struct Team {
@@ -40,13 +24,10 @@ struct Team {
 
 /// Bob and eve have each had a conversation.
 fn team() -> Team {
-    let home = Home::made(&["--team", "--person", "ada"]);
-    home.add(PEOPLE);
-    home.scene(ANSWERS);
-    home.start();
-    let [bob, eve, aud] = ["bob", "eve", "aud"].map(|person| Browser::signed_in(&home, person));
+    let home = Home::team(&(members(&["bob", "eve"], "*") + AUDITORS), ANSWERS);
+    let [bob, eve, aud] = home.signed_in(["bob", "eve", "aud"]);
     for person in [&bob, &eve] {
-        drop(person.post("agents/echo/messages", &json!({ "text": "sesame and more" })).is(200));
+        person.say("echo", "sesame and more");
     }
     eventually("both conversations rest", || home.records(&["--event", "turn.ended"]).len() == 2);
     Team { home, bob, eve, aud }

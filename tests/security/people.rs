@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use bulkhead_tests::home::bulkhead;
-use bulkhead_tests::{Home, Said, eventually, is_root, procs, skipped};
+use bulkhead_tests::{Home, POSTS, Said, eventually, is_root, procs, skipped};
 
 /// A user without an account; the gateway names them by number.
 pub(crate) const BOB: u32 = 65_533;
@@ -16,15 +16,6 @@ pub(crate) const BOB: u32 = 65_533;
 pub(crate) const EVE: u32 = 65_532;
 
 const WORDS: &str = "the draft is ready";
-
-const POSTS: &str = "
-turns:
-  - calls:
-      - skill: message
-        arguments: {channel: \"board:content-team\", text: \"the draft is ready\"}
-  - say: That is what became of it.
-    repeat: true
-";
 
 /// Root is `ada`, the administrator; `bob` may ask and approve; `eve` may ask `helper` only.
 pub(crate) struct Team {

@@ -4,18 +4,12 @@
 use std::collections::BTreeSet;
 
 use bulkhead_http::{Access, routes};
-use bulkhead_tests::{Browser, Home, eventually};
+use bulkhead_tests::{Browser, Home, POSTS, eventually, members};
 use serde_json::{Value, json};
 
 /// Bob and eve may ask; cid may approve besides; dee may read content, see all records and erase; ada is the administrator, and as one of the
 /// owners may approve.
-const PEOPLE: &str = "
-[[person]]
-id = \"bob\"
-groups = [\"members\"]
-[[person]]
-id = \"eve\"
-groups = [\"members\"]
+const OTHERS: &str = "
 [[person]]
 id = \"cid\"
 groups = [\"members\", \"approvers\"]
@@ -24,11 +18,6 @@ id = \"dee\"
 groups = [\"auditors\"]
 clearance = [\"restricted\"]
 [[group]]
-name = \"members\"
-agents = [\"echo\"]
-channels = [\"*\"]
-models = [\"*\"]
-[[group]]
 name = \"approvers\"
 approve = [\"echo\"]
 [[group]]
@@ -36,15 +25,6 @@ name = \"auditors\"
 content = [\"*\"]
 erase = true
 record = true
-";
-
-const POSTS: &str = "
-turns:
-  - calls:
-      - skill: message
-        arguments: {channel: \"board:content-team\", text: \"the draft is ready\"}
-  - say: That is what became of it.
-    repeat: true
 ";
 
 /// What each is answered: nobody, ada's token without the scope, eve (somebody else), bob (whose things they are), cid
@@ -181,13 +161,12 @@ struct Things {
 
 impl Things {
     fn of(home: &Home, bob: &Browser, dee: &Browser) -> Self {
-        let sent = bob.post("agents/echo/messages", &json!({ "text": "announce it" }));
-        assert_eq!(sent.status, 200, "{sent:?}");
+        bob.say("echo", "announce it");
         let approval = home.waiting();
         let view = home.json(&["approvals", "show", &approval]);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        drop(bob.post("agents/echo/messages", &json!({ "text": "announce it, too" })).is(200));
-        let other_turn = text(&bob.get("sessions").is(200).json()["sessions"][0]["turn"]);
+        bob.say("echo", "announce it, too");
+        let other_turn = bob.turn();
         assert_ne!(other_turn, text(&view["turn"]));
         let made = bob.post("tokens", &json!({ "name": "x", "scopes": ["read"], "days": 1 })).is(200).json();
         let held = json!({ "of": { "person": "zed" }, "reason": "a test" });
@@ -234,11 +213,7 @@ fn again(nobody: &Browser, person: &str) -> Browser {
 }
 
 fn home() -> Home {
-    let home = Home::made(&["--team", "--person", "ada"]);
-    home.add(PEOPLE);
-    home.scene(POSTS);
-    home.start();
-    home
+    Home::team(&(members(&["bob", "eve"], "echo") + OTHERS), POSTS)
 }
 
 #[test]
@@ -251,7 +226,7 @@ fn every_route_answers_each_kind_of_person_as_the_table_says() {
 
     let home = home();
     let nobody = Browser::at(&home);
-    let people = PERSONS.map(|person| Browser::signed_in(&home, person));
+    let people = home.signed_in(PERSONS);
     let [_, bob, _, dee, ada] = &people;
     let things = Things::of(&home, bob, dee);
     let token = |scope: &str| {

@@ -3,10 +3,8 @@
 use std::fs;
 
 use bulkhead_tests::web::PASSWORD;
-use bulkhead_tests::{Browser, Home, eventually};
+use bulkhead_tests::{ANSWERS, Browser, Home, eventually};
 use serde_json::json;
-
-const HELLO: &str = "turns: [{say: hello, repeat: true}]";
 
 const BOB: &str = "
 [[person]]
@@ -15,11 +13,7 @@ groups = [\"owners\"]
 ";
 
 fn team() -> Home {
-    let home = Home::made(&["--team", "--person", "ada"]);
-    home.add(BOB);
-    home.scene(HELLO);
-    home.start();
-    home
+    Home::team(BOB, ANSWERS)
 }
 
 #[test]

@@ -4,24 +4,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use bulkhead_tests::{Browser, Home};
+use bulkhead_tests::{ANSWERS, Browser, Home, members};
 use serde_json::{Value, json};
 
-const PEOPLE: &str = "
-[[person]]
-id = \"bob\"
-groups = [\"members\"]
-[[group]]
-name = \"members\"
-agents = [\"echo\"]
-models = [\"*\"]
-";
-
 fn team() -> (Home, Browser, Browser) {
-    let home = Home::made(&["--team", "--person", "ada"]);
-    home.add(PEOPLE);
-    home.start();
-    let [ada, bob] = ["ada", "bob"].map(|person| Browser::signed_in(&home, person));
+    let home = Home::team(&members(&["bob"], "echo"), ANSWERS);
+    let [ada, bob] = home.signed_in(["ada", "bob"]);
     (home, ada, bob)
 }
 

@@ -1,54 +1,14 @@
 //! Events as server-sent events: who was away for a moment goes on behind the last that they heard, and is told what they
 //! missed.
 
-use bulkhead_tests::{Browser, Home, eventually};
+use bulkhead_tests::team::events;
+use bulkhead_tests::{Browser, Home, POSTS, eventually, members};
 use serde_json::{Value, json};
 
-const PEOPLE: &str = "
-[[person]]
-id = \"bob\"
-groups = [\"members\"]
-[[person]]
-id = \"eve\"
-groups = [\"members\"]
-[[group]]
-name = \"members\"
-agents = [\"*\"]
-channels = [\"*\"]
-models = [\"*\"]
-";
-
-const POSTS: &str = "
-turns:
-  - calls:
-      - skill: message
-        arguments: {channel: \"board:content-team\", text: \"the draft is ready\"}
-  - say: That is what became of it.
-    repeat: true
-";
-
 fn team() -> (Home, Browser, Browser) {
-    let home = Home::made(&["--team", "--person", "ada"]);
-    home.add(PEOPLE);
-    home.scene(POSTS);
-    home.start();
-    let [bob, eve] = ["bob", "eve"].map(|person| Browser::signed_in(&home, person));
+    let home = Home::team(&members(&["bob", "eve"], "*"), POSTS);
+    let [bob, eve] = home.signed_in(["bob", "eve"]);
     (home, bob, eve)
-}
-
-/// The events that a text of server-sent events has, each with its id.
-fn events(text: &str) -> Vec<(String, Value)> {
-    let mut id = String::new();
-    let mut found = Vec::new();
-    for line in text.lines() {
-        if let Some(said) = line.strip_prefix("id: ") {
-            id = said.to_owned();
-        }
-        if let Some(data) = line.strip_prefix("data: ") {
-            found.push((id.clone(), serde_json::from_str(data).unwrap()));
-        }
-    }
-    found
 }
 
 #[test]
@@ -91,9 +51,9 @@ fn who_was_away_goes_on_where_they_were_even_when_the_turn_is_over() {
 #[test]
 fn an_id_of_another_life_or_in_no_sense_is_told_as_missed() {
     let (home, bob, _) = team();
-    drop(bob.post("agents/echo/messages", &json!({ "text": "announce it" })).is(200));
+    bob.say("echo", "announce it");
     let _approval = home.waiting();
-    let turn = bob.get("sessions").json()["sessions"][0]["turn"].as_str().unwrap().to_owned();
+    let turn = bob.turn();
     let path = format!("turns/{turn}/events");
     for strange in ["0-0", "x", "-1", "18446744073709551616-0", "1-18446744073709551616", &"9".repeat(4_000)]
     {
@@ -118,9 +78,9 @@ fn an_id_of_another_life_or_in_no_sense_is_told_as_missed() {
 #[test]
 fn a_stream_of_server_sent_events_ends_with_the_sign_in() {
     let (home, bob, _) = team();
-    drop(bob.post("agents/echo/messages", &json!({ "text": "announce it" })).is(200));
+    bob.say("echo", "announce it");
     let _approval = home.waiting();
-    let turn = bob.get("sessions").json()["sessions"][0]["turn"].as_str().unwrap().to_owned();
+    let turn = bob.turn();
     let stream = bob.follow_sse(&format!("turns/{turn}/events"), None);
     assert_eq!(stream.status, 200);
     drop(bob.post("sign-out", &json!({})).is(200));

@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod procs;
 pub mod said;
 pub mod server;
+pub mod team;
 pub mod tls;
 pub mod web;
 
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 pub use content::content;
 pub use home::{Home, tree};
 pub use said::Said;
+pub use team::{ANSWERS, POSTS, members};
 pub use web::Browser;
 
 /// How long a test waits for something that must come: only a broken build takes so long.

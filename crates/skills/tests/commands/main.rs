@@ -12,15 +12,13 @@
 mod support;
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::os::unix::net::UnixStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use bulkhead_skills as skills;
 use monitor::{Bounds, Refused, Ruling};
 use serde_json::{Value, json};
-use support::{Home, SPAWNER, now};
+use support::harness::{self, run};
+use support::{Home, now};
 use vocab::Status;
 
 const SHELL: &str = "- file-reader: reads\n  - paths: {home}/docs, .\n- file-writer: writes\n\
@@ -54,34 +52,7 @@ const CHECKS: &[(&str, fn())] = &[
 ];
 
 fn main() -> ExitCode {
-    let argument = std::env::args().nth(1).unwrap_or_default();
-    if argument == SPAWNER {
-        return sandbox::spawner::serve(&[(skills::WORKER, jailed)]);
-    }
-    // What the test runner asks of every test binary.
-    if std::env::args().any(|argument| argument == "--list") {
-        CHECKS.iter().for_each(|(name, _)| println!("{name}: test"));
-        return ExitCode::SUCCESS;
-    }
-    let wanted = if argument.starts_with('-') { "" } else { argument.as_str() };
-    let (mut passed, mut failed) = (0, 0);
-    for (name, check) in CHECKS.iter().filter(|(name, _)| name.contains(wanted)) {
-        let holds = catch_unwind(AssertUnwindSafe(check)).is_ok();
-        println!("test {name} ... {}", if holds { "ok" } else { "FAILED" });
-        passed += u32::from(holds);
-        failed += u32::from(!holds);
-    }
-    println!("{passed} passed, {failed} failed");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn jailed(stream: UnixStream) -> ExitCode {
-    if skills::work(stream).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.unwrap().block_on(test);
+    harness::main(CHECKS)
 }
 
 /// A home with a folder to read, a secret beside it, and two tools of its own.

@@ -1,6 +1,8 @@
 //! A home in a temporary folder: an agent, a person, a monitor and a journal, so that a test gets its
 //! permits as the gateway does and no other way.
 
+pub(crate) mod harness;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
