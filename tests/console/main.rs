@@ -1,5 +1,7 @@
 //! The console in a real browser, at a real gateway: `console/test/e2e` plays each scene and says what did not hold.
 
+mod build;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
