@@ -153,6 +153,26 @@ async fn hostile_bodies_are_refused_and_the_run_goes_on() {
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
 
+/// What a person would approve must be what was asked for, to the last digit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_not_everybody_reads_alike_makes_no_action_over_mcp_either() {
+    let house = House::new(TALK);
+    let (gateway, _run, address) = served(&house).await;
+    for number in ["9007199254740993", "-9007199254740993", "123456789012345678901234567890", "1e300"] {
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"message","arguments":{{"channel":"board:forum","text":"hi","account":{number}}}}}}}"#
+        );
+        let answer = ask(address, "POST /mcp", body.as_bytes(), &[]).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.text.contains("beyond 2^53; write it as text"), "{number}: {answer:?}");
+    }
+    // Each was judged and refused, on the record; none is an action of the skill.
+    let story = house.story();
+    assert_eq!(story.iter().filter(|line| line.starts_with("skill.call deny")).count(), 4, "{story:?}");
+    assert!(!story.iter().any(|line| line.starts_with("message.post")), "{story:?}");
+    gateway.shutdown(None, Pending::Cancel).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_requests_at_once_are_taken_one_after_another() {
     let house = House::new("turns:\n  - say: Hello.\n    delay_ms: 100\n    repeat: true\n");

@@ -12,10 +12,13 @@ use serde_json::{Map, Number, Value};
 /// The largest whole number that every reader of JSON keeps exact.
 const MAX_EXACT: u64 = 1 << 53;
 
+/// The same as the number that a whole one with more digits was read as.
+const MAX_EXACT_READ: f64 = 9_007_199_254_740_992.0;
+
 /// Reads one JSON object, and nothing after it. An empty text is an empty object: models write it so.
 ///
 /// # Errors
-/// When it is not one JSON object, a key comes twice in one object, or a whole number is beyond 2^53.
+/// When it is not one JSON object, a key comes twice in one object, or a number is beyond 2^53.
 pub(crate) fn object(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
     if text.trim().is_empty() {
         return Ok(Map::new());
@@ -29,7 +32,7 @@ pub(crate) fn object(text: &str) -> Result<Map<String, Value>, serde_json::Error
     }
 }
 
-/// Whether every whole number in `value` is exact for every reader, as [`object`] demands of what it reads.
+/// Whether every whole number in `value` is exact for every reader.
 pub(crate) fn is_exact(value: &Value) -> bool {
     let mut left = vec![value];
     while let Some(value) = left.pop() {
@@ -84,6 +87,10 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        // Of a whole number with many digits, and of one such as 1e300, what came is not what would be shown and done.
+        if value.abs() >= MAX_EXACT_READ {
+            return Err(E::custom(format!("the number {value:e} is beyond 2^53; write it as text")));
+        }
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that is not finite"))
     }
 

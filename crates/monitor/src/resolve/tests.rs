@@ -82,6 +82,7 @@ fn addresses_come_to_one_form() {
 fn arguments_mean_one_thing_or_are_refused() {
     assert_eq!(json::object("  ").unwrap(), Map::new());
     assert_eq!(json::object(r#"{"a": {"b": [1, null, "x", 1.5, -3]}}"#).unwrap()["a"]["b"][3], 1.5);
+    assert_eq!(json::object(r#"{"a": 9007199254740991}"#).unwrap()["a"], 9_007_199_254_740_991_u64);
     for (bad, why) in [
         (r#"{"path": "/a", "path": "/b"}"#, "comes twice"),
         (r#"{"a": {"x": 1, "x": 1}}"#, "comes twice"),
@@ -89,6 +90,10 @@ fn arguments_mean_one_thing_or_are_refused() {
         (r#"{"a": 9007199254740993}"#, "2^53"),
         (r#"{"a": -9007199254740993}"#, "2^53"),
         (r#"{"a": 18446744073709551615}"#, "2^53"),
+        // Read as numbers with a point: nobody sees any more what came.
+        (r#"{"a": 9007199254740993.0}"#, "2^53"),
+        (r#"{"a": [{"b": 123456789012345678901234567890}]}"#, "2^53"),
+        (r#"{"a": -1e300}"#, "2^53"),
         (r#"{"a": 1} x"#, "trailing"),
         (r#"{"a": 1}{"a": 2}"#, "trailing"),
         ("[1]", "expected an object"),
