@@ -192,6 +192,9 @@ fn a_verification_tells_how_far_it_has_come_and_finds_what_is_broken() {
     let report = verified(&json!({}));
     assert_eq!((&report["ok"], &report["first_bad"]), (&json!(true), &Value::Null));
     assert!(report["records"].as_u64().unwrap() > 10, "{report}");
+    let accept = [("accept", "text/event-stream")];
+    let events = aud.post_stream("record/verify", &accept, &json!({})).rest();
+    assert!(events.contains("data: {\"type\":\"report\",\"ok\":true"), "{events}");
     let checkpoint = home.run(&["audit", "checkpoint"]).done().out;
     assert_eq!(verified(&json!({ "checkpoints": checkpoint }))["ok"], true);
 

@@ -82,22 +82,12 @@ struct Told {
 /// A response that goes on as long as `events` do and their reader may read them. The reader's going away ends only
 /// the response.
 pub(crate) fn events(form: &Form, events: Events, watch: Watch) -> Response {
-    let followed = Followed::new(Source::Events(events), watch);
-    match form {
-        Form::Lines => followed.lines(),
-        Form::Sse(_) => {
-            let events = followed.told(|told| {
-                let event = told.id.map_or_else(sse::Event::default, |id| sse::Event::default().id(id));
-                event.data(told.json)
-            });
-            Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response()
-        }
-    }
+    Followed::new(Source::Events(events), watch).respond(form)
 }
 
-/// The same of what a verification says, always as JSON Lines.
-pub(crate) fn verification(told: mpsc::Receiver<Verified>, watch: Watch) -> Response {
-    Followed::new(Source::Verification(told), watch).lines()
+/// The same of what a verification says.
+pub(crate) fn verification(form: &Form, told: mpsc::Receiver<Verified>, watch: Watch) -> Response {
+    Followed::new(Source::Verification(told), watch).respond(form)
 }
 
 impl Followed {
@@ -105,6 +95,21 @@ impl Followed {
         let mut looks = interval(LOOK_AGAIN);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { source, watch, looks, ended: false }
+    }
+
+    fn respond(self, form: &Form) -> Response {
+        match form {
+            Form::Lines => self.lines(),
+            Form::Sse(_) => self.sse(),
+        }
+    }
+
+    fn sse(self) -> Response {
+        let events = self.told(|told| {
+            let event = told.id.map_or_else(sse::Event::default, |id| sse::Event::default().id(id));
+            event.data(told.json)
+        });
+        Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)).into_response()
     }
 
     fn lines(self) -> Response {
