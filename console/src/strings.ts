@@ -78,7 +78,7 @@ export const t = {
     waiting: 'Waits for a person to decide',
     unknownEnd: 'The connection broke, and the turn is over by now. What was said meanwhile is shown; its actions are on the record.',
     broke: 'The connection broke in the middle of this turn. The turn goes on without this page; trying to follow it again.',
-    again: 'Connected again. What happened in between is on the record and not shown here.',
+    again: 'Connected again, and going on behind what was shown last.',
     notSent: 'Not sent:',
     unsure: 'The connection broke before the gateway answered. Your message may have arrived: look at the conversation before you send it again.',
     stop: (agent: string) => `Stop ${agent}`,

@@ -25,8 +25,8 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
 function tell(place, what, to) {
   const event = { seq: seq++, ...place, ...what };
-  to?.write(`${JSON.stringify(event)}\n`);
-  for (const one of followers) one.write(`${JSON.stringify(what.type === 'proposal' ? { ...event, action: { ...event.action, args: {} } } : event)}\n`);
+  to?.write(`id: 1-${event.seq}\ndata: ${JSON.stringify(event)}\n\n`);
+  for (const one of followers) one.write(`data: ${JSON.stringify(what.type === 'proposal' ? { ...event, action: { ...event.action, args: {} } } : event)}\n\n`);
 }
 async function act(place, to, verb, kind, name, args, decision, reasons, summary = '', status = 'done') {
   const proposal = id('p');
@@ -114,13 +114,13 @@ createServer(async (request, response) => {
   for await (const piece of request) text += piece;
   const body = text === '' ? {} : JSON.parse(text);
   if (!signedIn && !path.startsWith('/sign-in')) return problem(response, 401, 'sign in first', 'unauthenticated');
-  if (path === '/events') { response.writeHead(200, { 'content-type': 'application/jsonl' }); response.flushHeaders(); followers.add(response); response.on('close', () => followers.delete(response)); return; }
+  if (path === '/events') { response.writeHead(200, { 'content-type': 'text/event-stream' }); response.flushHeaders(); followers.add(response); response.on('close', () => followers.delete(response)); return; }
   const message = /^\/agents\/([^/]+)\/messages$/.exec(path);
   if (message) {
     const session = body.session ?? id('s');
     if (!sessions.has(session)) sessions.set(session, { session, agent: message[1], labels: ['internal'], waiting: null, said: [] });
     sessions.get(session).said.push({ time: now(), by: 'person', text: body.text });
-    response.writeHead(200, { 'content-type': 'application/jsonl' });
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
     return turn(message[1], session, body.text, response);
   }
   for (const [method, form, handler] of routes) {

@@ -1,9 +1,10 @@
 // Asks the gateway. The cookie is the browser's to send; no token or password is kept here.
 
 import { part } from './route';
-import { BrokenStream, lines } from './stream';
+import { BrokenStream, events } from './stream';
 import type {
-  Agent, Approval, Conversation, GatewayStatus, Invitation, KillReport, Me, NewToken, PersonRow, Problem, SignInRow, StreamLine, Token,
+  Agent, Approval, CheckReport, Conversation, Conversations, GatewayStatus, Invitation, KillReport, Look, Me, NewToken, PersonRow, Problem,
+  RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified,
 } from './types';
 
 /** The gateway said no. */
@@ -22,6 +23,15 @@ export class Unreachable extends Error {}
 /** How long an answer may take to begin, in milliseconds; the gateway's own bound is 30 s. */
 const PATIENCE = 35_000;
 
+/** How long an answer that has begun may take to its end, in milliseconds. One that goes on and on is a stream. */
+const WHOLE = 60_000;
+
+/** Something that was told, and where to go on behind it. */
+export interface Told<T> {
+  id: string | null;
+  line: T;
+}
+
 export interface Handlers {
   /** The gateway no longer knows this browser. */
   gone: (why: string) => void;
@@ -37,84 +47,163 @@ export function listen(handlers: Handlers): void {
   told = handlers;
 }
 
-async function send(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
-  const waited = AbortSignal.timeout(PATIENCE);
-  const late = new AbortController();
-  const end = () => late.abort();
-  waited.addEventListener('abort', end);
-  signal?.addEventListener('abort', end);
-  try {
-    const init: RequestInit = { method, signal: late.signal, cache: 'no-store', redirect: 'error', credentials: 'same-origin' };
-    if (body !== undefined) {
-      init.headers = { 'content-type': 'application/json' };
-      init.body = JSON.stringify(body);
-    }
-    return await fetch(`/api/v1${path}`, init);
-  } catch (error) {
-    if (signal?.aborted === true) throw error;
-    told.lost();
-    throw new Unreachable('the gateway does not answer');
-  } finally {
-    // A stream that has begun may go on for as long as it likes.
-    waited.removeEventListener('abort', end);
+/** Ends a request that takes too long, or that nobody wants any more. */
+class Bound {
+  readonly #stop = new AbortController();
+  readonly #wanted: AbortSignal | undefined;
+  readonly #end = () => this.#stop.abort();
+  #timer: ReturnType<typeof setTimeout>;
+
+  constructor(wanted: AbortSignal | undefined) {
+    this.#wanted = wanted;
+    this.#timer = setTimeout(this.#end, PATIENCE);
+    if (wanted?.aborted === true) this.#end();
+    wanted?.addEventListener('abort', this.#end);
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** The head has come: the rest has its own time. */
+  begun(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#end, WHOLE);
+  }
+
+  /** It goes on for as long as it likes; silence is the reader's to notice. */
+  goesOn(): void {
+    clearTimeout(this.#timer);
+  }
+
+  over(): void {
+    clearTimeout(this.#timer);
+    this.#wanted?.removeEventListener('abort', this.#end);
   }
 }
 
-async function problem(response: Response): Promise<Problem> {
-  const text = await response.text().catch(() => '');
+interface Wish {
+  body?: unknown;
+  signal?: AbortSignal;
+  /** As server-sent events. */
+  stream?: boolean;
+  /** The last event that was heard. */
+  since?: string | null;
+}
+
+async function send(method: string, path: string, wish: Wish, bound: Bound): Promise<Response> {
+  const headers: Record<string, string> = {};
+  const init: RequestInit = { method, headers, signal: bound.signal, cache: 'no-store', redirect: 'error', credentials: 'same-origin' };
+  if (wish.body !== undefined) {
+    headers['content-type'] = 'application/json';
+    init.body = JSON.stringify(wish.body);
+  }
+  if (wish.stream === true) headers.accept = 'text/event-stream';
+  if (typeof wish.since === 'string') headers['last-event-id'] = wish.since;
+  try {
+    const response = await fetch(`/api/v1${path}`, init);
+    bound.begun();
+    return response;
+  } catch (error) {
+    if (wish.signal?.aborted === true) throw error;
+    told.lost();
+    throw new Unreachable('the gateway does not answer');
+  }
+}
+
+/** The whole of an answer, or that it broke off or did not come to its end in time. */
+async function whole(response: Response, wish: Wish): Promise<string> {
+  try {
+    return await response.text();
+  } catch (error) {
+    if (wish.signal?.aborted === true) throw error;
+    told.lost();
+    throw new Unreachable('the answer broke off');
+  }
+}
+
+function problem(response: Response, text: string): Problem {
+  const { status } = response;
   try {
     const found = JSON.parse(text) as Partial<Problem>;
     if (typeof found.detail === 'string') {
-      return { status: response.status, title: found.title ?? '', detail: found.detail, kind: found.kind ?? '' };
+      const errors = Array.isArray(found.errors) ? found.errors : [];
+      return { status, title: found.title ?? '', detail: found.detail, kind: found.kind ?? '', errors };
     }
   } catch {
     // Not of the gateway's making: said below.
   }
-  return { status: response.status, title: response.statusText, detail: `the answer was ${response.status}`, kind: '' };
+  return { status, title: response.statusText, detail: `the answer was ${status}`, kind: '', errors: [] };
 }
 
-async function asked(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
-  const response = await send(method, path, body, signal);
+/** What the gateway answered, once it is no `no`; the caller says when `bound` is over. */
+async function asked(method: string, path: string, wish: Wish, bound: Bound): Promise<Response> {
+  const response = await send(method, path, wish, bound);
   if (response.ok) return response;
-  const why = await problem(response);
-  if (why.kind === 'unconfirmed' && (await told.confirm())) {
-    const again = await send(method, path, body, signal);
-    if (again.ok) return again;
-    throw new Refused(await problem(again));
+  const why = problem(response, await whole(response, wish));
+  if (why.kind === 'unconfirmed') {
+    // However long somebody takes to type.
+    bound.goesOn();
+    if (await told.confirm()) {
+      const again = await send(method, path, wish, bound);
+      if (again.ok) return again;
+      throw new Refused(problem(again, await whole(again, wish)));
+    }
   }
   if (why.status === 401 && !path.startsWith('/sign-in') && path !== '/confirm') told.gone(why.detail);
   throw new Refused(why);
 }
 
-async function json<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const response = await asked(method, path, body);
-  const text = await response.text().catch(() => {
-    throw new Unreachable('the answer broke off');
-  });
-  return (text === '' ? null : JSON.parse(text)) as T;
-}
-
-/** A line of a stream that is one of the gateway's. */
-function event(line: unknown): StreamLine {
-  if (typeof line !== 'object' || line === null || typeof (line as { type?: unknown }).type !== 'string') {
-    throw new BrokenStream('a line that is no event');
-  }
-  return line as StreamLine;
-}
-
-async function* stream(method: string, path: string, body: unknown, signal: AbortSignal): AsyncGenerator<StreamLine> {
-  const response = await asked(method, path, body, signal);
-  if (response.body === null) return;
+async function text(method: string, path: string, wish: Wish = {}): Promise<string> {
+  const bound = new Bound(wish.signal);
   try {
-    for await (const line of lines(response.body)) yield event(line);
-  } catch (error) {
-    if (!signal.aborted) told.lost();
-    throw error;
+    return await whole(await asked(method, path, wish, bound), wish);
+  } finally {
+    bound.over();
   }
 }
 
-const get = <T>(path: string) => json<T>('GET', path);
-const post = <T>(path: string, body: unknown = {}) => json<T>('POST', path, body);
+async function json<T>(method: string, path: string, wish: Wish = {}): Promise<T> {
+  const found = await text(method, path, wish);
+  return (found === '' ? null : JSON.parse(found)) as T;
+}
+
+async function* stream<T extends { type: string }>(method: string, path: string, wish: Wish & { signal: AbortSignal }, opened?: () => void): AsyncGenerator<Told<T>[]> {
+  const bound = new Bound(wish.signal);
+  try {
+    const response = await asked(method, path, { ...wish, stream: true }, bound);
+    bound.goesOn();
+    if (response.body === null) return;
+    opened?.();
+    for await (const heard of events(response.body)) {
+      yield heard.map(({ id, data }) => {
+        if (typeof data !== 'object' || data === null || typeof (data as { type?: unknown }).type !== 'string') {
+          throw new BrokenStream('an event of no kind');
+        }
+        return { id, line: data as T };
+      });
+    }
+  } catch (error) {
+    // What the gateway said is no break, and silence may be one.
+    if (!wish.signal.aborted && !(error instanceof Refused) && !(error instanceof Unreachable)) told.lost();
+    throw error;
+  } finally {
+    bound.over();
+  }
+}
+
+const get = <T>(path: string, signal?: AbortSignal) => json<T>('GET', path, signal === undefined ? {} : { signal });
+const post = <T>(path: string, body: unknown = {}) => json<T>('POST', path, { body });
+
+/** The conditions that are given, as the end of an address. */
+function query(conditions: Record<string, string | number | null | undefined>): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(conditions)) {
+    if (value !== null && value !== undefined && value !== '') given.set(name, String(value));
+  }
+  const text = given.toString();
+  return text === '' ? '' : `?${text}`;
+}
 
 export const api = {
   me: () => get<Me>('/me'),
@@ -144,8 +233,25 @@ export const api = {
   conversation: (id: string) => get<Conversation>(`/sessions/${part(id)}`),
   status: () => get<GatewayStatus>('/status'),
 
-  say: (agent: string, text: string, session: string | null, signal: AbortSignal) =>
-    stream('POST', `/agents/${part(agent)}/messages`, session === null ? { text } : { text, session }, signal),
-  turn: (id: string, signal: AbortSignal) => stream('GET', `/turns/${part(id)}/events`, undefined, signal),
-  events: (signal: AbortSignal) => stream('GET', '/events', undefined, signal),
+  sessions: (agent: string | null, before: string | null, limit: number) => get<Conversations>(`/sessions${query({ agent, before, limit })}`),
+  stopTurn: (id: string) => post<{ over: boolean }>(`/turns/${part(id)}/stop`),
+
+  records: (which: RecordQuery, signal?: AbortSignal) => get<Records>(`/records${query({ ...which })}`, signal),
+  record: (seq: number) => get<RecordRow>(`/records/${seq}`),
+  content: (records: number[]) => post<Look[]>('/content', { records }),
+  proof: (seq: number) => text('GET', `/records/${seq}/proof`),
+  exported: (format: string, conditions: string[]) => post('/exports', { format, conditions }),
+  verify: (checkpoints: string, signal: AbortSignal) =>
+    stream<Verified>('POST', '/record/verify', { body: checkpoints === '' ? {} : { checkpoints }, signal }),
+
+  soul: (agent: string) => get<Soul>(`/agents/${part(agent)}/soul`),
+  checkSoul: (agent: string, words: string, signal: AbortSignal) =>
+    json<CheckReport>('POST', `/agents/${part(agent)}/soul/check`, { body: { text: words }, signal }),
+  changeSoul: (agent: string, words: string, version: string) =>
+    json<{ version: string }>('PUT', `/agents/${part(agent)}/soul`, { body: { text: words, version } }),
+
+  say: (agent: string, words: string, session: string | null, signal: AbortSignal) =>
+    stream<StreamLine>('POST', `/agents/${part(agent)}/messages`, { body: session === null ? { text: words } : { text: words, session }, signal }),
+  turn: (id: string, since: string | null, signal: AbortSignal) => stream<StreamLine>('GET', `/turns/${part(id)}/events`, { since, signal }),
+  events: (signal: AbortSignal, opened: () => void) => stream<StreamLine>('GET', '/events', { signal }, opened),
 };

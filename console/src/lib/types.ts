@@ -44,7 +44,8 @@ export type TurnEvent = Place & What;
 /** A follower was too slow; it is no event of a turn. */
 export interface Missed {
   type: 'missed';
-  count: number;
+  /** How many; `null` when nobody knows. */
+  count: number | null;
   message: string;
 }
 
@@ -135,7 +136,7 @@ export interface Me {
   person: string;
   groups: string[];
   administrator: boolean;
-  may: { approve: string[]; content: string[]; erase: boolean };
+  may: { approve: string[]; content: string[]; erase: boolean; record: boolean };
   confirmed_until: string | null;
   containment: string;
   version: string;
@@ -184,10 +185,136 @@ export interface Problem {
   title: string;
   detail: string;
   kind: string;
+  /** What is wrong with what was sent, piece by piece, where the gateway says so. */
+  errors: unknown[];
 }
 
 /** A token that was just made; its secret is in no later answer. */
 export interface NewToken {
   token: string;
   made: Token;
+}
+
+/** A conversation in a list. */
+export interface ConversationRow {
+  session: string;
+  agent: string;
+  started: string | null;
+  last: string | null;
+  turns: number;
+  labels: string[];
+  turn: string | null;
+  waiting: string | null;
+  title: string | null;
+}
+
+export interface Conversations {
+  sessions: ConversationRow[];
+  before: string | null;
+}
+
+export type Fact = string | number | boolean | string[];
+
+/** What is known of a model call without its words. */
+export interface ModelCall {
+  model: string | null;
+  prompt_tokens: number;
+  completion_tokens: number;
+  finish: string | null;
+  fault: string | null;
+  options?: Record<string, unknown>;
+}
+
+/** A record's metadata, as `bulkhead audit query --json` prints it. */
+export interface RecordRow {
+  seq: number;
+  time: string;
+  kind: string;
+  event: string | null;
+  facts?: Record<string, Fact>;
+  session: string | null;
+  turn: string | null;
+  proposal: string | null;
+  agent: string | null;
+  person: string | null;
+  action: { verb: string | null; resource: Resource | null } | null;
+  decision: Decision | null;
+  reasons: { layer: string; policy: string }[];
+  status: string | null;
+  labels: string[] | null;
+  policy_version: string | null;
+  call: ModelCall | null;
+  prev: string;
+  hash: string;
+  erased?: boolean;
+  erased_by?: number;
+  erases?: unknown;
+}
+
+/** The conditions on records; those that are empty are none. */
+export interface RecordQuery {
+  agent?: string;
+  person?: string;
+  session?: string;
+  kind?: string;
+  event?: string;
+  decision?: string;
+  action?: string;
+  label?: string;
+  since?: string;
+  until?: string;
+  before?: number;
+  after?: number;
+  limit?: number;
+}
+
+export interface Records {
+  records: RecordRow[];
+  before: number | null;
+  after: number | null;
+}
+
+export interface Look {
+  seq: number;
+  record: RecordRow | null;
+  content: unknown;
+  erased: boolean;
+  refused: string | null;
+}
+
+export type Verified =
+  | { type: 'progress'; records: number; total: number }
+  | { type: 'report'; ok: boolean; records: number; first_bad: unknown; checkpoint: unknown }
+  | { type: 'failed'; message: string }
+  | { type: 'ended'; message: string };
+
+export interface Soul {
+  text: string;
+  version: string;
+}
+
+/** What is wrong with a SOUL.md, and where. */
+export interface Diagnostic {
+  line: number;
+  column: number;
+  message: string;
+  help: string;
+}
+
+/** A rule, and how strong it is. */
+export interface RuleReport {
+  text: string;
+  line: number;
+  strength: string;
+  by: string | null;
+  policy: string | null;
+}
+
+export interface CheckReport {
+  agent: string | null;
+  path: string;
+  valid: boolean;
+  errors: Diagnostic[];
+  rules: RuleReport[];
+  skills: { name: string; grants: unknown; default: unknown }[];
 }

@@ -82,23 +82,75 @@ function marked(character: string): Piece | null {
   return null;
 }
 
-/** The scripts whose letters pass for Latin ones. */
 const LATIN = /\p{Script=Latin}/u;
-const TWINS = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}]/u;
+const OTHER = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Coptic}\p{Script=Lisu}]/u;
 const WORD = /[\p{L}\p{M}\p{N}_]+/gu;
+const LETTER = /\p{L}/u;
 
-/** Letters of another script inside a Latin word: `pаypal` with a Cyrillic `а`. */
+// Letters that look like Latin ones in the usual types, after the confusables of UTS 39: a word of nothing else reads as Latin.
+const TWINS = new Set(
+  'асԁеһіјӏкорԛѕуѵԝхүАВСЕНІЈКМОРЅТУХԚԜҮӀѴ' +
+    'αικνορυχϲϳΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϿ' +
+    'օոսհցգզյքղԼՕՍՏ' +
+    'ᎠᎡᎢᎥᎪᎫᎬᎳᎷᎻᎽᏀᏂᏃᏎᏏᏒᏔᏕᏙᏚᏞᏟᏢᏦᏧᏴᏻ' +
+    'ⲀⲂⲈⲎⲒⲔⲘⲚⲞⲢⲤⲦⲨⲬⲟⲣⲥ' +
+    'ꓐꓑꓓꓔꓖꓗꓙꓚꓜꓝꓟꓠꓡꓢꓣꓤꓦꓧꓪꓫꓬꓮꓰꓲꓳꓴ',
+);
+
+// Of the Latin script, and no letter that anybody types: they pass for a and g.
+const LATIN_TWINS = /[\u0251\u0261]/u;
+
+// What stands for a slash, a colon or a hyphen in an address or a path, and is none.
+const PUNCTUATION = /[\u02d0\u02d7\u2010\u2011\u2043\u2044\u2212\u2215\u2236\u29f8\ua789]/u;
+
+// The same letter in another dress (fullwidth, mathematical, ligatures); not what is set apart by being small or in a circle.
+const DRESSED = /^[A-Za-z0-9./:\\@%#?&=~$_-]+$/;
+const APART = /[\u00aa\u00b2\u00b3\u00b9\u00ba\u02b0-\u02ff\u1d2c-\u1dbf\u2070-\u209c\u2460-\u24ff]/u;
+const LIGATURE = /[\ufb00-\ufb06]/u;
+
+const base = (character: string) => character.normalize('NFD').slice(0, 1);
+
+function dressed(character: string): boolean {
+  if (character < '\u0080' || APART.test(character)) return false;
+  const plain = character.normalize('NFKC');
+  return plain !== character && DRESSED.test(plain) && (plain.length === 1 || LIGATURE.test(character));
+}
+
+/**
+ * What passes for a Latin letter or a plain sign: another script's letters in a word that also has Latin ones, words of nothing
+ * but letters that look Latin, and letters in another dress. One such letter alone is a word of its own language where the
+ * text has others that are plainly of it.
+ */
 function foreign(text: string): Set<number> {
   const found = new Set<number>();
-  for (const word of text.matchAll(WORD)) {
-    if (!LATIN.test(word[0])) continue;
-    let at = word.index;
-    for (const character of word[0]) {
-      if (TWINS.test(character)) found.add(at);
+  const words = [...text.matchAll(WORD)];
+  const others = (word: string) => [...word].filter((character) => OTHER.test(character));
+  const looksLatin = (word: string) => [...word].every((character) => !LETTER.test(character) || TWINS.has(base(character)));
+  const isPlain = words.some(([word]) => others(word).length > 0 && !LATIN.test(word) && !looksLatin(word));
+  for (const match of words) {
+    const [word] = match;
+    const strange = others(word);
+    const mixed = strange.length > 0 && LATIN.test(word);
+    const whole = strange.length > 0 && !mixed && looksLatin(word) && (strange.length > 1 || !isPlain);
+    let at = match.index;
+    for (const character of word) {
+      if ((mixed || whole) && OTHER.test(character)) found.add(at);
+      if (LATIN_TWINS.test(character)) found.add(at);
       at += character.length;
     }
   }
+  let at = 0;
+  for (const character of text) {
+    if (PUNCTUATION.test(character) || dressed(character)) found.add(at);
+    at += character.length;
+  }
   return found;
+}
+
+function passesFor(character: string): string {
+  const plain = character.normalize('NFKC');
+  if (PUNCTUATION.test(character)) return 'a plain sign';
+  return plain !== character && DRESSED.test(plain) ? `\`${plain}\`` : 'a Latin letter';
 }
 
 /** A text in pieces, everything in it that does not show marked by its code. */
@@ -115,7 +167,7 @@ export function visible(text: string): Piece[] {
   for (const character of text) {
     marks = MARK.test(character) ? marks + 1 : 0;
     const lone = marks > MAX_MARKS ? { text: hex(code(character)), mark: 'hidden' as const, name: named(character) } : null;
-    const twin = strange.has(at) ? { text: character, mark: 'foreign' as const, name: `${hex(code(character))}, not a Latin letter` } : null;
+    const twin = strange.has(at) ? { text: character, mark: 'foreign' as const, name: `${hex(code(character))}, passes for ${passesFor(character)}` } : null;
     const piece = marked(character) ?? lone ?? twin;
     if (piece === null) plain += character;
     else {

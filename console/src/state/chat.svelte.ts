@@ -1,6 +1,6 @@
 // Conversations: what was said, the turn that goes on, and what becomes of it when the connection breaks.
 
-import { Refused, Unreachable, api } from '../lib/api';
+import { Refused, type Told, Unreachable, api } from '../lib/api';
 import { type Turn, emptyTurn, fold, sources } from '../lib/turn';
 import type { Said, StreamLine } from '../lib/types';
 import { t } from '../strings';
@@ -14,6 +14,8 @@ const PAUSE = 1_000;
 
 export class Spoken {
   turn = $state<Turn>(emptyTurn());
+  /** The last event that was heard of it. */
+  last: string | null = null;
   constructor(
     readonly text: string,
     readonly time: string,
@@ -71,12 +73,12 @@ export class Talk {
     this.#stop = stop;
     this.busy = true;
     try {
-      const events = api.turn(id, stop.signal);
+      const events = api.turn(id, null, stop.signal);
       const first = await events.next();
       if (first.done === true) return;
       this.entries.push({ kind: 'turn', spoken });
-      fold(spoken.turn, first.value);
-      for await (const line of events) this.#hear(spoken, line);
+      this.#hear(spoken, first.value);
+      for await (const told of events) this.#hear(spoken, told);
       if (!spoken.turn.ended) await this.#mend(spoken, stop);
     } catch (error) {
       if (!(error instanceof Refused) && spoken.turn.id !== null) await this.#mend(spoken, stop);
@@ -98,7 +100,7 @@ export class Talk {
     const stop = new AbortController();
     this.#stop = stop;
     try {
-      for await (const line of api.say(this.agent, text, this.session, stop.signal)) this.#hear(spoken, line);
+      for await (const told of api.say(this.agent, text, this.session, stop.signal)) this.#hear(spoken, told);
       if (spoken.turn.id === null) this.#unsent(spoken, new Unreachable());
       else if (!spoken.turn.ended) await this.#mend(spoken, stop);
     } catch (error) {
@@ -117,9 +119,12 @@ export class Talk {
     this.problem = error instanceof Refused ? `${t.chat.notSent} ${error.message}` : t.chat.unsure;
   }
 
-  #hear(spoken: Spoken, line: StreamLine): void {
+  #hear(spoken: Spoken, told: Told<StreamLine>[]): void {
     const first = spoken.turn.id === null;
-    fold(spoken.turn, line);
+    for (const { id, line } of told) {
+      if (id !== null) spoken.last = id;
+      fold(spoken.turn, line);
+    }
     if (!first || spoken.turn.session === null || spoken.turn.id === null) return;
     this.session = spoken.turn.session;
     this.loaded = true;
@@ -136,17 +141,18 @@ export class Talk {
     const { turn } = spoken;
     if (turn.id === null || stop.signal.aborted) return;
     turn.items.push({ kind: 'notice', message: t.chat.broke });
-    for (let left = TRIES; left > 0 && !turn.ended; left -= 1) {
+    for (let left = TRIES; left > 0 && !turn.ended; ) {
       await new Promise((done) => setTimeout(done, PAUSE));
       if (stop.signal.aborted) return;
-      // Signed out or without a gateway there is nobody to ask; both end.
-      if (session.link === 'lost' || session.state !== 'in') continue;
+      // Signed out or without a gateway there is nobody to ask; both end. And while nobody is here, nothing is asked.
+      if (!session.watched) continue;
+      left -= 1;
       try {
         let told = false;
-        for await (const line of api.turn(turn.id, stop.signal)) {
+        for await (const heard of api.turn(turn.id, spoken.last, stop.signal)) {
           if (!told) turn.items.push({ kind: 'notice', message: t.chat.again });
           told = true;
-          fold(turn, line);
+          this.#hear(spoken, heard);
         }
       } catch (error) {
         if (error instanceof Refused && error.problem.status === 404) return this.#over(spoken);

@@ -53,24 +53,34 @@ class Live {
 
   async #listen(stop: AbortController): Promise<void> {
     while (!stop.signal.aborted) {
-      if (session.state === 'in' && session.link === 'up') {
-        try {
-          this.following = true;
-          for await (const line of api.events(stop.signal)) {
-            if (line.type === 'missed') this.missed += line.count;
-            if (line.type === 'ended') void session.look();
-            see(this.watch, line, Date.now());
-            this.#frame ||= requestAnimationFrame(() => {
-              this.#frame = 0;
-              this.tick += 1;
-            });
-          }
-        } catch {
-          // Said by `following`; tried again below.
-        }
-        this.following = false;
-      }
+      if (session.watched) await this.#hear(stop.signal);
       await new Promise((done) => setTimeout(done, AGAIN));
+    }
+  }
+
+  /** For as long as somebody looks on: whoever follows is not away, to the gateway. */
+  async #hear(stop: AbortSignal): Promise<void> {
+    const gone = new AbortController();
+    const looks = setInterval(() => {
+      if (!session.watched) gone.abort();
+    }, AGAIN);
+    try {
+      for await (const told of api.events(AbortSignal.any([stop, gone.signal]), () => (this.following = true))) {
+        for (const { line } of told) {
+          if (line.type === 'missed') this.missed += line.count ?? 0;
+          if (line.type === 'ended') void session.look();
+          see(this.watch, line, Date.now());
+        }
+        this.#frame ||= requestAnimationFrame(() => {
+          this.#frame = 0;
+          this.tick += 1;
+        });
+      }
+    } catch {
+      // Said by `following`; tried again by the caller.
+    } finally {
+      clearInterval(looks);
+      this.following = false;
     }
   }
 }

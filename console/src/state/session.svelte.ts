@@ -23,6 +23,8 @@ class Session {
   #pid: number | null = null;
   #version = '';
   #touched = Date.now();
+  /** The gateway was away, and nobody has looked since. */
+  #unseen = false;
 
   begin(): void {
     listen({
@@ -31,12 +33,12 @@ class Session {
       confirm: () => new Promise((done) => (this.confirming = { done })),
     });
     for (const kind of ['pointerdown', 'keydown', 'scroll', 'focus']) {
-      addEventListener(kind, () => (this.#touched = Date.now()), { capture: true, passive: true });
+      addEventListener(kind, () => this.#touch(), { capture: true, passive: true });
     }
     // Another tab of this browser may have signed somebody else in: the cookie is one for all of them.
     for (const kind of ['visibilitychange', 'focus']) {
       addEventListener(kind, () => {
-        if (this.state === 'in' && document.visibilityState === 'visible') void this.look();
+        if (this.state === 'in' && this.link === 'up' && document.visibilityState === 'visible') void this.look();
       });
     }
     void this.look();
@@ -44,11 +46,24 @@ class Session {
 
   /** Whether somebody is there to look at what would be fetched. */
   get watched(): boolean {
-    return this.state === 'in' && this.link === 'up' && document.visibilityState === 'visible' && Date.now() - this.#touched < IDLE;
+    return this.state === 'in' && this.link === 'up' && this.#manned;
+  }
+
+  /** Whether a hand was on this page a short while ago. */
+  get #manned(): boolean {
+    return document.visibilityState === 'visible' && Date.now() - this.#touched < IDLE;
+  }
+
+  #touch(): void {
+    const back = !this.#manned;
+    this.#touched = Date.now();
+    // Whoever comes back sees at once whether they are still signed in, and what became of the gateway.
+    if ((back || this.#unseen) && this.state === 'in' && this.link === 'up') void this.look();
   }
 
   /** Asks the gateway who this is. */
   async look(): Promise<void> {
+    this.#unseen = false;
     try {
       const me = await api.me();
       // Nothing that somebody else was shown stays on the page.
@@ -102,7 +117,9 @@ class Session {
     }
     this.link = 'up';
     this.news = 'back';
-    await this.look();
+    // Who is not there is not asked after: that would keep their sign-in alive. An empty page has none to keep.
+    if (this.state === 'in' && !this.#manned) this.#unseen = true;
+    else await this.look();
   }
 }
 

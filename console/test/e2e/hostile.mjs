@@ -71,11 +71,11 @@ const events = (text, index) => {
 
 async function answer(page, path, body) {
   await page.route(`**/api/v1/${path}`, (route) =>
-    route.fulfill(typeof body === 'string' ? { contentType: 'application/jsonl', body } : { contentType: 'application/json', body: JSON.stringify(body) }),
+    route.fulfill(typeof body === 'string' ? { contentType: 'text/event-stream', body } : { contentType: 'application/json', body: JSON.stringify(body) }),
   );
 }
 
-const lines = (all) => all.map((one) => `${JSON.stringify(one)}\n`).join('');
+const told = (all) => all.map((one) => `data: ${JSON.stringify(one)}\n\n`).join('');
 
 export async function hostileWordsInAChat(stage) {
   same('a corpus of at least 200', [CORPUS.length >= 200, new Set(CORPUS).size], [true, CORPUS.length]);
@@ -95,7 +95,7 @@ export async function hostileWordsInAChat(stage) {
   same('a person’s words are shown as they are', said.map(plain), CORPUS.map(plain));
   await onlyWords(seat, 'what was said earlier');
 
-  await answer(page, 'agents/*/messages', lines([...CORPUS.flatMap(events), { ...place, type: 'end' }]));
+  await answer(page, 'agents/*/messages', told([...CORPUS.flatMap(events), { ...place, type: 'end' }]));
   await seat.ask('echo', 'go');
   await page.locator('.acts').nth(CORPUS.length - 1).waitFor();
   await page.evaluate(() => document.querySelectorAll('details').forEach((one) => (one.open = true)));
@@ -107,7 +107,7 @@ export async function hostileWordsOnEveryPage(stage) {
   const seat = await watched(stage);
   const { page } = seat;
   await answer(page, 'agents', CORPUS.map(agent));
-  await answer(page, 'events', lines(CORPUS.flatMap((text, index) => events(text, index).map((event) => ({ ...event, agent: text })))));
+  await answer(page, 'events', told(CORPUS.flatMap((text, index) => events(text, index).map((event) => ({ ...event, agent: text })))));
   await answer(page, 'approvals', CORPUS.map(approval));
   await answer(page, 'approvals?all=true', CORPUS.map(approval));
   const row = (text, index) => ({ id: `i-${index}`, person: text, how: text, created: text, seen: text, expires: text, agent: text, current: false });
@@ -150,7 +150,7 @@ export async function hostileErrors(stage) {
   }
   await onlyWords(seat, 'problems');
   // Answers that are no answers of a gateway at all.
-  for (const [type, body] of [['text/html', `<script>globalThis.pwned=1</script>`], ['application/jsonl', '{"type":"reply"'], ['application/jsonl', 'null\n[]\n7\n'], ['application/json', '']]) {
+  for (const [type, body] of [['text/html', `<script>globalThis.pwned=1</script>`], ['text/event-stream', 'data: {"type":"reply"'], ['text/event-stream', 'data: null\n\ndata: []\n\ndata: 7\n\n'], ['text/event-stream', '{"type":"reply"}\n'], ['application/json', '']]) {
     await page.unroute('**/api/v1/agents/*/messages');
     await page.route('**/api/v1/agents/*/messages', (route) => route.fulfill({ status: 200, contentType: type, body }));
     await seat.ask('echo', 'go');

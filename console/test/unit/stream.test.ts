@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BrokenStream, Lines, MAX_LINE, lines } from '../../src/lib/stream';
+import { BrokenStream, Events, MAX_EVENT, events } from '../../src/lib/stream';
 
 const body = (...pieces: Uint8Array[]) =>
   new ReadableStream<Uint8Array>({
@@ -11,43 +11,66 @@ const body = (...pieces: Uint8Array[]) =>
 
 const all = async (stream: ReadableStream<Uint8Array>) => {
   const found: unknown[] = [];
-  for await (const line of lines(stream)) found.push(line);
+  for await (const heard of events(stream)) found.push(...heard);
   return found;
 };
 
-describe('JSON Lines', () => {
-  it('gives each line whole wherever it was cut', async () => {
-    const text = new TextEncoder().encode('{"a":"é→🚢"}\n\n{"b":2}\n');
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+describe('server-sent events', () => {
+  it('come whole wherever they were cut', async () => {
+    const text = bytes('id: 7-1\ndata: {"a":"é→🚢"}\n\n: still there\n\ndata:{"b":2}\r\nretry: 5\r\n\r\n');
     for (let cut = 0; cut <= text.length; cut += 1) {
-      expect(await all(body(text.slice(0, cut), text.slice(cut)))).toEqual([{ a: 'é→🚢' }, { b: 2 }]);
+      expect(await all(body(text.slice(0, cut), text.slice(cut)))).toEqual([
+        { id: '7-1', data: { a: 'é→🚢' } },
+        { id: null, data: { b: 2 } },
+      ]);
     }
   });
 
-  it('says that a stream broke in the middle of a line', async () => {
-    await expect(all(body(new TextEncoder().encode('{"a":1}\n{"b"')))).rejects.toThrow(BrokenStream);
+  it('that broke off in the middle are said to have', async () => {
+    for (const text of ['data: {"a":1}\n\ndata: {"b"', 'data: {"a":1}\n', 'data: {"a":1}']) await expect(all(body(bytes(text)))).rejects.toThrow(BrokenStream);
   });
 
-  it('says that a line is not JSON', () => {
-    expect(() => new Lines().push('<html>\n')).toThrow(BrokenStream);
+  it('that are not JSON are none', () => {
+    expect(() => new Events().push('data: <html>\n\n')).toThrow(BrokenStream);
   });
 
-  it('does not grow without end', () => {
-    const whole = new Lines();
-    expect(() => {
-      for (let sent = 0; sent <= MAX_LINE; sent += 1024 * 1024) whole.push('x'.repeat(1024 * 1024));
-    }).toThrow(BrokenStream);
+  it('do not grow without end, in one line or in many', () => {
+    for (const piece of ['x'.repeat(1024 * 1024), `data: ${'x'.repeat(1024 * 1024)}\n`]) {
+      const whole = new Events();
+      expect(() => {
+        for (let sent = 0; sent <= MAX_EVENT; sent += 1024 * 1024) whole.push(piece);
+      }).toThrow(BrokenStream);
+    }
   });
 
-  it('ends the request when nobody reads on', async () => {
+  it('end when nothing is heard any more, and a sign of life is enough', async () => {
+    let beats = 3;
+    const silent = new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        if (beats === 0) return new Promise(() => undefined);
+        beats -= 1;
+        await new Promise((done) => setTimeout(done, 20));
+        controller.enqueue(bytes(':\n\n'));
+      },
+    });
+    await expect(async () => {
+      for await (const heard of events(silent, 200)) expect(heard).toBeUndefined();
+    }).rejects.toThrow('nothing was heard');
+    expect(beats).toBe(0);
+  });
+
+  it('end the request when nobody reads on', async () => {
     let cancelled = false;
     const stream = new ReadableStream<Uint8Array>({
-      pull: (controller) => controller.enqueue(new TextEncoder().encode('{}\n')),
+      pull: (controller) => controller.enqueue(bytes('data: {}\n\n')),
       cancel: () => {
         cancelled = true;
       },
     });
-    for await (const line of lines(stream)) {
-      expect(line).toEqual({});
+    for await (const heard of events(stream)) {
+      expect(heard).toEqual([{ id: null, data: {} }]);
       break;
     }
     expect(cancelled).toBe(true);

@@ -27,8 +27,25 @@ describe('what does not show', () => {
   });
 
   it('names letters of another script inside a Latin word', () => {
-    expect(visible('pаypal')).toEqual([{ text: 'p' }, { text: 'а', mark: 'foreign', name: 'U+0430, not a Latin letter' }, { text: 'ypal' }]);
+    expect(visible('pаypal')).toEqual([{ text: 'p' }, { text: 'а', mark: 'foreign', name: 'U+0430, passes for a Latin letter' }, { text: 'ypal' }]);
+    for (const word of ['Аpple', 'micrоsoft', 'αdmin', 'աpi', 'bаnk_1', 'nоté', 'ⲟk']) expect(marks(word), word).toEqual(['foreign']);
     expect(marks('слово word λόγος')).toEqual([]);
+  });
+
+  it('names whole words of letters that look Latin', () => {
+    for (const word of ['аррӏе', 'расе', 'сосо', 'АВС', 'ΚΑΤΕ', 'νονα', 'օսս', 'ᎪᏢᏢᏞᎬ']) {
+      expect(marks(`pay ${word}.com`), word).toEqual([...word].map(() => 'foreign'));
+      expect(marks(`Привет, Ελλάδα: ${word}`), `${word} among others`).toEqual([...word].map(() => 'foreign'));
+    }
+    // Alone, a letter is a word of Russian or Greek where those are spoken, and nowhere else.
+    expect(marks('Он сказал: я и ты, а у меня о том. Η Ελλάδα ή ο κόσμος')).toEqual([]);
+    expect(marks('version а')).toEqual(['foreign']);
+  });
+
+  it('names letters and signs in another dress', () => {
+    for (const one of ['ａ', '𝐚', '𝒶', 'ℂ', 'ⅰ', 'ﬁ', '\u212a', '．', '／', '⁄', '∕', '‐', '−', '꞉', 'ɡ', 'ɑ', '𝟏']) expect(marks(`x${one}y`), one).toEqual(['foreign']);
+    expect(visible('／')[0]?.name).toBe('U+FF0F, passes for `/`');
+    for (const one of ['²', 'ª', '①', '™', '…', '–', '—', '½', 'é', 'ß', 'ı', '世', 'あ', '한', 'ц', '€', '→']) expect(marks(`x ${one} y`), one).toEqual([]);
   });
 
   it('names an accent that is piled up', () => {

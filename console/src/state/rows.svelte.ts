@@ -1,0 +1,29 @@
+// A list that a page shows and acts on: what is in it, and what did not work, in one sentence.
+
+export class Rows<T> {
+  rows = $state<T[]>([]);
+  problem = $state('');
+  readonly #get: () => Promise<T[]>;
+
+  constructor(get: () => Promise<T[]>) {
+    this.#get = get;
+  }
+
+  /** Looks at the list anew. */
+  look(): Promise<void> {
+    return this.act(async () => undefined);
+  }
+
+  /** Does something, and looks at the list anew whatever came of it. */
+  async act(what: () => Promise<unknown>): Promise<void> {
+    let problem = '';
+    for (const step of [what, async () => (this.rows = await this.#get())]) {
+      try {
+        await step();
+      } catch (error) {
+        problem ||= (error as Error).message;
+      }
+    }
+    this.problem = problem;
+  }
+}

@@ -1,0 +1,195 @@
+// What is asked of the gateway while nobody is there: nothing that would keep a sign-in from running out.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+type Answer = (path: string, init: RequestInit) => Response | Promise<Response>;
+
+const json = (value: unknown) => new Response(JSON.stringify(value));
+const ME = { person: 'ada', groups: [], administrator: true, may: { approve: [], content: [], erase: false, record: true }, confirmed_until: null, containment: 'full', version: '1', solo: true };
+const STATUS = { version: '1', pid: 7, address: '', containment: 'full', ready: true, why: null, exports: [], person: 'ada' };
+const MINUTE = 60_000;
+
+let asked: string[] = [];
+let hands: Record<string, () => void> = {};
+const visible = { visibilityState: 'visible' };
+
+/** A stream that only says that it is there. */
+const beating = (init: RequestInit) =>
+  new Response(
+    new ReadableStream<Uint8Array>({
+      start(controller) {
+        const beat = setInterval(() => controller.enqueue(new TextEncoder().encode(':\n\n')), 15_000);
+        init.signal?.addEventListener('abort', () => {
+          clearInterval(beat);
+          controller.error(new Error('aborted'));
+        });
+      },
+    }),
+  );
+
+let answer: Answer;
+const usual: Answer = (path, init) => {
+  if (path.endsWith('/me')) return json(ME);
+  if (path.endsWith('/status')) return json(STATUS);
+  if (path.endsWith('/events')) return beating(init);
+  return json([]);
+};
+
+/** The page's own modules, as a fresh page has them. */
+async function page() {
+  vi.resetModules();
+  const { session } = await import('../../src/state/session.svelte');
+  const { live } = await import('../../src/state/live.svelte');
+  session.begin();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(session.state).toBe('in');
+  return { session, live };
+}
+
+const since = async (milliseconds: number) => {
+  asked = [];
+  await vi.advanceTimersByTimeAsync(milliseconds);
+  return asked;
+};
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  asked = [];
+  hands = {};
+  answer = usual;
+  visible.visibilityState = 'visible';
+  vi.stubGlobal('document', visible);
+  vi.stubGlobal('requestAnimationFrame', () => 1);
+  vi.stubGlobal('cancelAnimationFrame', () => undefined);
+  vi.stubGlobal('addEventListener', (kind: string, deed: () => void) => {
+    const before = hands[kind];
+    hands[kind] = () => {
+      before?.();
+      deed();
+    };
+  });
+  vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
+    asked.push(path);
+    return answer(path, init);
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe('a page that nobody is at', () => {
+  it('follows nothing, and goes on once somebody is back', async () => {
+    const { live } = await page();
+    const end = live.follow();
+    await since(5_000);
+    expect(live.following).toBe(true);
+    expect(await since(11 * MINUTE)).toEqual([]);
+    expect(live.following).toBe(false);
+    expect(await since(60 * MINUTE)).toEqual([]);
+    asked = [];
+    hands.pointerdown?.();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(asked).toContain('/api/v1/events');
+    expect(asked).toContain('/api/v1/me');
+    expect(live.following).toBe(true);
+    end();
+  });
+
+  it('that is hidden follows nothing either', async () => {
+    const { live } = await page();
+    visible.visibilityState = 'hidden';
+    const end = live.follow();
+    expect(await since(5 * MINUTE)).toEqual([]);
+    end();
+  });
+
+  it('asks only whether a gateway that was away is well again', async () => {
+    const { session, live } = await page();
+    const end = live.follow();
+    await since(10 * MINUTE);
+    // The gateway dies while nobody looks, which is noticed by what was still asked.
+    answer = () => Promise.reject(new TypeError('refused'));
+    await expect(live.refresh()).resolves.toBeUndefined();
+    expect(session.link).toBe('lost');
+    expect(new Set(await since(MINUTE))).toEqual(new Set(['/healthz']));
+    answer = usual;
+    const then = await since(30 * MINUTE);
+    expect(new Set(then)).toEqual(new Set(['/healthz']));
+    expect(session.link).toBe('up');
+    asked = [];
+    answer = (path, init) => (path.endsWith('/status') ? json({ ...STATUS, pid: 8 }) : usual(path, init));
+    hands.keydown?.();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(asked).toContain('/api/v1/me');
+    expect(session.news).toBe('restarted');
+    end();
+  });
+});
+
+describe('what is followed', () => {
+  it('is not said to be before the gateway has answered', async () => {
+    const { live } = await page();
+    let letIn: (response: Response) => void = () => undefined;
+    answer = (path, init) => (path.endsWith('/events') ? new Promise((done) => (letIn = done)) : usual(path, init));
+    const end = live.follow();
+    await since(5_000);
+    expect(asked).toEqual([]);
+    expect(live.following).toBe(false);
+    letIn(beating({}));
+    await since(10);
+    expect(live.following).toBe(true);
+    end();
+  });
+});
+
+describe('an answer', () => {
+  const never = () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{')) }));
+
+  it('that begins and does not end is given up', async () => {
+    const { session } = await page();
+    const { api, Unreachable } = await import('../../src/lib/api');
+    answer = (path, init) => {
+      if (!path.endsWith('/agents')) return usual(path, init);
+      const response = never();
+      const aborted = new Promise<string>((_, fail) => init.signal?.addEventListener('abort', () => fail(new Error('aborted'))));
+      return Object.assign(response, { text: () => aborted });
+    };
+    const waits = api.agents().then(
+      () => 'came',
+      (error: unknown) => error,
+    );
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(session.link).toBe('up');
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await waits).toBeInstanceOf(Unreachable);
+    // It was noticed, and the gateway was found well again.
+    expect(session.news).toBe('back');
+  });
+
+  it('that goes on and on and falls silent is given up', async () => {
+    await page();
+    const { api } = await import('../../src/lib/api');
+    const { BrokenStream } = await import('../../src/lib/stream');
+    answer = () => new Response(new ReadableStream({ start: () => undefined }));
+    const heard = (async () => {
+      for await (const told of api.turn('t-1', null, new AbortController().signal)) expect(told).toBeUndefined();
+    })().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(46_000);
+    expect(await heard).toBeInstanceOf(BrokenStream);
+  });
+
+  it('to a question that was put again says behind what it goes on', async () => {
+    await page();
+    const { api } = await import('../../src/lib/api');
+    let head = new Headers();
+    answer = (_, init) => {
+      head = new Headers(init.headers);
+      return new Response('id: 7-3\ndata: {"type":"end"}\n\n');
+    };
+    const found: unknown[] = [];
+    for await (const told of api.turn('t-1', '7-2', new AbortController().signal)) found.push(...told);
+    expect([head.get('accept'), head.get('last-event-id')]).toEqual(['text/event-stream', '7-2']);
+    expect(found).toEqual([{ id: '7-3', line: { type: 'end' } }]);
+  });
+});
