@@ -83,7 +83,7 @@ async fn by_what_they_carry(
     match people::bearer(bytes(header::AUTHORIZATION)) {
         Ok(Some(bearer)) => {
             let token = api.people.token(&bearer, came).await?;
-            let person = named(api, &token.person).await?;
+            let person = named(api, &token.person)?;
             return match access {
                 Access::Person(scope) if token.scopes.contains(&scope) => {
                     Ok(Who { person, through: Through::Token { id: token.id, scopes: token.scopes } })
@@ -112,7 +112,7 @@ async fn by_what_they_carry(
     match people::cookie(bytes(header::COOKIE)) {
         Ok(Some(cookie)) => {
             let session = api.people.session(&cookie, came).await?;
-            let person = named(api, &session.person).await?;
+            let person = named(api, &session.person)?;
             Ok(Who { person, through: Through::SignIn(session) })
         }
         Ok(None) => Err(Problem::new(ProblemKind::Unidentified, "you are not signed in: sign in")),
@@ -126,13 +126,12 @@ async fn by_what_they_carry(
 
 /// The person of this name, by the settings as they are at this moment. What a leaver came with is of no use to anybody from
 /// then on.
-async fn named(api: &Api, id: &PersonId) -> Result<Person, Problem> {
-    if let Some(person) = api.gateway.person_named(id) {
-        return Ok(person);
-    }
-    api.forget_leavers().await;
-    let message = format!("`{id}` is no longer in the settings of this gateway");
-    Err(Problem::new(ProblemKind::Unidentified, message))
+fn named(api: &Api, id: &PersonId) -> Result<Person, Problem> {
+    let gone = || {
+        let message = format!("`{id}` is no longer in the settings of this gateway");
+        Problem::new(ProblemKind::Unidentified, message)
+    };
+    api.gateway.person_named(id).ok_or_else(gone)
 }
 
 /// What an open stream asks again and again: whether its reader may still read it.

@@ -80,9 +80,9 @@ pub struct Api {
 }
 
 impl Api {
-    /// Forgets what those sign in with whom the settings do not name any more. While the settings do not hold, nobody is
-    /// known to have left.
-    pub(crate) async fn forget_leavers(&self) {
+    /// Forgets what those sign in with whom the settings did not name the last time either. While the settings do not hold,
+    /// nobody is known to have left.
+    async fn forget_leavers(&self) {
         // Settings that name nobody are a file in the middle of being saved rather than a house that everybody has left.
         if let Ok(names) = self.gateway.names()
             && !names.is_empty()

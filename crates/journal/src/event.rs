@@ -114,6 +114,8 @@ events! {
 
     /// A one-time code was made, with which somebody can set a password.
     InviteMade = "invite.made",
+    /// Somebody signed in with a code that somebody else made for them.
+    InviteUsed = "invite.used",
     /// Somebody set their password.
     PasswordSet = "password.set",
     /// An API token was made.

@@ -4,55 +4,84 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use journal::{Change, Draft, Event, Facts};
-use vocab::{PersonId, Timestamp};
+use vocab::{PersonId, SignInId, Timestamp, TokenId};
 
 use crate::no::No;
 use crate::rows::{INVITE, PASSWORD, SIGN_IN, TOKEN};
-use crate::store::People;
+use crate::store::{Held, People};
 use crate::told;
 
 /// The most sign-ins, codes or tokens that go in one transaction.
 const MAX_TOGETHER: usize = 64;
 
+/// Something that is over.
+struct Going {
+    /// The record of its end, where there is one.
+    draft: Option<Draft>,
+    which: Which,
+}
+
+enum Which {
+    SignIn(SignInId),
+    Token(TokenId),
+    Invite(PersonId),
+}
+
+impl Which {
+    /// The row goes.
+    fn delete(&self) -> Change {
+        match self {
+            Self::SignIn(id) => Change::delete(SIGN_IN, id.as_str()),
+            Self::Token(id) => Change::delete(TOKEN, id.as_str()),
+            Self::Invite(person) => Change::delete(INVITE, person.as_str()),
+        }
+    }
+
+    /// It goes from memory, too.
+    fn leave(&self, held: &mut Held) {
+        match self {
+            Self::SignIn(id) => drop(held.sign_ins.remove(id)),
+            Self::Token(id) => drop(held.tokens.remove(id)),
+            Self::Invite(person) => drop(held.invites.remove(person)),
+        }
+    }
+}
+
 impl People {
     /// Takes away what is over, and tells what was counted in windows that are.
     ///
     /// # Errors
-    /// When it cannot be recorded; it is tried again the next time.
+    /// When it cannot be recorded. What was not stays, and is tried again the next time.
     pub async fn tidy(&self) -> Result<(), No> {
         self.hand_over(self.tallies.sums(Some(self.now())), Vec::new()).await;
         let changing = self.changing.lock().await;
         let (now, idle) = (self.now(), self.idle());
         let going = self.over(now, idle);
         for some in going.chunks(MAX_TOGETHER) {
-            let records: Vec<Draft> = some.iter().filter_map(|(draft, _)| draft.clone()).collect();
-            self.hand_over(records, some.iter().map(|(_, change)| change.clone()).collect()).await;
-        }
-        {
+            let records: Vec<Draft> = some.iter().filter_map(|going| going.draft.clone()).collect();
+            self.commit(records, some.iter().map(|going| going.which.delete()).collect()).await?;
             let mut held = self.held.lock();
-            held.sign_ins.retain(|_, row| row.lives(now, idle));
-            held.tokens.retain(|_, row| row.lives(now));
-            held.invites.retain(|_, row| row.lives(now));
+            some.iter().for_each(|going| going.which.leave(&mut held));
         }
         drop(changing);
         Ok(())
     }
 
-    /// What is over at `now`: the record of each where there is one, and the row that goes.
-    fn over(&self, now: Timestamp, idle: SignedDuration) -> Vec<(Option<Draft>, Change)> {
+    /// What is over at `now`.
+    fn over(&self, now: Timestamp, idle: SignedDuration) -> Vec<Going> {
         let mut going = Vec::new();
         let held = self.held.lock();
         for row in held.sign_ins.values().filter(|row| !row.lives(now, idle)) {
             let draft = told::left(&row.person, &row.id, "over", None);
-            going.push((Some(draft), Change::delete(SIGN_IN, row.id.as_str())));
+            going.push(Going { draft: Some(draft), which: Which::SignIn(row.id.clone()) });
         }
         for row in held.tokens.values().filter(|row| !row.lives(now)) {
             let facts = Facts::new().with("token", row.id.as_str()).with("why", "over");
             let draft = told::changed(Event::TokenEnded, &row.person, None, facts);
-            going.push((Some(draft), Change::delete(TOKEN, row.id.as_str())));
+            going.push(Going { draft: Some(draft), which: Which::Token(row.id.clone()) });
         }
         for (person, _) in held.invites.iter().filter(|(_, row)| !row.lives(now)) {
-            going.push((None, Change::delete(INVITE, person.as_str())));
+            going.push(Going { draft: None, which: Which::Invite(person.clone()) });
         }
         going
     }
@@ -62,7 +91,9 @@ impl People {
         self.hand_over(self.tallies.sums(None), Vec::new()).await;
     }
 
-    /// Forgets the ways in of everybody whom the settings do not name: whoever gets such a name later is somebody else.
+    /// Forgets the ways in of everybody whom the settings did not name the last time either: whoever gets such a name later
+    /// is somebody else. Once is not enough, since an editor may have saved a file in part. Until then they have
+    /// no rights, because the settings say so.
     ///
     /// # Errors
     /// When it cannot be read or recorded; it is tried again the next time.
@@ -77,7 +108,9 @@ impl People {
             left.extend(held.tokens.values().map(|row| row.person.clone()));
             left.extend(held.invites.keys().cloned());
         }
-        for person in left.difference(named) {
+        let missing: BTreeSet<PersonId> = left.difference(named).cloned().collect();
+        let before = std::mem::replace(&mut *self.missing.lock(), missing.clone());
+        for person in missing.intersection(&before) {
             self.forget(person).await?;
         }
         drop(changing);

@@ -5,7 +5,7 @@
 //! argon2id of a password, SHA-256 of every other secret. No secret, hash or code is in a record, a log or a sentence.
 //!
 //! Who a person is and what they may, the settings say and the monitor decides; this room knows neither. It keeps for each
-//! name what that name signs in with, and [`People::forget_leavers`] erases it once the settings have no such name.
+//! name what that name signs in with, and [`People::forget_leavers`] erases it once the settings go on having no such name.
 
 mod bounds;
 mod breached;

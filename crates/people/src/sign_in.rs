@@ -126,8 +126,12 @@ impl People {
             drop(changing);
             return Err(self.wrong_code(came).await);
         }
+        let by = self.held.lock().invites.get(&person).map(|row| row.by.clone());
         let mut fresh = self.fresh(&person, How::Code, came, Ends::All)?;
         self.set(&mut fresh, phc, &person)?;
+        if let Some(by) = by {
+            self.say_who_invited(&mut fresh, &by, came)?;
+        }
         fresh.state.push(Change::delete(INVITE, person.as_str()));
         let signed_in = self.admit(fresh).await?;
         self.held.lock().invites.remove(&person);
@@ -232,6 +236,22 @@ impl People {
     fn set(&self, fresh: &mut Fresh, phc: String, person: &PersonId) -> Result<(), No> {
         fresh.state.push(put(PASSWORD, person.as_str(), &PasswordRow { phc, set: self.now() })?);
         fresh.records.push(told::changed(Event::PasswordSet, person, Some(person), Facts::new()));
+        Ok(())
+    }
+
+    /// Puts into the records of a new sign-in who made its code. With a code that somebody else made, they may be who has just
+    /// signed in: that is an alert.
+    fn say_who_invited(&self, fresh: &mut Fresh, by: &PersonId, came: &Came) -> Result<(), No> {
+        let person = fresh.row.person.clone();
+        for draft in &mut fresh.records {
+            if matches!(draft.event, Some(Event::SignedIn | Event::PasswordSet)) {
+                draft.facts = std::mem::take(&mut draft.facts).with("invited_by", by.as_str());
+            }
+        }
+        if *by != person {
+            let replaced = get::<PasswordRow>(&self.journal, PASSWORD, person.as_str())?.is_some();
+            fresh.records.push(told::invited(&person, &fresh.row.id, by, replaced, came.peer));
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use journal::Change;
 use serde::{Deserialize, Serialize};
 use vocab::{PersonId, SignInId, Timestamp};
 
+use crate::bounds::SEEN_EVERY;
 use crate::no::{No, NoKind};
 use crate::rows::{How, SIGN_IN, SignInRow, later};
 use crate::secret::{Cookie, same};
@@ -50,19 +51,25 @@ impl People {
     /// When it is none, or over.
     pub async fn session(&self, cookie: &Cookie, came: &Came) -> Result<Session, No> {
         let (now, idle) = (self.now(), self.idle());
+        // The row is written only while nobody changes rows: behind a deletion, it would bring back what was ended.
+        let changing = self.changing.try_lock();
         let (found, why) = {
             let mut held = self.held.lock();
             let row = held.sign_ins.get_mut(&cookie.id);
             match row.filter(|row| same(&row.digest, &cookie.secret.digest())) {
-                Some(row) if row.lives(now, idle) => (Some((session(row, now), self.touch(row, now))), None),
+                Some(row) if row.lives(now, idle) => {
+                    (Some((session(row, now), touch(row, now, changing.is_ok()))), None)
+                }
                 Some(row) => (None, Some((Why::Over, Some(row.person.clone())))),
                 None => (None, Some((Why::Wrong, None))),
             }
         };
         if let Some((session, change)) = found {
             self.hand_over(Vec::new(), change?).await;
+            drop(changing);
             return Ok(session);
         }
+        drop(changing);
         if let Some((why, person)) = why {
             self.refused((With::Cookie, why, came.peer, person)).await;
         }
@@ -115,16 +122,16 @@ impl People {
         drop(changing);
         Ok(())
     }
+}
 
-    /// Notes a use of a sign-in; the row that says so, now and then.
-    fn touch(&self, row: &mut SignInRow, now: Timestamp) -> Result<Vec<Change>, No> {
-        row.seen = row.seen.max(now);
-        if row.written.is_some_and(|written| now < later(written, crate::bounds::SEEN_EVERY)) {
-            return Ok(Vec::new());
-        }
-        row.written = Some(now);
-        Ok(vec![put(SIGN_IN, row.id.as_str(), row)?])
+/// Notes a use of a sign-in; the row that says so, now and then, where it may be `written`.
+fn touch(row: &mut SignInRow, now: Timestamp, written: bool) -> Result<Vec<Change>, No> {
+    row.seen = row.seen.max(now);
+    if !written || row.written.is_some_and(|written| now < later(written, SEEN_EVERY)) {
+        return Ok(Vec::new());
     }
+    row.written = Some(now);
+    Ok(vec![put(SIGN_IN, row.id.as_str(), row)?])
 }
 
 fn session(row: &SignInRow, now: Timestamp) -> Session {

@@ -1,6 +1,6 @@
 //! What is held in memory of the rows, and how a change of them becomes durable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +53,8 @@ pub struct People {
     pub(crate) held: Mutex<Held>,
     pub(crate) guesses: Mutex<Guesses>,
     pub(crate) tallies: Tallies,
+    /// Who has ways in and was not in the settings when leavers were looked for last.
+    pub(crate) missing: Mutex<BTreeSet<PersonId>>,
     /// Held while rows change: what is read under it is still so when the change is durable.
     pub(crate) changing: tokio::sync::Mutex<()>,
 }
@@ -76,6 +78,7 @@ impl People {
             held: Mutex::new(held),
             guesses: Mutex::default(),
             tallies: Tallies::new(),
+            missing: Mutex::default(),
             changing: tokio::sync::Mutex::new(()),
         })
     }
@@ -91,7 +94,12 @@ impl People {
     /// Makes records and rows durable together.
     pub(crate) async fn commit(&self, records: Vec<Draft>, state: Vec<Change>) -> Result<(), No> {
         let entry = Entry { subject: self.subject(), records, state };
-        drop(self.journal.append(entry).await?);
+        if entry.records.is_empty() {
+            self.journal.follow(entry).await?;
+            self.journal.flush().await?;
+        } else {
+            drop(self.journal.append(entry).await?);
+        }
         Ok(())
     }
 

@@ -65,11 +65,13 @@ impl People {
     /// When it is none, or over.
     pub async fn token(&self, bearer: &Bearer, came: &Came) -> Result<TokenView, No> {
         let now = self.now();
+        // The row is written only while nobody changes rows: behind a deletion, it would bring back what was ended.
+        let changing = self.changing.try_lock();
         let (found, why) = {
             let mut held = self.held.lock();
             let row = held.tokens.get_mut(&bearer.id);
             match row.filter(|row| same(&row.digest, &bearer.secret.digest())) {
-                Some(row) if row.lives(now) => (Some((view(row), touch(row, now))), None),
+                Some(row) if row.lives(now) => (Some((view(row), touch(row, now, changing.is_ok()))), None),
                 Some(row) => (None, Some((Why::Over, Some(row.person.clone())))),
                 None => (None, Some((Why::Wrong, None))),
             }
@@ -77,8 +79,10 @@ impl People {
         if let Some((view, change)) = found {
             let draft = self.tallies.use_of(&(view.id.clone(), view.person.clone(), came.peer), now);
             self.hand_over(draft.into_iter().collect(), change?).await;
+            drop(changing);
             return Ok(view);
         }
+        drop(changing);
         if let Some((why, person)) = why {
             self.refused((With::Token, why, came.peer, person)).await;
         }
@@ -190,10 +194,10 @@ fn fits(wanted: &Wanted) -> Result<(), No> {
     Ok(())
 }
 
-/// Notes a use of a token; the row that says so, now and then.
-fn touch(row: &mut TokenRow, now: Timestamp) -> Result<Vec<Change>, No> {
+/// Notes a use of a token; the row that says so, now and then, where it may be `written`.
+fn touch(row: &mut TokenRow, now: Timestamp, written: bool) -> Result<Vec<Change>, No> {
     row.used = Some(now);
-    if row.written.is_some_and(|written| now < later(written, SEEN_EVERY)) {
+    if !written || row.written.is_some_and(|written| now < later(written, SEEN_EVERY)) {
         return Ok(Vec::new());
     }
     row.written = Some(now);

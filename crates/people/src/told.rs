@@ -139,6 +139,21 @@ pub(crate) fn came(event: Event, person: &PersonId, sign_in: &SignInId, how: &st
     draft
 }
 
+/// Somebody signed in with a code that somebody else made; `replaced` when there was a password already.
+pub(crate) fn invited(
+    person: &PersonId,
+    sign_in: &SignInId,
+    by: &PersonId,
+    replaced: bool,
+    peer: Peer,
+) -> Draft {
+    let facts = Facts::new().with("sign_in", sign_in.as_str()).with("invited_by", by.as_str());
+    let facts = facts.with("replaced", replaced).with("peer", peer.to_string());
+    let mut draft = Draft::of_event(Kind::Alert, Event::InviteUsed, facts);
+    draft.person = Some(person.clone());
+    draft
+}
+
 /// A sign-in is over.
 pub(crate) fn left(person: &PersonId, sign_in: &SignInId, why: &str, by: Option<&PersonId>) -> Draft {
     let facts = Facts::new().with("sign_in", sign_in.as_str()).with("why", why);

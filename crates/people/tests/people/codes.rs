@@ -78,6 +78,7 @@ async fn a_leaver_is_forgotten_and_whoever_gets_the_name_later_is_somebody_else(
     let code = stage.invite(&bob()).await.code.expose();
     let stays = stage.welcome(&ada()).await;
     stage.people.forget_leavers(&[ada()].into()).await.unwrap();
+    stage.people.forget_leavers(&[ada()].into()).await.unwrap();
     let stage = stage.again();
     assert!(!stage.lives(&gone.cookie).await && stage.lives(&stays.cookie).await);
     assert!(stage.people.token(&token, &here()).await.is_err());
@@ -86,4 +87,40 @@ async fn a_leaver_is_forgotten_and_whoever_gets_the_name_later_is_somebody_else(
     let forgotten = stage.records("credentials.forgotten").await;
     assert_eq!(forgotten.len(), 1);
     assert_eq!(forgotten[0]["facts"], serde_json::json!({ "sign_ins": 1, "tokens": 1 }));
+}
+
+#[tokio::test]
+async fn who_is_missing_once_because_a_file_was_saved_in_part_is_not_forgotten() {
+    let stage = Stage::new();
+    let (adas, bobs) = (stage.welcome(&ada()).await, stage.welcome(&bob()).await);
+    for named in [[ada()], [bob()], [ada()], [bob()]] {
+        stage.people.forget_leavers(&named.into()).await.unwrap();
+    }
+    assert!(stage.lives(&adas.cookie).await && stage.lives(&bobs.cookie).await);
+    assert!(stage.records("credentials.forgotten").await.is_empty());
+    stage.people.forget_leavers(&[bob()].into()).await.unwrap();
+    assert!(!stage.lives(&adas.cookie).await && stage.lives(&bobs.cookie).await);
+}
+
+#[tokio::test]
+async fn a_code_that_somebody_else_made_says_so_when_it_is_used_and_is_an_alert() {
+    let stage = Stage::new();
+    drop(stage.welcome(&ada()).await);
+    assert!(stage.records("invite.used").await.is_empty(), "ada made it for herself");
+    let first = stage.welcome(&bob()).await;
+    let taken = stage.welcome(&bob()).await;
+    for event in ["signed.in", "password.set"] {
+        let told = stage.records(event).await;
+        assert!(told.iter().all(|record| record["facts"]["invited_by"] == "ada"), "{told:?}");
+        assert_eq!(told.len(), 3);
+    }
+    let alerts = stage.records("invite.used").await;
+    let said =
+        |n: usize| (alerts[n]["kind"].clone(), alerts[n]["person"].clone(), alerts[n]["facts"].clone());
+    let facts = |signed_in: &people::SignedIn, replaced: bool| serde_json::json!({ "sign_in": signed_in.id, "invited_by": "ada", "replaced": replaced, "peer": "127.0.0.1" });
+    assert_eq!(said(0), ("alert".into(), "bob".into(), facts(&first, false)));
+    assert_eq!(said(1), ("alert".into(), "bob".into(), facts(&taken, true)));
+    assert_eq!(alerts.len(), 2);
+    drop(stage.sign_in("bob", GOOD).await.unwrap());
+    assert!(stage.records("signed.in").await[3]["facts"].get("invited_by").is_none());
 }

@@ -2,7 +2,7 @@
 
 use people::{Cookie, How, NoKind};
 
-use crate::stage::{GOOD, Stage, ada, bob};
+use crate::stage::{GOOD, Stage, ada, bob, here};
 
 #[tokio::test]
 async fn a_sign_in_lasts_its_time_and_no_use_makes_it_longer() {
@@ -90,4 +90,24 @@ async fn one_more_sign_in_than_there_is_room_for_ends_the_one_unused_longest() {
     stage.sign_in("ada", GOOD).await.unwrap();
     assert_eq!(stage.people.sign_ins(&ada(), None).len(), people::MAX_SIGN_INS);
     assert!(!stage.lives(&second.cookie).await && stage.lives(&first.cookie).await);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_used_while_it_is_ended_does_not_come_back_with_a_restart() {
+    let stage = Stage::new();
+    let mut made = vec![stage.welcome(&ada()).await];
+    for _ in 1..people::MAX_SIGN_INS {
+        made.push(stage.sign_in("ada", GOOD).await.unwrap());
+    }
+    // That they were used is written once a minute.
+    stage.later(90);
+    for signed_in in &made {
+        let (came, ada) = (here(), ada());
+        // The use comes while the end waits for the disk.
+        let ending = stage.people.end_sign_in(&signed_in.id, &ada, &ada);
+        let (ended, _) = tokio::join!(biased; ending, stage.people.session(&signed_in.cookie, &came));
+        ended.unwrap();
+    }
+    let stage = stage.again();
+    assert_eq!(stage.people.sign_ins(&ada(), None), []);
 }

@@ -40,6 +40,7 @@ pub(crate) struct Stage {
     folder: tempfile::TempDir,
     pub(crate) clock: Arc<Clock>,
     pub(crate) people: People,
+    journal: Journal,
     config: Config,
 }
 
@@ -63,10 +64,11 @@ pub(crate) fn pass(text: &str) -> Password {
     Password::new(text)
 }
 
-fn open(path: PathBuf, clock: &Arc<Clock>, config: &Config) -> People {
+fn open(path: PathBuf, clock: &Arc<Clock>, config: &Config) -> (Journal, People) {
     let ambient: Arc<dyn Ambient> = clock.clone();
     let journal = Journal::open(journal::Config { place: Place::from(path) }, Arc::clone(&ambient)).unwrap();
-    People::open(journal, ambient, config.clone()).unwrap()
+    let people = People::open(journal.clone(), ambient, config.clone()).unwrap();
+    (journal, people)
 }
 
 impl Stage {
@@ -77,16 +79,21 @@ impl Stage {
     pub(crate) fn with(config: Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Clock { second: AtomicI64::new(BEGIN), count: AtomicU64::new(1) });
-        let people = open(folder.path().join("journal.sqlite"), &clock, &config);
-        Self { folder, clock, people, config }
+        let (journal, people) = open(folder.path().join("journal.sqlite"), &clock, &config);
+        Self { folder, clock, people, journal, config }
     }
 
     /// The same after the gateway was started again.
     pub(crate) fn again(self) -> Self {
-        let Self { folder, clock, people, config } = self;
-        drop(people);
-        let people = open(folder.path().join("journal.sqlite"), &clock, &config);
-        Self { folder, clock, people, config }
+        let Self { folder, clock, people, journal, config } = self;
+        drop((people, journal));
+        let (journal, people) = open(folder.path().join("journal.sqlite"), &clock, &config);
+        Self { folder, clock, people, journal, config }
+    }
+
+    /// Nothing can be recorded from now on, until it is started again.
+    pub(crate) async fn close(&self) {
+        self.journal.clone().close().await.unwrap();
     }
 
     /// Sets the clock so many seconds on, or back.

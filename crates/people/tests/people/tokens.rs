@@ -77,3 +77,35 @@ async fn a_token_with_another_secret_is_nobodys_and_many_uses_are_one_record() {
     let told = stage.records("token.used").await;
     assert_eq!((told.len(), &told[1]["facts"]["count"]), (2, &499.into()));
 }
+
+#[tokio::test]
+async fn a_token_that_is_used_while_it_is_ended_does_not_come_back_with_a_restart() {
+    let stage = Stage::new();
+    let mut made = Vec::new();
+    for n in 0..people::MAX_TOKENS {
+        made.push(stage.people.make_token(&ada(), &wanted(&format!("t{n}"), 1)).await.unwrap());
+    }
+    for new in &made {
+        let (came, ada) = (here(), ada());
+        // The use comes while the end waits for the disk.
+        let ending = stage.people.end_token(&new.view.id, &ada, &ada);
+        let (ended, _) = tokio::join!(biased; ending, stage.people.token(&new.token, &came));
+        ended.unwrap();
+    }
+    let stage = stage.again();
+    assert_eq!(stage.people.tokens(&ada()), []);
+}
+
+#[tokio::test]
+async fn what_is_over_stays_until_its_end_is_recorded() {
+    let stage = Stage::new();
+    let made = stage.people.make_token(&ada(), &wanted("x", 1)).await.unwrap();
+    stage.close().await;
+    stage.later(86_400);
+    assert_eq!(stage.people.tidy().await.unwrap_err().kind, NoKind::Unavailable);
+    assert_eq!(stage.people.owner_of_token(&made.view.id), Some(ada()));
+    let stage = stage.again();
+    stage.people.tidy().await.unwrap();
+    assert_eq!(stage.people.owner_of_token(&made.view.id), None);
+    assert_eq!(stage.records("token.ended").await.len(), 1);
+}

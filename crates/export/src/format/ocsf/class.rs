@@ -137,6 +137,7 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         | E::KillIncomplete
         | E::SettingsInvalid
         | E::SoulInvalid
+        | E::InviteUsed
         | E::AgentStopped => (Kind::Finding, (1, "Create")),
 
         // Words and approvals are part of what agents do: API activity, by the kind of the record.
