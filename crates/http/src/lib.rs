@@ -12,6 +12,7 @@ mod access;
 mod api;
 mod bounds;
 mod caller;
+mod conditions;
 mod console;
 mod guest;
 mod health;

@@ -9,7 +9,6 @@ use journal::{Draft, Event, Facts, Kind};
 use serde_json::Value;
 use vocab::{AgentName, Person, SessionId, Status, TurnId, Verb};
 
-use crate::content::blocking;
 use crate::event::Events;
 use crate::gateway::Gateway;
 use crate::slot::{Slot, Standing};
@@ -114,13 +113,11 @@ impl Gateway {
             Some(turn) => session::turn(&self.journal, &turn)?.and_then(|row| row.waiting),
             None => None,
         };
-        let (place, session) = (self.config.database.clone(), id.clone());
-        let said = blocking(move || {
-            let reader = Reader::open(&place)?;
-            let query = Query { session: Some(session), limit: MAX_SAID, ..Query::default() };
-            said(&reader, &reader.query(&query)?)
-        })
-        .await?;
+        let session = Some(id.clone());
+        let look = move |reader: &Reader| {
+            said(reader, &reader.query(&Query { session, limit: MAX_SAID, ..Query::default() })?)
+        };
+        let said = self.looking(look).await?;
         let facts = Facts::new().with("count", said.len() as u64);
         let facts = if own { facts.with("own", true) } else { facts };
         let mut draft = Draft::of_event(Kind::Admin, Event::ContentRead, facts);

@@ -119,21 +119,20 @@ impl Gateway {
             return Err(Refusal::new(RefusalKind::Invalid, message));
         }
         let alone = seqs.len() == 1;
-        let (eyes, place) = (self.eyes(by)?, self.config.database.clone());
-        let looked = blocking(move || {
-            let reader = Reader::open(&place)?;
+        let eyes = self.eyes(by)?;
+        let look = move |reader: &Reader| {
             let mut looked = Looked::default();
             for seq in seqs {
                 if looked.bytes >= journal::read::MAX_PAGE_BYTES {
                     break;
                 }
                 if let Some(record) = reader.show(seq)? {
-                    looked.at(&reader, &eyes, record)?;
+                    looked.at(reader, &eyes, record)?;
                 }
             }
             Ok(looked)
-        })
-        .await?;
+        };
+        let looked = self.looking(look).await?;
         self.record_looks(by, &looked).await?;
         if alone {
             let Some(look) = looked.looks.first() else {

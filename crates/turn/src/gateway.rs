@@ -23,6 +23,7 @@ use crate::event::Bus;
 use crate::hearts::Hearts;
 use crate::judging::Judging;
 use crate::looking::MAX_LOOKERS;
+use crate::places::Places;
 use crate::program::Mailbox;
 use crate::slot::{Slot, Standing};
 use crate::souls::MAX_CHECKERS;
@@ -165,11 +166,11 @@ pub struct Gateway {
     pub(crate) ends: Mutex<BTreeMap<TurnId, End>>,
     pub(crate) traces: Arc<dyn Traces>,
     /// Room for people who look into the record.
-    pub(crate) lookers: Arc<Semaphore>,
+    pub(crate) lookers: Places,
     /// Held while somebody writes a SOUL.md.
     pub(crate) editing: tokio::sync::Mutex<()>,
     /// Room for people who have a SOUL.md compiled.
-    pub(crate) checkers: Arc<Semaphore>,
+    pub(crate) checkers: Places,
     /// Held while the record is verified for somebody.
     pub(crate) verifying: Arc<Semaphore>,
     slots: Mutex<BTreeMap<AgentName, Arc<Slot>>>,
@@ -206,8 +207,8 @@ impl Gateway {
             ends: Mutex::default(),
             traces,
             editing: tokio::sync::Mutex::new(()),
-            checkers: Arc::new(Semaphore::new(MAX_CHECKERS)),
-            lookers: Arc::new(Semaphore::new(MAX_LOOKERS)),
+            checkers: Places::new(MAX_CHECKERS),
+            lookers: Places::new(MAX_LOOKERS),
             verifying: Arc::new(Semaphore::new(1)),
             policies,
             judging: Mutex::new(judging),

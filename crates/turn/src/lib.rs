@@ -26,6 +26,7 @@ mod kill;
 mod looking;
 mod outage;
 mod perform;
+mod places;
 mod process;
 mod program;
 mod records;

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use vocab::{Person, PersonId, SessionId};
 
-use crate::content::blocking;
 use crate::gateway::Gateway;
 use crate::{Refusal, RefusalKind};
 
@@ -24,7 +23,7 @@ pub const MAX_RECORDS: u32 = 500;
 /// How many there are in one when nobody says.
 const USUAL_RECORDS: u32 = 100;
 
-/// How many people look into the record at once; one more waits.
+/// How many people look into the record or their conversations at once; more wait, in bounded number.
 pub(crate) const MAX_LOOKERS: usize = 4;
 
 /// The records that are gone through at once from the end on.
@@ -215,17 +214,15 @@ impl Gateway {
     }
 
     /// Reads on a thread that may wait for the database, few at once.
+    ///
+    /// # Errors
+    /// What `look` says, and when too many wait already.
     pub(crate) async fn looking<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Reader) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let room = self.lookers.acquire().await.map_err(|_| {
-            Refusal::new(RefusalKind::Unavailable, "the gateway is stopping; ask again when it runs")
-        })?;
         let place = self.config.database.clone();
-        let looked = blocking(move || look(&Reader::open(&place)?)).await;
-        drop(room);
-        looked
+        self.lookers.work(move || look(&Reader::open(&place)?)).await
     }
 }
 

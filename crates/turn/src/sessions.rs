@@ -3,7 +3,6 @@
 use journal::{Draft, Event, Facts, Journal, Kind};
 use vocab::{AgentName, Person, PersonId, SessionId};
 
-use crate::content::blocking;
 use crate::gateway::Gateway;
 use crate::session;
 use crate::view::{ConversationView, Conversations};
@@ -42,7 +41,8 @@ impl Gateway {
             Some(limit) => usize::try_from(limit).unwrap_or(MAX_LISTED).min(MAX_LISTED),
         };
         let (journal, person) = (self.journal.clone(), by.id.clone());
-        let mut listed = blocking(move || list(&journal, &person, agent.as_ref(), before, most)).await?;
+        let list = move || list(&journal, &person, agent.as_ref(), before, most);
+        let mut listed = self.lookers.work(list).await?;
         for view in &mut listed.sessions {
             view.turn = self.open.lock().get(&view.session).cloned();
             if let Some(turn) = &view.turn {

@@ -14,7 +14,7 @@ use crate::gateway::Gateway;
 use crate::slot::Slot;
 use crate::{Refusal, RefusalKind};
 
-/// How many SOUL.md are compiled at once for who edits them; one more waits.
+/// How many SOUL.md are compiled at once for who edits them; more wait, in bounded number.
 pub(crate) const MAX_CHECKERS: usize = 2;
 
 /// A SOUL.md as it is.
@@ -167,19 +167,14 @@ impl Gateway {
 
     async fn report(&self, slot: Arc<Slot>, text: String) -> Result<(String, CheckReport), Refusal> {
         let monitor = self.monitor()?;
-        let room = self.checkers.acquire().await.map_err(|_| {
-            Refusal::new(RefusalKind::Unavailable, "the gateway is stopping; ask again when it runs")
-        })?;
-        let reported = blocking(move || {
+        let check = move || {
             let checked = check(&text, &slot.workspace(), Some(&slot.name), &monitor);
             let checked = checked.map(|(charter, _)| charter.as_ref().clone());
             let path = format!("agents/{}/SOUL.md", slot.name);
             let report = CheckReport::new(&path, Some(slot.name.as_str()), &checked);
             Ok((text, report))
-        })
-        .await;
-        drop(room);
-        reported
+        };
+        self.checkers.work(check).await
     }
 }
 

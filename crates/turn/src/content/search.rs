@@ -60,14 +60,14 @@ impl Gateway {
             let message = format!("search for 1 to {MAX_TEXT_BYTES} bytes of text");
             return Err(Refusal::new(RefusalKind::Invalid, message));
         }
-        let (eyes, place) = (self.eyes(by)?, self.config.database.clone());
+        let eyes = self.eyes(by)?;
         let words = text.as_ref().map(|text| text.to_lowercase());
-        let searched = blocking(move || {
+        let look = move |reader: &Reader| {
             let mut searched = Searched::default();
-            searched.go(&Reader::open(&place)?, &eyes, query, words.as_deref())?;
+            searched.go(reader, &eyes, query, words.as_deref())?;
             Ok(searched)
-        })
-        .await?;
+        };
+        let searched = self.looking(look).await?;
         self.record(of_search(by, &searched, text.as_deref()), Vec::new()).await?;
         let after = searched.last.filter(|_| !searched.ended);
         Ok(Found { looks: searched.looks, hidden: searched.hidden, after, end: searched.end })
