@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bulkhead_tests::PATIENCE;
@@ -18,17 +18,22 @@ use tempfile::TempDir;
 use turn::{Gateway, Parts, Policies, Program, Run};
 use vocab::{AgentName, Ambient, Digest, Group, Labels, Person, PersonId, Rights, Timestamp};
 
-/// The machine's clock, and bytes that count.
-struct Clock(AtomicU64);
+/// The machine's clock, set on by as many seconds as a test says, and bytes that count.
+#[derive(Default)]
+pub(crate) struct Clock {
+    count: AtomicU64,
+    pub(crate) later: AtomicI64,
+}
 
 impl Ambient for Clock {
     #[expect(clippy::disallowed_methods, reason = "the gateway is a real one, and so is its clock")]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let later = jiff::SignedDuration::from_secs(self.later.load(Ordering::Relaxed));
+        Timestamp::now().checked_add(later).unwrap()
     }
 
     fn random(&self) -> [u8; 16] {
-        let count = self.0.fetch_add(1, Ordering::Relaxed);
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
         // Different in each process, so that two gateways over one record make no name twice.
         let mut bytes = u128::from(count).to_le_bytes();
         bytes[8..12].copy_from_slice(&std::process::id().to_le_bytes());
@@ -195,7 +200,16 @@ pub(crate) async fn open(folder: &Path, settings: &Arc<Mutex<monitor::Config>>) 
 
 /// The same, with the journal that it writes.
 pub(crate) async fn opened(folder: &Path, settings: &Arc<Mutex<monitor::Config>>) -> (Arc<Gateway>, Journal) {
-    let ambient: Arc<dyn Ambient> = Arc::new(Clock(AtomicU64::new(1)));
+    opened_at(folder, settings, Arc::default()).await
+}
+
+/// The same, by a clock of the test's.
+pub(crate) async fn opened_at(
+    folder: &Path,
+    settings: &Arc<Mutex<monitor::Config>>,
+    clock: Arc<Clock>,
+) -> (Arc<Gateway>, Journal) {
+    let ambient: Arc<dyn Ambient> = clock;
     let spawner = Binary { path: bulkhead(), args: vec!["__spawner".into()] };
     let database = journal::Place::Sqlite(folder.join("record.sqlite"));
     let journal = Journal::open(journal::Config { place: database.clone() }, Arc::clone(&ambient)).unwrap();

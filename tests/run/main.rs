@@ -7,4 +7,5 @@ mod floods;
 mod guest;
 mod house;
 mod labels;
+mod waits;
 mod wire;

@@ -445,10 +445,13 @@ impl Gateway {
     pub(crate) async fn wait(&self, turn: &mut Turn) -> Result<Rest, Refusal> {
         let _deciding = self.deciding.lock().await;
         let Some(id) = turn.row.waiting.clone() else { return Ok(Rest::Waiting) };
+        // Whoever decided or cancelled it meanwhile has carried the turn on, or ended it.
+        let row = load(&self.journal, &id)?;
+        let Some(row) = row.filter(|row| row.view.state == ApprovalState::Waiting) else {
+            return Ok(Rest::Waiting);
+        };
         if !turn.stopped.is_cancelled() {
-            if let Some(row) = load(&self.journal, &id)? {
-                self.tell_approval(&row.view);
-            }
+            self.tell_approval(&row.view);
             return Ok(Rest::Waiting);
         }
         turn.row.waiting = None;

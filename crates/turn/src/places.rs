@@ -64,7 +64,7 @@ mod tests {
     #[tokio::test]
     async fn who_comes_when_the_queue_is_full_is_told_to_come_again_and_place_is_made_by_work_alone() {
         let places = Places::new(2);
-        let (go, gate) = mpsc::channel::<()>();
+        let (go, gate) = mpsc::sync_channel::<()>(64);
         let gate = Arc::new(Mutex::new(gate));
         let work = |n: usize| {
             let gate = Arc::clone(&gate);

@@ -14,7 +14,7 @@ use crate::gateway::Gateway;
 use crate::perform::{heard, perform};
 use crate::process::Process;
 use crate::state::{Answer, Held, Turn};
-use crate::{Refusal, RefusalKind, What};
+use crate::{ApprovalState, Refusal, RefusalKind, What};
 
 /// Where a turn comes to rest.
 #[derive(Debug)]
@@ -43,7 +43,10 @@ pub(crate) async fn run(gateway: &Gateway, turn: &mut Turn, held: Option<Held>) 
                 mediate(gateway, turn, &mut bench, held.proposal, Some(&binding)).await?
             }
             Answer::Denied(why) => {
-                turn.row.waiting = None;
+                if let Some(waited) = turn.row.waiting.take() {
+                    // One that was approved and came too late counts no more.
+                    gateway.drop_approval(turn, &waited, ApprovalState::Void, &why).await?;
+                }
                 deny(gateway, turn, why).await?
             }
         };
