@@ -23,7 +23,8 @@ pub const CPU_SECONDS: u64 = 1;
 /// The longest that a payload may take to try.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The longest that a server takes to hear what was sent, or a signal to arrive.
+/// How long a jailed payload gets for a server to hear what it sent, or for a signal to arrive. Without a jail, where
+/// that is to happen, it may take as long as the machine is busy.
 const SOON: Duration = Duration::from_millis(150);
 
 /// Where the payload runs.
@@ -143,7 +144,7 @@ pub fn once(scene: &mut Scene, attempt: &Attempt, place: Place, starter: &mut ja
         seen = Some(Fate::Came("the secret came out".into()));
     }
     let waits = place == Place::Machine && matches!(attempt.sign, Sign::Left);
-    let left = left(scene, waits);
+    let left = left(scene, waits.then(|| wait_of(attempt, place)));
     match (seen, left, ended) {
         (Some(fate), _, _) => fate,
         (None, Some(left), _) if matches!(attempt.sign, Sign::Left) => Fate::Came(left),
@@ -173,13 +174,18 @@ fn word(said: &str) -> String {
     last.unwrap_or_else(|| "it ended while it tried".into())
 }
 
-fn soon(holds: impl Fn() -> bool) -> bool {
+/// How long whatever is to be seen of an attempt is waited for.
+fn wait_of(attempt: &Attempt, place: Place) -> Duration {
+    if place == Place::Machine && attempt.needs.is_none() { PATIENCE } else { SOON }
+}
+
+fn within(wait: Duration, holds: impl Fn() -> bool) -> bool {
     let begun = Instant::now();
     loop {
         if holds() {
             return true;
         }
-        if begun.elapsed() > SOON {
+        if begun.elapsed() > wait {
             return false;
         }
         std::thread::sleep(Duration::from_millis(2));
@@ -189,10 +195,11 @@ fn soon(holds: impl Fn() -> bool) -> bool {
 /// What can be seen while the payload waits. In a jail everything is looked at, whatever the attempt is about.
 fn look(scene: &Scene, attempt: &Attempt, word: &str, place: Place) -> Option<Fate> {
     let came = |what: &str| Some(Fate::Came(what.into()));
+    let wait = wait_of(attempt, place);
     let own = match attempt.sign {
         Sign::Leaked if scene.leaked() => came("the secret came out"),
-        Sign::Heard if soon(|| scene.ears.heard(&scene.mark)) => came("it was heard"),
-        Sign::Hurt if soon(|| scene.hurt()) => came("the bystander shows it"),
+        Sign::Heard if within(wait, || scene.ears.heard(&scene.mark)) => came("it was heard"),
+        Sign::Hurt if within(wait, || scene.hurt()) => came("the bystander shows it"),
         Sign::Mounted if scene.mounted() => came("the machine's mounts show it"),
         Sign::Disturbed => scene.disturbed().map(Fate::Came),
         Sign::Holds(name) if scene.holds(name) => came(name),
@@ -215,7 +222,7 @@ fn look(scene: &Scene, attempt: &Attempt, word: &str, place: Place) -> Option<Fa
 }
 
 /// Processes that are left after the end.
-fn left(scene: &Scene, waits: bool) -> Option<String> {
+fn left(scene: &Scene, waits: Option<Duration>) -> Option<String> {
     let left = || {
         let names = scene.run().into_iter().map(|pid| {
             let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -224,11 +231,12 @@ fn left(scene: &Scene, waits: bool) -> Option<String> {
         names.collect::<Vec<_>>()
     };
     // After a jail's end nothing is left, not even for a moment; a control gets one, to be seen at all.
-    if waits {
-        soon(|| !left().is_empty());
+    let begun = Instant::now();
+    let mut seen = left();
+    while seen.is_empty() && waits.is_some_and(|wait| begun.elapsed() < wait) {
+        seen = left();
     }
-    let left = left();
-    (!left.is_empty()).then(|| format!("left: {}", left.join(", ")))
+    (!seen.is_empty()).then(|| format!("left: {}", seen.join(", ")))
 }
 
 struct Plain(std::process::Child);
