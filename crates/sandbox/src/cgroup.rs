@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use rustix::fs::{Mode, OFlags, open};
 
+use self::folder::Held;
 use crate::Jail;
 
 /// What the gateway's own group is called, before its number.
@@ -33,13 +34,24 @@ const MAX_NAME: usize = 64;
 /// How many gateways of the same number, in PID namespaces of their own, may share a hierarchy.
 const MAX_NAMESAKES: u32 = 16;
 
+/// How often a group is looked for that nobody takes away meanwhile.
+const MAX_TRIES: u32 = 3;
+
 /// Tells groups apart whose owners' names look alike.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Every group of this gateway. They are gone when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Groups {
-    folder: PathBuf,
+    /// Where they lie.
+    home: PathBuf,
+    own: Mutex<Own>,
+}
+
+/// The group of this gateway: nobody else uses it or takes it away as long as it is held.
+#[derive(Debug, Clone)]
+struct Own {
+    held: Arc<Held>,
     controllers: Vec<&'static str>,
 }
 
@@ -63,42 +75,29 @@ impl Groups {
         if home.as_os_str().is_empty() {
             return folder::home().and_then(|_| Err(io::ErrorKind::NotFound.into()));
         }
-        let groups = Arc::new(Self::make(home)?);
+        let groups = Arc::new(Self { home: home.clone(), own: Mutex::new(Own::make(home)?) });
         *shared = Arc::downgrade(&groups);
         Ok(groups)
     }
 
-    fn make(home: &Path) -> io::Result<Self> {
-        folder::sweep(home, PREFIX);
-        let name = |copy| match copy {
-            0 => home.join(format!("{PREFIX}{}", process::id())),
-            copy => home.join(format!("{PREFIX}{}.{copy}", process::id())),
-        };
-        let mut made = Err(io::ErrorKind::AlreadyExists.into());
-        for folder in (0..MAX_NAMESAKES).map(name) {
-            made = fs::create_dir(&folder).map(|()| folder);
-            if !matches!(&made, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
-                break;
-            }
+    /// The group of this gateway, made anew if it was taken away since.
+    fn own(&self) -> io::Result<Own> {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if !own.held.stands() {
+            *own = Own::make(&self.home)?;
         }
-        let made = made.map_err(|error| io::Error::other(format!("`{}`: {error}", home.display())))?;
-        let mut groups = Self { folder: made, controllers: Vec::new() };
-        if !groups.folder.join(KILL).exists() {
-            return Err(io::Error::other("this kernel's groups cannot be ended as one"));
-        }
-        let offered: Vec<_> = CONTROLLERS.into_iter().filter(|name| folder::offers(home, name)).collect();
-        if !offered.iter().all(|name| folder::hands_down(home, name)) {
-            // A group with processes hands nothing down. Where this is the only one, it can go.
-            folder::step_aside(home, &groups.folder)?;
-        }
-        let has = |name: &&str| folder::hands_down(home, name) && folder::hands_down(&groups.folder, name);
-        groups.controllers = offered.into_iter().filter(has).collect();
-        Ok(groups)
+        Ok(own.clone())
+    }
+
+    /// The group of this gateway, which may have been taken away since.
+    fn held(&self) -> Arc<Held> {
+        Arc::clone(&self.own.lock().unwrap_or_else(PoisonError::into_inner).held)
     }
 
     /// What it does, in words.
     pub(crate) fn told(&self) -> String {
-        match self.controllers.as_slice() {
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        match own.controllers.as_slice() {
             [] => "owners end as one; guests are not bounded as a whole, since the group hands down no controllers".into(),
             some => format!("owners end as one; guests are bounded as a whole by {}", some.join(" and ")),
         }
@@ -106,7 +105,41 @@ impl Groups {
 
     /// Removes what is empty.
     pub(crate) fn tidy(&self) {
-        folder::remove(&self.folder);
+        self.held().remove("".as_ref());
+    }
+}
+
+impl Own {
+    fn make(home: &Path) -> io::Result<Self> {
+        folder::sweep(home, PREFIX);
+        let held = Arc::new(Self::take(home)?);
+        if !held.folder().join(KILL).exists() {
+            return Err(io::Error::other("this kernel's groups cannot be ended as one"));
+        }
+        let offered: Vec<_> = CONTROLLERS.into_iter().filter(|name| folder::offers(home, name)).collect();
+        if !offered.iter().all(|name| folder::hands_down(home, name)) {
+            // A group with processes hands nothing down. Where this is the only one, it can go.
+            folder::step_aside(home, held.folder())?;
+        }
+        let has = |name: &&str| folder::hands_down(home, name) && folder::hands_down(held.folder(), name);
+        let controllers = offered.into_iter().filter(has).collect();
+        Ok(Self { held, controllers })
+    }
+
+    /// A new group that is nobody else's: gateways in PID namespaces of their own may have the same number.
+    fn take(home: &Path) -> io::Result<Held> {
+        let name = |copy| match copy {
+            0 => home.join(format!("{PREFIX}{}", process::id())),
+            copy => home.join(format!("{PREFIX}{}.{copy}", process::id())),
+        };
+        let mut taken = Err(io::ErrorKind::AlreadyExists.into());
+        for folder in (0..MAX_TRIES).flat_map(|_| (0..MAX_NAMESAKES).map(name)) {
+            taken = Held::new(&folder);
+            if !matches!(&taken, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
+                break;
+            }
+        }
+        taken.map_err(|error| io::Error::other(format!("`{}`: {error}", home.display())))
     }
 }
 
@@ -140,34 +173,36 @@ impl Bounds {
 #[derive(Debug)]
 pub(crate) struct Group {
     groups: Arc<Groups>,
-    folder: PathBuf,
+    name: String,
 }
 
 impl Group {
     pub(crate) fn new(groups: Arc<Groups>, owner: &str) -> Self {
         let plain = |sign: char| if sign.is_ascii_alphanumeric() { sign } else { '_' };
         let name: String = owner.chars().take(MAX_NAME).map(plain).collect();
-        let folder = groups.folder.join(format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
-        Self { groups, folder }
+        Self { groups, name: format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed)) }
     }
 
     /// A place for a new process: the one of all roles, or one of its own for a guest.
     pub(crate) fn leaf(&self, guest: Option<&Bounds>) -> io::Result<Leaf> {
-        fs::create_dir_all(&self.folder)?;
-        for name in &self.groups.controllers {
-            folder::hands_down(&self.folder, name);
+        let own = self.groups.own()?;
+        let folder = own.held.folder().join(&self.name);
+        // Only in the group that is held: one that is made by its path alone may be another gateway's.
+        folder::make(&folder)?;
+        for name in &own.controllers {
+            folder::hands_down(&folder, name);
         }
         let name = match guest {
             None => "roles".into(),
             Some(_) => format!("guest-{}", NEXT.fetch_add(1, Ordering::Relaxed)),
         };
-        let path = self.folder.join(name);
-        fs::create_dir_all(&path)?;
+        let path = folder.join(name);
+        folder::make(&path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let descriptor = open(&path, flags, Mode::empty())?;
         let place = guest.map(|_| Place(path.clone()));
         if let Some(bounds) = guest {
-            for name in &self.groups.controllers {
+            for name in &own.controllers {
                 let (file, most) = match *name {
                     "memory" => ("memory.max", bounds.memory_bytes),
                     _ => ("pids.max", bounds.processes),
@@ -181,12 +216,12 @@ impl Group {
     /// Sends SIGKILL to every process in it, those included that nobody here knows of.
     pub(crate) fn kill(&self) {
         // Without processes it is not there; those that are, are struck one by one besides.
-        folder::say(&self.folder.join(KILL), "1").unwrap_or_default();
+        self.groups.held().say(&Path::new(&self.name).join(KILL), "1").unwrap_or_default();
     }
 
     /// Removes it, if it is empty. Nobody may start a process in it meanwhile.
     pub(crate) fn tidy(&self) {
-        folder::remove(&self.folder);
+        self.groups.held().remove(self.name.as_ref());
     }
 }
 

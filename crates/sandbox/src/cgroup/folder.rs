@@ -1,12 +1,12 @@
 //! The kernel's folders of groups.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::process;
 
-use rustix::fs::statfs;
-use rustix::io::Errno;
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat, statfs};
 
 /// Where the hierarchy is mounted: alone, or beside those of the first version.
 const ROOTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
@@ -19,6 +19,66 @@ const MEMBERS: &str = "cgroup.procs";
 
 /// How deep groups lie in the gateway's: an owner's, and its leaves.
 const DEPTH: u32 = 2;
+
+/// A group that this process made and holds locked. Its lock says that it is in use to whoever cannot see this process;
+/// it ends with the process.
+#[derive(Debug)]
+pub(super) struct Held {
+    folder: PathBuf,
+    lock: File,
+}
+
+impl Held {
+    /// Makes a group and locks it.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when somebody else has made it, or took it for left behind before it was locked.
+    pub(super) fn new(folder: &Path) -> io::Result<Self> {
+        fs::create_dir(folder)?;
+        let theirs = |_| io::Error::from(io::ErrorKind::AlreadyExists);
+        let held = lock(folder).map_err(theirs).map(|lock| Self { folder: folder.into(), lock })?;
+        if held.stands() { Ok(held) } else { Err(io::ErrorKind::AlreadyExists.into()) }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether what lies at its path is still the group that is locked.
+    pub(super) fn stands(&self) -> bool {
+        let there = fs::metadata(&self.folder).map(|data| (data.dev(), data.ino()));
+        let held = self.lock.metadata().map(|data| (data.dev(), data.ino()));
+        matches!((there, held), (Ok(there), Ok(held)) if there == held)
+    }
+
+    /// Writes to a file in it; not to one in a group that somebody else has made at its path since.
+    pub(super) fn say(&self, file: &Path, what: &str) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        File::from(openat(&self.lock, file, flags, Mode::empty())?).write_all(what.as_bytes())
+    }
+
+    /// Removes a group in it, or itself by an empty path, with those below it, as far as nothing lives there.
+    pub(super) fn remove(&self, group: &Path) {
+        if self.stands() {
+            remove(&self.folder.join(group));
+        }
+    }
+}
+
+/// Locks a folder that nobody has locked.
+fn lock(folder: &Path) -> io::Result<File> {
+    let file = File::open(folder)?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(file)
+}
+
+/// Makes a group in one that is there, unless it is there too.
+pub(super) fn make(group: &Path) -> io::Result<()> {
+    match fs::create_dir(group) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
 
 /// The group that this process lies in.
 pub(super) fn home() -> io::Result<PathBuf> {
@@ -70,7 +130,7 @@ pub(super) fn step_aside(home: &Path, folder: &Path) -> io::Result<()> {
 }
 
 /// Removes a group and those in it, as far as nothing lives there.
-pub(super) fn remove(group: &Path) {
+fn remove(group: &Path) {
     remove_below(group, DEPTH);
 }
 
@@ -87,22 +147,18 @@ fn remove_below(group: &Path, depth: u32) {
     fs::remove_dir(group).unwrap_or_default();
 }
 
-/// Removes what gateways have left that are gone. Nothing in it is ended: it may be of one in another PID
-/// namespace, whose processes are not seen here.
+/// Removes what gateways have left that are gone: nobody holds it. Nothing in it is ended.
 pub(super) fn sweep(home: &Path, prefix: &str) {
     for entry in fs::read_dir(home).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let number =
-            name.to_str().and_then(|name| name.strip_prefix(prefix)?.split('.').next()?.parse().ok());
-        if number.is_some_and(|number: u32| number == process::id() || !lives(number)) {
+            name.to_str().and_then(|name| name.strip_prefix(prefix)?.split('.').next()?.parse::<u32>().ok());
+        if number.is_some()
+            && let Ok(_locked) = lock(&entry.path())
+        {
             remove(&entry.path());
         }
     }
-}
-
-fn lives(number: u32) -> bool {
-    let pid = rustix::process::Pid::from_raw(number.cast_signed());
-    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 #[cfg(test)]
@@ -142,15 +198,42 @@ mod tests {
     #[test]
     fn what_dead_gateways_left_is_swept_and_nothing_else() {
         let folder = std::env::temp_dir().join(format!("bulkhead-sweep-{}", process::id()));
-        let dead = 0x3fff_ffff_u32;
-        let swept = [format!("b-{dead}"), format!("b-{dead}.1"), format!("b-{}", process::id())];
-        let kept = ["b-1".into(), "b-x".into(), "b-".into(), dead.to_string()];
+        fs::create_dir_all(&folder).unwrap();
+        // The number says nothing: another PID namespace may have the same one.
+        let held = Held::new(&folder.join(format!("b-{}", process::id()))).unwrap();
+        let swept = ["b-1".to_owned(), "b-1.1".into(), format!("b-{}.1", process::id())];
+        let kept = ["b-x".into(), "b-".into(), "1".into(), format!("b-{}", process::id())];
         for name in swept.iter().chain(&kept) {
             fs::create_dir_all(folder.join(name).join("owner-0/roles")).unwrap();
         }
         sweep(&folder, "b-");
         assert!(swept.iter().all(|name| !folder.join(name).exists()));
         assert!(kept.iter().all(|name| folder.join(name).exists()));
+        drop(held);
+        sweep(&folder, "b-");
+        assert!(!folder.join(&kept[3]).exists());
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_group_that_was_taken_away_and_made_again_is_no_longer_held() {
+        let folder = std::env::temp_dir().join(format!("bulkhead-held-{}", process::id()));
+        let held = Held::new(&folder).unwrap();
+        assert!(held.stands());
+        assert_eq!(Held::new(&folder).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        fs::remove_dir(&folder).unwrap();
+        assert!(!held.stands());
+        let others = Held::new(&folder).unwrap();
+        assert!(others.stands() && !held.stands());
+        fs::create_dir(folder.join("echo-0")).unwrap();
+        fs::write(folder.join("echo-0/cgroup.kill"), "").unwrap();
+        let file = Path::new("echo-0/cgroup.kill");
+        assert!(held.say(file, "1").is_err() && others.say(file, "1").is_ok());
+        held.remove("echo-0".as_ref());
+        assert!(folder.join("echo-0").exists());
+        fs::remove_file(folder.join("echo-0/cgroup.kill")).unwrap();
+        others.remove("echo-0".as_ref());
+        assert!(!folder.join("echo-0").exists());
+        fs::remove_dir(&folder).unwrap();
     }
 }
