@@ -238,6 +238,21 @@ export const t = {
     elsewhere: 'Who there is and what each group may do stands in `bulkhead.toml`.',
   },
 
+  passkeys: {
+    title: 'Your passkeys',
+    lead: 'A phone, this computer or a security key signs you in without a password. Once you have one, dangerous acts want it.',
+    name: 'Name',
+    example: 'work laptop',
+    at: 'Works at',
+    add: 'Add a passkey',
+    remove: 'Remove',
+    removeOne: (name: string) => `Remove the passkey ${name}`,
+    signIn: 'Sign in with a passkey',
+    elsewhere: 'Passkeys work where this page has its name:',
+    unmade: 'No passkey was made. You may have said no, or this device has one of yours already.',
+    unanswered: 'No passkey answered. You may have said no, or none of this device is known here.',
+  },
+
   health: {
     title: 'Health',
     ready: 'Ready: messages are taken and the record can be written.',
@@ -261,7 +276,8 @@ export const t = {
     more: '`bulkhead doctor` looks at the machine and the home itself.',
   },
 
-  confirm: { title: 'It is you?', lead: 'This needs your password again. It then counts for five minutes.', go: 'Confirm' },
+  confirm: { title: 'It is you?', lead: 'This needs your password again. It then counts for five minutes.', go: 'Confirm',
+    leadPasskey: 'This needs your passkey. It then counts for five minutes.', goPasskey: 'Use your passkey' },
 
   help: {
     title: 'Keys',

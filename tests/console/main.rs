@@ -85,6 +85,11 @@ fn a_code_lets_somebody_in_once_and_their_password_from_then_on() {
 }
 
 #[test]
+fn a_passkey_signs_in_confirms_and_is_refused_when_it_counts_back() {
+    plays("passkeys", &team(HELLO));
+}
+
+#[test]
 fn sign_ins_and_tokens_are_seen_and_ended() {
     plays("ownSignInsAndTokens", &team(HELLO));
 }

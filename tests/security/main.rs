@@ -1,6 +1,9 @@
 //! What must hold against agents, models and people who want more than they may.
 
 mod approvals;
+#[path = "../../crates/people/tests/people/authenticator.rs"]
+#[expect(dead_code, reason = "here it only has to be somebody's")]
+mod authenticator;
 mod carried;
 mod containment;
 mod content;

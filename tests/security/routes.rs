@@ -7,6 +7,8 @@ use bulkhead_http::{Access, routes};
 use bulkhead_tests::{Browser, Home, POSTS, eventually, members};
 use serde_json::{Value, json};
 
+use crate::authenticator::Authenticator;
+
 /// Bob and eve may ask; cid may approve besides; dee may read content, see all records and erase; ada is the administrator, and as one of the
 /// owners may approve.
 const OTHERS: &str = "
@@ -45,6 +47,7 @@ fn row(method: &'static str, path: &'static str, body: Value, expected: Expected
 /// The table. What somebody does who may is done, so what ends things comes last; each row is walked from those who may least.
 fn table() -> Vec<Row> {
     let mut rows = harmless();
+    rows.extend(signing_in());
     rows.extend(ending());
     rows
 }
@@ -102,7 +105,8 @@ fn harmless() -> Vec<Row> {
             "POST",
             "confirm",
             json!({ "password": "wrong horse battery" }),
-            [401, 403, 400, 400, 400, 400, 400],
+            // Bob has a passkey, and confirms with that.
+            [401, 403, 400, 409, 400, 400, 400],
         ),
         row(
             "POST",
@@ -110,6 +114,21 @@ fn harmless() -> Vec<Row> {
             json!({ "old": "wrong horse battery", "new": "wrong donkey charger" }),
             [401, 403, 400, 400, 400, 400, 400],
         ),
+    ]
+}
+
+/// With what somebody signs in and confirms, beside passwords.
+fn signing_in() -> Vec<Row> {
+    let none = || json!({});
+    vec![
+        row("POST", "confirm/passkey/begin", none(), [401, 403, 409, 200, 409, 409, 409]),
+        row("POST", "confirm/passkey/finish", none(), [401, 403, 400, 400, 400, 400, 400]),
+        row("GET", "passkeys", none(), [401, 403, 200, 200, 200, 200, 200]),
+        row("POST", "passkeys/begin", none(), [401, 403, 200, 200, 200, 200, 200]),
+        row("POST", "passkeys/finish", none(), [401, 403, 400, 400, 400, 400, 400]),
+        row("GET", "sign-in/ways", none(), [200; 7]),
+        row("POST", "sign-in/passkey/begin", none(), [200; 7]),
+        row("POST", "sign-in/passkey/finish", none(), [400; 7]),
     ]
 }
 
@@ -136,6 +155,7 @@ fn ending() -> Vec<Row> {
         row("POST", "erasures", person("bob"), [401, 403, 403, 403, 403, 200, 200]),
         row("POST", "erasures/{id}/consent", none(), [401, 403, 403, 403, 403, 403, 200]),
         row("POST", "erasures/{id}/refuse", why(), [401, 403, 403, 403, 403, 409, 409]),
+        row("POST", "passkeys/{id}/remove", none(), [401, 403, 404, 200, 404, 404, 404]),
         row("POST", "tokens/{id}/end", none(), [401, 403, 404, 200, 404, 404, 404]),
         row("POST", "agents/{name}/kill", none(), [401, 403, 403, 403, 403, 403, 200]),
         row("POST", "kill", none(), [401, 403, 403, 403, 403, 403, 200]),
@@ -155,6 +175,7 @@ struct Things {
     record: String,
     sign_in: String,
     token: String,
+    passkey: String,
     erasure: String,
     hold: String,
 }
@@ -178,6 +199,7 @@ impl Things {
             record: home.records(&["--session", &text(&view["session"])])[0]["seq"].to_string(),
             sign_in: text(&bob.get("sign-ins").json()[0]["id"]),
             token: text(&made["made"]["id"]),
+            passkey: passkey(bob),
             erasure: text(
                 &dee.post("erasures", &json!({ "of": { "session": view["session"] }, "reason": "a test" }))
                     .is(200)
@@ -196,12 +218,23 @@ impl Things {
             "approvals" => &self.approval,
             "sign-ins" => &self.sign_in,
             "tokens" => &self.token,
+            "passkeys" => &self.passkey,
             "erasures" => &self.erasure,
             "holds" => &self.hold,
             _ => "bob",
         };
         path.replace("{id}", id).replace("{name}", "echo").replace("{seq}", &self.record)
     }
+}
+
+/// Adds a passkey; its id.
+fn passkey(person: &Browser) -> String {
+    let challenge = person.post("passkeys/begin", &json!({})).is(200).json();
+    let challenge: people::Challenge = serde_json::from_value(challenge).unwrap();
+    let mut device = Authenticator::new();
+    device.origin = person.address.replace("127.0.0.1", "http://localhost");
+    let made = json!({ "ticket": challenge.ticket, "name": "phone", "credential": device.made(&challenge) });
+    person.post("passkeys/finish", &made).is(200).json()["id"].as_str().unwrap().to_owned()
 }
 
 const PERSONS: [&str; 5] = ["eve", "bob", "cid", "dee", "ada"];

@@ -82,6 +82,43 @@ fn a_name_that_was_made_to_point_here_gets_nothing() {
 }
 
 #[test]
+fn the_name_that_the_settings_give_is_answered_and_no_other_and_its_cookies_are_for_tls() {
+    let home = Home::new();
+    for bad in ["http://bulkhead.example", "https://10.0.0.1", "https://bulkhead.example/console"] {
+        home.edit("[gateway]\n", &format!("[gateway]\norigin = \"{bad}\"\n"));
+        home.run(&["gateway", "start"]).fails(2, "is not an origin for browsers");
+        home.edit(&format!("origin = \"{bad}\"\n"), "");
+    }
+    home.edit("[gateway]\n", "[gateway]\norigin = \"https://bulkhead.example\"\n");
+    home.start();
+    let person = first(&home);
+    let code = home.json(&["people", "invite", &person])["code"].as_str().unwrap().to_owned();
+    let nobody = Browser::at(&home);
+    let at = |host: &str, origin: &str| {
+        vec![pair("host", host), pair("origin", origin), pair("content-type", "application/json")]
+    };
+    let claim = json!({ "code": code, "password": PASSWORD }).to_string();
+    let ask =
+        |headers: &[(String, String)]| nobody.send("POST", "/api/v1/sign-in/code", headers, claim.as_bytes());
+    for (host, origin) in [
+        ("bulkhead.example", "http://bulkhead.example"),
+        ("bulkhead.example:7400", "https://bulkhead.example"),
+        ("evil.bulkhead.example", "https://evil.bulkhead.example"),
+        (nobody.address.as_str(), "https://bulkhead.example"),
+    ] {
+        drop(ask(&at(host, origin)).is(403));
+    }
+    let ways =
+        nobody.send("GET", "/api/v1/sign-in/ways", &at("bulkhead.example", "https://bulkhead.example"), b"");
+    assert_eq!(ways.is(200).json()["passkeys"], "https://bulkhead.example");
+    let answer = ask(&at("bulkhead.example", "https://bulkhead.example")).is(200);
+    assert!(answer.header("set-cookie").ends_with("; Path=/; Secure"), "{answer:?}");
+    // On this machine there is no TLS, and none is asked for.
+    let here = nobody.post("sign-in", &json!({ "person": person, "password": PASSWORD })).is(200);
+    assert!(here.header("set-cookie").ends_with("; Path=/"), "{here:?}");
+}
+
+#[test]
 fn every_answer_keeps_other_pages_from_framing_and_reading_it() {
     let home = home();
     let ada = Browser::signed_in(&home, &first(&home));

@@ -1,10 +1,11 @@
 // Asks the gateway. The cookie is the browser's to send; no token or password is kept here.
 
+import type { Challenge } from './passkey';
 import { part } from './route';
 import { BrokenStream, events } from './stream';
 import type {
-  Agent, Approval, CheckReport, Conversation, Conversations, GatewayStatus, Invitation, KillReport, Look, Me, NewToken, PersonRow, Problem,
-  RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified,
+  Agent, Approval, CheckReport, Conversation, Conversations, GatewayStatus, Invitation, KillReport, Look, Me, NewToken, Passkey, PersonRow, Problem,
+  RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
 
 /** The gateway said no. */
@@ -150,7 +151,7 @@ async function asked(method: string, path: string, wish: Wish, bound: Bound): Pr
       throw new Refused(problem(again, await whole(again, wish)));
     }
   }
-  if (why.status === 401 && !path.startsWith('/sign-in') && path !== '/confirm') told.gone(why.detail);
+  if (why.status === 401 && !path.startsWith('/sign-in') && !path.startsWith('/confirm')) told.gone(why.detail);
   throw new Refused(why);
 }
 
@@ -210,6 +211,15 @@ export const api = {
   signIn: (person: string, password: string) => post('/sign-in', { person, password }),
   signInByCode: (code: string, password: string) => post('/sign-in/code', { code, password }),
   signOut: () => post('/sign-out'),
+  ways: () => get<Ways>('/sign-in/ways'),
+  beginPasskeySignIn: () => post<Challenge>('/sign-in/passkey/begin'),
+  signInByPasskey: (ticket: string, credential: unknown) => post('/sign-in/passkey/finish', { ticket, credential }),
+  beginPasskeyConfirm: () => post<Challenge>('/confirm/passkey/begin'),
+  confirmByPasskey: (ticket: string, credential: unknown) => post('/confirm/passkey/finish', { ticket, credential }),
+  passkeys: () => get<Passkey[]>('/passkeys'),
+  beginPasskey: () => post<Challenge>('/passkeys/begin'),
+  addPasskey: (ticket: string, name: string, credential: unknown) => post<Passkey>('/passkeys/finish', { ticket, name, credential }),
+  removePasskey: (id: string) => post(`/passkeys/${part(id)}/remove`),
   confirm: (password: string) => post('/confirm', { password }),
   changePassword: (old: string, fresh: string) => post('/me/password', { old, new: fresh }),
   signIns: () => get<SignInRow[]>('/sign-ins'),

@@ -141,6 +141,23 @@ export interface Me {
   containment: string;
   version: string;
   solo: boolean;
+  /** Whether dangerous acts want a passkey of them. */
+  passkey: boolean;
+}
+
+export interface Ways {
+  password: boolean;
+  /** The origin at which passkeys work. */
+  passkeys: string | null;
+}
+
+export interface Passkey {
+  id: string;
+  person: string;
+  name: string;
+  site: string;
+  created: string;
+  used: string | null;
 }
 
 export interface SignInRow {
@@ -171,6 +188,7 @@ export interface PersonRow {
   clearance: string[];
   sign_ins: number;
   tokens: number;
+  passkeys: number;
   password: boolean;
 }
 

@@ -99,3 +99,89 @@ export async function invitations(stage) {
   await bob.page.getByText('this browser').waitFor();
   same('what a member sees of others', await bob.page.getByRole('heading', { name: 'Everybody' }).count(), 0);
 }
+
+/** A device with a passkey of its own in it, at a browser that knows the gateway by the name that passkeys have. */
+async function withDevice(seat) {
+  const devtools = await seat.context.newCDPSession(seat.page);
+  await devtools.send('WebAuthn.enable');
+  const { authenticatorId } = await devtools.send('WebAuthn.addVirtualAuthenticator', {
+    options: { protocol: 'ctap2', ctap2Version: 'ctap2_1', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true },
+  });
+  return {
+    keys: async () => (await devtools.send('WebAuthn.getCredentials', { authenticatorId })).credentials,
+    put: (credential) => devtools.send('WebAuthn.addCredential', { authenticatorId, credential }),
+    clear: () => devtools.send('WebAuthn.clearCredentials', { authenticatorId }),
+    unlocks: (isUserVerified) => devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified }),
+  };
+}
+
+export async function passkeys(stage) {
+  // At its bare address the page says where passkeys work.
+  const elsewhere = await stage.signedIn('ada');
+  await elsewhere.go('people');
+  await elsewhere.page.getByText('Passkeys work where this page has its name').waitFor();
+  same('no passkey can be made there', await elsewhere.page.getByRole('button', { name: 'Add a passkey' }).count(), 0);
+  // What it goes on to ask would be taken for another origin's from here on.
+  await elsewhere.context.close();
+  stage.seats.length = 0;
+  stage.base = stage.base.replace('127.0.0.1', 'localhost');
+
+  const seat = await stage.signedIn('ada');
+  const { page } = seat;
+  const device = await withDevice(seat);
+  await seat.go('people');
+  const add = page.getByRole('button', { name: 'Add a passkey' });
+  await page.getByLabel('Name', { exact: true }).fill('this laptop');
+  await add.click();
+  await page.getByRole('button', { name: 'Remove the passkey this laptop' }).waitFor();
+  const [key] = await device.keys();
+  same('it is bound to the name, and knows its person', [key.rpId, key.isResidentCredential], ['localhost', true]);
+  await seat.accessible('the passkeys');
+  await seat.shot('passkeys');
+
+  // Out, and in again without a name or a password.
+  const out = () => page.getByRole('button', { name: 'Sign out' }).first().click();
+  const enter = page.getByRole('button', { name: 'Sign in with a passkey' });
+  await out();
+  await enter.waitFor();
+  await seat.accessible('the sign-in with passkeys');
+  await enter.click();
+  await page.getByRole('navigation').waitFor();
+  await seat.go('people');
+  await page.getByText('passkey', { exact: false }).first().waitFor();
+
+  // Nobody who does not unlock it.
+  await out();
+  await device.unlocks(false);
+  await enter.click();
+  await page.getByRole('alert').waitFor();
+  await device.unlocks(true);
+
+  // With the password alone nothing dangerous is done: it wants the passkey.
+  await page.getByLabel('Person').fill('ada');
+  await page.locator('#password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('navigation').waitFor();
+  await seat.go('people');
+  await page.getByRole('button', { name: 'Invite bob' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('This needs your passkey').waitFor();
+  same('no password is asked for', await dialog.locator('input').count(), 0);
+  await seat.accessible('the confirmation by a passkey');
+  await dialog.getByRole('button', { name: 'Use your passkey' }).click();
+  await page.getByText('One-time code for bob').waitFor();
+
+  // A copy that was made before counts behind, and is refused.
+  await out();
+  await device.clear();
+  await device.put({ ...key, signCount: 0 });
+  await enter.click();
+  await page.getByText('there may be a copy').waitFor();
+
+  // Removed, the device's key is nobody's.
+  stage.run('people', 'passkey', 'remove', stage.json('people', 'passkey', 'list')[0].id);
+  await device.clear();
+  await device.put({ ...key, signCount: 1000 });
+  await enter.click();
+  await page.getByText('not known here').waitFor();
+}

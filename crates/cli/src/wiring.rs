@@ -36,11 +36,16 @@ pub(crate) struct Running {
     pub(crate) outgoing: Outgoing,
 }
 
-/// Opens the home's record and starts its gateway.
+/// Opens the home's record and starts its gateway, which is to answer where `bound` is.
 ///
 /// # Errors
 /// When the settings do not hold, or something that the gateway needs is not there.
-pub(crate) async fn gateway(home: &Home, settings: &Settings, logs: Logs) -> Result<Running, Failure> {
+pub(crate) async fn gateway(
+    home: &Home,
+    settings: &Settings,
+    bound: &Bound,
+    logs: Logs,
+) -> Result<Running, Failure> {
     if let Some(missing) = settings.missing_secrets(home).first() {
         return Err(Failure::unreachable(missing.to_string()));
     }
@@ -51,7 +56,8 @@ pub(crate) async fn gateway(home: &Home, settings: &Settings, logs: Logs) -> Res
         Notary::open(journal.clone(), place.clone(), settings.notary(home), Arc::clone(&ambient)).await;
     let notary = Arc::new(notary.map_err(|error| unsigned(&error))?);
     let outgoing = Outgoing::new(home, settings, &journal, &place, &notary).await?;
-    let people = People::open(journal.clone(), Arc::clone(&ambient), settings.sign_in.config())
+    let config = settings.sign_in.config(settings.gateway.origin(bound.address));
+    let people = People::open(journal.clone(), Arc::clone(&ambient), config)
         .map_err(|no| Failure::unreachable(no.to_string()))?;
     let roster = Roster::new(&jailed::spawner()).map_err(|error| {
         Failure::unreachable(format!("the thread that starts agents cannot be made: {error}"))

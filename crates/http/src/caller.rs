@@ -101,6 +101,11 @@ impl Who {
         }
     }
 
+    /// The sign-in that this came through, where nothing else will do.
+    pub(crate) fn signed_in(&self) -> Result<&Session, Problem> {
+        self.session().ok_or_else(|| Problem::new(ProblemKind::Unidentified, "sign in first"))
+    }
+
     /// Demands a scope beyond that of the route, where this came by a token.
     pub(crate) fn within(&self, scope: Scope) -> Result<(), Problem> {
         match &self.through {
@@ -117,7 +122,7 @@ impl Who {
     pub(crate) fn confirmed(&self) -> Result<(), Problem> {
         match self.session() {
             Some(session) if session.confirmed_until.is_none() => {
-                let message = "this needs your password once more: confirm, then ask again";
+                let message = "this needs your passkey or your password once more: confirm, then ask again";
                 Err(Problem::new(ProblemKind::Unconfirmed, message))
             }
             _ => Ok(()),

@@ -28,7 +28,7 @@ pub(crate) fn address(api: Arc<Api>) -> Router {
         .merge(health)
         .fallback(console::serve)
         .layer(from_fn(in_time))
-        .layer(from_fn(web::only_ours))
+        .layer(from_fn_with_state(api, web::only_ours))
 }
 
 /// The API: every row of the table behind its guard, and nothing else.

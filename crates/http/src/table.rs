@@ -66,7 +66,7 @@ macro_rules! name {
     };
 }
 
-/// Whether what is done is dangerous enough to ask for the password again.
+/// Whether what is done is dangerous enough to ask for the passkey or the password again.
 macro_rules! confirmed {
     (plain) => {
         false
@@ -125,12 +125,21 @@ table! {
 
     post "sign-in", Anyone, plain, api::sign_in::sign_in;
     post "sign-in/code", Anyone, plain, api::sign_in_by_code::sign_in_by_code;
+    get "sign-in/ways", Anyone, plain, api::sign_in_ways::sign_in_ways;
+    post "sign-in/passkey/begin", Anyone, plain, api::begin_passkey_sign_in::begin_passkey_sign_in;
+    post "sign-in/passkey/finish", Anyone, plain, api::sign_in_by_passkey::sign_in_by_passkey;
     post "sign-out", SignedIn, plain, api::sign_out::sign_out;
     post "confirm", SignedIn, plain, api::confirm::confirm;
+    post "confirm/passkey/begin", SignedIn, plain, api::begin_passkey_confirm::begin_passkey_confirm;
+    post "confirm/passkey/finish", SignedIn, plain, api::confirm_by_passkey::confirm_by_passkey;
     get "me", READ, plain, api::me::me;
     post "me/password", SignedIn, plain, api::change_password::change_password;
     get "sign-ins", Oneself, plain, api::list_sign_ins::list_sign_ins;
     post "sign-ins/{id}/end", Oneself, plain, api::end_sign_in::end_sign_in;
+    get "passkeys", Oneself, plain, api::list_passkeys::list_passkeys;
+    post "passkeys/begin", SignedIn, confirmed, api::begin_passkey::begin_passkey;
+    post "passkeys/finish", SignedIn, confirmed, api::add_passkey::add_passkey;
+    post "passkeys/{id}/remove", Oneself, confirmed, api::remove_passkey::remove_passkey;
     get "tokens", Oneself, plain, api::list_tokens::list_tokens;
     // One of the scope `admin` needs a confirmed sign-in.
     post "tokens", Oneself, plain, api::make_token::make_token;

@@ -1,12 +1,15 @@
 //! What every request over the address has to hold to, and what every answer carries: so that no other page, whatever its
 //! name or port, gets anything done with a person's cookie or reads what it gets.
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use people::{Bearer, COOKIE_NAME};
+use people::{Bearer, COOKIE_NAME, Origin};
 
+use crate::Api;
 use crate::health::names_us;
 use crate::problem::{Problem, ProblemKind};
 
@@ -40,13 +43,19 @@ const HEADERS: [(HeaderName, &str); 7] = [
 const SECRET_PARAMETERS: [&str; 6] = ["token", "access_token", "api_key", "apikey", "key", "authorization"];
 
 /// Refuses what no honest client sends; marks every answer.
-pub(crate) async fn only_ours(request: Request, next: Next) -> Response {
+pub(crate) async fn only_ours(State(served): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let named = served.people.passkeys_at();
     let api = request.uri().path().starts_with(API);
-    let mut response = match fault(&request, api) {
+    let encrypted =
+        named.is_some_and(|named| named.is_https() && host(request.headers()) == Some(named.authority()));
+    let mut response = match fault(&request, api, named) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     };
     let headers = response.headers_mut();
+    if encrypted && let Some(cookie) = headers.get_mut(header::SET_COOKIE) {
+        secure(cookie);
+    }
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -56,19 +65,45 @@ pub(crate) async fn only_ours(request: Request, next: Next) -> Response {
     response
 }
 
-/// What is wrong with a request before it is looked at who sent it.
-fn fault(request: &Request, api: bool) -> Option<Problem> {
+/// Has a cookie sent over encrypted connections alone.
+fn secure(cookie: &mut HeaderValue) {
+    let marked = [cookie.as_bytes(), b"; Secure"].concat();
+    if let Ok(marked) = HeaderValue::from_bytes(&marked) {
+        *cookie = marked;
+    }
+}
+
+/// The one name that a request was sent to.
+fn host(headers: &HeaderMap) -> Option<&str> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok());
+    host.filter(|_| hosts.next().is_none())
+}
+
+/// Whether a request was sent to the name that the settings give the gateway.
+fn names(named: &Origin, request: &Request) -> bool {
+    let same = |name: &str| name.eq_ignore_ascii_case(named.authority());
+    let asked = request.uri().authority().is_none_or(|authority| same(authority.as_str()));
+    asked && host(request.headers()).is_some_and(same)
+}
+
+/// What is wrong with a request before it is looked at who sent it. `named` is where the settings say that browsers reach
+/// the gateway.
+fn fault(request: &Request, api: bool, named: Option<&Origin>) -> Option<Problem> {
     let forbidden = |message: &str| Some(Problem::new(ProblemKind::Forbidden, message));
     // A web page whose name was made to point here (DNS rebinding) still sends its own name.
-    if !names_us(request) {
-        return forbidden("ask for this by a loopback address or `localhost`");
+    let by_name = named.filter(|named| names(named, request));
+    if by_name.is_none() && !names_us(request) {
+        return forbidden(
+            "ask for this by a loopback address, `localhost`, or the `origin` in `[gateway]` of bulkhead.toml",
+        );
     }
     if request.uri().query().is_some_and(has_secret) {
         let message = "a token does not belong into an address, where histories and logs keep it: end that token, and send the new one as `Authorization: Bearer`";
         return Some(Problem::new(ProblemKind::Invalid, message));
     }
     let headers = request.headers();
-    let Origin { same, foreign } = origin(headers);
+    let Page { same, foreign } = page(headers, by_name);
     if foreign && api {
         return forbidden(
             "this was sent by a page of another origin, and only the console of this gateway may",
@@ -84,18 +119,17 @@ fn fault(request: &Request, api: bool) -> Option<Problem> {
 }
 
 /// What a browser says about the page that sent a request.
-struct Origin {
+struct Page {
     /// It is ours for certain.
     same: bool,
     /// It is another's.
     foreign: bool,
 }
 
-fn origin(headers: &HeaderMap) -> Origin {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let ours = |origin: &HeaderValue| {
-        origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&format!("http://{host}")))
-    };
+fn page(headers: &HeaderMap, by_name: Option<&Origin>) -> Page {
+    let own = by_name
+        .map_or_else(|| format!("http://{}", host(headers).unwrap_or_default()), |named| named.to_string());
+    let ours = |origin: &HeaderValue| origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&own));
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let first = origins.next();
     let by_origin = first.map(|first| ours(first) && origins.next().is_none());
@@ -108,7 +142,7 @@ fn origin(headers: &HeaderMap) -> Origin {
         Some(_) => Some(false),
     };
     let foreign = by_origin == Some(false) || by_site == Some(false);
-    Origin { same: !foreign && (by_origin == Some(true) || by_site == Some(true)), foreign }
+    Page { same: !foreign && (by_origin == Some(true) || by_site == Some(true)), foreign }
 }
 
 fn carries_cookie(headers: &HeaderMap) -> bool {
@@ -138,7 +172,8 @@ mod tests {
         }
         let request = request.body(axum::body::Body::empty()).unwrap();
         let api = request.uri().path().starts_with(API);
-        fault(&request, api).map(|problem| problem.status)
+        let named = Origin::parse("https://bulkhead.example").unwrap();
+        fault(&request, api, Some(&named)).map(|problem| problem.status)
     }
 
     const HOST: (&str, &str) = ("host", "127.0.0.1:7400");
@@ -201,6 +236,25 @@ mod tests {
         }
         assert_eq!(asked(Method::GET, "/", &[]), Some(403));
         assert_eq!(asked(Method::GET, "/", &[HOST, ("host", "evil.example")]), Some(403));
+    }
+
+    #[test]
+    fn the_name_that_the_settings_give_is_ours_over_https_alone() {
+        let named = ("host", "bulkhead.example");
+        let post =
+            |origin: &'static str| asked(Method::POST, "/api/v1/kill", &[named, COOKIE, ("origin", origin)]);
+        assert_eq!(post("https://bulkhead.example"), None);
+        for foreign in
+            ["http://bulkhead.example", "https://bulkhead.example:8443", "http://localhost:7400", "null"]
+        {
+            assert_eq!(post(foreign), Some(403), "{foreign}");
+        }
+        // What is ours at one name is another's at the other.
+        let crossed = [HOST, COOKIE, ("origin", "https://bulkhead.example")];
+        assert_eq!(asked(Method::POST, "/api/v1/kill", &crossed), Some(403));
+        for host in ["bulkhead.example:7400", "x.bulkhead.example", "bulkhead.example.evil.example"] {
+            assert_eq!(asked(Method::GET, "/", &[("host", host)]), Some(403), "{host}");
+        }
     }
 
     #[test]

@@ -122,6 +122,10 @@ events! {
     TokenMade = "token.made",
     /// An API token was ended.
     TokenEnded = "token.ended",
+    /// A person has a passkey more.
+    PasskeyAdded = "passkey.added",
+    /// A person has a passkey less.
+    PasskeyRemoved = "passkey.removed",
     /// What a person signed in with was forgotten, because the settings do not name them any more.
     CredentialsForgotten = "credentials.forgotten",
 

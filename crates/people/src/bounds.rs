@@ -47,8 +47,17 @@ pub const MAX_TOKENS: usize = 32;
 /// How long an API token lasts at most, in days.
 pub const MAX_TOKEN_DAYS: u16 = 365;
 
-/// The longest name of a token, in characters.
+/// The longest name of a token or a passkey, in characters.
 pub const MAX_TOKEN_NAME_CHARS: usize = 64;
+
+/// The most passkeys of one person.
+pub const MAX_PASSKEYS: usize = 10;
+
+/// How long a challenge waits for a passkey's answer.
+pub(crate) const CHALLENGE_LIFE: Duration = Duration::from_secs(5 * 60);
+
+/// The most challenges that wait for somebody of whom nothing is known yet.
+pub(crate) const MAX_CHALLENGES: usize = 256;
 
 /// How much is kept of what a browser calls itself, in characters.
 pub(crate) const MAX_AGENT_CHARS: usize = 160;

@@ -7,7 +7,7 @@ use journal::{Change, Draft, Event, Facts};
 use vocab::{PersonId, SignInId, Timestamp, TokenId};
 
 use crate::no::No;
-use crate::rows::{INVITE, PASSWORD, SIGN_IN, TOKEN};
+use crate::rows::{INVITE, PASSKEY, PASSWORD, SIGN_IN, TOKEN};
 use crate::store::{Held, People};
 use crate::told;
 
@@ -107,6 +107,7 @@ impl People {
             left.extend(held.sign_ins.values().map(|row| row.person.clone()));
             left.extend(held.tokens.values().map(|row| row.person.clone()));
             left.extend(held.invites.keys().cloned());
+            left.extend(held.passkeys.values().map(|row| row.person.clone()));
         }
         let missing: BTreeSet<PersonId> = left.difference(named).cloned().collect();
         let before = std::mem::replace(&mut *self.missing.lock(), missing.clone());
@@ -124,6 +125,7 @@ impl People {
         held.sign_ins.retain(|_, row| row.person != *person);
         held.tokens.retain(|_, row| row.person != *person);
         held.invites.remove(person);
+        held.passkeys.retain(|_, row| row.person != *person);
         Ok(())
     }
 
@@ -136,7 +138,13 @@ impl People {
         let tokens: Vec<_> = held.tokens.values().filter(|row| row.person == *person).collect();
         state.extend(sign_ins.iter().map(|row| Change::delete(SIGN_IN, row.id.as_str())));
         state.extend(tokens.iter().map(|row| Change::delete(TOKEN, row.id.as_str())));
-        (Facts::new().with("sign_ins", count(sign_ins.len())).with("tokens", count(tokens.len())), state)
+        let passkeys: Vec<_> = held.passkeys.values().filter(|row| row.person == *person).collect();
+        state.extend(passkeys.iter().map(|row| Change::delete(PASSKEY, row.id.as_str())));
+        let facts = Facts::new()
+            .with("sign_ins", count(sign_ins.len()))
+            .with("tokens", count(tokens.len()))
+            .with("passkeys", count(passkeys.len()));
+        (facts, state)
     }
 
     /// Those who have a password.

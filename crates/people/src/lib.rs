@@ -1,8 +1,8 @@
 //! How people prove who they are on the gateway's address.
 //!
-//! In: passwords, one-time codes, and what a cookie or a header carries. Out: whose it is, or a sentence why it is
+//! In: passwords, one-time codes, what passkeys answer, and what a cookie or a header carries. Out: whose it is, or a sentence why it is
 //! nobody's. Kept are rows of state in the journal's database, each change with its record in one transaction:
-//! argon2id of a password, SHA-256 of every other secret. No secret, hash or code is in a record, a log or a sentence.
+//! argon2id of a password, the public half of a passkey, SHA-256 of every other secret. No secret, hash or code is in a record, a log or a sentence.
 //!
 //! Who a person is and what they may, the settings say and the monitor decides; this room knows neither. It keeps for each
 //! name what that name signs in with, and [`People::forget_leavers`] erases it once the settings go on having no such name.
@@ -14,6 +14,8 @@ mod hasher;
 mod house;
 mod invite;
 mod no;
+mod origin;
+mod passkey;
 mod password;
 mod rows;
 mod secret;
@@ -24,11 +26,14 @@ mod token;
 mod told;
 
 pub use bounds::{
-    CODE_LIFE, CONFIRMED_FOR, MAX_GUESSES_FROM_PEER, MAX_GUESSES_OF_PERSON, MAX_PASSWORD_BYTES, MAX_SIGN_INS,
-    MAX_TOKEN_DAYS, MAX_TOKEN_NAME_CHARS, MAX_TOKENS, MIN_PASSWORD_CHARS, SIGN_IN_IDLE, SIGN_IN_LIFE,
+    CODE_LIFE, CONFIRMED_FOR, MAX_GUESSES_FROM_PEER, MAX_GUESSES_OF_PERSON, MAX_PASSKEYS, MAX_PASSWORD_BYTES,
+    MAX_SIGN_INS, MAX_TOKEN_DAYS, MAX_TOKEN_NAME_CHARS, MAX_TOKENS, MIN_PASSWORD_CHARS, SIGN_IN_IDLE,
+    SIGN_IN_LIFE,
 };
 pub use invite::Invite;
 pub use no::{No, NoKind};
+pub use origin::{Origin, OriginError};
+pub use passkey::{Challenge, KeyAnswer, MadeKey, PasskeyView};
 pub use password::Password;
 pub use rows::{How, Scope};
 pub use secret::{Bearer, COOKIE_NAME, Code, Cookie, Malformed, bearer, cookie};

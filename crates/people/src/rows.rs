@@ -2,7 +2,9 @@
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use vocab::{Digest, PersonId, SignInId, Timestamp, TokenId};
+use uuid::Uuid;
+use vocab::{Digest, PasskeyId, PersonId, SignInId, Timestamp, TokenId};
+use webauthn_rs::prelude::Passkey;
 
 use crate::bounds::CLOCK_SLACK;
 
@@ -11,6 +13,7 @@ pub(crate) const PASSWORD: &str = "password";
 pub(crate) const INVITE: &str = "invite";
 pub(crate) const SIGN_IN: &str = "sign-in";
 pub(crate) const TOKEN: &str = "token";
+pub(crate) const PASSKEY: &str = "passkey";
 
 /// How somebody signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,6 +23,8 @@ pub enum How {
     Password,
     /// With a one-time code, and a new password set with it.
     Code,
+    /// With a passkey.
+    Passkey,
 }
 
 impl How {
@@ -29,6 +34,7 @@ impl How {
         match self {
             Self::Password => "password",
             Self::Code => "code",
+            Self::Passkey => "passkey",
         }
     }
 }
@@ -132,6 +138,21 @@ pub(crate) struct TokenRow {
     pub(crate) written: Option<Timestamp>,
 }
 
+/// A passkey: a public key, and what is known of its use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PasskeyRow {
+    pub(crate) id: PasskeyId,
+    pub(crate) person: PersonId,
+    pub(crate) name: String,
+    /// The name that it is bound to.
+    pub(crate) site: String,
+    /// By what it knows its person.
+    pub(crate) handle: Uuid,
+    pub(crate) key: Passkey,
+    pub(crate) created: Timestamp,
+    pub(crate) used: Option<Timestamp>,
+}
+
 impl TokenRow {
     pub(crate) fn lives(&self, now: Timestamp) -> bool {
         now < self.expires && !future(self.created, now)
@@ -146,7 +167,7 @@ impl InviteRow {
 
 /// Whether `made` is later than `now` by more than clocks differ: the clock was set back, and how long ago it was made is
 /// not known.
-fn future(made: Timestamp, now: Timestamp) -> bool {
+pub(crate) fn future(made: Timestamp, now: Timestamp) -> bool {
     let slack = SignedDuration::try_from(CLOCK_SLACK).unwrap_or_default();
     made.duration_since(now) > slack
 }

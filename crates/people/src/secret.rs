@@ -66,6 +66,11 @@ pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), No> {
     rand::fill(bytes).map_err(|_| No::new(NoKind::Unavailable, "the machine gives no random bytes"))
 }
 
+/// A text that nobody can guess, for what is asked for again within minutes.
+pub(crate) fn ticket() -> Result<String, No> {
+    Secret::fresh().map(|secret| secret.text())
+}
+
 /// Whether two digests are the same, in a time that does not tell how far.
 pub(crate) fn same(one: &Digest, other: &Digest) -> bool {
     constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()

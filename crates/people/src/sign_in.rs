@@ -7,6 +7,7 @@ use crate::bounds::{CONFIRMED_FOR, MAX_AGENT_CHARS, MAX_SIGN_INS};
 use crate::breached;
 use crate::guesses::Origin;
 use crate::no::{No, NoKind};
+use crate::passkey::asks_for_passkey;
 use crate::password::Password;
 use crate::rows::{How, INVITE, PASSWORD, PasswordRow, SIGN_IN, SignInRow, later};
 use crate::secret::{Code, Cookie, Secret, same};
@@ -37,18 +38,18 @@ pub struct SignedIn {
 }
 
 /// A sign-in that is about to be: its row, and what becomes durable with it.
-struct Fresh {
+pub(crate) struct Fresh {
     row: SignInRow,
     cookie: Cookie,
     /// Sign-ins that end for it.
     ended: Vec<SignInId>,
     records: Vec<Draft>,
-    state: Vec<Change>,
+    pub(crate) state: Vec<Change>,
 }
 
 /// Which sign-ins of a person end when they come in anew.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ends {
+pub(crate) enum Ends {
     /// One that there is no more room for.
     Surplus,
     /// All: the password is another one.
@@ -170,18 +171,30 @@ impl People {
     /// Takes a password again, so that the sign-in counts as confirmed for [`CONFIRMED_FOR`]; until when.
     ///
     /// # Errors
-    /// When it is not right or cannot be recorded.
+    /// When it is not right, its person has a passkey, which is what they confirm with then, or it cannot be recorded.
     pub async fn confirm(&self, session: &Session, password: Password, came: &Came) -> Result<Timestamp, No> {
+        asks_for_passkey(self, session)?;
         self.prove(session, password, came).await?;
         let changing = self.changing.lock().await;
-        let how = How::Password.as_str();
-        let draft = told::came(Event::SignInConfirmed, &session.person, &session.id, how, came.peer);
-        self.commit(vec![draft], Vec::new()).await?;
+        let until = self.confirmed(session, How::Password, came, Vec::new()).await?;
+        drop(changing);
+        Ok(until)
+    }
+
+    /// Has a sign-in count as confirmed from now on; until when. Called with `changing` held.
+    pub(crate) async fn confirmed(
+        &self,
+        session: &Session,
+        how: How,
+        came: &Came,
+        state: Vec<Change>,
+    ) -> Result<Timestamp, No> {
+        let draft = told::came(Event::SignInConfirmed, &session.person, &session.id, how.as_str(), came.peer);
+        self.commit(vec![draft], state).await?;
         let until = later(self.now(), CONFIRMED_FOR);
         if let Some(row) = self.held.lock().sign_ins.get_mut(&session.id) {
             row.confirmed_until = Some(until);
         }
-        drop(changing);
         Ok(until)
     }
 
@@ -256,8 +269,11 @@ impl People {
     }
 
     /// A new sign-in, whose secret nobody has seen. Called with `changing` held.
-    fn fresh(&self, person: &PersonId, how: How, came: &Came, ends: Ends) -> Result<Fresh, No> {
+    pub(crate) fn fresh(&self, person: &PersonId, how: How, came: &Came, ends: Ends) -> Result<Fresh, No> {
         let (now, secret) = (self.now(), Secret::fresh()?);
+        // Whoever has a passkey shows it before something dangerous; a password that somebody got hold of does not do.
+        let shown = how != How::Password || !self.has_passkey(person);
+        let confirmed_until = shown.then(|| later(now, CONFIRMED_FOR));
         let row = SignInRow {
             id: SignInId::from_random(self.ambient.random()),
             person: person.clone(),
@@ -267,7 +283,7 @@ impl People {
             seen: now,
             expires: later(now, self.config.life),
             agent: plain(&came.agent),
-            confirmed_until: Some(later(now, CONFIRMED_FOR)),
+            confirmed_until,
             written: Some(now),
         };
         let held = self.held.lock();
@@ -287,7 +303,7 @@ impl People {
     }
 
     /// Makes a new sign-in durable, then good.
-    async fn admit(&self, fresh: Fresh) -> Result<SignedIn, No> {
+    pub(crate) async fn admit(&self, fresh: Fresh) -> Result<SignedIn, No> {
         let Fresh { row, cookie, ended, records, state } = fresh;
         self.commit(records, state).await?;
         let signed_in =

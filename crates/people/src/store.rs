@@ -10,13 +10,16 @@ use journal::{Change, Draft, Entry, Journal};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use vocab::{Ambient, Digest, PersonId, SignInId, Timestamp, TokenId};
+use vocab::{Ambient, Digest, PasskeyId, PersonId, SignInId, Timestamp, TokenId};
 
 use crate::bounds::{SIGN_IN_IDLE, SIGN_IN_LIFE};
 use crate::guesses::Guesses;
 use crate::hasher::Hasher;
 use crate::no::{No, NoKind};
-use crate::rows::{INVITE, InviteRow, SIGN_IN, SignInRow, TOKEN, TokenRow};
+use crate::origin::Origin;
+use crate::passkey::challenges::Challenges;
+use crate::passkey::site::Site;
+use crate::rows::{INVITE, InviteRow, PASSKEY, PasskeyRow, SIGN_IN, SignInRow, TOKEN, TokenRow};
 use crate::told::Tallies;
 
 /// What this room is told by the settings.
@@ -28,11 +31,13 @@ pub struct Config {
     pub life: Duration,
     /// How long a sign-in lasts unused.
     pub idle: Duration,
+    /// Where browsers reach the gateway, by a name that passkeys can be bound to.
+    pub origin: Option<Origin>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { breached: None, life: SIGN_IN_LIFE, idle: SIGN_IN_IDLE }
+        Self { breached: None, life: SIGN_IN_LIFE, idle: SIGN_IN_IDLE, origin: None }
     }
 }
 
@@ -42,6 +47,7 @@ pub(crate) struct Held {
     pub(crate) sign_ins: BTreeMap<SignInId, SignInRow>,
     pub(crate) tokens: BTreeMap<TokenId, TokenRow>,
     pub(crate) invites: BTreeMap<PersonId, InviteRow>,
+    pub(crate) passkeys: BTreeMap<PasskeyId, PasskeyRow>,
 }
 
 /// Everybody's ways in.
@@ -55,6 +61,9 @@ pub struct People {
     pub(crate) tallies: Tallies,
     /// Who has ways in and was not in the settings when leavers were looked for last.
     pub(crate) missing: Mutex<BTreeSet<PersonId>>,
+    /// What passkeys are bound to.
+    pub(crate) site: Option<Site>,
+    pub(crate) challenges: Mutex<Challenges>,
     /// Held while rows change: what is read under it is still so when the change is durable.
     pub(crate) changing: tokio::sync::Mutex<()>,
 }
@@ -69,7 +78,9 @@ impl People {
             sign_ins: rows(&journal, SIGN_IN, |row: &SignInRow| row.id.clone())?,
             tokens: rows(&journal, TOKEN, |row: &TokenRow| row.id.clone())?,
             invites: keyed(&journal, INVITE)?,
+            passkeys: rows(&journal, PASSKEY, |row: &PasskeyRow| row.id.clone())?,
         };
+        let site = config.origin.clone().map(Site::new).transpose()?;
         Ok(Self {
             journal,
             ambient,
@@ -79,6 +90,8 @@ impl People {
             guesses: Mutex::default(),
             tallies: Tallies::new(),
             missing: Mutex::default(),
+            site,
+            challenges: Mutex::default(),
             changing: tokio::sync::Mutex::new(()),
         })
     }

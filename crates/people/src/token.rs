@@ -177,19 +177,24 @@ impl People {
 
 fn fits(wanted: &Wanted) -> Result<(), No> {
     let invalid = |message: String| Err(No::new(NoKind::Invalid, message));
-    let name = wanted.name.trim();
-    let length = name.chars().count();
-    if length == 0 || length > MAX_TOKEN_NAME_CHARS || name.chars().any(char::is_control) {
-        return invalid(format!(
-            "the name of a token has 1 to {MAX_TOKEN_NAME_CHARS} characters on one line"
-        ));
-    }
+    named(&wanted.name, "a token")?;
     if wanted.scopes.is_empty() {
         let all = Scope::ALL.map(Scope::as_str).join(", ");
         return invalid(format!("a token needs at least one scope of {all}"));
     }
     if wanted.days == 0 || wanted.days > MAX_TOKEN_DAYS {
         return invalid(format!("a token lasts 1 to {MAX_TOKEN_DAYS} days"));
+    }
+    Ok(())
+}
+
+/// Demands a name that fits on a line of a list.
+pub(crate) fn named(name: &str, what: &str) -> Result<(), No> {
+    let name = name.trim();
+    let length = name.chars().count();
+    if length == 0 || length > MAX_TOKEN_NAME_CHARS || name.chars().any(char::is_control) {
+        let message = format!("the name of {what} has 1 to {MAX_TOKEN_NAME_CHARS} characters on one line");
+        return Err(No::new(NoKind::Invalid, message));
     }
     Ok(())
 }

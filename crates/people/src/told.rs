@@ -29,6 +29,7 @@ pub(crate) enum With {
     Code,
     Cookie,
     Token,
+    Passkey,
 }
 
 impl With {
@@ -38,6 +39,7 @@ impl With {
             Self::Code => "code",
             Self::Cookie => "cookie",
             Self::Token => "token",
+            Self::Passkey => "passkey",
         }
     }
 }
@@ -48,6 +50,8 @@ pub(crate) enum Why {
     Wrong,
     Over,
     Throttled,
+    /// A passkey counts behind what it was seen with.
+    Counter,
 }
 
 impl Why {
@@ -56,6 +60,7 @@ impl Why {
             Self::Wrong => "wrong",
             Self::Over => "over",
             Self::Throttled => "throttled",
+            Self::Counter => "counter",
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use bulkhead_http::PersonView;
 use clap::Subcommand;
-use people::{Scope, SignInView, TokenView};
+use people::{PasskeyView, Scope, SignInView, TokenView};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use vocab::{Ambient as _, PersonId, SignInId, Timestamp, TokenId};
+use vocab::{Ambient as _, PasskeyId, PersonId, SignInId, Timestamp, TokenId};
 
 use super::Place;
 use crate::ambient::Machine;
@@ -51,6 +51,14 @@ enum Verb {
         /// The sign-in, as `people sign-ins` names it
         id: SignInId,
     },
+    /// Passkeys; one is added in the console
+    #[command(
+        after_help = "Examples:\n  bulkhead people passkey list\n  bulkhead people passkey remove y-xxxxxxxxxxxxxxxx"
+    )]
+    Passkey {
+        #[command(subcommand)]
+        verb: PasskeyVerb,
+    },
     /// API tokens: for programs that act for you
     #[command(
         after_help = "Examples:\n  bulkhead people token new ci --scope read --days 30\n  bulkhead people token list"
@@ -58,6 +66,22 @@ enum Verb {
     Token {
         #[command(subcommand)]
         verb: TokenVerb,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum PasskeyVerb {
+    /// Passkeys: your own, or somebody's as an administrator
+    #[command(after_help = "Examples:\n  bulkhead people passkey list\n  bulkhead people passkey list ada")]
+    List {
+        /// The person; yourself without one
+        person: Option<PersonId>,
+    },
+    /// Take a passkey away: it is lost, or not used any more
+    #[command(after_help = "Example:\n  bulkhead people passkey remove y-xxxxxxxxxxxxxxxx")]
+    Remove {
+        /// The passkey, as `people passkey list` names it
+        id: PasskeyId,
     },
 }
 
@@ -114,6 +138,11 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
                 let said: Value = client.post(&format!("sign-ins/{id}/end"), &json!({})).await?;
                 tell(screen, &said, &format!("the sign-in {id} has ended"))?;
             }
+            Verb::Passkey { verb: PasskeyVerb::List { person } } => passkeys(screen, &client, person).await?,
+            Verb::Passkey { verb: PasskeyVerb::Remove { id } } => {
+                let said: Value = client.post(&format!("passkeys/{id}/remove"), &json!({})).await?;
+                tell(screen, &said, &format!("the passkey {id} is removed"))?;
+            }
             Verb::Token { verb: TokenVerb::New { name, scopes, days } } => {
                 let wanted = json!({ "name": name, "scopes": scopes, "days": days });
                 let said: Value = client.post("tokens", &wanted).await?;
@@ -146,7 +175,8 @@ async fn list(screen: Screen, client: &Client) -> Result<(), Failure> {
     if screen.json() {
         return screen.value(&people);
     }
-    let mut table = Table::new(&["PERSON", "GROUPS", "ADMINISTRATOR", "PASSWORD", "SIGN-INS", "TOKENS"]);
+    let mut table =
+        Table::new(&["PERSON", "GROUPS", "ADMINISTRATOR", "PASSWORD", "PASSKEYS", "SIGN-INS", "TOKENS"]);
     let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
     for person in &people {
         table.row(vec![
@@ -154,6 +184,7 @@ async fn list(screen: Screen, client: &Client) -> Result<(), Failure> {
             visible(&person.groups.join(", "), Keep::Nothing),
             yes(person.administrator),
             yes(person.password),
+            person.passkeys.to_string(),
             person.sign_ins.to_string(),
             person.tokens.to_string(),
         ]);
@@ -197,6 +228,26 @@ async fn sign_ins(screen: Screen, client: &Client, person: Option<PersonId>) -> 
         ]);
     }
     if table.is_empty() { screen.line("nobody is signed in") } else { table.print(screen) }
+}
+
+async fn passkeys(screen: Screen, client: &Client, person: Option<PersonId>) -> Result<(), Failure> {
+    let views: Vec<PasskeyView> = client.get(&of("passkeys", person)).await?;
+    if screen.json() {
+        return screen.value(&views);
+    }
+    let now = Machine.now();
+    let mut table = Table::new(&["ID", "PERSON", "NAME", "AT", "ADDED", "LAST USED"]);
+    for view in &views {
+        table.row(vec![
+            view.id.to_string(),
+            view.person.to_string(),
+            visible(&view.name, Keep::Nothing),
+            visible(&view.site, Keep::Nothing),
+            age(now, view.created),
+            view.used.map_or_else(|| "never".to_owned(), |used| age(now, used)),
+        ]);
+    }
+    if table.is_empty() { screen.line("there are no passkeys") } else { table.print(screen) }
 }
 
 async fn tokens(screen: Screen, client: &Client, person: Option<PersonId>) -> Result<(), Failure> {

@@ -86,7 +86,7 @@ async fn until_stopped(
     let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
     let bound = wiring::bind(home, settings).await?;
-    let running = wiring::gateway(home, settings, logs).await?;
+    let running = wiring::gateway(home, settings, &bound, logs).await?;
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let address = bound.address;
     let api = wiring::api(&running, settings, &bound, stop.clone());

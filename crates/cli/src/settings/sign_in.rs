@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use people::Origin;
 use serde::{Deserialize, Deserializer, de};
 
 /// The shortest and the longest that a sign-in may last, used or unused.
@@ -28,8 +29,9 @@ impl Default for SignIn {
 }
 
 impl SignIn {
-    pub(crate) fn config(&self) -> people::Config {
-        people::Config { breached: self.breached_passwords.clone(), life: self.lifetime, idle: self.idle }
+    pub(crate) fn config(&self, origin: Option<Origin>) -> people::Config {
+        let breached = self.breached_passwords.clone();
+        people::Config { breached, life: self.lifetime, idle: self.idle, origin }
     }
 }
 

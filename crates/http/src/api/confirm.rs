@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::{Answer, Shared};
 use crate::caller::{Visitor, Who};
-use crate::problem::{Problem, ProblemKind};
 use crate::request::Credentials;
 
 #[derive(Debug, Deserialize)]
@@ -23,7 +22,6 @@ pub(crate) async fn confirm(
     Visitor(came): Visitor,
     Credentials(again): Credentials<Again>,
 ) -> Answer<Value> {
-    let session = who.session().ok_or_else(|| Problem::new(ProblemKind::Unidentified, "sign in first"))?;
-    let until = api.people.confirm(session, again.password, &came).await?;
+    let until = api.people.confirm(who.signed_in()?, again.password, &came).await?;
     Ok(Json(json!({ "confirmed_until": until })))
 }

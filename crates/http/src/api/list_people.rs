@@ -23,6 +23,8 @@ pub struct PersonView {
     pub sign_ins: usize,
     /// How many API tokens of theirs are good.
     pub tokens: usize,
+    /// How many passkeys they have.
+    pub passkeys: usize,
     /// Whether they have set a password.
     pub password: bool,
 }
@@ -33,6 +35,7 @@ pub(crate) async fn list_people(State(api): Shared, Caller(person): Caller) -> A
     let view = |person: vocab::Person| PersonView {
         sign_ins: api.people.sign_ins(&person.id, None).len(),
         tokens: api.people.tokens(&person.id).len(),
+        passkeys: api.people.passkeys(&person.id).len(),
         password: with_password.contains(&person.id),
         id: person.id,
         groups: person.groups,

@@ -21,6 +21,8 @@ pub(crate) async fn me(State(api): Shared, who: Who) -> Answer<Value> {
         "clearance": person.clearance,
         "may": api.gateway.may(person)?,
         "through": through,
+        // With what this person confirms: whoever has a passkey, with that.
+        "passkey": api.people.has_passkey(&person.id),
         "confirmed_until": who.session().and_then(|session| session.confirmed_until),
         "containment": api.about.containment,
         "version": api.about.version,

@@ -86,7 +86,7 @@ async fn a_leaver_is_forgotten_and_whoever_gets_the_name_later_is_somebody_else(
     refused(&stage, &code).await;
     let forgotten = stage.records("credentials.forgotten").await;
     assert_eq!(forgotten.len(), 1);
-    assert_eq!(forgotten[0]["facts"], serde_json::json!({ "sign_ins": 1, "tokens": 1 }));
+    assert_eq!(forgotten[0]["facts"], serde_json::json!({ "sign_ins": 1, "tokens": 1, "passkeys": 0 }));
 }
 
 #[tokio::test]

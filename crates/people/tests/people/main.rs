@@ -7,8 +7,10 @@
 
 extern crate bulkhead_people as people;
 
+mod authenticator;
 mod codes;
 mod floods;
+mod passkeys;
 mod passwords;
 mod sign_ins;
 mod stage;

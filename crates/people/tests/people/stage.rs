@@ -96,6 +96,12 @@ impl Stage {
         self.journal.clone().close().await.unwrap();
     }
 
+    /// The same after the gateway was started again with other settings.
+    pub(crate) fn at(mut self, config: Config) -> Self {
+        self.config = config;
+        self.again()
+    }
+
     /// Sets the clock so many seconds on, or back.
     pub(crate) fn later(&self, seconds: i64) {
         self.clock.second.fetch_add(seconds, Ordering::Relaxed);

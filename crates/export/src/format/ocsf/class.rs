@@ -110,7 +110,9 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         E::PersonChanged | E::GroupChanged => (Kind::AccountChange, other("Change")),
         E::PasswordSet => (Kind::AccountChange, (3, "Password Change")),
         E::InviteMade => (Kind::AccountChange, (4, "Password Reset")),
-        E::TokenMade | E::TokenEnded | E::CredentialsForgotten => (Kind::AccountChange, other("Credentials")),
+        E::TokenMade | E::TokenEnded | E::PasskeyAdded | E::PasskeyRemoved | E::CredentialsForgotten => {
+            (Kind::AccountChange, other("Credentials"))
+        }
 
         E::GatewayStarted | E::RunStarted => (Kind::Lifecycle, (3, "Start")),
         E::GatewayStopped | E::AgentKilled | E::TurnStopped => (Kind::Lifecycle, (4, "Stop")),
