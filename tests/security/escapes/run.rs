@@ -200,7 +200,9 @@ fn look(scene: &Scene, attempt: &Attempt, word: &str, place: Place) -> Option<Fa
         Sign::Leaked if scene.leaked() => came("the secret came out"),
         Sign::Heard if within(wait, || scene.ears.heard(&scene.mark)) => came("it was heard"),
         Sign::Hurt if within(wait, || scene.hurt()) => came("the bystander shows it"),
-        Sign::Mounted if scene.mounted() => came("the machine's mounts show it"),
+        Sign::Mounted => {
+            scene.mounted().map(|line| Fate::Came(format!("the machine's mounts show it: {line}")))
+        }
         Sign::Disturbed => scene.disturbed().map(Fate::Came),
         Sign::Holds(name) if scene.holds(name) => came(name),
         Sign::Seen(seen) if seen(scene) => came("it can be seen"),
@@ -215,9 +217,12 @@ fn look(scene: &Scene, attempt: &Attempt, word: &str, place: Place) -> Option<Fa
         () if scene.leaked() => aside("the secret came out"),
         () if scene.ears.heard(&scene.mark) => aside("somebody heard it"),
         () if scene.hurt() => aside("the bystander was hurt"),
-        () if scene.mounted() => aside("the machine's mounts changed"),
         () if scene.renamed() => aside("the machine has another name"),
-        () => scene.disturbed().map(|what| Fate::Aside(format!("changed: {what}"))),
+        () => {
+            let mounted = scene.mounted().map(|line| format!("the machine's mounts changed: {line}"));
+            let changed = || scene.disturbed().map(|what| format!("changed: {what}"));
+            mounted.or_else(changed).map(Fate::Aside)
+        }
     }
 }
 

@@ -197,18 +197,20 @@ impl Scene {
             .or_else(|| Some(gone?.display().to_string()))
     }
 
-    /// Whether something was mounted, or one of the stage's own mounts is gone. Others may go at any time:
-    /// whoever removes a folder outside takes what is mounted on it along.
-    pub fn mounted(&self) -> bool {
+    /// What was mounted or changed, or which of the stage's own mounts is gone. Others may go at any time: whoever removes
+    /// a folder outside takes what is mounted on it along. And what others have mounted for themselves among the temporary
+    /// files they may change.
+    pub fn mounted(&self) -> Option<String> {
         let (before, now) = (&self.before.as_ref().unwrap().mounts, mounts());
-        let own = |line: &&str| {
-            let point = line.split(' ').nth(4).unwrap_or_default();
-            [self.root.as_path(), machine::system_folder(), Path::new("/run"), Path::new("/proc")]
-                .iter()
-                .any(|place| Path::new(point).starts_with(place))
+        let places = [self.root.as_path(), machine::system_folder(), Path::new("/run"), Path::new("/proc")];
+        let own = |line: &&str| places.iter().any(|place| point(line).starts_with(place));
+        let others = |line: &&str| {
+            let known = before.lines().any(|known| id(known) == id(line) && point(known) == point(line));
+            known && point(line).starts_with(std::env::temp_dir()) && !own(line)
         };
-        now.lines().any(|line| !before.lines().any(|known| known == line))
-            || before.lines().filter(own).any(|line| !now.lines().any(|left| left == line))
+        let new = now.lines().find(|line| !before.lines().any(|known| known == *line) && !others(line));
+        let gone = || before.lines().filter(own).find(|line| !now.lines().any(|left| left == *line));
+        new.or_else(gone).map(str::to_owned)
     }
 
     pub fn renamed(&self) -> bool {
@@ -299,6 +301,16 @@ fn peek(pid: u32, address: usize) -> Option<[u8; 64]> {
 
 pub fn mounts() -> String {
     fs::read_to_string("/proc/self/mountinfo").unwrap()
+}
+
+/// The number of a mount, by its line (proc_pid_mountinfo(5)).
+fn id(line: &str) -> &str {
+    line.split(' ').next().unwrap_or_default()
+}
+
+/// Where it is mounted.
+fn point(line: &str) -> &Path {
+    Path::new(line.split(' ').nth(4).unwrap_or_default())
 }
 
 fn host() -> String {
