@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use bulkhead_http::{Access, routes};
+use bulkhead_tests::described::Described;
 use bulkhead_tests::{Browser, Home, POSTS, eventually, members};
 use serde_json::{Value, json};
 
@@ -72,6 +73,7 @@ fn harmless() -> Vec<Row> {
         row("POST", "record/verify", none(), [401, 403, 403, 403, 403, 200, 200]),
         row("GET", "status", none(), [401, 403, 200, 200, 200, 200, 200]),
         row("GET", "me", none(), [401, 403, 200, 200, 200, 200, 200]),
+        row("GET", "openapi.json", none(), [401, 403, 200, 200, 200, 200, 200]),
         row("GET", "events", none(), [401, 403, 403, 403, 403, 403, 200]),
         row("GET", "people", none(), [401, 403, 403, 403, 403, 403, 200]),
         row("GET", "sessions", none(), [401, 403, 200, 200, 200, 200, 200]),
@@ -262,6 +264,7 @@ fn every_route_answers_each_kind_of_person_as_the_table_says() {
     let people = home.signed_in(PERSONS);
     let [_, bob, _, dee, ada] = &people;
     let things = Things::of(&home, bob, dee);
+    let described = Described::to(bob);
     let token = |scope: &str| {
         let wanted = json!({ "name": scope, "scopes": [scope], "days": 1 });
         ada.post("tokens", &wanted).is(200).json()["token"].as_str().unwrap().to_owned()
@@ -291,6 +294,10 @@ fn every_route_answers_each_kind_of_person_as_the_table_says() {
                     "{} {} [{nth}]: expected {expected}, found {status}: {body}",
                     row.method, row.path
                 ));
+            }
+            let misfits = described.wrong(row.method, row.path, answer);
+            if !misfits.is_empty() {
+                wrong.push(format!("{} {} [{nth}]: {misfits:?}: {answer:?}", row.method, row.path));
             }
         }
     }

@@ -236,6 +236,8 @@ fn a_flood_of_large_and_broken_sign_ins_is_refused_early() {
         let refused = nobody.post("sign-in", &body).is(400);
         assert!(!refused.body.contains("p4ss"), "{refused:?}");
     }
+    // A list of what the fields would have is no object.
+    drop(nobody.post("sign-in", &json!([person, PASSWORD])).is(400));
     let guess =
         || nobody.post("sign-in", &json!({ "person": "nobody", "password": "wrong horse battery" })).status;
     let answers: Vec<u16> = std::thread::scope(|scope| {

@@ -2,6 +2,7 @@
 //! of its processes, and model servers, real and hostile.
 
 pub mod content;
+pub mod described;
 pub mod home;
 pub mod llama;
 #[path = "../../crates/journal/tests/support/postgres.rs"]

@@ -19,6 +19,7 @@ mod health;
 mod listen;
 mod mcp;
 pub mod openai;
+mod openapi;
 mod problem;
 mod request;
 mod router;

@@ -76,6 +76,11 @@ async fn json<T: DeserializeOwned>(request: Request, most: usize) -> Result<T, P
             format!("the request's body broke off or is over the limit of {most} bytes"),
         )
     })?;
+    // serde takes a list of values for an object with these fields in this order, which nobody means.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        let message = "the request's body does not fit its form: it is a JSON object";
+        return Err(Problem::new(ProblemKind::Invalid, message));
+    }
     serde_json::from_slice(&bytes).map_err(|error| {
         Problem::new(ProblemKind::Invalid, format!("the request's body does not fit its form: {error}"))
     })

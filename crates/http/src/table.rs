@@ -11,6 +11,9 @@ use crate::access::Access::{Anyone, Oneself, Person, SignedIn};
 use crate::access::{Access, Rule};
 use crate::api;
 
+/// What every path begins with.
+pub(crate) const API: &str = "/api/v1/";
+
 /// One route.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
@@ -18,6 +21,15 @@ pub(crate) struct Row {
     pub(crate) path: &'static str,
     pub(crate) rule: Rule,
     pub(crate) verb: fn() -> MethodRouter<Arc<Api>>,
+    /// The verb, by its whole path.
+    named: &'static str,
+}
+
+impl Row {
+    /// The verb's name, which is no other's.
+    pub(crate) fn name(&self) -> &'static str {
+        self.named.rsplit(':').next().unwrap_or_default().trim()
+    }
 }
 
 /// A route, as tests and documents see it.
@@ -50,6 +62,7 @@ macro_rules! table {
             path: concat!("/api/v1/", $path),
             rule: Rule { access: $access, confirmed: confirmed!($confirmed) },
             verb: || $method($verb),
+            named: stringify!($verb),
         },)+];
     };
 }
@@ -118,6 +131,7 @@ table! {
     get "turns/{id}/events", CHAT, plain, api::follow_turn::follow_turn;
     post "turns/{id}/stop", CHAT, plain, api::stop_turn::stop_turn;
     get "status", READ, plain, api::status::status;
+    get "openapi.json", READ, plain, api::describe::describe;
     post "checkpoint", ADMIN, plain, api::seal_record::seal;
     post "checkpoint/cosign", ADMIN, plain, api::seal_record::cosign;
     post "key/rotate", ADMIN, confirmed, api::seal_record::rotate;

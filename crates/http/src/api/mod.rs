@@ -16,6 +16,7 @@ pub(crate) mod confirm_by_passkey;
 pub(crate) mod consent_erasure;
 pub(crate) mod cookie;
 pub(crate) mod deny;
+pub(crate) mod describe;
 pub(crate) mod end_sign_in;
 pub(crate) mod end_token;
 pub(crate) mod export;

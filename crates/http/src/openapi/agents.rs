@@ -1,0 +1,215 @@
+//! Agents, what they are told to be, and what people say to them.
+
+use vocab::Verb;
+use vocab::limits::MAX_MESSAGE_BYTES;
+
+use super::book::Book;
+use super::shape::{
+    any_of, anything, decimal, digest, id, list, map, number, object, one_of, or_null, place, short, text,
+    the, time, told, within, yes_or_no,
+};
+
+/// Where an approval may stand.
+const APPROVAL_STATES: [&str; 7] = ["waiting", "approved", "denied", "expired", "cancelled", "used", "void"];
+
+/// The layers that judge.
+const LAYERS: [&str; 7] = ["policy", "rights", "flow", "rate", "advice", "guardrail", "approval"];
+
+/// What may become of an action.
+pub(super) const STATUSES: [&str; 6] = ["done", "failed", "denied", "withheld", "unknown", "late"];
+
+/// What may be decided.
+pub(super) const DECISIONS: [&str; 4] = ["permit", "ask", "deny", "kill"];
+
+pub(super) fn describe(book: &mut Book) {
+    shapes(book);
+    events(book);
+    agents(book);
+    conversations(book);
+    approvals(book);
+}
+
+fn shapes(book: &mut Book) {
+    book.shape("Labels", list(text()));
+    book.shape("Verb", one_of(Verb::ALL.map(Verb::as_str)));
+    book.shape("Resource", object().has("kind", text()).has("name", text()));
+    book.shape(
+        "Action",
+        object().has("verb", the("Verb")).has("resource", the("Resource")).has("args", map(anything())),
+    );
+    book.shape("Layer", one_of(LAYERS));
+    book.shape("Reason", object().has("layer", the("Layer")).has("policy", text()).has("message", text()));
+    book.shape(
+        "Agent",
+        object()
+            .has("name", id())
+            .has("role", text())
+            .has("state", one_of(["running", "paused", "killed", "idle"]))
+            .has("version", or_null(digest()))
+            .has("sessions", number(0))
+            .has("skills", list(text()))
+            .has("last_active", or_null(time()))
+            .has("errors_today", number(0))
+            .has("anomalies", number(0))
+            .has("problem", or_null(text())),
+    );
+    let killed =
+        object().has("agent", id()).has("processes", number(0)).has("left", number(0)).has("ms", decimal());
+    book.shape("KillReport", object().has("killed", list(killed.into())));
+    let mend =
+        object().has("line", number(1)).has("column", number(1)).has("message", text()).has("help", text());
+    book.shape("Diagnostic", mend);
+}
+
+/// What happens in turns, as followers are told it.
+fn events(book: &mut Book) {
+    let event = |kind: &str| {
+        let numbered = told(kind).has("seq", number(0)).has("session", id());
+        numbered.has("turn", id()).has("agent", id())
+    };
+    let approval = event("approval")
+        .has("approval", id())
+        .has("state", one_of(APPROVAL_STATES))
+        .may_have("binding", digest())
+        .has("action", text());
+    let verdict = event("verdict")
+        .has("proposal", id())
+        .has("decision", one_of(DECISIONS))
+        .has("reasons", list(the("Reason")))
+        .has("micros", number(0));
+    let outcome = event("outcome")
+        .has("proposal", id())
+        .has("status", one_of(STATUSES))
+        .has("labels", the("Labels"))
+        .has("summary", text());
+    let kinds = [
+        event("proposal").has("proposal", id()).has("action", the("Action")),
+        verdict,
+        outcome,
+        approval,
+        event("reply").has("text", text()),
+        event("notice").has("message", text()),
+        event("error").has("message", text()).may_have("stopped", yes_or_no()),
+        event("end"),
+        told("missed").has("count", or_null(number(1))).has("message", text()),
+        told("ended").has("message", text()),
+    ];
+    book.shape("Event", any_of(kinds.map(Into::into)));
+}
+
+fn agents(book: &mut Book) {
+    book.about("agents");
+    book.route("GET", "agents", "The agents that the caller may ask or manage, and how they are.")
+        .gives_list(the("Agent"));
+    book.route("GET", "agents/{name}", "One agent and how it is.").gives(the("Agent"));
+    book.route("GET", "agents/{name}/soul", "The SOUL.md of an agent, with its version.")
+        .gives(object().has("text", text()).has("version", digest()));
+    let rule = object()
+        .has("text", text())
+        .has("line", number(1))
+        .has("strength", one_of(["enforced", "screened", "advisory"]))
+        .has("by", list(text()))
+        .has("policy", or_null(text()));
+    let skill = object().has("name", text()).has("grants", map(list(text()))).has("default", yes_or_no());
+    let report = object()
+        .has("agent", or_null(text()))
+        .has("path", text())
+        .has("valid", yes_or_no())
+        .has("errors", list(the("Diagnostic")))
+        .has("rules", list(rule.into()))
+        .has("skills", list(skill.into()));
+    book.route(
+        "POST",
+        "agents/{name}/soul/check",
+        "What a text would come to as the agent's SOUL.md; nothing is written.",
+    )
+    .takes(object().has("text", text()))
+    .gives(report);
+    book.route(
+        "PUT",
+        "agents/{name}/soul",
+        "Writes an agent's SOUL.md anew, if it compiles and the version that it was made from is still the one there.",
+    )
+    .takes(object().has("text", text()).has("version", digest()))
+    .gives(object().has("version", digest()));
+    book.route("POST", "agents/{name}/kill", "Ends every process of an agent and refuses what is in flight.")
+        .gives(the("KillReport"));
+    book.route("POST", "agents/{name}/pause", "The agent takes up nothing new until it is resumed.")
+        .gives(object().has("agent", id()).has("paused", yes_or_no()));
+    book.route("POST", "agents/{name}/resume", "The agent takes up messages again.")
+        .gives(object().has("agent", id()).has("resumed", yes_or_no()));
+    book.route("POST", "kill", "Ends every process of every agent.").gives(the("KillReport"));
+    book.route("GET", "events", "Everything that happens from now on, without any content.").streams("Event");
+}
+
+fn conversations(book: &mut Book) {
+    book.about("conversations");
+    book.route(
+        "POST",
+        "agents/{name}/messages",
+        "Says something to an agent; what comes of it is told as it happens, and goes on when nobody listens.",
+    )
+    .takes(object().has("text", short(MAX_MESSAGE_BYTES)).may_have("session", or_null(id())))
+    .streams("Event");
+    let view = object()
+        .has("session", id())
+        .has("agent", id())
+        .has("started", or_null(time()))
+        .has("last", or_null(time()))
+        .has("turns", number(0))
+        .has("labels", the("Labels"))
+        .has("turn", or_null(id()))
+        .has("waiting", or_null(id()))
+        .has("title", or_null(text()));
+    book.route(
+        "GET",
+        "sessions",
+        "The caller's own conversations, the newest first. Each list is a look, and on the record.",
+    )
+    .asks("agent", id())
+    .asks("before", place())
+    .asks("limit", within(0, u32::MAX))
+    .gives(object().has("sessions", list(view.into())).has("before", or_null(text())));
+    let said =
+        object().has("time", time()).has("by", one_of(["person", "agent"])).has("text", or_null(text()));
+    let conversation = object()
+        .has("session", id())
+        .has("agent", id())
+        .has("labels", the("Labels"))
+        .has("waiting", or_null(id()))
+        .has("said", list(said.into()));
+    book.route("GET", "sessions/{id}", "What was said in a conversation.").gives(conversation);
+    book.route("GET", "turns/{id}/events", "What happens in one turn from now on.").streams("Event");
+    let stopped = object().has("turn", id()).has("session", id()).has("agent", id()).has("over", yes_or_no());
+    book.route("POST", "turns/{id}/stop", "Ends a turn, and nothing else of its agent.").gives(stopped);
+}
+
+fn approvals(book: &mut Book) {
+    book.about("approvals");
+    book.shape(
+        "Approval",
+        object()
+            .has("id", id())
+            .has("agent", id())
+            .has("asked_by", id())
+            .has("action", the("Action"))
+            .has("digest", digest())
+            .has("reasons", list(the("Reason")))
+            .has("labels", the("Labels"))
+            .has("expires", time())
+            .has("state", one_of(APPROVAL_STATES))
+            .has("session", id())
+            .has("turn", id()),
+    );
+    book.route("GET", "approvals", "The actions that wait for the caller, or all that ever did.")
+        .asks("all", yes_or_no())
+        .gives_list(the("Approval"));
+    book.route("GET", "approvals/{id}", "One action that waits or waited for a person, whole.")
+        .gives(the("Approval"));
+    book.route("POST", "approvals/{id}/approve", "Says yes to exactly what was shown, by its digest.")
+        .takes(object().has("digest", digest()))
+        .gives(the("Approval"));
+    book.route("POST", "approvals/{id}/deny", "Says no.")
+        .takes(object().may_have("reason", text()))
+        .gives(the("Approval"));
+}

@@ -1,0 +1,100 @@
+//! What is known of every route beside its row in the table: in words, what it takes and what it gives.
+
+use std::collections::BTreeMap;
+
+use super::shape::{Fields, Shape, list, object};
+
+/// All descriptions.
+#[derive(Default)]
+pub(super) struct Book {
+    pub(super) shapes: BTreeMap<&'static str, Shape>,
+    pub(super) told: Vec<Told>,
+    tag: &'static str,
+}
+
+/// One route.
+pub(super) struct Told {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) tag: &'static str,
+    /// One sentence.
+    pub(super) says: &'static str,
+    pub(super) query: Vec<(&'static str, Shape)>,
+    pub(super) body: Option<Shape>,
+    pub(super) gives: Gives,
+}
+
+/// What a route gives when it gives something.
+pub(super) enum Gives {
+    /// JSON.
+    Json(Shape),
+    /// JSON Lines, or server-sent events, each of the shape of this name.
+    Stream(&'static str),
+    /// A file of plain text.
+    Text,
+}
+
+impl Book {
+    /// What follows is about this.
+    pub(super) fn about(&mut self, tag: &'static str) {
+        self.tag = tag;
+    }
+
+    /// A shape that others name.
+    pub(super) fn shape(&mut self, name: &'static str, shape: impl Into<Shape>) {
+        self.shapes.insert(name, shape.into());
+    }
+
+    /// A route, by its method, its path below `/api/v1/`, and what it does.
+    pub(super) fn route(
+        &mut self,
+        method: &'static str,
+        path: &'static str,
+        says: &'static str,
+    ) -> &mut Told {
+        let told = Told {
+            method,
+            path,
+            tag: self.tag,
+            says,
+            query: Vec::new(),
+            body: None,
+            gives: Gives::Json(object().into()),
+        };
+        self.told.push_mut(told)
+    }
+}
+
+impl Told {
+    /// It takes this behind the `?`.
+    pub(super) fn asks(&mut self, name: &'static str, shape: Shape) -> &mut Self {
+        self.query.push((name, shape));
+        self
+    }
+
+    /// It takes this body, and nothing else in it.
+    pub(super) fn takes(&mut self, body: Fields) -> &mut Self {
+        self.body = Some(body.only().into());
+        self
+    }
+
+    /// It gives this.
+    pub(super) fn gives(&mut self, shape: impl Into<Shape>) {
+        self.gives = Gives::Json(shape.into());
+    }
+
+    /// It gives a list of these.
+    pub(super) fn gives_list(&mut self, of: Shape) {
+        self.gives(list(of));
+    }
+
+    /// It goes on and on.
+    pub(super) fn streams(&mut self, of: &'static str) {
+        self.gives = Gives::Stream(of);
+    }
+
+    /// It gives a file of plain text.
+    pub(super) fn gives_text(&mut self) {
+        self.gives = Gives::Text;
+    }
+}

@@ -1,0 +1,189 @@
+//! Signing in, tokens and people; and the gateway itself.
+
+use ::people::{MAX_PASSWORD_BYTES, MAX_TOKEN_DAYS, MAX_TOKEN_NAME_CHARS, Scope};
+
+use super::book::Book;
+use super::shape::{
+    anything, id, list, map, number, object, one_of, or_null, short, some, text, the, time, within, yes_or_no,
+};
+
+pub(super) fn describe(book: &mut Book) {
+    shapes(book);
+    signing_in(book);
+    passkeys(book);
+    tokens(book);
+    people(book);
+    gateway(book);
+}
+
+fn shapes(book: &mut Book) {
+    book.shape("Scope", one_of(Scope::ALL.map(Scope::as_str)));
+    book.shape("SignedIn", object().has("person", id()).has("expires", time()));
+    let sign_in = object()
+        .has("id", id())
+        .has("person", id())
+        .has("how", text())
+        .has("created", time())
+        .has("seen", time())
+        .has("expires", time())
+        .has("agent", text())
+        .has("current", yes_or_no());
+    book.shape("SignIn", sign_in);
+    let token = object()
+        .has("id", id())
+        .has("person", id())
+        .has("name", text())
+        .has("scopes", list(the("Scope")))
+        .has("created", time())
+        .has("expires", time())
+        .has("used", or_null(time()));
+    book.shape("Token", token);
+}
+
+fn signing_in(book: &mut Book) {
+    book.about("signing in");
+    let password = || short(MAX_PASSWORD_BYTES);
+    book.route("POST", "sign-in", "Signs somebody in by name and password.")
+        .takes(object().has("person", text()).has("password", password()))
+        .gives(the("SignedIn"));
+    book.route("POST", "sign-in/code", "Signs somebody in by a one-time code, and sets their password.")
+        .takes(object().has("code", text()).has("password", password()))
+        .gives(the("SignedIn"));
+    book.route("POST", "sign-out", "Ends the sign-in that this is asked with.")
+        .gives(object().has("signed_out", yes_or_no()));
+    book.route("POST", "confirm", "Shows again that it is they, for what is dangerous.")
+        .takes(object().has("password", password()))
+        .gives(object().has("confirmed_until", or_null(time())));
+    book.route("POST", "me/password", "Sets another password; every other sign-in of theirs ends.")
+        .takes(object().has("old", password()).has("new", password()))
+        .gives(the("SignedIn"));
+    book.route("GET", "sign-ins", "The sign-ins of the caller; of somebody else for administrators.")
+        .asks("person", id())
+        .gives_list(the("SignIn"));
+    book.route("POST", "sign-ins/{id}/end", "Ends a sign-in of one's own; anybody's for administrators.")
+        .gives(object().has("sign_in", id()).has("ended", yes_or_no()));
+    let may = object()
+        .has("approve", list(id()))
+        .has("content", list(id()))
+        .has("erase", yes_or_no())
+        .has("record", yes_or_no());
+    let me = object()
+        .has("person", id())
+        .has("groups", list(text()))
+        .has("administrator", yes_or_no())
+        .has("clearance", the("Labels"))
+        .has("may", may.into())
+        .has("through", one_of(["socket", "sign-in", "token"]))
+        .has("confirmed_until", or_null(time()))
+        .has("containment", text())
+        .has("version", text())
+        .has("solo", yes_or_no())
+        .has("passkey", yes_or_no());
+    book.route("GET", "me", "Who asks, and what they may.").gives(me);
+}
+
+fn passkeys(book: &mut Book) {
+    book.about("passkeys");
+    // What `navigator.credentials` gives and takes, as JSON (Web Authentication, level 3).
+    let credential = || map(anything());
+    book.shape("Challenge", object().has("ticket", text()).has("options", map(anything())));
+    let passkey = object()
+        .has("id", id())
+        .has("person", id())
+        .has("name", text())
+        .has("site", text())
+        .has("created", time())
+        .has("used", or_null(time()));
+    book.shape("Passkey", passkey);
+    let answered = || object().has("ticket", text()).has("credential", credential());
+    book.route("GET", "sign-in/ways", "In which ways people sign in here, and at which name with passkeys.")
+        .gives(object().has("password", yes_or_no()).has("passkeys", or_null(text())));
+    book.route("POST", "sign-in/passkey/begin", "A challenge for whichever passkey there is.")
+        .gives(the("Challenge"));
+    book.route("POST", "sign-in/passkey/finish", "Signs in whoever the passkey is of.")
+        .takes(answered())
+        .gives(the("SignedIn"));
+    book.route("POST", "confirm/passkey/begin", "A challenge for a passkey of the caller.")
+        .gives(the("Challenge"));
+    book.route("POST", "confirm/passkey/finish", "Shows again that it is they, with a passkey.")
+        .takes(answered())
+        .gives(object().has("confirmed_until", or_null(time())));
+    book.route("GET", "passkeys", "The passkeys of the caller; of somebody else for administrators.")
+        .asks("person", id())
+        .gives_list(the("Passkey"));
+    book.route("POST", "passkeys/begin", "A challenge for a new passkey.").gives(the("Challenge"));
+    book.route("POST", "passkeys/finish", "Adds the passkey that was made.")
+        .takes(answered().has("name", text()))
+        .gives(the("Passkey"));
+    book.route(
+        "POST",
+        "passkeys/{id}/remove",
+        "Removes a passkey of one's own; anybody's for administrators.",
+    )
+    .gives(object().has("passkey", id()).has("removed", yes_or_no()));
+}
+
+fn tokens(book: &mut Book) {
+    book.about("tokens");
+    book.route("GET", "tokens", "The API tokens of the caller; of somebody else for administrators.")
+        .asks("person", id())
+        .gives_list(the("Token"));
+    let scopes = some(the("Scope"), 1, Scope::ALL.len());
+    book.route("POST", "tokens", "Makes an API token for a program of the caller; it is shown this once.")
+        .takes(
+            object()
+                .has("name", short(MAX_TOKEN_NAME_CHARS))
+                .has("scopes", scopes)
+                .has("days", within(1, MAX_TOKEN_DAYS.into())),
+        )
+        .gives(object().has("token", text()).has("made", the("Token")));
+    book.route("POST", "tokens/{id}/end", "Ends a token of one's own; anybody's for administrators.")
+        .gives(object().has("token", id()).has("ended", yes_or_no()));
+}
+
+fn people(book: &mut Book) {
+    book.about("people");
+    let person = object()
+        .has("id", id())
+        .has("groups", list(text()))
+        .has("administrator", yes_or_no())
+        .has("clearance", the("Labels"))
+        .has("sign_ins", number(0))
+        .has("tokens", number(0))
+        .has("passkeys", number(0))
+        .has("password", yes_or_no());
+    book.shape("Person", person);
+    book.route("GET", "people", "Everybody whom the settings name.").gives_list(the("Person"));
+    book.route(
+        "POST",
+        "people/{id}/invite",
+        "A one-time code by which somebody sets a password; it is shown this once.",
+    )
+    .gives(object().has("person", id()).has("code", text()).has("expires", time()));
+}
+
+fn gateway(book: &mut Book) {
+    book.about("gateway");
+    let status = object()
+        .has("version", text())
+        .has("pid", number(1))
+        .has("address", text())
+        .has("containment", text())
+        .has("ready", yes_or_no())
+        .has("why", or_null(text()))
+        .has("exports", anything())
+        .has("person", id());
+    book.route("GET", "status", "What the gateway says about itself.").gives(status);
+    book.route("POST", "shutdown", "Ends every agent, then the gateway.")
+        .takes(object().has("pending", one_of(["cancel", "keep"])))
+        .gives(the("KillReport"));
+    book.route("GET", "openapi.json", "This description.").gives(object());
+    let mend = object()
+        .has("type", text())
+        .has("title", text())
+        .has("status", within(400, 599))
+        .has("detail", text())
+        .has("kind", text())
+        .may_have("errors", list(anything()));
+    book.shape("Problem", mend);
+}

@@ -1,0 +1,4 @@
+//! The API as programs use it.
+
+mod checked;
+mod described;
