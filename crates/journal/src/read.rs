@@ -5,6 +5,7 @@
 //! it to a person asks first for that person's right to it and records the look.
 
 mod content;
+mod nodes;
 mod search;
 mod tree;
 
@@ -19,6 +20,7 @@ use vocab::{
 };
 
 pub use self::content::whole;
+pub(crate) use self::nodes::Run;
 use self::search::{MAX_BLOCKS, MAX_SEQ, Search, ranges};
 pub(crate) use self::tree::KeptCheckpoint;
 pub use self::tree::{KeptKey, ProveError};

@@ -11,7 +11,7 @@ use super::link::{BIGINT, Fault, Link};
 use super::schema::{Form, form};
 use super::states::unread;
 use crate::block::Field;
-use crate::read::{KeptCheckpoint, ReadError};
+use crate::read::{KeptCheckpoint, ReadError, Run};
 use crate::readonly::LookError;
 use crate::schema::SCHEMA_VERSION;
 
@@ -35,6 +35,17 @@ const SELECT: &str = "SELECT record.seq, record.hash, record.body, payload.seq I
        (SELECT CASE WHEN last >= record.seq THEN by END FROM bulkhead.erased WHERE first <= record.seq \
         ORDER BY first DESC LIMIT 1) END \
      FROM bulkhead.record AS record LEFT JOIN bulkhead.payload AS payload ON payload.seq = record.seq";
+
+/// Each run by the index on its table: with a bound on what one run gives, the server has no reason to read all of it.
+const RUNS: &str = "SELECT run.place, found.hash \
+     FROM unnest($1, $2, $3) WITH ORDINALITY AS run (level, first, last, place) CROSS JOIN LATERAL ( \
+       (SELECT seq AS number, hash FROM bulkhead.record AS record \
+        WHERE run.level = 0 AND record.seq > run.first AND record.seq <= run.last ORDER BY record.seq LIMIT 256) \
+       UNION ALL \
+       (SELECT node.number, node.hash FROM bulkhead.node AS node \
+        WHERE run.level > 0 AND node.level = run.level AND node.number >= run.first AND node.number < run.last \
+        ORDER BY node.number LIMIT 256)) AS found \
+     ORDER BY run.place, found.number";
 
 impl Log {
     pub(crate) fn open(config: &PostgresConfig) -> Result<Self, ReadError> {
@@ -180,24 +191,28 @@ impl Log {
         asked.map_err(unread)
     }
 
-    /// Hashes of the tree from `first` on, `count` of them: of records at level 0, of nodes above.
-    pub(crate) fn hashes(&self, level: u32, first: u64, count: u64) -> Result<Vec<[u8; 32]>, ReadError> {
-        let end = first.saturating_add(count);
-        let (sql, parameters) = if level == 0 {
-            let sql = "SELECT hash FROM bulkhead.record WHERE seq > $1 AND seq <= $2 ORDER BY seq";
-            (sql, vec![number(first), number(end)])
-        } else {
-            let sql = "SELECT hash FROM bulkhead.node \
-                 WHERE level = $3 AND number >= $1 AND number < $2 ORDER BY number";
-            (sql, vec![number(first), number(end), i64::from(level)])
-        };
+    /// The hashes of each run, by one question.
+    pub(crate) fn runs(&self, runs: &[Run]) -> Result<Vec<Vec<[u8; 32]>>, ReadError> {
+        let column = |of: fn(&Run) -> u64| runs.iter().map(|run| number(of(run))).collect::<Vec<i64>>();
+        let (levels, firsts) = (column(|run| u64::from(run.level)), column(|run| run.first));
+        let ends = column(|run| run.first.saturating_add(run.count));
         let asked = self.line.ask(move |link| async move {
-            let parameters: Vec<_> = parameters.iter().map(|number| (number as _, BIGINT)).collect();
-            let rows = link.rows(sql, &parameters).await?;
-            rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<Vec<u8>>, Fault>>()
+            let numbers = tokio_postgres::types::Type::INT8_ARRAY;
+            let parameters =
+                [(&levels as _, numbers.clone()), (&firsts as _, numbers.clone()), (&ends as _, numbers)];
+            let rows = link.rows(RUNS, &parameters).await?;
+            let pair = |row: &Row| Ok((row.try_get::<_, i64>(0)?, row.try_get::<_, Vec<u8>>(1)?));
+            rows.iter().map(pair).collect::<Result<Vec<_>, Fault>>()
         });
-        // One that has another length is none: whoever asks sees that one is missing.
-        Ok(asked.map_err(unread)?.into_iter().filter_map(|hash| hash.try_into().ok()).collect())
+        let mut found = vec![Vec::new(); runs.len()];
+        for (place, hash) in asked.map_err(unread)? {
+            let run = usize::try_from(place).ok().and_then(|place| found.get_mut(place.checked_sub(1)?));
+            // One that has another length is none: whoever asks sees that one is missing.
+            if let (Some(run), Ok(hash)) = (run, hash.try_into()) {
+                run.push(hash);
+            }
+        }
+        Ok(found)
     }
 
     /// The one text that `sql` gives, if there is a row.

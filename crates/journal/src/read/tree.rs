@@ -3,9 +3,10 @@
 use rusqlite::OptionalExtension as _;
 use vocab::Digest;
 
+use super::nodes::Nodes;
 use super::{ReadError, Reader, Source};
 use crate::checkpoint::{Consistency, Inclusion, Keys, MAX_KEYS, Sealed};
-use crate::merkle::{self, OutOfTree, ProofError, TILE_HEIGHT, TreeHead};
+use crate::merkle::{self, OutOfTree, ProofError, TreeHead};
 use crate::note::{Note, VerifierKey};
 
 /// Why a proof cannot be made.
@@ -189,7 +190,10 @@ impl Reader {
     /// # Errors
     /// When the log has fewer, or its tree is damaged.
     pub fn root(&self, size: u64) -> Result<Digest, ReadError> {
-        merkle::root(size, |height, number| self.node(height, number))
+        let nodes = self.nodes(|ask| {
+            let Ok(_) = merkle::root(size, ask);
+        })?;
+        merkle::root(size, |height, number| nodes.get(height, number))
     }
 
     /// The proof that record `seq` is under the checkpoint `sealed`, with the record's body.
@@ -198,9 +202,14 @@ impl Reader {
     /// When the record came later, or the checkpoint is not one of this log.
     pub fn inclusion(&self, seq: u64, sealed: &Sealed) -> Result<Inclusion, ProveError> {
         let tree = sealed.tree();
-        self.must_have(&tree)?;
         let index = seq.checked_sub(1).ok_or(ProveError::Later { seq, size: tree.size })?;
-        let hashes = merkle::inclusion(index, tree.size, |height, number| self.node(height, number));
+        self.must_reach(&tree)?;
+        let nodes = self.nodes(|ask| {
+            let Ok(_) = merkle::root(tree.size, &mut *ask);
+            drop(merkle::inclusion(index, tree.size, ask));
+        })?;
+        must_be(&tree, &nodes)?;
+        let hashes = merkle::inclusion(index, tree.size, |height, number| nodes.get(height, number));
         let hashes = hashes.map_err(|error| unprovable(error, seq, tree.size))?;
         let body = self.body(seq)?.ok_or(ReadError::Tree { seq })?;
         if !merkle::includes(&tree, index, &merkle::leaf(body.as_bytes()), &hashes) {
@@ -215,57 +224,40 @@ impl Reader {
     /// When `old` came later, or one of them is not one of this log.
     pub fn consistency(&self, old: &TreeHead, new: &Sealed) -> Result<Consistency, ProveError> {
         let tree = new.tree();
-        self.must_have(old)?;
-        self.must_have(&tree)?;
+        self.must_reach(old)?;
+        self.must_reach(&tree)?;
+        let nodes = self.nodes(|ask| {
+            let Ok(_) = merkle::root(old.size, &mut *ask);
+            let Ok(_) = merkle::root(tree.size, &mut *ask);
+            drop(merkle::consistency(old.size, tree.size, ask));
+        })?;
+        must_be(old, &nodes)?;
+        must_be(&tree, &nodes)?;
         let hashes = if old.size == 0 {
             Vec::new()
         } else {
-            let hashes = merkle::consistency(old.size, tree.size, |height, number| self.node(height, number));
+            let hashes = merkle::consistency(old.size, tree.size, |height, number| nodes.get(height, number));
             hashes.map_err(|error| unprovable(error, old.size, tree.size))?
         };
         Ok(Consistency { old: old.size, hashes, note: new.note().clone() })
     }
 
-    /// Whether the log had this tree.
-    fn must_have(&self, tree: &TreeHead) -> Result<(), ProveError> {
-        let size = tree.size;
-        if size > self.last()? {
-            return Err(ProveError::NotOurs { size, why: "the record is shorter" });
-        }
-        if self.root(size)? != tree.root {
-            return Err(ProveError::NotOurs { size, why: "the record has another root there" });
+    /// Whether the log has as many records as this tree.
+    fn must_reach(&self, tree: &TreeHead) -> Result<(), ProveError> {
+        if tree.size > self.last()? {
+            return Err(ProveError::NotOurs { size: tree.size, why: "the record is shorter" });
         }
         Ok(())
     }
+}
 
-    /// The root of a perfect tree.
-    fn node(&self, height: u32, number: u64) -> Result<Digest, ReadError> {
-        let (level, rest) = (height / TILE_HEIGHT, height % TILE_HEIGHT);
-        let (first, count) = (number << rest, 1_u64 << rest);
-        let hashes = self.hashes(level, first, count)?;
-        let missing = ReadError::Tree { seq: (number << height).saturating_add(1) };
-        if hashes.len() as u64 == count { merkle::root_of(hashes).ok_or(missing) } else { Err(missing) }
+/// Whether the log, whose nodes these are, had this tree.
+fn must_be(tree: &TreeHead, nodes: &Nodes) -> Result<(), ProveError> {
+    let size = tree.size;
+    if merkle::root(size, |height, number| nodes.get(height, number))? != tree.root {
+        return Err(ProveError::NotOurs { size, why: "the record has another root there" });
     }
-
-    fn hashes(&self, level: u32, first: u64, count: u64) -> Result<Vec<Digest>, ReadError> {
-        let conn = match &self.source {
-            Source::Sqlite(conn) => conn,
-            Source::Postgres(log) => {
-                return Ok(log.hashes(level, first, count)?.into_iter().map(Digest::from_bytes).collect());
-            }
-        };
-        let digest = |row: &rusqlite::Row<'_>| row.get(0).map(Digest::from_bytes);
-        let end = first.saturating_add(count);
-        let hashes: rusqlite::Result<_> = if level == 0 {
-            let sql = "SELECT hash FROM record WHERE seq > ?1 AND seq <= ?2 ORDER BY seq";
-            conn.prepare_cached(sql)?.query_map((first, end), digest)?.collect()
-        } else {
-            let sql =
-                "SELECT hash FROM node WHERE level = ?3 AND number >= ?1 AND number < ?2 ORDER BY number";
-            conn.prepare_cached(sql)?.query_map((first, end, level), digest)?.collect()
-        };
-        Ok(hashes?)
-    }
+    Ok(())
 }
 
 fn kept(error: &dyn std::error::Error) -> ReadError {
