@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
+use std::process::Command;
 
-use bulkhead_tests::{Home, eventually, skipped};
+use bulkhead_tests::{Home, eventually, procs, skipped};
 use serde_json::Value;
 
 use crate::gateway::{SCENE, standing};
@@ -118,6 +119,45 @@ async fn a_file_is_followed_through_a_rotation() {
     following.until(6).await;
     following.end().await;
     assert_eq!((seqs(&moved), seqs(&out)), (vec![1, 2, 3], vec![4, 5, 6]));
+}
+
+#[test]
+fn a_new_file_counts_only_when_its_name_is_on_the_disk_too() {
+    let test = "export::disks::a_new_file_counts_only_when_its_name_is_on_the_disk_too";
+    if Command::new("strace").arg("--version").output().is_err() {
+        return skipped(test, "strace is not installed");
+    }
+    let home = Home::new();
+    home.scene(SCENE);
+    let folder = home.at("out");
+    fs::create_dir(&folder).unwrap();
+    let out = folder.join("out.jsonl");
+    home.add(&format!("[[export]]\n{}", export(&out)));
+    home.start();
+    let taken = || standing(&home, "file")["taken"].as_u64().unwrap_or_default();
+    let all = || taken() == home.records(&[]).last().unwrap()["seq"].as_u64().unwrap();
+    eventually("all is taken", all);
+    let before = taken();
+    // From now on the folder's own sync fails, and no other.
+    let gateway = home.gateway();
+    let mut watch = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO", "-P"])
+        .arg(&folder)
+        .args(["-p", &gateway.to_string()])
+        .spawn()
+        .unwrap();
+    eventually("every thread is watched", || procs::every_thread_is_traced(gateway));
+    fs::rename(&out, folder.join("out.jsonl.1")).unwrap();
+    home.run(&["chat", "helper", "hi"]).done();
+    eventually("it fails", || standing(&home, "file")["last_error"].is_string());
+    let failing = standing(&home, "file");
+    assert!(failing["last_error"].as_str().unwrap().contains("Input/output error"), "{failing}");
+    assert_eq!((failing["taken"].as_u64(), seqs(&out)), (Some(before), vec![]));
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    eventually("all is taken", all);
+    let got: Vec<u64> = [seqs(&folder.join("out.jsonl.1")), seqs(&out)].concat();
+    assert!(got.iter().copied().eq(1..=got.len() as u64), "{got:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 #[path = "../../crates/journal/tests/support/postgres.rs"]
 #[expect(dead_code, reason = "the journal's own tests use more of it")]
 mod cluster;
+mod courier;
 mod disks;
 mod gateway;
 mod hostile;

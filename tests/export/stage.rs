@@ -109,7 +109,7 @@ impl Stage {
         self.folder.path().join("secrets")
     }
 
-    fn parts(&self) -> Parts {
+    pub fn parts(&self) -> Parts {
         Parts {
             journal: self.journal.clone(),
             place: self.place.clone(),

@@ -7,7 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
 
 use bulkhead_tests::postgres::Cluster;
-use bulkhead_tests::{Home, eventually, skipped, tls};
+use bulkhead_tests::proxy::{Proxy, Way};
+use bulkhead_tests::{Home, eventually, procs, skipped, tls};
 
 /// Roles are the whole cluster's, and made once.
 static MAKING: Mutex<()> = Mutex::new(());
@@ -149,6 +150,29 @@ fn while_the_server_is_away_nothing_is_done_and_it_is_told_everywhere() {
         alerts().iter().all(|alert| alert["event"] == "record.failed" && alert["facts"]["since"].is_string())
     );
     assert!(home.records(&[]).len() > before);
+    home.verifies();
+}
+
+#[test]
+fn a_gateway_stops_though_the_end_of_its_record_cannot_be_signed() {
+    let Some(cluster) = cluster("a_gateway_stops_though_the_end_of_its_record") else { return };
+    let home = Home::new();
+    let (_, database) = record(&home, cluster);
+    let proxy = Proxy::new(cluster.folder());
+    // Whoever signs looks at the record by a connection of its own, and would wait for so long.
+    let address = proxy.url(ROLE, &database);
+    on(&home, &format!("[record]\ndatabase = \"{address}\"\nwait = \"30s\""));
+    home.run(&["chat", "helper", "hi"]).done().has("hello");
+    let gateway = home.gateway();
+    proxy.set(Way::MuteToNew);
+    let ended = std::process::Command::new("kill").arg(gateway.to_string()).status().unwrap();
+    assert!(ended.success());
+    eventually("the gateway has ended", || !procs::lives(gateway));
+    let log = fs::read_to_string(home.at("data/gateway.log")).unwrap();
+    assert!(log.contains("the end of the record was not signed within 5s"), "{log}");
+    proxy.set(Way::Open);
+    home.start();
+    home.run(&["chat", "helper", "hi"]).done().has("hello");
     home.verifies();
 }
 

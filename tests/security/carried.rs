@@ -5,11 +5,16 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use bulkhead_tests::{Home, Said, eventually, procs, skipped};
+use journal::{Draft, Kind};
 use serde_json::{Value, json};
+use vocab::{AgentName, ProposalId, SessionId};
 
-use crate::erasure::{told, with, write};
+use crate::erasure::{told, with, write, write_drafts};
 
 const ID: &str = "e-aaaaaaaa";
+
+/// A model that always says the same.
+const FINE: &str = "turns: [{say: fine, repeat: true}]";
 
 /// A heartbeat that cannot be written, with what it said: a folder is in its place.
 struct Blocked {
@@ -38,13 +43,6 @@ fn first(home: &Home, agent: &str) -> (String, String) {
     (message["person"].as_str().unwrap().to_owned(), message["session"].as_str().unwrap().to_owned())
 }
 
-/// A row that a gateway left, which is not running now.
-fn leave(home: &Home, kind: &str, row: &Value) {
-    let database = rusqlite::Connection::open(home.at("data/journal.sqlite")).unwrap();
-    let values = (kind, row["id"].as_str().unwrap(), row.to_string());
-    database.execute("INSERT INTO state VALUES (?1, ?2, ?3)", values).unwrap();
-}
-
 /// An erasure that was agreed to.
 fn running(id: &str, by: &str, of: &Value) -> Value {
     json!({
@@ -62,37 +60,45 @@ fn erasure(home: &Home, id: &str) -> Value {
 
 #[test]
 fn one_that_cannot_be_carried_out_is_tried_again_whole_and_keeps_no_other_waiting() {
-    let home = Home::playing("turns: [{say: fine, repeat: true}]");
-    home.run(&["chat", "helper", "of the quokka"]).done();
-    home.run(&["chat", "echo", "of the numbat"]).done();
-    let (me, quokka) = first(&home, "helper");
-    let (_, numbat) = first(&home, "echo");
-    home.run(&["gateway", "stop"]).done();
-    let blocked = Blocked::of(&home, "helper");
-    assert!(blocked.text.contains("quokka"), "{}", blocked.text);
-    leave(&home, "erasure", &running(ID, &me, &json!({ "session": quokka })));
-    leave(&home, "erasure", &running("e-bbbbbbbb", &me, &json!({ "session": numbat })));
-    let mut late = running("e-cccccccc", &me, &json!({ "session": numbat }));
-    (late["state"], late["expires"]) = ("waiting".into(), "2026-11-21T10:00:01Z".into());
-    leave(&home, "erasure", &late);
+    for home in Home::both_playing(
+        "security::carried::one_that_cannot_be_carried_out_is_tried_again_whole_and_keeps_no_other_waiting",
+        FINE,
+    ) {
+        home.run(&["chat", "helper", "of the quokka"]).done();
+        home.run(&["chat", "echo", "of the numbat"]).done();
+        let (me, quokka) = first(&home, "helper");
+        let (_, numbat) = first(&home, "echo");
+        home.run(&["gateway", "stop"]).done();
+        let blocked = Blocked::of(&home, "helper");
+        assert!(blocked.text.contains("quokka"), "{}", blocked.text);
+        home.leave("erasure", ID, &running(ID, &me, &json!({ "session": quokka })));
+        home.leave("erasure", "e-bbbbbbbb", &running("e-bbbbbbbb", &me, &json!({ "session": numbat })));
+        let mut late = running("e-cccccccc", &me, &json!({ "session": numbat }));
+        (late["state"], late["expires"]) = ("waiting".into(), "2026-11-21T10:00:01Z".into());
+        home.leave("erasure", "e-cccccccc", &late);
 
-    home.start();
-    eventually("those behind it are looked after", || {
-        erasure(&home, "e-bbbbbbbb")["state"] == "done" && erasure(&home, "e-cccccccc")["state"] == "expired"
-    });
-    assert_eq!(with(&home, "numbat"), Vec::<String>::new());
-    assert_eq!(erasure(&home, ID)["state"], "running");
-    let log = fs::read_to_string(home.at("data/gateway.log")).unwrap();
-    assert!(log.contains("an erasure could not be looked after") && log.contains("HEARTBEAT.md"), "{log}");
+        home.start();
+        eventually("those behind it are looked after", || {
+            erasure(&home, "e-bbbbbbbb")["state"] == "done"
+                && erasure(&home, "e-cccccccc")["state"] == "expired"
+        });
+        assert_eq!(with(&home, "numbat"), Vec::<String>::new());
+        assert_eq!(erasure(&home, ID)["state"], "running");
+        let log = fs::read_to_string(home.at("data/gateway.log")).unwrap();
+        assert!(
+            log.contains("an erasure could not be looked after") && log.contains("HEARTBEAT.md"),
+            "{log}"
+        );
 
-    // Whatever it has come to, a gateway that ends now leaves nothing that the next does not find.
-    home.crash();
-    blocked.mended();
-    assert!(!with(&home, "quokka").is_empty());
-    home.start();
-    eventually("it is done", || erasure(&home, ID)["state"] == "done");
-    assert_eq!(with(&home, "quokka"), Vec::<String>::new());
-    home.verifies();
+        // Whatever it has come to, a gateway that ends now leaves nothing that the next does not find.
+        home.crash();
+        blocked.mended();
+        assert!(!with(&home, "quokka").is_empty());
+        home.start();
+        eventually("it is done", || erasure(&home, ID)["state"] == "done");
+        assert_eq!(with(&home, "quokka"), Vec::<String>::new());
+        home.verifies();
+    }
 }
 
 #[test]
@@ -116,31 +122,97 @@ fn what_was_kept_long_enough_goes_from_the_files_too_though_they_could_not_be_wr
 }
 
 #[test]
-fn a_hold_that_is_put_on_it_before_it_is_carried_out_ends_it() {
-    let home = Home::playing("turns: [{say: fine, repeat: true}]");
-    home.run(&["chat", "helper", "of the quokka"]).done();
-    let (me, session) = first(&home, "helper");
-    home.run(&["gateway", "restart"]).done();
-    let blocked = Blocked::of(&home, "helper");
-    let request = ["audit", "erase", "request", "--session", &session, "--reason", "asked"];
-    home.run(&request).fails(4, "HEARTBEAT.md");
-    let id = home.json(&["audit", "erase", "list"])[0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(erasure(&home, &id)["state"], "running");
-    home.run(&["audit", "hold", "add", "--session", &session, "--reason", "lawsuit"]).done();
-    blocked.mended();
-    home.run(&["gateway", "restart"]).done();
-    eventually("it is refused", || erasure(&home, &id)["state"] == "refused");
-    let ended = erasure(&home, &id);
-    assert_eq!(ended["decided_by"], me.as_str(), "who agreed stays");
-    assert!(ended["why"].as_str().unwrap().contains("the legal hold `h-"), "{ended}");
-    assert_eq!(
-        told(&home),
-        ["erasure.asked", "erasure.consented", "hold.added", "erasure.refused hold"],
-        "nothing was erased"
+fn what_was_posted_goes_when_its_time_is_over_and_other_posts_stay() {
+    let home = Home::playing(
+        "turns:\n  - calls: [{skill: message, arguments: {channel: \"board:content-team\", text: a quokka}}]\n  \
+         - say: done\n    repeat: true\n",
     );
-    assert!(with(&home, "quokka").iter().any(|file| file.contains("journal.sqlite")));
-    home.run(&["chat", "helper", "--session", &session, "go on"]).done();
+    for _ in 0..2 {
+        let chat = home.begin(&["chat", "echo", "post it"]);
+        home.run(&["approvals", "approve", &home.waiting()]).done();
+        Said::of(chat).done().has("done");
+    }
+    home.run(&["gateway", "stop"]).done();
+    let proposed = home.records(&["--kind", "proposal", "--action", "message.post"]);
+    let [one, two] = [proposed.first(), proposed.last()]
+        .map(|record| record.unwrap()["proposal"].as_str().unwrap().to_owned());
+    let board = || fs::read_to_string(home.at("data/board/content-team.md")).unwrap();
+    assert!(board().contains(&one) && board().contains(&two), "{}", board());
+    // The first of them is said to have been proposed long ago, too.
+    let mut old = Draft::new(Kind::Proposal);
+    old.proposal = ProposalId::new(&one).ok();
+    old.agent = AgentName::new("echo").ok();
+    old.session = SessionId::new("s-old").ok();
+    old.payload = json!({ "args": { "text": "a quokka" } });
+    write_drafts(&home, 500, 1, vec![old]);
+    home.start();
+    eventually("the old post is gone", || !board().contains(&one));
+    assert!(board().contains(&two) && board().matches("a quokka").count() == 1, "{}", board());
     home.verifies();
+}
+
+#[test]
+fn a_hold_that_is_put_on_it_before_it_is_carried_out_ends_it() {
+    for home in Home::both_playing(
+        "security::carried::a_hold_that_is_put_on_it_before_it_is_carried_out_ends_it",
+        FINE,
+    ) {
+        home.run(&["chat", "helper", "of the quokka"]).done();
+        let (me, session) = first(&home, "helper");
+        home.run(&["gateway", "restart"]).done();
+        let blocked = Blocked::of(&home, "helper");
+        let request = ["audit", "erase", "request", "--session", &session, "--reason", "asked"];
+        home.run(&request).fails(4, "HEARTBEAT.md");
+        let id = home.json(&["audit", "erase", "list"])[0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(erasure(&home, &id)["state"], "running");
+        home.run(&["audit", "hold", "add", "--session", &session, "--reason", "lawsuit"]).done();
+        blocked.mended();
+        home.run(&["gateway", "restart"]).done();
+        eventually("it is refused", || erasure(&home, &id)["state"] == "refused");
+        let ended = erasure(&home, &id);
+        assert_eq!(ended["decided_by"], me.as_str(), "who agreed stays");
+        assert!(ended["why"].as_str().unwrap().contains("the legal hold `h-"), "{ended}");
+        assert_eq!(
+            told(&home),
+            ["erasure.asked", "erasure.consented", "hold.added", "erasure.refused hold"],
+            "nothing was erased"
+        );
+        let kept = |file: &String| file.contains("journal.sqlite") || file.contains("table payload");
+        assert!(with(&home, "quokka").iter().any(kept));
+        home.run(&["chat", "helper", "--session", &session, "go on"]).done();
+        home.verifies();
+    }
+}
+
+/// The records that say that something was erased of `of`.
+fn done_of(home: &Home, of: &str) -> Vec<Value> {
+    let of_it = |record: &Value| record["event"] == "erasure.done" && record["facts"]["of"] == of;
+    home.records(&["--kind", "admin"]).into_iter().filter(of_it).collect()
+}
+
+#[test]
+fn one_whose_gateway_ended_before_it_could_say_so_is_said_to_be_done_once() {
+    for home in Home::both_playing(
+        "security::carried::one_whose_gateway_ended_before_it_could_say_so_is_said_to_be_done_once",
+        FINE,
+    ) {
+        home.run(&["chat", "helper", "of the quokka"]).done();
+        let (_, session) = first(&home, "helper");
+        let done = home.json(&["audit", "erase", "request", "--session", &session, "--reason", "asked"]);
+        assert_eq!(done["state"], "done");
+        home.run(&["gateway", "stop"]).done();
+        // As the row stood in the transaction that erased the last of it.
+        let mut row = done.clone();
+        (row["state"], row["records"]) = ("running".into(), json!([]));
+        let id = done["id"].as_str().unwrap();
+        home.leave("erasure", id, &row);
+        home.start();
+        eventually("it is done", || erasure(&home, id)["state"] == "done");
+        let again = erasure(&home, id);
+        assert_eq!((&again["records"], &again["contents"]), (&done["records"], &done["contents"]));
+        assert_eq!(done_of(&home, &format!("session:{session}")).len(), 1);
+        home.verifies();
+    }
 }
 
 /// Where an erasure is cut off: at this call of the machine's, by whichever of the gateway's threads has made so many first.
@@ -175,13 +247,7 @@ fn cut(gateway: u32, (call, nth): (&str, u32)) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    eventually("every thread is watched", || {
-        let threads = fs::read_dir(format!("/proc/{gateway}/task")).unwrap();
-        threads.filter_map(Result::ok).all(|thread| {
-            let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
-            !status.contains("TracerPid:\t0\n")
-        })
-    });
+    eventually("every thread is watched", || procs::every_thread_is_traced(gateway));
     watch
 }
 
@@ -227,6 +293,9 @@ fn an_erasure_that_is_cut_anywhere_is_finished_by_the_next_gateway() {
             eventually(&format!("it is done, cut at {at:?}"), || asked().unwrap() == "done");
         }
         assert_eq!(with(&home, &word), Vec::<String>::new(), "{at:?}");
+        let done = done_of(&home, &format!("session:{session}"));
+        assert_eq!(done.len(), 1, "{at:?}: {done:?}");
+        assert!(done[0]["facts"]["contents"].as_u64() > Some(0), "{at:?}: {done:?}");
         home.verifies();
     }
     assert!(left >= 3, "only {left} of {} were cut off between consent and end", CUTS.len());

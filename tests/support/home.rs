@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::content::whole;
+use crate::record::OnServer;
 use crate::said::Said;
 use crate::{eventually, procs};
 
@@ -32,6 +33,8 @@ pub fn bulkhead() -> PathBuf {
 #[derive(Debug)]
 pub struct Home {
     folder: TempDir,
+    /// Where its record is, if that is on a server.
+    pub(crate) server: Option<OnServer>,
 }
 
 impl Home {
@@ -50,7 +53,7 @@ impl Home {
     /// The same, in a folder that is there already.
     #[must_use]
     pub fn within(folder: TempDir, args: &[&str]) -> Self {
-        let home = Self { folder };
+        let home = Self { folder, server: None };
         home.run(&[&["init"], args].concat()).done();
         home.edit("127.0.0.1:7400", "127.0.0.1:0");
         home.edit("default = \"auto\"", "default = \"rehearsal/scene\"");

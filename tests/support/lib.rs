@@ -8,6 +8,9 @@ pub mod llama;
 #[path = "../../crates/journal/tests/support/postgres.rs"]
 pub mod postgres;
 pub mod procs;
+#[path = "../../crates/journal/tests/support/proxy.rs"]
+pub mod proxy;
+pub mod record;
 pub mod said;
 pub mod server;
 pub mod team;

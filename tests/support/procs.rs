@@ -95,3 +95,13 @@ pub fn sockets_of(pid: u32) -> Option<Vec<OwnedFd>> {
         })
         .collect()
 }
+
+/// Whether something traces every thread of a process.
+#[must_use]
+pub fn every_thread_is_traced(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    threads.filter_map(Result::ok).all(|thread| {
+        let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        !status.contains("TracerPid:\t0\n")
+    })
+}

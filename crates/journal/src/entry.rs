@@ -239,6 +239,16 @@ pub struct Entry {
     pub state: Vec<Change>,
 }
 
+/// Nothing of an entry is written when the log has a record of this event after what its caller has seen of it: another
+/// gateway may have added one while the caller decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unless {
+    /// The event that would have decided otherwise.
+    pub event: Event,
+    /// The last record that was there before the caller looked.
+    pub after: u64,
+}
+
 /// Where a log ends: how many records it has and the hash of the last. Kept elsewhere, it shows a cut
 /// tail or a chain that was built anew. An empty log's hash is made of the log's own id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use vocab::{Ambient, Waiters};
 
 use crate::body::genesis;
-use crate::entry::{Draft, Entry, Head, Receipt};
+use crate::entry::{Draft, Entry, Head, Receipt, Unless};
 use crate::merkle::TreeHead;
 use crate::open::{self, OpenError};
 use crate::place::Place;
@@ -69,6 +69,15 @@ pub enum AppendError {
         /// How many of them are there and may go.
         found: u64,
     },
+    /// What [`Unless`] says has come.
+    #[error("record {by} came in between and decides otherwise: look again")]
+    Overtaken {
+        /// The first such record.
+        by: u64,
+    },
+    /// Another gateway has replaced the log's key, or signed the log.
+    #[error("another gateway replaced the record's key, or signed the record, at this moment: try again")]
+    Replaced,
     /// The role that appends may not remove anything, and none that may was named.
     #[error(
         "content in this database is erased by a role of its own, and none is named: set `eraser` in `[record]`"
@@ -143,6 +152,19 @@ impl Journal {
             return Err(AppendError::Empty);
         }
         let prepared = prepare(entry.records, entry.state, self.inner.ambient.as_ref())?;
+        Ok(Receipt::new(entry.subject, self.durable(prepared).await?))
+    }
+
+    /// The same, and `unless` is looked for when the entry's turn comes, where no other gateway comes between.
+    ///
+    /// # Errors
+    /// As [`Journal::append`], and [`AppendError::Overtaken`] when it is there.
+    pub async fn append_unless(&self, entry: Entry, unless: Unless) -> Result<Receipt, AppendError> {
+        if entry.records.is_empty() {
+            return Err(AppendError::Empty);
+        }
+        let prepared = prepare(entry.records, entry.state, self.inner.ambient.as_ref())?;
+        let prepared = Prepared { unless: Some(unless), ..prepared };
         Ok(Receipt::new(entry.subject, self.durable(prepared).await?))
     }
 

@@ -23,6 +23,7 @@ mod group;
 mod journal;
 mod lock;
 pub mod merkle;
+mod misfit;
 mod notary;
 pub mod note;
 mod open;
@@ -41,7 +42,7 @@ pub mod verify;
 mod wal;
 mod writer;
 
-pub use entry::{Change, Draft, Entry, Ground, Head, Kind, Receipt};
+pub use entry::{Change, Draft, Entry, Ground, Head, Kind, Receipt, Unless};
 pub use erase::{Erased, KEPT, MAX_ERASED_CONTENTS, MAX_ERASED_RANGES};
 pub use event::{Event, Fact, Facts, ModelCall};
 pub use journal::{AppendError, Config, Journal};

@@ -33,6 +33,9 @@ const TICK: Duration = Duration::from_secs(2);
 /// What follows a checkpoint by itself.
 const OWN: [Event; 3] = [Event::CheckpointMade, Event::CheckpointCosigned, Event::PublishingFailed];
 
+/// How often something is signed anew because another gateway replaced the key, or signed the log, at the same moment.
+const MAX_TRIES: u32 = 8;
+
 /// So many records of that kind in a row make a checkpoint due like others.
 const MAX_OWN: u32 = 256;
 
@@ -208,6 +211,16 @@ impl Notary {
     }
 
     async fn seal_with(&self, held: &mut Held) -> Result<Arc<Sealed>, SealError> {
+        for _ in 1..MAX_TRIES {
+            match self.try_to_seal(held).await {
+                Err(SealError::Append(AppendError::Replaced)) => {}
+                sealed => return sealed,
+            }
+        }
+        self.try_to_seal(held).await
+    }
+
+    async fn try_to_seal(&self, held: &mut Held) -> Result<Arc<Sealed>, SealError> {
         self.base.journal.flush().await?;
         self.keep_up(held).await?;
         let tree = self.base.journal.tree();
@@ -217,14 +230,22 @@ impl Notary {
         }
         let checkpoint = Checkpoint { origin: self.origin.clone(), tree };
         let note = checkpoint.sign([&held.key]).map_err(CheckpointError::Note)?;
-        self.keep(held, note, vec![]).await
+        let by = Some(held.number);
+        self.keep(held, note, by, vec![]).await
     }
 
-    /// Stores a checkpoint, which is to be published then, after the notary has been let go.
-    async fn keep(&self, held: &mut Held, note: Note, records: Vec<Draft>) -> Result<Arc<Sealed>, SealError> {
+    /// Stores a checkpoint, which is to be published then, after the notary has been let go. When it is a new one, `by` is
+    /// the number of its key, with which the record takes it only as long as that is the newest.
+    async fn keep(
+        &self,
+        held: &mut Held,
+        note: Note,
+        by: Option<u64>,
+        records: Vec<Draft>,
+    ) -> Result<Arc<Sealed>, SealError> {
         let sealed = Arc::new(Sealed::check(note, &self.origin, &held.keys)?);
         let (size, text) = (sealed.tree().size, sealed.note().to_string());
-        self.base.journal.store(records, vec![Stored::Checkpoint { size, note: text }]).await?;
+        self.base.journal.store(records, vec![Stored::Checkpoint { size, note: text, by }]).await?;
         if self.newest.borrow().as_ref().is_none_or(|newest| newest.tree().size <= size) {
             self.files.remember(&sealed)?;
             self.newest.send_replace(Some(Arc::clone(&sealed)));
@@ -278,13 +299,28 @@ impl Notary {
     }
 
     async fn rotate_with(&self, held: &mut Held, by: Option<PersonId>) -> Result<Rotated, SealError> {
+        for _ in 1..MAX_TRIES {
+            match self.try_to_rotate(held, by.clone()).await {
+                Err(SealError::Append(AppendError::Replaced)) => {}
+                rotated => return rotated,
+            }
+        }
+        self.try_to_rotate(held, by).await
+    }
+
+    async fn try_to_rotate(&self, held: &mut Held, by: Option<PersonId>) -> Result<Rotated, SealError> {
         let last = self.seal_with(held).await?;
         let (old, size) = (held.key.verifier().clone(), last.tree().size);
         let new = self.files.make_next(&self.origin, &old, self.base.ambient.salt())?;
         let verifier = new.verifier().clone();
         let change = Rotation::sign(&self.origin, size, &held.key, &new).map_err(CheckpointError::Note)?;
         let number = held.number.saturating_add(1);
-        let row = Stored::Key { number, verifier: verifier.to_string(), change: Some(change.to_string()) };
+        let row = Stored::Key {
+            number,
+            verifier: verifier.to_string(),
+            change: Some(change.to_string()),
+            until: Some(size),
+        };
         let changes: Vec<Note> = held.keys.changes().iter().cloned().chain([change]).collect();
         let keys = Keys::from_changes(verifier.clone(), &self.origin, &changes)
             .map_err(|error| ReadError::Kept(error.to_string()))?;

@@ -6,7 +6,7 @@ use vocab::{Ambient, Digest};
 
 use crate::block::{self, Values};
 use crate::body::Form;
-use crate::entry::{Change, Draft};
+use crate::entry::{Change, Draft, Unless};
 use crate::erase::{Erased, MAX_ERASED_CONTENTS, MAX_ERASED_RANGES};
 use crate::journal::AppendError;
 use crate::stored::Stored;
@@ -40,6 +40,8 @@ pub(crate) struct Prepared {
     pub(crate) records: Vec<Record>,
     pub(crate) rows: Vec<Change>,
     pub(crate) stored: Vec<Stored>,
+    /// What keeps it out of the log.
+    pub(crate) unless: Option<Unless>,
     pub(crate) bytes: usize,
 }
 
@@ -51,7 +53,7 @@ impl Prepared {
 
     /// Nothing to write.
     pub(crate) const fn empty() -> Self {
-        Self { records: Vec::new(), rows: Vec::new(), stored: Vec::new(), bytes: 0 }
+        Self { records: Vec::new(), rows: Vec::new(), stored: Vec::new(), unless: None, bytes: 0 }
     }
 
     /// Whether content goes with it.
@@ -77,7 +79,7 @@ pub(crate) fn prepare(
     if bytes > MAX_ENTRY_BYTES {
         return Err(AppendError::TooLarge { bytes });
     }
-    Ok(Prepared { records, rows: state, stored: Vec::new(), bytes })
+    Ok(Prepared { records, rows: state, stored: Vec::new(), unless: None, bytes })
 }
 
 /// Whether one erasure may be so large.

@@ -8,6 +8,9 @@ pub(crate) enum Stored {
         size: u64,
         /// The note.
         note: String,
+        /// The number of the key that signed it, which has to be the log's newest; none for one that was stored before
+        /// and is cosigned.
+        by: Option<u64>,
     },
     /// A key of the log.
     Key {
@@ -17,5 +20,7 @@ pub(crate) enum Stored {
         verifier: String,
         /// The note that says so, signed by the key before; none for the first, or when that was lost.
         change: Option<String>,
+        /// The size after which the key before signs no more: no checkpoint may have come that is larger.
+        until: Option<u64>,
     },
 }

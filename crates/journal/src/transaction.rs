@@ -146,8 +146,8 @@ impl<'a> Scribe<'a> {
 
 fn store(conn: &Connection, stored: &Stored) -> rusqlite::Result<()> {
     match stored {
-        Stored::Checkpoint { size, note } => conn.prepare_cached(CHECKPOINT)?.execute((size, note))?,
-        Stored::Key { number, verifier, change } => {
+        Stored::Checkpoint { size, note, .. } => conn.prepare_cached(CHECKPOINT)?.execute((size, note))?,
+        Stored::Key { number, verifier, change, .. } => {
             conn.prepare_cached(KEY)?.execute((number, verifier, change))?
         }
     };

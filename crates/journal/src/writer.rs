@@ -19,7 +19,7 @@ use crate::merkle::{Frontier, TreeHead};
 use crate::open::Opened;
 use crate::queue::{Item, Patience, Queue, Wake};
 use crate::transaction::{self, Scribe};
-use crate::{open, removal, wal};
+use crate::{misfit, open, wal};
 
 /// How long an entry that nobody waits for is held back, so that it shares the next commit.
 pub const FOLLOW_DELAY: Duration = Duration::from_millis(5);
@@ -377,8 +377,8 @@ impl Writer {
         let time = time_text(self.ambient.now());
         let mut scribe = Scribe::new(&self.conn)?;
         for item in new {
-            if let Some((expected, found)) = removal::misfit(&self.conn, &item.entry, &head)? {
-                refused.insert(heads.len(), AppendError::Erased { expected, found });
+            if let Some(error) = misfit::misfit(&self.conn, &item.entry, &head)? {
+                refused.insert(heads.len(), error);
             } else {
                 head = scribe.write(&item.entry, head, &time, &mut self.edge)?;
                 self.erasing |= item.entry.erases();

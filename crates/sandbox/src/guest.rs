@@ -251,6 +251,17 @@ impl Guest {
         Ok(self.exit.unwrap_or(Exit::Ended))
     }
 
+    /// Ends the program with everything that it started, and waits until nothing of it is left.
+    ///
+    /// # Errors
+    /// When the machine does not let it be ended, or something of it is still there after the time that a kill may take.
+    pub async fn end(&mut self) -> io::Result<()> {
+        if self.child.end().await? {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::TimedOut, "it has been killed and is still there"))
+    }
+
     async fn give_up(&mut self, error: FrameError) -> GuestError {
         match self.child.end().await {
             Ok(_) => error.into(),

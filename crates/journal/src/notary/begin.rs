@@ -12,7 +12,7 @@ use super::{Base, Held, Notary, NotaryConfig, SealError, lead_to};
 use crate::checkpoint::{CheckpointError, Sealed};
 use crate::entry::{Draft, Kind};
 use crate::event::{Event, Facts};
-use crate::journal::Journal;
+use crate::journal::{AppendError, Journal};
 use crate::note::{Distrust, Note, SigningKey};
 use crate::place::Place;
 use crate::read::{KeptKey, Reader};
@@ -31,11 +31,17 @@ impl Notary {
     ) -> Result<Self, SealError> {
         let base = Base { journal, place, config, ambient };
         let files = KeyFiles::new(&base.config.folder);
-        let look = Look::at(&base, &files).await?;
-        let (key, number) = match look.kept.last() {
-            Some(newest) => (files.take_up(&newest.key)?, look.kept.len() as u64),
-            None => (first_key(&base, &files, &look.origin).await?, 1),
-        };
+        let mut look = Look::at(&base, &files).await?;
+        if look.kept.is_empty() {
+            match first_key(&base, &files, &look.origin).await {
+                Ok(key) => return Self::with(base, look, files, (key, 1)).await,
+                // Another gateway has begun the same log at this moment.
+                Err(SealError::Append(AppendError::Replaced)) => look = Look::at(&base, &files).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        let newest = look.kept.last().ok_or(AppendError::Replaced)?;
+        let (key, number) = (files.take_up(&newest.key)?, look.kept.len() as u64);
         Self::with(base, look, files, (key, number)).await
     }
 
@@ -70,7 +76,9 @@ impl Notary {
         let facts =
             Facts::new().with("old", old.to_string()).with("new", verifier.clone()).with("lost", true);
         let draft = Draft { person: by, ..Draft::of_event(Kind::Admin, Event::KeyRotated, facts) };
-        base.journal.store(vec![draft], vec![Stored::Key { number, verifier, change: None }]).await?;
+        base.journal
+            .store(vec![draft], vec![Stored::Key { number, verifier, change: None, until: None }])
+            .await?;
         files.replace()?;
         Self::with(base, look, files, (key, number)).await
     }
@@ -158,6 +166,8 @@ async fn first_key(base: &Base, files: &KeyFiles, origin: &str) -> Result<Signin
     let verifier = key.verifier().to_string();
     let facts = Facts::new().with("key", verifier.clone());
     let draft = Draft::of_event(Kind::Admin, Event::KeyMade, facts);
-    base.journal.store(vec![draft], vec![Stored::Key { number: 1, verifier, change: None }]).await?;
+    base.journal
+        .store(vec![draft], vec![Stored::Key { number: 1, verifier, change: None, until: None }])
+        .await?;
     Ok(key)
 }

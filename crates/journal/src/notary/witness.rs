@@ -64,7 +64,7 @@ impl Notary {
             // Sent once more.
             return Ok(Arc::new(Sealed::check(stored, &self.origin, &held.keys)?));
         }
-        self.keep(held, stored, drafts).await
+        self.keep(held, stored, None, drafts).await
     }
 
     /// The stored checkpoint with the text of `of`, or the newest.

@@ -126,12 +126,18 @@ impl Writer {
 
     /// Lets others know where the log stands.
     fn tell(&self) {
+        self.tell_edge();
         self.shared.update(|known| {
-            known.head = self.head;
-            known.tree.clone_from(&self.edge.frontier);
             known.commit = None;
             // What the server keeps of a row that is gone, the server tidies up.
             known.traces = false;
+        });
+    }
+
+    fn tell_edge(&self) {
+        self.shared.update(|known| {
+            known.head = self.head;
+            known.tree.clone_from(&self.edge.frontier);
         });
     }
 
@@ -253,6 +259,8 @@ impl Writer {
                     }
                 }
                 Ok(Outcome::Misfit(error)) => {
+                    // What others have added is known by now, and whoever looks again is to see it.
+                    self.tell_edge();
                     group.items.drain(..count).for_each(|item| answer(item, Err(error.clone())));
                 }
                 Ok(Outcome::Beaten | Outcome::Unknown(_)) => {
@@ -402,9 +410,9 @@ impl Writer {
         };
         begin_turn(link, &self.log, &mut self.head, &mut self.edge).await?;
         let misfit = apart::misfit(link, &item.entry, self.head.records).await.map_err(failure)?;
-        if let Some((expected, found)) = misfit {
+        if let Some(error) = misfit {
             link.run("ROLLBACK").await.map_err(failure)?;
-            return Ok(Outcome::Misfit(AppendError::Erased { expected, found }));
+            return Ok(Outcome::Misfit(error));
         }
         let (time, gateway) = (time_text(self.ambient.now()), self.config.gateway());
         let mut batch = Batch::form([&item.entry].into_iter(), self.head, &self.edge, &time);

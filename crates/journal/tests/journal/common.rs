@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bulkhead_journal::read::{Reader, Record};
-use bulkhead_journal::{Change, Config, Draft, Entry, Journal, Kind, OpenError, Place};
+use bulkhead_journal::{Change, Config, Draft, Entry, Journal, Kind, OpenError};
 use serde_json::{Value, json};
 use vocab::{AgentName, Ambient, Digest, SessionId, Timestamp};
 
@@ -49,19 +49,20 @@ pub(crate) fn config(folder: &Path) -> Config {
     Config { place: database(folder).into() }
 }
 
-pub(crate) fn place(folder: &Path) -> Place {
-    config(folder).place
-}
-
 /// How long a lock may be somebody else's.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Opens the journal in `folder`. A test that starts a process holds every lock of all tests twice until that process
 /// has become another program, so one that was just released may still be held.
 pub(crate) fn open(folder: &Path) -> Journal {
+    open_with(&config(folder), &Clock::at(NOON))
+}
+
+/// The same by these settings and this clock.
+pub(crate) fn open_with(config: &Config, clock: &Arc<Clock>) -> Journal {
     let until = Instant::now() + PATIENCE;
     loop {
-        match Journal::open(config(folder), Clock::at(NOON)) {
+        match Journal::open(config.clone(), clock.clone()) {
             Err(OpenError::Locked { .. }) if Instant::now() < until => std::thread::yield_now(),
             opened => return opened.unwrap(),
         }

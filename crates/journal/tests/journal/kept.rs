@@ -7,7 +7,7 @@ use bulkhead_journal::{Config, Journal, Place, PostgresConfig, postgres};
 use tempfile::TempDir;
 
 use crate::cluster::Cluster;
-use crate::common::{Clock, NOON, copy, database};
+use crate::common::{Clock, NOON, copy, database, open_with};
 
 /// The database that a record is kept in, for as long as this lives.
 pub(crate) enum Kept {
@@ -97,7 +97,13 @@ impl Kept {
     }
 
     pub(crate) fn open_at(&self, clock: Arc<Clock>) -> Journal {
-        Journal::open(self.config(), clock).unwrap()
+        open_with(&self.config(), &clock)
+    }
+
+    /// Bytes in the words of either.
+    pub(crate) fn blob(&self, bytes: &[u8]) -> String {
+        let hex = data_encoding::HEXLOWER.encode(bytes);
+        if self.is_sqlite() { format!("x'{hex}'") } else { format!("'\\x{hex}'") }
     }
 
     /// Another with the same in it; nothing may be writing this one.
@@ -161,8 +167,7 @@ impl Kept {
 
     /// Puts another body and hash in the place of a record's.
     pub(crate) fn replace(&self, seq: u64, body: &str, hash: &[u8]) {
-        let hash = data_encoding::HEXLOWER.encode(hash);
-        let hash = if self.is_sqlite() { format!("x'{hash}'") } else { format!("'\\x{hash}'") };
+        let hash = self.blob(hash);
         let body = body.replace('\'', "''");
         self.tamper(&format!("UPDATE record SET body = '{body}', hash = {hash} WHERE seq = {seq}"));
     }

@@ -9,6 +9,7 @@
 
 mod aftermath;
 mod append;
+mod between;
 mod checkpoint;
 #[path = "../support/postgres.rs"]
 #[expect(unreachable_pub, dead_code, reason = "the tests that cross the rooms share this file")]

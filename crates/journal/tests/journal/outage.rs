@@ -106,6 +106,31 @@ async fn a_commit_of_which_nothing_can_be_learned_is_refused_and_settled_later()
     }
 }
 
+#[tokio::test]
+async fn a_commit_that_arrives_after_it_was_called_unknown_is_in_once_or_never() {
+    for while_away in [true, false] {
+        let Some((kept, proxy, journal)) = by_proxy() else { return };
+        fill(&journal, 2).await;
+        proxy.set(Way::DelayQuestionAndClose);
+        journal.follow(entry(vec![draft(3)])).await.unwrap();
+        let refused = journal.append(entry(vec![draft(4)])).await.unwrap_err();
+        assert!(matches!(refused, AppendError::Unsure(_)), "{refused}");
+        if while_away {
+            assert_eq!(proxy.deliver(), 1, "no commit was delayed");
+        }
+        proxy.set(Way::Open);
+        healthy_again(&journal).await;
+        // Its session was ended before anybody looked what had become of it.
+        if !while_away {
+            assert_eq!(proxy.deliver(), 1, "no commit was delayed");
+        }
+        drop(journal.append(entry(vec![draft(5)])).await.unwrap());
+        let there = if while_away { vec![1, 2, 3, 4, 5] } else { vec![1, 2, 3, 5] };
+        assert_eq!(counted(&kept), once(there), "while it was away: {while_away}");
+        assert_eq!(journal.head().records, kept.bodies().len() as u64);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_hangs_is_given_up_and_taken_up_again() {
     let Some((kept, proxy, journal)) = by_proxy() else { return };

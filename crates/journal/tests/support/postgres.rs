@@ -40,6 +40,7 @@ rm -rf "$folder"
 "#;
 
 /// A running cluster.
+#[derive(Debug)]
 pub struct Cluster {
     folder: PathBuf,
     bin: PathBuf,
@@ -48,6 +49,7 @@ pub struct Cluster {
     names: AtomicU32,
 }
 
+#[derive(Debug)]
 struct Guard {
     child: Child,
     orders: Option<ChildStdin>,

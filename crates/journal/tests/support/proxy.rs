@@ -13,6 +13,8 @@ pub enum Way {
     Open,
     /// They stay where they are, and nobody is told.
     Stuck,
+    /// They pass on the connections that there are. Each further one is taken and never answered.
+    MuteToNew,
     /// The next answer is lost, and the connection with it. Then they pass.
     LoseAnswer,
     /// The same after so many answers that pass.
@@ -24,6 +26,8 @@ pub enum Way {
     /// The connection is lost to the client with its next question, which arrives all the same once [`Proxy::deliver`] lets
     /// it. Then they pass.
     DelayQuestion,
+    /// The same, and no connection gets through any more.
+    DelayQuestionAndClose,
     /// The next answer is lost, and no connection gets through any more.
     LoseAnswerAndClose,
     /// The next question is lost, and no connection gets through any more.
@@ -86,8 +90,13 @@ impl Proxy {
         let inner = Arc::new(Inner { socket, way, delayed });
         let shared = Arc::clone(&inner);
         std::thread::spawn(move || {
+            let mut mute = Vec::new();
             for client in listener.incoming().map_while(Result::ok) {
-                let closed = [Way::Closed].contains(&shared.way());
+                let closed = shared.way() == Way::Closed;
+                if shared.way() == Way::MuteToNew {
+                    mute.push(client);
+                    continue;
+                }
                 // A server that is away takes nobody, as a closed way does.
                 let Ok(server) = UnixStream::connect(&shared.socket) else { continue };
                 if !closed {
@@ -140,8 +149,9 @@ fn connect(inner: &Arc<Inner>, client: TcpStream, server: UnixStream) {
             match shared.question() {
                 Way::LoseQuestion => shared.set(Way::Open),
                 Way::LoseQuestionAndClose => shared.set(Way::Closed),
-                Way::DelayQuestion => {
-                    shared.set(Way::Open);
+                way @ (Way::DelayQuestion | Way::DelayQuestionAndClose) => {
+                    let then = if way == Way::DelayQuestion { Way::Open } else { Way::Closed };
+                    shared.set(then);
                     shared.delayed.lock().unwrap().push((questions, question.to_vec()));
                     drop(from_client.shutdown(Shutdown::Both));
                     return;

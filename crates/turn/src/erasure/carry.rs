@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::read::Reader;
-use journal::{Change, Draft, Erased, Event, Kind};
+use journal::read::{Query, Reader};
+use journal::{AppendError, Change, Draft, Erased, Event, Kind, Unless};
 use vocab::{PersonId, SessionId, Timestamp, TurnId};
 
 use super::request::{facts, put};
 use super::select::{Found, Selection};
-use super::{ErasureState, ErasureView, Scope};
+use super::{ERASURE, ErasureState, ErasureView, Scope};
 use crate::accept::Place;
 use crate::gateway::Gateway;
 use crate::{Refusal, RefusalKind, approvals, records, session};
@@ -26,14 +26,28 @@ const LOOK: Duration = Duration::from_millis(20);
 /// The most changes of state in one entry, below what the journal takes; one place is the caller's.
 const MAX_CHANGES: usize = 250;
 
+/// How often it is looked again at what to erase because another gateway put a hold there meanwhile.
+const MAX_LOOKS: u32 = 4;
+
 /// Why a turn ends.
 const ENDED: &str = "this conversation is being erased";
+
+/// What became of an attempt to erase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// The contents are gone.
+    Done,
+    /// Another gateway put a hold somewhere since the holds were looked up. Nothing of this part is gone.
+    Overtaken,
+}
 
 impl Gateway {
     /// Contents, conversations and agents that `of` is about.
     pub(super) async fn find(&self, of: &Scope) -> Result<Found, Refusal> {
+        let seen = self.journal.head().records;
         let (holds, of) = (self.holds()?, of.clone());
-        self.look(move |reader| Selection::new(reader, &holds).of(&of)).await
+        let found = self.look(move |reader| Selection::new(reader, &holds).of(&of)).await?;
+        Ok(Found { seen, ..found })
     }
 
     /// Looks through the record on a thread that may wait for the disk.
@@ -49,16 +63,31 @@ impl Gateway {
     /// Erases what was agreed to, or ends that because of a hold. The caller holds `erasing`. What cannot be done now is
     /// tried again by the gateway.
     pub(super) async fn carry_out(self: &Arc<Self>, mut view: ErasureView) -> Result<ErasureView, Refusal> {
+        for _ in 0..MAX_LOOKS {
+            if let Some(ended) = self.try_to_carry_out(view.clone()).await? {
+                return Ok(ended);
+            }
+            view = records::get(&self.journal, ERASURE, view.id.as_str())?.unwrap_or(view);
+        }
+        let message = "other gateways put holds on content all the while, so not everything is erased yet";
+        Err(Refusal::new(RefusalKind::Unavailable, message))
+    }
+
+    /// Where it stands then; none when a hold has come at another gateway and it has to be looked again.
+    async fn try_to_carry_out(
+        self: &Arc<Self>,
+        mut view: ErasureView,
+    ) -> Result<Option<ErasureView>, Refusal> {
         let found = self.find(&view.of).await?;
         // It may have been agreed to long ago, and a hold put there since.
         if let Some(held) = &found.held {
-            return self.hold_back(view, held).await;
+            return self.hold_back(view, held).await.map(Some);
         }
         let _places = self.end_conversations(&found.sessions, found.person.as_ref()).await?;
         // What ran has said how it ended.
         let found = self.find(&view.of).await?;
         if let Some(held) = &found.held {
-            return self.hold_back(view, held).await;
+            return self.hold_back(view, held).await.map(Some);
         }
         let until = self.ambient.now();
         let make = |erased: Erased, view: &mut ErasureView| {
@@ -73,7 +102,15 @@ impl Gateway {
             Ok((draft, Some(put(view)?)))
         };
         self.erase_files(&found, until).await?;
-        self.erase(&found, &mut view, make, |view, seq| view.records.push(seq)).await?;
+        // A gateway that ended after the last of it was gone has left nothing but to say so.
+        let over =
+            found.seqs.is_empty() && !self.has_copies(&found)? && !self.erased_by(&view).await?.is_empty();
+        if !over && self.erase(&found, &mut view, make).await? == Attempt::Overtaken {
+            return Ok(None);
+        }
+        let erased = self.erased_by(&view).await?;
+        view.contents = erased.iter().map(|(_, contents)| contents).sum();
+        view.records = erased.into_iter().map(|(seq, _)| seq).collect();
         view.state = ErasureState::Done;
         let done = journal::Entry {
             subject: vocab::Digest::of(view.id.as_str().as_bytes()),
@@ -83,18 +120,40 @@ impl Gateway {
         self.journal.follow(done).await?;
         self.journal.flush().await?;
         view.traces = !self.journal.wiped();
-        Ok(view)
+        Ok(Some(view))
+    }
+
+    /// The records that say what was erased on this request, each with how many contents.
+    async fn erased_by(&self, view: &ErasureView) -> Result<Vec<(u64, u64)>, Refusal> {
+        let id = view.id.clone();
+        self.look(move |reader| {
+            let mut query = Query {
+                event: Some(Event::ErasureDone),
+                text: Some(id.as_str().to_owned()),
+                ..Query::default()
+            };
+            let mut done = Vec::new();
+            loop {
+                let page = reader.query(&query)?;
+                let Some(last) = page.last() else { return Ok(done) };
+                query.after = Some(last.seq);
+                let of_it = page.iter().filter(|record| record.facts.text("erasure") == Some(id.as_str()));
+                done.extend(
+                    of_it.map(|record| (record.seq, record.erases.as_ref().map_or(0, Erased::contents))),
+                );
+            }
+        })
+        .await
     }
 
     /// Erases contents and their copies in the database: one entry, or several where one does not hold them. `make` gives the
-    /// record of each, and a row that changes with it; `tell` hears its number.
+    /// record of each, and a row that changes with it. A hold that comes before an entry wins over it.
     pub(super) async fn erase<T>(
         &self,
         found: &Found,
         told: &mut T,
         mut make: impl FnMut(Erased, &mut T) -> Result<(Draft, Option<Change>), Refusal>,
-        mut tell: impl FnMut(&mut T, u64),
-    ) -> Result<(), Refusal> {
+    ) -> Result<Attempt, Refusal> {
         self.bus.forget(&found.sessions);
         let mut copies = self.copies(found)?;
         while copies.len() > MAX_CHANGES {
@@ -103,16 +162,20 @@ impl Gateway {
             let subject = vocab::Digest::of(ENDED.as_bytes());
             self.journal.follow(journal::Entry { subject, records: Vec::new(), state }).await?;
         }
-        let mut left = found.seqs.clone();
+        let (mut left, mut seen) = (found.seqs.clone(), found.seen);
         loop {
             let (erased, taken) = Erased::of(&left);
             let (draft, row) = make(erased, told)?;
             let state = std::mem::take(&mut copies).into_iter().chain(row).collect();
-            let receipt = self.journal.append(records::entry(draft, state)?).await?;
-            tell(told, receipt.seq());
+            let unless = Unless { event: Event::HoldAdded, after: seen };
+            match self.journal.append_unless(records::entry(draft, state)?, unless).await {
+                Ok(receipt) => seen = receipt.seq(),
+                Err(AppendError::Overtaken { .. }) => return Ok(Attempt::Overtaken),
+                Err(error) => return Err(error.into()),
+            }
             left = left.into_iter().skip(taken).collect();
             if left.is_empty() {
-                return Ok(());
+                return Ok(Attempt::Done);
             }
         }
     }

@@ -9,6 +9,7 @@ use journal::{Draft, Erased, Event, Facts, Kind};
 use serde::{Deserialize, Serialize};
 use vocab::{Labels, SessionId, SignedDuration, Timestamp};
 
+use super::carry::Attempt;
 use super::hold::Hold;
 use super::select::{Found, Selection};
 use crate::Refusal;
@@ -133,8 +134,9 @@ impl Gateway {
     async fn retain(self: &Arc<Self>, round: &mut Round, now: Timestamp) -> Result<(), Refusal> {
         while !self.stop.is_cancelled() {
             let holds = self.holds()?;
-            let (found, after, more) = self.outlived(holds.clone(), round.after, now).await?;
+            let (mut found, after, more) = self.outlived(holds.clone(), round.after, now).await?;
             let erasing = self.erasing.lock().await;
+            found.seen = self.journal.head().records;
             if self.holds()? != holds {
                 continue;
             }
@@ -155,7 +157,11 @@ impl Gateway {
                 // The files first: what they have is looked for as long as the contents are there.
                 let shortest = self.config.retention.shortest().unwrap_or_default();
                 self.erase_files(&found, before(now, shortest).unwrap_or(Timestamp::MIN)).await?;
-                self.erase(&found, &mut (), make, |(), _| ()).await?;
+                if self.erase(&found, &mut (), make).await? == Attempt::Overtaken {
+                    drop(erasing);
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
                 tracing::info!("the content of {count} records was erased because its time was over");
             }
             drop(erasing);

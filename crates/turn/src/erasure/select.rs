@@ -25,6 +25,8 @@ pub(super) struct Found {
     pub(super) person: Option<PersonId>,
     /// The first hold that is on something of it, with the record that it is on.
     pub(super) held: Option<(HoldId, u64)>,
+    /// The last record that was there before the holds were looked up.
+    pub(super) seen: u64,
 }
 
 impl Found {

@@ -321,9 +321,12 @@ impl Launched {
         }
     }
 
-    /// Ends the program, if it has not, and waits until the record says how.
+    /// Ends the program, if it has not, and waits until nothing of it is left and the record says how it ended.
     pub async fn close(self, how: &Ended) {
-        let Self { run, guest, .. } = self;
+        let Self { run, mut guest, .. } = self;
+        if let Err(error) = guest.end().await {
+            tracing::error!("something of a program of `{}` is left: {error}", run.agent());
+        }
         drop(guest);
         let how = match how {
             Ended::Code(code) => format!("exited with {code}"),

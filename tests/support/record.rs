@@ -1,0 +1,150 @@
+//! The record of a home, in SQLite or on a server, as whoever owns the machine gets at it.
+
+use std::sync::Mutex;
+
+use journal::{Place, PostgresConfig};
+
+use crate::home::Home;
+use crate::postgres::Cluster;
+use crate::skipped;
+
+/// Roles are the whole cluster's, and made once.
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// The role that gateways sign in as.
+const ROLE: &str = "bulkhead_gw";
+
+/// The role that content is erased as.
+const ERASER: &str = "bulkhead_er";
+
+/// Where each table of a record may hold words.
+const WORDS: [(&str, &str); 6] = [
+    ("record", "body"),
+    ("block", "value"),
+    ("checkpoint", "note"),
+    ("payload", "bytes"),
+    ("state", "key"),
+    ("state", "value"),
+];
+
+/// A database on a server.
+#[derive(Debug)]
+pub struct OnServer {
+    cluster: &'static Cluster,
+    database: String,
+}
+
+impl OnServer {
+    /// A new record for `home`, which the command itself makes and the settings name.
+    ///
+    /// # Errors
+    /// Why there is no server.
+    ///
+    /// # Panics
+    /// When the command refuses.
+    pub fn of(home: &Home) -> Result<Self, &'static str> {
+        let cluster = Cluster::shared()?;
+        let database = cluster.database();
+        let administrator = cluster.url("postgres", &database);
+        let _alone = MAKING.lock().unwrap();
+        home.run(&["record", "init", "--as", &administrator, "--gateway", ROLE, "--eraser", ERASER]).done();
+        let address = cluster.url(ROLE, &database);
+        home.add(&format!("[record]\ndatabase = \"{address}\"\neraser = \"{ERASER}\""));
+        Ok(Self { cluster, database })
+    }
+
+    /// Where it is for the gateway `name`.
+    pub(crate) fn place(&self, name: &str) -> Place {
+        let config = PostgresConfig::new(&self.cluster.url(ROLE, &self.database)).unwrap();
+        config.with_gateway(name).unwrap().with_eraser(ERASER, None).into()
+    }
+
+    /// Does what only its owner can.
+    pub(crate) fn sql(&self, sql: &str) -> String {
+        self.cluster.sql(&self.database, sql)
+    }
+
+    /// The tables in which a word stands.
+    pub(crate) fn with(&self, word: &str) -> Vec<String> {
+        let there = |(table, column): &(&str, &str)| {
+            let text = if *column == "bytes" { "convert_from(bytes, 'UTF8')" } else { column };
+            let sql =
+                format!("SELECT EXISTS (SELECT FROM bulkhead.{table} WHERE strpos({text}, '{word}') > 0)");
+            (self.sql(&sql) == "t").then(|| format!("the server's table {table}"))
+        };
+        WORDS.iter().filter_map(there).collect()
+    }
+}
+
+impl Home {
+    /// A home whose record is in SQLite, and one whose record is on a server where that can be had, none of them started.
+    #[must_use]
+    pub fn both(test: &str) -> Vec<Self> {
+        let mut other = Self::new();
+        match OnServer::of(&other) {
+            Ok(server) => other.server = Some(server),
+            Err(why) => {
+                skipped(&format!("{test}, in part"), &format!("the same on PostgreSQL: {why}"));
+                return vec![Self::new()];
+            }
+        }
+        vec![Self::new(), other]
+    }
+
+    /// The same, playing this scenario with their gateways running.
+    #[must_use]
+    pub fn both_playing(test: &str, scene: &str) -> Vec<Self> {
+        let homes = Self::both(test);
+        for home in &homes {
+            home.scene(scene);
+            home.start();
+        }
+        homes
+    }
+
+    /// Where its record is.
+    ///
+    /// # Panics
+    /// When the gateway has never been started, where that gives it its name.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match &self.server {
+            None => Place::Sqlite(self.at("data/journal.sqlite")),
+            Some(server) => server.place(&self.name()),
+        }
+    }
+
+    /// What its gateway is called among those of a record.
+    fn name(&self) -> String {
+        std::fs::read_to_string(self.at("data/gateway.name")).unwrap().trim().to_owned()
+    }
+
+    /// Leaves a row of state as a gateway leaves it that is not running now.
+    ///
+    /// # Panics
+    /// When the database does not take it.
+    pub fn leave(&self, kind: &str, key: &str, value: &serde_json::Value) {
+        let value = value.to_string().replace('\'', "''");
+        match &self.server {
+            None => {
+                let database = rusqlite::Connection::open(self.at("data/journal.sqlite")).unwrap();
+                let sql =
+                    format!("REPLACE INTO state (kind, key, value) VALUES ('{kind}', '{key}', '{value}')");
+                database.execute(&sql, []).unwrap();
+            }
+            Some(server) => {
+                let name = self.name();
+                server.sql(&format!(
+                    "INSERT INTO bulkhead.state (gateway, kind, key, value) VALUES ('{name}', '{kind}', '{key}', '{value}') \
+                     ON CONFLICT (gateway, kind, key) DO UPDATE SET value = excluded.value"
+                ));
+            }
+        }
+    }
+
+    /// The tables of its server in which a word stands; none where its record is a file of the home.
+    #[must_use]
+    pub fn on_server(&self, word: &str) -> Vec<String> {
+        self.server.as_ref().map(|server| server.with(word)).unwrap_or_default()
+    }
+}
