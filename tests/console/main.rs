@@ -155,6 +155,21 @@ fn all_of_it_is_done_by_the_keyboard() {
 }
 
 #[test]
+fn the_record_is_found_proven_verified_and_exported() {
+    plays("recordIsFoundProvenAndVerified", &team(ANSWERS));
+}
+
+#[test]
+fn a_member_sees_their_own_records_only() {
+    plays("aMemberSeesTheirOwnRecords", &team(HELLO));
+}
+
+#[test]
+fn a_hundred_thousand_records_leave_the_page_small() {
+    plays("aRecordWithoutEndStaysSmall", &team(HELLO));
+}
+
+#[test]
 fn hostile_words_in_a_chat_stay_words() {
     plays("hostileWordsInAChat", &team(HELLO));
 }

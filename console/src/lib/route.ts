@@ -1,6 +1,6 @@
 // Where in the console one is, as the part of the address behind `#`. It never reaches a server.
 
-export const PAGES = ['chat', 'live', 'approvals', 'agents', 'people', 'health'] as const;
+export const PAGES = ['chat', 'live', 'approvals', 'agents', 'record', 'people', 'health'] as const;
 export type Page = (typeof PAGES)[number];
 
 export interface Route {

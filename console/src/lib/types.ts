@@ -302,7 +302,7 @@ export interface Look {
 
 export type Verified =
   | { type: 'progress'; records: number; total: number }
-  | { type: 'report'; ok: boolean; records: number; first_bad: unknown; checkpoint: unknown }
+  | { type: 'report'; ok: boolean; records: number; first_bad: { seq: number | null; why: string } | null; checkpoint: { records: number; hash: string } }
   | { type: 'failed'; message: string }
   | { type: 'ended'; message: string };
 
@@ -323,8 +323,8 @@ export interface Diagnostic {
 export interface RuleReport {
   text: string;
   line: number;
-  strength: string;
-  by: string | null;
+  strength: 'enforced' | 'screened' | 'advisory';
+  by: string[];
   policy: string | null;
 }
 
@@ -334,5 +334,5 @@ export interface CheckReport {
   valid: boolean;
   errors: Diagnostic[];
   rules: RuleReport[];
-  skills: { name: string; grants: unknown; default: unknown }[];
+  skills: { name: string; grants: Record<string, string[]>; default: boolean }[];
 }

@@ -9,7 +9,7 @@ const THEME = 'bulkhead.theme';
 /** How long after `g` the second key may come, in milliseconds. */
 const CHORD = 1_500;
 
-const LETTERS: Record<string, Page> = { c: 'chat', l: 'live', a: 'approvals', e: 'agents', p: 'people', h: 'health' };
+const LETTERS: Record<string, Page> = { c: 'chat', l: 'live', a: 'approvals', e: 'agents', r: 'record', p: 'people', h: 'health' };
 
 class Place {
   route = $state<Route>(parse(location.hash));

@@ -6,7 +6,7 @@ import { holds, same } from './stage.mjs';
 const ELEMENTS = new Set(
   ('html head meta title link script noscript body div a aside p svg path rect span nav ul ol li button main section header footer h1 h2 h3 h4 h5 h6 ' +
     'form label input textarea small article details summary dl dt dd code pre figure figcaption table thead tbody tr th td em strong s blockquote ' +
-    'hr br bdi mark time dialog kbd i fieldset legend').split(' '),
+    'hr br bdi mark time dialog kbd i fieldset legend select option datalist progress title').split(' '),
 );
 
 async function watched(stage) {
@@ -69,6 +69,12 @@ const events = (text, index) => {
   ];
 };
 
+const recorded = (text, index) => ({
+  seq: index + 1, time: index % 2 ? text : '2026-11-21T12:00:00Z', kind: ['proposal', 'verdict', 'outcome', 'admin', text][index % 5], event: index % 2 ? text : null, facts: { [text]: text, many: [text] },
+  session: text, turn: text, proposal: `p-${index}`, agent: text, person: text, action: { verb: text, resource: { kind: text, name: text } }, decision: text, reasons: reason(text), status: text, labels: [text],
+  policy_version: text, call: { model: text, prompt_tokens: 1, completion_tokens: 1, finish: text, fault: text }, prev: text, hash: text,
+});
+
 async function answer(page, path, body) {
   await page.route(`**/api/v1/${path}`, (route) =>
     route.fulfill(typeof body === 'string' ? { contentType: 'text/event-stream', body } : { contentType: 'application/json', body: JSON.stringify(body) }),
@@ -118,6 +124,7 @@ export async function hostileWordsOnEveryPage(stage) {
     version: CORPUS[0], pid: 1, address: CORPUS[1], containment: CORPUS[2], ready: false, why: CORPUS[3], person: 'ada',
     exports: CORPUS.map((text) => ({ name: text, format: text, to: text, local: false, taken: 1, behind: 1, failing_since: text, last_error: text, late: true })),
   });
+  await answer(page, 'records?*', { records: CORPUS.map(recorded), before: null, after: null });
   const many = { live: 'li.room', approvals: '.queue li', agents: 'li.room', people: 'table.list >> nth=2 >> tr', health: 'table.list tr' };
   for (const [where, items] of Object.entries(many)) {
     await seat.go(where);
@@ -133,6 +140,35 @@ export async function hostileWordsOnEveryPage(stage) {
     if (index % 20 === 0) await onlyWords(seat, `the approval of ${text.slice(0, 40)}`);
   }
   await onlyWords(seat, 'the last approval');
+
+  // The record shows only the lines that are seen: each has its turn on the sheet, and all are in the timeline.
+  await seat.go('record');
+  await page.locator('.view li').first().waitFor();
+  await onlyWords(seat, 'the record');
+  await seat.go('record/figures');
+  await page.locator('figure').nth(3).waitFor();
+  await onlyWords(seat, 'the plots');
+  for (const [index, text] of CORPUS.entries()) {
+    if (index % 10 !== 0) continue;
+    await page.unroute('**/api/v1/records/*');
+    await answer(page, 'records/*', recorded(text, index));
+    await answer(page, 'content', [{ seq: index + 1, record: null, content: { [text]: text }, erased: false, refused: index % 20 ? text : null }]);
+    await seat.go(`record/${index + 1}`);
+    await page.locator('.sheet h2', { hasText: new RegExp(`^${index + 1}`) }).waitFor();
+    await page.getByRole('button', { name: 'Read its content' }).click();
+    await page.getByRole('region', { name: 'Content' }).waitFor();
+    await onlyWords(seat, `the record of ${text.slice(0, 40)}`);
+  }
+  await page.unroute('**/api/v1/records?*');
+  let given = false;
+  await page.route('**/api/v1/records?*', (route) => {
+    const records = given ? [] : CORPUS.map(recorded);
+    given = true;
+    return route.fulfill({ contentType: 'application/json', body: JSON.stringify({ records, before: null, after: CORPUS.length }) });
+  });
+  await seat.go(`record/session/${encodeURIComponent('s-"><img src=x onerror=pwned=1>')}`);
+  await page.locator('li.event, li.span').nth(CORPUS.length - 1).waitFor();
+  await onlyWords(seat, 'the timeline');
 }
 
 export async function hostileErrors(stage) {

@@ -1,8 +1,8 @@
 // Every page in every light and size, and all of it by the keyboard.
 import { holds, same } from './stage.mjs';
 
-const PAGES = ['chat', 'chat/echo', 'live', 'approvals', 'agents', 'people', 'health'];
-const HEADINGS = { chat: 'Agents', 'chat/echo': 'echo', live: 'Live', approvals: 'Approvals', agents: 'Agents', people: 'People', health: 'Health' };
+const PAGES = ['chat', 'chat/echo', 'live', 'approvals', 'agents', 'record', 'record/figures', 'record/verify', 'people', 'health'];
+const HEADINGS = { chat: 'Agents', 'chat/echo': 'echo', live: 'Live', approvals: 'Approvals', agents: 'Agents', record: 'Record', 'record/figures': 'Record', 'record/verify': 'Record', people: 'People', health: 'Health' };
 
 async function everyPage(stage, name, options) {
   const seat = await stage.signedIn('ada', options);
@@ -74,7 +74,7 @@ export async function keyboardOnly(stage) {
   await page.getByRole('dialog').waitFor();
   await keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'hidden' });
-  for (const [key, heading] of [['l', 'Live'], ['a', 'Approvals'], ['e', 'Agents'], ['p', 'People'], ['h', 'Health'], ['c', 'Agents']]) {
+  for (const [key, heading] of [['l', 'Live'], ['a', 'Approvals'], ['e', 'Agents'], ['r', 'Record'], ['p', 'People'], ['h', 'Health'], ['c', 'Agents']]) {
     await keyboard.press('g');
     await keyboard.press(key);
     await page.getByRole('heading', { name: heading, level: 1 }).first().waitFor();

@@ -7,9 +7,10 @@ import * as hostile from './hostile.mjs';
 import * as lever from './lever.mjs';
 import * as looks from './looks.mjs';
 import * as people from './people.mjs';
+import * as record from './record.mjs';
 
 const [name, setting] = process.argv.slice(2);
-const scene = { ...chat, ...hostile, ...lever, ...looks, ...people }[name];
+const scene = { ...chat, ...hostile, ...lever, ...looks, ...people, ...record }[name];
 if (scene === undefined) throw new Error(`there is no scene \`${name}\``);
 const stage = await Stage.open(JSON.parse(setting));
 try {
