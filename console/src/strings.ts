@@ -189,7 +189,6 @@ export const t = {
     sessions: 'Turns now',
     ask: (agent: string) => `Ask ${agent}`,
     noRole: 'No role is given.',
-    check: (agent: string) => `\`bulkhead check ${agent}\` says of every rule how strong it is.`,
   },
 
   record: {
@@ -249,6 +248,37 @@ export const t = {
       tokens: 'Tokens of models', latency: 'From proposal to outcome', deciders: 'Decided by people',
       model: 'model calls', other: 'all else', half: 'half within', most: '95 of 100 within', yes: 'yes', no: 'no', nothing: 'Nothing in this time.', table: 'As a table', from: 'From', highest: (most: number) => `highest ${most.toLocaleString('en')}`,
     },
+  },
+
+  soul: {
+    title: (agent: string) => `SOUL.md of ${agent}`,
+    open: 'SOUL.md',
+    openOf: (agent: string) => `SOUL.md of ${agent}`,
+    back: 'All agents',
+    text: 'The text of SOUL.md',
+    unsaved: 'not written yet',
+    strengths: { enforced: 'enforced', screened: 'screened', advisory: 'advisory' } as Record<string, string>,
+    error: 'error',
+    line: (line: number) => `line ${line}`,
+    holds: (rules: number) => (rules === 1 ? 'It compiles: 1 rule.' : `It compiles: ${rules} rules.`),
+    wrong: (errors: number) => (errors === 1 ? 'It does not compile: 1 error.' : `It does not compile: ${errors} errors.`),
+    grants: 'What its skills are granted',
+    review: 'Look at the changes',
+    same: 'Nothing is changed.',
+    write: 'Write SOUL.md',
+    written: 'It is written, and on the record. From the next message on the agent is this version:',
+    goOn: 'Go on writing',
+    discard: 'Give up the changes',
+    compare: 'Set mine against it',
+    takeTheirs: 'Take that one, give up mine',
+    readOnly: 'Administrators change what an agent is.',
+  },
+
+  diff: {
+    added: 'added: ',
+    removed: 'removed: ',
+    leftOut: (count: number) => (count === 1 ? '1 line is the same' : `${count} lines are the same`),
+    tooMuch: 'The two are too different to be set against each other line by line.',
   },
 
   people: {

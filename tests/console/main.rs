@@ -155,6 +155,21 @@ fn all_of_it_is_done_by_the_keyboard() {
 }
 
 #[test]
+fn a_soul_is_changed_into_an_error_and_mended() {
+    plays("soulIsChangedIntoAnErrorAndMended", &team(HELLO));
+}
+
+#[test]
+fn two_people_who_write_one_soul_see_what_the_other_wrote() {
+    plays("twoPeopleWriteOneSoul", &team(HELLO));
+}
+
+#[test]
+fn the_password_is_asked_for_again_before_what_matters() {
+    plays("thePasswordIsAskedForAgain", &team(HELLO));
+}
+
+#[test]
 fn the_record_is_found_proven_verified_and_exported() {
     plays("recordIsFoundProvenAndVerified", &team(ANSWERS));
 }

@@ -6,7 +6,7 @@ import { holds, same } from './stage.mjs';
 const ELEMENTS = new Set(
   ('html head meta title link script noscript body div a aside p svg path rect span nav ul ol li button main section header footer h1 h2 h3 h4 h5 h6 ' +
     'form label input textarea small article details summary dl dt dd code pre figure figcaption table thead tbody tr th td em strong s blockquote ' +
-    'hr br bdi mark time dialog kbd i fieldset legend select option datalist progress title').split(' '),
+    'hr br bdi mark time dialog kbd i fieldset legend select option datalist progress title ins del').split(' '),
 );
 
 async function watched(stage) {
@@ -159,6 +159,24 @@ export async function hostileWordsOnEveryPage(stage) {
     await page.getByRole('region', { name: 'Content' }).waitFor();
     await onlyWords(seat, `the record of ${text.slice(0, 40)}`);
   }
+  const rules = CORPUS.map((text, index) => ({ text, line: index + 1, strength: ['enforced', text][index % 2], by: [text], policy: text }));
+  const soul = { agent: CORPUS[0], path: CORPUS[0], valid: true, errors: [], rules, skills: CORPUS.map((text) => ({ name: text, grants: { [text]: [text] }, default: false })) };
+  await answer(page, 'agents/*/soul', { text: CORPUS.join('\n'), version: CORPUS[0] });
+  await answer(page, 'agents/*/soul/check', soul);
+  await seat.go('agents/echo');
+  await page.locator('.rules li').nth(CORPUS.length - 1).waitFor();
+  await onlyWords(seat, 'a SOUL.md');
+  await page.getByLabel('The text of SOUL.md').fill(CORPUS.toReversed().join('\n'));
+  await page.unroute('**/api/v1/agents/*/soul/check');
+  await answer(page, 'agents/*/soul/check', { ...soul, valid: false, rules: [], errors: CORPUS.map((text, index) => ({ line: index + 1, column: 1, message: text, help: text })) });
+  await page.getByLabel('The text of SOUL.md').press('End');
+  await page.getByLabel('The text of SOUL.md').pressSequentially('.');
+  await page.getByText(/^It does not compile/).waitFor();
+  await onlyWords(seat, 'what is wrong with a SOUL.md');
+  await page.getByRole('button', { name: 'Look at the changes' }).click();
+  await page.locator('.diff ins').first().waitFor();
+  await onlyWords(seat, 'the changes of a SOUL.md');
+
   await page.unroute('**/api/v1/records?*');
   let given = false;
   await page.route('**/api/v1/records?*', (route) => {

@@ -1,8 +1,8 @@
 // Every page in every light and size, and all of it by the keyboard.
 import { holds, same } from './stage.mjs';
 
-const PAGES = ['chat', 'chat/echo', 'live', 'approvals', 'agents', 'record', 'record/figures', 'record/verify', 'people', 'health'];
-const HEADINGS = { chat: 'Agents', 'chat/echo': 'echo', live: 'Live', approvals: 'Approvals', agents: 'Agents', record: 'Record', 'record/figures': 'Record', 'record/verify': 'Record', people: 'People', health: 'Health' };
+const PAGES = ['chat', 'chat/echo', 'live', 'approvals', 'agents', 'agents/echo', 'record', 'record/figures', 'record/verify', 'people', 'health'];
+const HEADINGS = { chat: 'Agents', 'chat/echo': 'echo', live: 'Live', approvals: 'Approvals', agents: 'Agents', 'agents/echo': 'SOUL.md of echo', record: 'Record', 'record/figures': 'Record', 'record/verify': 'Record', people: 'People', health: 'Health' };
 
 async function everyPage(stage, name, options) {
   const seat = await stage.signedIn('ada', options);

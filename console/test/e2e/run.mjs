@@ -2,6 +2,7 @@
 // it holds; else the reason is on standard error.
 
 import { Stage, same } from './stage.mjs';
+import * as agents from './agents.mjs';
 import * as chat from './chat.mjs';
 import * as hostile from './hostile.mjs';
 import * as lever from './lever.mjs';
@@ -10,7 +11,7 @@ import * as people from './people.mjs';
 import * as record from './record.mjs';
 
 const [name, setting] = process.argv.slice(2);
-const scene = { ...chat, ...hostile, ...lever, ...looks, ...people, ...record }[name];
+const scene = { ...agents, ...chat, ...hostile, ...lever, ...looks, ...people, ...record }[name];
 if (scene === undefined) throw new Error(`there is no scene \`${name}\``);
 const stage = await Stage.open(JSON.parse(setting));
 try {
