@@ -36,6 +36,14 @@ turns:
     repeat: true
 ";
 
+/// Reads a page before it answers.
+const READS: &str = "
+turns:
+  - calls: [{skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}]
+  - say: The handbook says so.
+    repeat: true
+";
+
 /// Reads on and on, a little at a time.
 const ON_AND_ON: &str = "
 turns:
@@ -102,6 +110,16 @@ fn an_administrator_invites_and_a_member_sees_nobody_else() {
 #[test]
 fn an_answer_is_shown_with_each_action_and_why() {
     plays("chatWithItsActions", &team(ANSWERS));
+}
+
+#[test]
+fn conversations_are_found_and_taken_up_and_an_answer_opens_what_it_is_drawn_from() {
+    plays("conversationsAreFoundStoppedAndTakenUp", &team(READS));
+}
+
+#[test]
+fn an_answer_is_stopped_without_its_agent() {
+    plays("anAnswerIsStopped", &team(ON_AND_ON));
 }
 
 #[test]

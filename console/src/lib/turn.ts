@@ -15,9 +15,15 @@ export interface Act {
   held: { approval: string; state: ApprovalState } | null;
 }
 
+/** What an answer may be drawn from, and the action that brought it. */
+export interface Source {
+  name: string;
+  proposal: string;
+}
+
 export type Item =
   | { kind: 'act'; act: Act }
-  | { kind: 'reply'; text: string; sources: string[] }
+  | { kind: 'reply'; text: string; sources: Source[] }
   | { kind: 'notice'; message: string }
   | { kind: 'error'; message: string; stopped: boolean };
 
@@ -62,12 +68,14 @@ function push(turn: Turn, item: Item): void {
 }
 
 /** What was read in this turn before now, each once: what an answer can have been drawn from. */
-export function sources(turn: Turn): string[] {
-  const read = turn.items.flatMap((item) => {
-    if (item.kind !== 'act' || item.act.status !== 'done' || !READING.has(item.act.action.verb)) return [];
-    return [`${item.act.action.resource.kind}:${item.act.action.resource.name}`];
-  });
-  return [...new Set(read)];
+export function sources(turn: Turn): Source[] {
+  const read = new Map<string, Source>();
+  for (const item of turn.items) {
+    if (item.kind !== 'act' || item.act.status !== 'done' || !READING.has(item.act.action.verb)) continue;
+    const name = `${item.act.action.resource.kind}:${item.act.action.resource.name}`;
+    if (!read.has(name)) read.set(name, { name, proposal: item.act.proposal });
+  }
+  return [...read.values()];
 }
 
 const LEVELS = ['public', 'internal', 'confidential', 'restricted'];

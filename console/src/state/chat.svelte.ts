@@ -5,7 +5,7 @@ import { type Turn, emptyTurn, fold, sources } from '../lib/turn';
 import type { Said, StreamLine } from '../lib/types';
 import { t } from '../strings';
 import { live } from './live.svelte';
-import { remember, remembered } from './memory';
+import { history } from './history.svelte';
 import { session } from './session.svelte';
 
 /** How often, and after how many milliseconds each time, a broken stream is taken up again. */
@@ -55,8 +55,9 @@ export class Talk {
       this.problem = error instanceof Refused ? t.chat.gone : (error as Error).message;
       return;
     }
-    const turn = remembered(session.me?.person).find((one) => one.session === this.session)?.turn;
-    if (turn !== undefined) await this.#takeUp(turn);
+    if (history.agent !== this.agent || history.rows.length === 0) await history.open(this.agent);
+    const turn = history.turn(this.session);
+    if (turn !== null) await this.#takeUp(turn);
   }
 
   async #read(id: string): Promise<void> {
@@ -82,7 +83,6 @@ export class Talk {
       if (!spoken.turn.ended) await this.#mend(spoken, stop);
     } catch (error) {
       if (!(error instanceof Refused) && spoken.turn.id !== null) await this.#mend(spoken, stop);
-      else this.#forgetTurn();
     } finally {
       this.busy = false;
     }
@@ -92,6 +92,7 @@ export class Talk {
     const text = this.draft.trim();
     if (text === '' || this.busy) return;
     this.problem = '';
+    const fresh = this.session === null;
     this.busy = true;
     this.draft = '';
     this.waiting = null;
@@ -108,7 +109,8 @@ export class Talk {
       else this.#unsent(spoken, error as Error);
     } finally {
       this.busy = false;
-      if (spoken.turn.ended) this.#forgetTurn();
+      // A conversation that has only now begun is in the list from here on.
+      if (fresh && this.session !== null) void history.open(this.agent);
       void live.refresh();
     }
   }
@@ -129,11 +131,40 @@ export class Talk {
     this.session = spoken.turn.session;
     this.loaded = true;
     void live.refresh();
-    remember(session.me?.person, { agent: this.agent, session: this.session, at: Date.now(), turn: spoken.turn.id });
   }
 
-  #forgetTurn(): void {
-    if (this.session !== null) remember(session.me?.person, { agent: this.agent, session: this.session, at: Date.now() });
+  /** The turn that goes on, once the gateway has named it. */
+  get going(): string | null {
+    const last = this.entries.at(-1);
+    return last?.kind === 'turn' && !last.spoken.turn.ended ? last.spoken.turn.id : null;
+  }
+
+  /** Ends the turn that goes on, and nothing else of the agent's. */
+  async stopTurn(): Promise<void> {
+    const { going } = this;
+    if (going === null) return;
+    try {
+      await api.stopTurn(going);
+    } catch (error) {
+      // One that is over by now needs no stopping.
+      if (!(error instanceof Refused) || error.problem.status !== 404) this.problem = (error as Error).message;
+    }
+  }
+
+  /** What this person said last. */
+  get asked(): string | null {
+    const last = this.entries.findLast((entry) => (entry.kind === 'turn' ? entry.spoken.text !== '' : entry.said.by === 'person'));
+    return last === undefined ? null : last.kind === 'turn' ? last.spoken.text : last.said.text;
+  }
+
+  /** Says the same once more: the agent answers anew, and what was said stays. */
+  async again(): Promise<void> {
+    if (this.asked === null || this.busy) return;
+    const written = this.draft;
+    this.draft = this.asked;
+    const said = this.say();
+    this.draft = written;
+    await said;
   }
 
   /** The stream broke in the middle of a turn, which goes on without it: follows it again, or says how it ended. */
@@ -200,6 +231,11 @@ class Chat {
     const talk = new Talk(agent, id);
     this.#talks.push(talk);
     return talk;
+  }
+
+  /** A conversation that has not begun yet. */
+  fresh(agent: string): Talk {
+    return this.open(agent, null);
   }
 }
 

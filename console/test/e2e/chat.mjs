@@ -1,6 +1,6 @@
 // What a person sees of an agent's work, and what waits for somebody else.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { holds, same } from './stage.mjs';
+import { PASSWORD, holds, same } from './stage.mjs';
 
 export async function chatWithItsActions(stage) {
   const ada = await stage.signedIn('ada');
@@ -31,6 +31,76 @@ export async function chatWithItsActions(stage) {
   holds('what was said', (await page.locator('.log').innerText()).includes('Write about the handbook'));
   const kept = await page.evaluate(() => JSON.stringify({ ...localStorage }));
   holds('no words are kept in the browser', !kept.includes('handbook') && !kept.includes('invoice'));
+}
+
+/** What this person can do with what was said, and with what is being said. */
+export async function conversationsAreFoundStoppedAndTakenUp(stage) {
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  const box = page.getByLabel('Message to helper');
+  await ada.ask('helper', 'Read the page about time off');
+  await page.locator('.reply').waitFor();
+
+  // What was read for an answer opens the action that read it.
+  await page.locator('.reply .source').first().click();
+  const opened = page.locator('details.act[open]');
+  holds('the passage is opened', (await opened.innerText()).includes('time-off.md'));
+  same('and nothing else is', await opened.count(), 1);
+
+  await ada.ask('helper', 'Something else altogether');
+  await page.locator('.reply').waitFor();
+  const list = page.getByRole('list', { name: 'Your conversations' });
+  await list.getByText('Something else altogether').waitFor();
+  same('both, the newest first', (await list.locator('.words').allInnerTexts()).map((one) => one.slice(0, 9)), ['Something', 'Read the ']);
+  await page.getByRole('searchbox').fill('TIME OFF');
+  await page.waitForFunction(() => document.querySelectorAll('.begun .words').length === 1);
+  await list.getByRole('link').click();
+  await page.locator('.said', { hasText: 'Read the page about time off' }).waitFor();
+  // Another browser of hers has the same.
+  const other = await stage.seat();
+  await other.page.goto(stage.base);
+  await other.page.getByLabel('Person').fill('ada');
+  await other.page.locator('#password').fill(PASSWORD);
+  await other.page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await other.page.getByRole('navigation').waitFor();
+  await other.go('chat/helper');
+  await other.page.locator('.begun .words').nth(1).waitFor();
+  same('elsewhere too', await other.page.locator('.begun .words').count(), 2);
+
+  // Again, anew, and in a conversation of its own: what was said stays.
+  await page.getByRole('button', { name: 'Ask the same again' }).click();
+  await page.locator('.said').nth(1).waitFor();
+  await page.locator('.reply').nth(1).waitFor();
+  await page.locator('.said').first().hover();
+  await page.getByRole('button', { name: 'Write anew' }).first().click();
+  same('to be written anew', await box.inputValue(), 'Read the page about time off');
+  await box.fill('');
+  await page.getByRole('button', { name: 'Ask in a new conversation' }).first().click();
+  await page.waitForFunction(() => location.hash === '#/chat/helper');
+  same('as the first of another', await box.inputValue(), 'Read the page about time off');
+
+  // A text file goes along between fences; what is no text does not.
+  await page.locator('input[type=file]').setInputFiles({ name: 'notes.md', mimeType: 'text/markdown', buffer: Buffer.from('one\n```\ntwo\n') });
+  await page.waitForFunction(() => document.querySelector('textarea')?.value.includes('notes.md:'));
+  holds('fenced', (await box.inputValue()).endsWith('notes.md:\n````\none\n```\ntwo\n````\n'));
+  await page.locator('input[type=file]').setInputFiles({ name: 'picture.png', mimeType: 'image/png', buffer: Buffer.from([0x89, 0x50, 0xff, 0xfe]) });
+  await page.getByRole('alert').getByText('is no text').waitFor();
+  await ada.shot('conversations');
+  await ada.accessible('the conversations');
+}
+
+/** An answer that is on its way is stopped, and only that. */
+export async function anAnswerIsStopped(stage) {
+  const bob = await stage.signedIn('bob');
+  const { page } = bob;
+  await bob.ask('echo', 'Go on and on');
+  await page.locator('details.act').nth(1).waitFor();
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await page.getByRole('button', { name: 'Send' }).waitFor();
+  await page.locator('.working').waitFor({ state: 'detached' });
+  holds('the agent is not stopped', ['idle', 'running'].includes(stage.json('agents', 'show', 'echo').state));
+  const [told] = stage.run('audit', 'query', '--event', 'turn.stopped', '--json').trim().split('\n').map((one) => JSON.parse(one));
+  same('and it is on the record', [told.person, told.facts.own], ['bob', true]);
 }
 
 /** Ada asks, the action is held, and bob decides on the whole of it. */
@@ -90,6 +160,7 @@ export async function overARestart(stage) {
   await page.getByText('The gateway was restarted.').waitFor();
   same('the draft is still there', await page.getByLabel('Message to echo').inputValue(), 'a draft of mine');
   await page.getByText('trying to follow it again').waitFor();
+  await page.getByText('Connected again').waitFor();
   const [{ id }] = stage.json('approvals', 'list');
   stage.run('approvals', 'deny', id);
   await page.locator('.reply').waitFor();

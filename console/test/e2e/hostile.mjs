@@ -92,10 +92,13 @@ export async function hostileWordsInAChat(stage) {
     session: 's-1', agent: 'echo', labels: CORPUS, waiting: CORPUS[0],
     said: CORPUS.flatMap((text) => [{ time: text, by: 'person', text }, { time: text, by: 'agent', text }]),
   });
+  await answer(page, 'sessions?*', {
+    sessions: CORPUS.map((text, index) => ({ session: `s-${index}`, agent: 'echo', started: text, last: text, turns: 1, labels: [text], turn: null, waiting: index % 2 ? text : null, title: text })), before: null,
+  });
   await seat.go('chat/echo/s-1');
   await page.reload();
   await page.locator('.said').nth(CORPUS.length - 1).waitFor();
-  const said = await page.locator('.said > p').evaluateAll((all) => all.map((one) => one.textContent));
+  const said = await page.locator('.said .words > p:first-child').evaluateAll((all) => all.map((one) => one.textContent));
   // A lone surrogate and a zero byte cannot be put into a document; all else is there as it was said.
   const plain = (text) => text.replace(/\0/g, '\ufffd').toWellFormed();
   same('a person’s words are shown as they are', said.map(plain), CORPUS.map(plain));

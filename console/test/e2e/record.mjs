@@ -76,34 +76,44 @@ export async function aMemberSeesTheirOwnRecords(stage) {
 }
 
 /** How many records the list is fed with, and the most of them that may be in the page at once. */
-const MANY = 100_000;
+export const MANY = 100_000;
 const MOST = 120;
 
-/** However many records there are, only those that are seen are in the page, down to the first. */
-export async function aRecordWithoutEndStaysSmall(stage) {
-  const ada = await stage.signedIn('ada');
-  const { page } = ada;
-  const row = (seq) => ({
-    seq, time: new Date(Date.UTC(2026, 0, 1) + seq * 60_000).toISOString(), kind: 'verdict', event: null, session: 's-1', turn: 't-1', proposal: `p-${seq}`, agent: 'echo', person: 'ada',
-    action: { verb: 'file.read', resource: { kind: 'path', name: `/srv/handbook/${seq}.md` } }, decision: seq % 7 ? 'permit' : 'deny', reasons: [], status: null, labels: [], policy_version: null, call: null, prev: '', hash: '',
-  });
-  await page.route('**/api/v1/records?*', (route) => {
+const row = (seq) => ({
+  seq, time: new Date(Date.UTC(2026, 0, 1) + seq * 60_000).toISOString(), kind: 'verdict', event: null, session: 's-1', turn: 't-1', proposal: `p-${seq}`, agent: 'echo', person: 'ada',
+  action: { verb: 'file.read', resource: { kind: 'path', name: `/srv/handbook/${seq}.md` } }, decision: seq % 7 ? 'permit' : 'deny', reasons: [], status: null, labels: [], policy_version: null, call: null, prev: '', hash: '',
+});
+
+/** Answers for a record of that many, page by page as the gateway does. */
+export function many(page) {
+  return page.route('**/api/v1/records?*', (route) => {
     const before = Number(new URL(route.request().url()).searchParams.get('before') ?? MANY + 1);
     const first = Math.max(1, before - 500);
     const records = Array.from({ length: before - first }, (_, index) => row(before - 1 - index));
     return route.fulfill({ contentType: 'application/json', body: JSON.stringify({ records, before: first > 1 ? first : null, after: null }) });
   });
-  await ada.go('record');
-  await page.locator('.view li').first().waitFor();
-  const view = page.locator('.view');
-  await view.evaluate(async (element) => {
-    // To the end as it is, again and again, until there is no more.
+}
+
+/** To the end as it is, again and again, until there is no more. */
+export function toTheFirst(page) {
+  return page.locator('.view').evaluate(async (element) => {
     for (let last = -1; last !== element.scrollHeight || !document.querySelector('[role=status].number')?.textContent?.endsWith('records'); ) {
       last = element.scrollHeight;
       element.scrollTop = element.scrollHeight;
       await new Promise((done) => setTimeout(done, 5));
     }
   });
+}
+
+/** However many records there are, only those that are seen are in the page, down to the first. */
+export async function aRecordWithoutEndStaysSmall(stage) {
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  await many(page);
+  await ada.go('record');
+  await page.locator('.view li').first().waitFor();
+  const view = page.locator('.view');
+  await toTheFirst(page);
   await page.getByText(`${MANY.toLocaleString('en')} records`).waitFor();
   await page.getByRole('link', { name: /^1 / }).waitFor();
   holds('few are in the page', (await page.locator('.view li').count()) <= MOST);

@@ -26,7 +26,7 @@ describe('a turn', () => {
     const turn = folded(proposal('p-1'), verdict('p-1', 'permit'), outcome('p-1'), proposal('p-2', 'file.read', '/srv/b'), verdict('p-2', 'deny'), line({ type: 'reply', text: 'so' }), line({ type: 'end' }));
     expect([turn.session, turn.id, turn.agent, turn.ended]).toEqual(['s-1', 't-1', 'echo', true]);
     expect(turn.items[0]).toMatchObject({ kind: 'act', act: { decision: 'permit', status: 'done', labels: ['internal'], summary: 'sum', micros: 3 } });
-    expect(turn.items[2]).toEqual({ kind: 'reply', text: 'so', sources: ['path:/srv/a'] });
+    expect(turn.items[2]).toEqual({ kind: 'reply', text: 'so', sources: [{ name: 'path:/srv/a', proposal: 'p-1' }] });
   });
 
   it('has a lamp for each state of an action', () => {
@@ -70,6 +70,6 @@ describe('a turn', () => {
   });
 
   it('draws from what was read, each once, and from nothing that failed', () => {
-    expect(sources(folded(proposal('p-1'), verdict('p-1', 'permit'), outcome('p-1'), proposal('p-2'), verdict('p-2', 'permit'), outcome('p-2'), proposal('p-3', 'file.read', '/x'), verdict('p-3', 'permit'), outcome('p-3', 'failed'), proposal('p-4', 'model.call', 'm'), verdict('p-4', 'permit'), outcome('p-4')))).toEqual(['path:/srv/a']);
+    expect(sources(folded(proposal('p-1'), verdict('p-1', 'permit'), outcome('p-1'), proposal('p-2'), verdict('p-2', 'permit'), outcome('p-2'), proposal('p-3', 'file.read', '/x'), verdict('p-3', 'permit'), outcome('p-3', 'failed'), proposal('p-4', 'model.call', 'm'), verdict('p-4', 'permit'), outcome('p-4')))).toEqual([{ name: 'path:/srv/a', proposal: 'p-1' }]);
   });
 });
