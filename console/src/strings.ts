@@ -274,6 +274,7 @@ export const t = {
     wrong: (errors: number) => (errors === 1 ? 'It does not compile: 1 error.' : `It does not compile: ${errors} errors.`),
     grants: 'What its skills are granted',
     review: 'Look at the changes',
+    changes: 'What is changed',
     same: 'Nothing is changed.',
     write: 'Write SOUL.md',
     written: 'It is written, and on the record. From the next message on the agent is this version:',

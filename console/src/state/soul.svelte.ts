@@ -61,6 +61,7 @@ export class Draft {
 
   typed(): void {
     this.saved = '';
+    if (!this.conflict) this.problem = '';
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.check(), PAUSE);
   }

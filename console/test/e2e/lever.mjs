@@ -26,6 +26,7 @@ export async function liveAndTheLeverForAll(stage) {
   await room.locator('.beat').waitFor();
   await page.waitForFunction(() => [...document.querySelectorAll('rect.permits')].some((bar) => Number(bar.getAttribute('height')) > 0));
   holds('it is lit', (await room.getAttribute('class')).includes('lit'));
+  await page.waitForFunction(() => Number(document.querySelector('.bow dd')?.textContent) >= 8);
   await ada.shot('live');
   await ada.accessible('the plan');
 
