@@ -21,6 +21,7 @@ export const t = {
     back: 'The gateway answers again.',
     restarted: 'The gateway was restarted. Agents that were at work have been told; conversations carry on.',
     upgraded: (version: string) => `The gateway is now version ${version}. Load this page again to have its console.`,
+    stale: 'This part of the console did not come: the gateway does not answer, or was upgraded and has another one. Load this page again.',
     reload: 'Load again',
     signedOut: 'Your sign-in is over: it ran out, was ended, or your rights changed. What you were writing is kept until you are back.',
   },

@@ -138,6 +138,11 @@ fn a_page_that_is_open_over_a_restart_says_so_and_carries_on() {
 }
 
 #[test]
+fn a_page_that_is_open_over_an_upgrade_says_so_and_asks_to_be_loaded_again() {
+    plays("overAnUpgrade", &team(HELLO));
+}
+
+#[test]
 fn who_is_taken_out_of_the_settings_is_out_of_the_page() {
     plays("leaver", &team(HELLO));
 }

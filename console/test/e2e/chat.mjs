@@ -167,6 +167,29 @@ export async function overARestart(stage) {
   await page.getByRole('button', { name: 'Send' }).waitFor();
 }
 
+/** Another version of the gateway comes while a page is open. That of its status is put in on the way; all else is the gateway's. */
+export async function overAnUpgrade(stage) {
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  await ada.go('chat/echo');
+  await page.getByLabel('Message to echo').fill('a draft of mine');
+  await page.route('**/api/v1/status', async (route) => {
+    const answer = await route.fetch();
+    return route.fulfill({ response: answer, json: { ...(await answer.json()), version: '99.1.0' } });
+  });
+  // Its own files are those of another version by now.
+  await page.route('**/assets/Health*', (route) => route.fulfill({ status: 404 }));
+  await page.evaluate(() => dispatchEvent(new Event('focus')));
+  await page.getByText('The gateway is now version 99.1.0.').waitFor();
+  same('the draft is still there', await page.getByLabel('Message to echo').inputValue(), 'a draft of mine');
+  await ada.go('health');
+  await page.getByRole('alert').getByText('Load this page again').waitFor();
+  await ada.shot('upgraded');
+  await page.unroute('**/assets/Health*');
+  await page.getByRole('main').getByRole('button', { name: 'Load again' }).click();
+  await page.getByText('Ready: messages are taken').waitFor();
+}
+
 /** Somebody who is taken out of the settings is out of the page. */
 export async function leaver(stage) {
   const bob = await stage.signedIn('bob');
