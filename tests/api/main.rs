@@ -1,4 +1,6 @@
 //! The API as programs use it.
 
+mod again;
 mod checked;
 mod described;
+mod many;

@@ -136,9 +136,21 @@ impl Browser {
     /// The same with another method.
     #[must_use]
     pub fn send_json(&self, method: &str, path: &str, body: &Value) -> Answer {
-        let mut headers = self.headers();
-        headers.push(("content-type".into(), "application/json".into()));
-        headers.push(("origin".into(), format!("http://{}", self.address)));
+        self.send_with(method, path, &[], body)
+    }
+
+    /// Sends JSON to a path of the API with further headers.
+    #[must_use]
+    pub fn post_with(&self, path: &str, more: &[(&str, &str)], body: &Value) -> Answer {
+        self.send_with("POST", path, more, body)
+    }
+
+    fn send_with(&self, method: &str, path: &str, more: &[(&str, &str)], body: &Value) -> Answer {
+        let origin = format!("http://{}", self.address);
+        let own = [("content-type", "application/json"), ("origin", origin.as_str())];
+        let more = [&own, more].concat();
+        let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let headers: Vec<_> = self.headers().into_iter().chain(more).collect();
         self.send(method, &format!("/api/v1/{path}"), &headers, body.to_string().as_bytes())
     }
 

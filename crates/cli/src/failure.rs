@@ -81,7 +81,9 @@ impl Failure {
 /// The exit code for a no of the gateway.
 pub(crate) const fn exit_of(kind: ProblemKind) -> Exit {
     match kind {
-        ProblemKind::NotFound | ProblemKind::Invalid | ProblemKind::TooLarge => Exit::Usage,
+        ProblemKind::NotFound | ProblemKind::Invalid | ProblemKind::Reused | ProblemKind::TooLarge => {
+            Exit::Usage
+        }
         ProblemKind::Unidentified
         | ProblemKind::Unconfirmed
         | ProblemKind::Forbidden

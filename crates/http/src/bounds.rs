@@ -12,6 +12,19 @@ pub(crate) const MAX_QUERY_BYTES: usize = 8 * 1024;
 /// The largest body with a password or a code in it, in bytes.
 pub(crate) const MAX_CREDENTIALS_BYTES: usize = 16 * 1024;
 
+/// How long the answer to a request with an `Idempotency-Key` is kept.
+pub(crate) const KEEP_ANSWERS: Duration = Duration::from_secs(10 * 60);
+
+/// The longest such key, in bytes.
+pub(crate) const MAX_KEY_BYTES: usize = 255;
+
+/// The most answers that are kept, of one person and in all.
+pub(crate) const MAX_KEYS_OF_PERSON: usize = 64;
+pub(crate) const MAX_KEYS: usize = 1024;
+
+/// The largest answer that is kept, in bytes.
+pub(crate) const MAX_KEPT_ANSWER_BYTES: usize = 16 * 1024;
+
 /// How often an open stream looks whether its reader may still read it.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -53,8 +66,11 @@ pub(crate) const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a request may take until its answer begins. A stream of events may then go on.
 pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(30);
 
-/// The most connections at once, for each listener; further ones wait in the kernel's queue.
+/// The most connections at once to a local socket; further ones wait in the kernel's queue.
 pub(crate) const MAX_CONNECTIONS: usize = 256;
+
+/// The most connections at once to the address: those who follow what happens hold one each, and others still come in.
+pub(crate) const MAX_WEB_CONNECTIONS: usize = 640;
 
 /// How long to wait when the machine has no file descriptor left for a connection.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

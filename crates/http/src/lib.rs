@@ -9,6 +9,7 @@
 //! This room decides nothing: rights, verdicts and state are the gateway's.
 
 mod access;
+mod again;
 mod api;
 mod bounds;
 mod caller;
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use turn::Gateway;
 
+use again::Again;
 use bounds::TIDY_EVERY;
 
 pub use access::Access;
@@ -98,10 +100,11 @@ impl Api {
 /// Serves until `drain` is cancelled, then lets what is under way end, for at most
 /// `DRAIN_TIME`.
 pub async fn serve(bound: Bound, api: Api, drain: CancellationToken) {
-    let api = Arc::new(api);
-    let local = listen::unix(bound.socket, router::local(Arc::clone(&api)), drain.clone());
+    let (api, again) = (Arc::new(api), Arc::new(Again::default()));
+    let local = router::local(Arc::clone(&api), Arc::clone(&again));
+    let local = listen::unix(bound.socket, local, drain.clone());
     let runs = run::serve(bound.run_socket, Arc::clone(&api.gateway), drain.clone());
-    let web = listen::tcp(bound.web, router::address(Arc::clone(&api)), drain.clone());
+    let web = listen::tcp(bound.web, router::address(Arc::clone(&api), again), drain.clone());
     tokio::join!(local, runs, web, keep_house(&api, &drain));
 }
 

@@ -22,7 +22,7 @@ use tower::ServiceExt as _;
 
 use crate::bounds::{
     ACCEPT_PAUSE, DRAIN_TIME, HEAD_TIME, MAX_CONNECTIONS, MAX_GUEST_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS,
-    MAX_SOCKET_PATH_BYTES,
+    MAX_SOCKET_PATH_BYTES, MAX_WEB_CONNECTIONS,
 };
 use crate::caller::{End, Peer};
 
@@ -136,7 +136,7 @@ pub(crate) async fn unix(listener: UnixListener, router: Router, drain: Cancella
 
 /// Serves `router` to whoever connects over TCP: nobody in particular, from an address.
 pub(crate) async fn tcp(listener: TcpListener, router: Router, drain: CancellationToken) {
-    over_tcp(listener, router, MAX_CONNECTIONS, drain).await;
+    over_tcp(listener, router, MAX_WEB_CONNECTIONS, drain).await;
 }
 
 /// Serves `router` to a program in its jail, which alone can connect.

@@ -24,6 +24,8 @@ pub enum ProblemKind {
     Busy,
     /// What was sent does not fit its form.
     Invalid,
+    /// The key of the request was used for another one.
+    Reused,
     /// What was sent is too large.
     TooLarge,
     /// The verb does not go with this address.
@@ -45,6 +47,7 @@ impl ProblemKind {
             Self::Conflict => StatusCode::CONFLICT,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Invalid => StatusCode::BAD_REQUEST,
+            Self::Reused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,

@@ -8,6 +8,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::access::guard;
+use crate::again::{Again, once};
 use crate::bounds::MAX_BODY_BYTES;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::in_time;
@@ -15,13 +16,13 @@ use crate::table::TABLE;
 use crate::{Api, console, health, web};
 
 /// What the local socket serves.
-pub(crate) fn local(api: Arc<Api>) -> Router {
-    verbs(&api).fallback(nothing).layer(from_fn(in_time)).with_state(api)
+pub(crate) fn local(api: Arc<Api>, again: Arc<Again>) -> Router {
+    verbs(&api, &again).fallback(nothing).layer(from_fn(in_time)).with_state(api)
 }
 
 /// What the address serves.
-pub(crate) fn address(api: Arc<Api>) -> Router {
-    let verbs = verbs(&api).with_state(Arc::clone(&api));
+pub(crate) fn address(api: Arc<Api>, again: Arc<Again>) -> Router {
+    let verbs = verbs(&api, &again).with_state(Arc::clone(&api));
     let health = health::router(Arc::clone(&api.gateway));
     Router::new()
         .merge(verbs)
@@ -32,11 +33,16 @@ pub(crate) fn address(api: Arc<Api>) -> Router {
 }
 
 /// The API: every row of the table behind its guard, and nothing else.
-fn verbs(api: &Arc<Api>) -> Router<Arc<Api>> {
+fn verbs(api: &Arc<Api>, again: &Arc<Again>) -> Router<Arc<Api>> {
     let mut router = Router::new();
     for row in TABLE {
         let guard = from_fn_with_state((Arc::clone(api), row.rule), guard);
-        router = router.route(row.path, (row.verb)().route_layer(guard));
+        let mut verb = (row.verb)();
+        if row.acts() {
+            verb = verb.route_layer(from_fn_with_state((Arc::clone(api), Arc::clone(again)), once));
+        }
+        // Around all else: a key is looked at when it is known whose it is.
+        router = router.route(row.path, verb.route_layer(guard));
     }
     router
         .method_not_allowed_fallback(async || {

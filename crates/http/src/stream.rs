@@ -32,7 +32,8 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    fn of(headers: &HeaderMap) -> Self {
+    /// The form that these headers ask for.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let is_sse =
             |kind: &str| kind.split(';').next().is_some_and(|kind| kind.trim() == "text/event-stream");

@@ -25,7 +25,18 @@ pub(crate) struct Row {
     named: &'static str,
 }
 
+/// What is asked with a body and changes nothing.
+const LOOKS: [&str; 4] = ["content", "content/search", "record/verify", "agents/{name}/soul/check"];
+
 impl Row {
+    /// Whether it does something for somebody who is known, so that they may want it done once however often they ask. What
+    /// signs somebody in or changes what they sign in with is nothing to keep an answer of.
+    pub(crate) fn acts(&self) -> bool {
+        let looks = self.path.strip_prefix(API).is_some_and(|path| LOOKS.contains(&path));
+        let by_somebody = matches!(self.rule.access, Access::Person(_) | Access::Oneself);
+        self.method != "GET" && by_somebody && !looks
+    }
+
     /// The verb's name, which is no other's.
     pub(crate) fn name(&self) -> &'static str {
         self.named.rsplit(':').next().unwrap_or_default().trim()
@@ -43,6 +54,8 @@ pub struct Route {
     pub access: Access,
     /// Whether a sign-in must have been confirmed a short while ago.
     pub confirmed: bool,
+    /// Whether it takes an `Idempotency-Key`.
+    pub once: bool,
 }
 
 /// Every route of the API.
@@ -52,6 +65,7 @@ pub fn routes() -> impl Iterator<Item = Route> {
         path: row.path,
         access: row.rule.access,
         confirmed: row.rule.confirmed,
+        once: row.acts(),
     })
 }
 

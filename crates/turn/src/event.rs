@@ -222,7 +222,7 @@ pub(crate) struct Bus {
 /// The last events, for who was away for a moment.
 #[derive(Debug)]
 struct Kept {
-    /// Which run of the gateway this is: its events are counted from 0.
+    /// Which run of the gateway this is: its events are counted from 1.
     life: i64,
     next: u64,
     events: VecDeque<Arc<Event>>,
@@ -232,7 +232,7 @@ struct Kept {
 impl Bus {
     /// For a run of the gateway that began at `now`.
     pub(crate) fn new(now: Timestamp) -> Self {
-        let kept = Kept { life: now.as_microsecond(), next: 0, events: VecDeque::new(), bytes: 0 };
+        let kept = Kept { life: now.as_microsecond(), next: 1, events: VecDeque::new(), bytes: 0 };
         Self { sender: broadcast::channel(MAX_EVENTS_BEHIND).0, kept: Arc::new(Mutex::new(kept)) }
     }
 
@@ -241,7 +241,8 @@ impl Bus {
         // Under the lock, so that nothing is told between what was kept and what is to come.
         let kept = self.kept.lock();
         let (missed, before) = since.map_or_else(Default::default, |since| kept.since(since));
-        Followed { receiver: self.sender.subscribe(), life: kept.life, missed, kept: before }
+        let last = kept.next.saturating_sub(1);
+        Followed { receiver: self.sender.subscribe(), life: kept.life, last, missed, kept: before }
     }
 
     /// Tells every follower. Nobody following is not an error: the record has it all.
@@ -300,6 +301,8 @@ impl Kept {
 pub(crate) struct Followed {
     receiver: broadcast::Receiver<Arc<Event>>,
     life: i64,
+    /// The last event that there was when this began.
+    last: u64,
     missed: Option<Missed>,
     kept: VecDeque<Arc<Event>>,
 }
@@ -343,6 +346,12 @@ impl Events {
     #[must_use]
     pub fn id(&self, event: &Event) -> String {
         format!("{}-{}", self.followed.life, event.seq)
+    }
+
+    /// The id of the last event that there was when this began to follow: who goes on behind it hears the same again.
+    #[must_use]
+    pub fn before(&self) -> String {
+        format!("{}-{}", self.followed.life, self.followed.last)
     }
 
     /// The next event; `None` after a followed turn's [`What::End`] or when the gateway stops.
@@ -421,6 +430,10 @@ mod tests {
         let mut first = Events::of_turn(bus.follow(None), own.clone());
         ["a", "b", "c"].iter().for_each(|text| say(&bus, &own, text));
         say(&bus, &other, "of another");
+        let mut over = Events::of_turn(bus.follow(Some(&first.before())), own.clone());
+        for expected in ["a", "b", "c"] {
+            assert_eq!(next(&mut over).await.unwrap().1, expected);
+        }
         let (id, text) = next(&mut first).await.unwrap();
         assert_eq!(text, "a");
         let mut again = Events::of_turn(bus.follow(Some(&id)), own.clone());
@@ -442,9 +455,9 @@ mod tests {
         for _ in 0..MAX_KEPT_EVENTS + 10 {
             say(&bus, &turn, "x");
         }
-        let mut late = Events::of_turn(bus.follow(Some("0-0")), turn.clone());
+        let mut late = Events::of_turn(bus.follow(Some("0-1")), turn.clone());
         assert_eq!(next(&mut late).await, Err(Missed(Some(10))));
-        assert_eq!(next(&mut late).await.unwrap().0, "0-11");
+        assert_eq!(next(&mut late).await.unwrap().0, "0-12");
         for strange in
             ["", "0", "-", "0-", "0--1", "1-0", "0-99999", "0-18446744073709551616", "0-0x1", "\u{1F600}-0"]
         {

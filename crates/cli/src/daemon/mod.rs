@@ -1,5 +1,6 @@
 //! The gateway as a process: the home's lock, its log, its start and its end.
 
+mod files;
 mod lock;
 pub(crate) mod log;
 mod serve;

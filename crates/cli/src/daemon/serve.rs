@@ -53,6 +53,7 @@ pub(crate) fn foreground(home: &Home, screen: Screen, said: Said) -> Result<Exit
         } else {
             log::to_terminal(&home.log())?
         };
+        super::files::take_enough();
         let settings = Settings::load(home)?;
         let lock = Lock::take(home)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()

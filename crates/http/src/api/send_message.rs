@@ -8,6 +8,7 @@ use vocab::SessionId;
 
 use super::Shared;
 use crate::access::Watch;
+use crate::again::Begun;
 use crate::caller::Who;
 use crate::problem::Problem;
 use crate::request::{Body, id};
@@ -32,5 +33,8 @@ pub(crate) async fn send_message(
     let message =
         Message { person: who.person.clone(), agent: id(&name)?, session: said.session, text: said.text };
     let accepted = api.gateway.accept(message).await?;
-    Ok(stream::events(&form, accepted.events, Watch { api, who }))
+    let begun = Begun { turn: accepted.turn, since: accepted.events.before() };
+    let mut response = stream::events(&form, accepted.events, Watch { api, who });
+    response.extensions_mut().insert(begun);
+    Ok(response)
 }

@@ -19,6 +19,7 @@ use utoipa::openapi::{
 };
 
 use crate::access::Access;
+use crate::again::KEY;
 use crate::table::{API, Row, TABLE};
 
 use book::{Book, Gives, Told};
@@ -97,6 +98,13 @@ fn operation(row: &Row, told: &Told) -> Operation {
     }
     for (name, shape) in &told.query {
         operation = operation.parameter(parameter(name, ParameterIn::Query, shape.clone()));
+    }
+    if row.acts() {
+        operation = operation
+            .parameter(parameter(KEY.as_str(), ParameterIn::Header, shape::key()))
+            .response("409", Ref::from_response_name(PROBLEM))
+            .response("413", Ref::from_response_name(PROBLEM))
+            .response("422", Ref::from_response_name(PROBLEM));
     }
     let with_a_body = if told.body.is_some() { &WITH_A_BODY[..] } else { &[] };
     let of_something = if row.path.contains('{') { &OF_SOMETHING[..] } else { &[] };

@@ -5,6 +5,8 @@ use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, 
 use utoipa::openapi::{KnownFormat, Object, ObjectBuilder, Ref, RefOr, Schema, SchemaFormat, Type};
 use vocab::MAX_ID_BYTES;
 
+use crate::bounds::MAX_KEY_BYTES;
+
 /// A shape, or the name of one.
 pub(super) type Shape = RefOr<Schema>;
 
@@ -30,6 +32,12 @@ pub(super) fn short(most: usize) -> Shape {
 /// Some words, not all of them blanks, of at most so many characters.
 pub(super) fn words(most: usize) -> Shape {
     of(Type::String).pattern(Some("\\S")).max_length(Some(most)).into()
+}
+
+/// An `Idempotency-Key`.
+pub(super) fn key() -> Shape {
+    let object = of(Type::String).pattern(Some("^[!-~]+$"));
+    object.min_length(Some(1)).max_length(Some(MAX_KEY_BYTES)).into()
 }
 
 /// A label: a level or a category.
