@@ -34,3 +34,4 @@ mod rights;
 mod several;
 mod tamper;
 mod tree;
+mod unfit;
