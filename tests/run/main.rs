@@ -7,5 +7,6 @@ mod floods;
 mod guest;
 mod house;
 mod labels;
+mod queues;
 mod waits;
 mod wire;

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use bulkhead_tests::{Home, POSTS, Said, eventually};
+use bulkhead_tests::web::PASSWORD;
+use bulkhead_tests::{Browser, Home, POSTS, Said, eventually};
+use serde_json::json;
 
 const WORDS: &str = "the draft is ready";
 
@@ -152,5 +154,69 @@ fn however_many_were_decided_what_waits_is_listed_decided_and_expires() {
     let posted = home.posts(WORDS);
     approved_after(&home, |_| {}).done();
     assert_eq!(home.posts(WORDS), posted + 1);
+    home.verifies();
+}
+
+const RUNNER: &str = "# Runner
+## Identity
+- Name: runner
+- Role: Runs things
+## Rules
+- Be concise
+## Skills
+- exec: Run
+  - commands: echo
+";
+
+const RUNS: &str = "
+turns:
+  - calls:
+      - {skill: exec, arguments: {command: echo, args: [hello]}}
+  - say: That is what became of it.
+    repeat: true
+";
+
+#[test]
+fn a_page_decides_for_who_it_took_the_person_for_on_what_it_showed_and_high_risk_needs_the_password() {
+    let home = Home::made(&["--team", "--person", "ada"]);
+    home.add("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n");
+    home.edit("models = [\"*\"]", "models = [\"*\"]\ncommands = [\"echo\"]");
+    home.soul("runner", RUNNER);
+    let look = "@id(\"look\") @message(\"a person looks at every command\") @decision(\"ask\")\n\
+                forbid (principal, action == Action::\"command.run\", resource) unless { context.approved };\n";
+    fs::write(home.at("guardrails/ours.cedar"), look).unwrap();
+    home.scene(RUNS);
+    home.start();
+    let bob = Browser::signed_in(&home, "bob");
+    let chat = home.begin(&["chat", "runner", "go on"]);
+    let id = home.waiting();
+    let seen = bob.get(&format!("approvals/{id}")).is(200).json();
+    assert_eq!(
+        (&seen["risk"], &seen["decidable"], &seen["needed"]),
+        (&"high".into(), &true.into(), &1.into())
+    );
+    let yes = format!("approvals/{id}/approve");
+    let no = format!("approvals/{id}/deny");
+    let digest = &seen["digest"];
+    // A page that was ada's, and one that showed something else.
+    for (path, body) in [
+        (&yes, json!({ "digest": digest, "person": "ada" })),
+        (&no, json!({ "digest": digest, "person": "ada" })),
+        (&no, json!({ "digest": "0".repeat(64), "person": "bob" })),
+        (&yes, json!({ "digest": "0".repeat(64), "person": "bob" })),
+    ] {
+        assert_eq!(bob.post(path, &body).is(409).json()["kind"], "conflict", "{body}");
+    }
+    drop(bob.post(&yes, &json!({ "person": "bob" })).is(400));
+    // That the sign-in was confirmed is forgotten with the gateway.
+    home.run(&["gateway", "restart"]).done();
+    drop(Said::of(chat));
+    let bob = Browser { cookie: bob.cookie.clone(), ..Browser::at(&home) };
+    let body = json!({ "digest": digest, "person": "bob" });
+    assert_eq!(bob.post(&yes, &body).is(403).json()["kind"], "unconfirmed");
+    assert_eq!(home.json(&["approvals", "show", &id])["state"], "waiting");
+    drop(bob.post("confirm", &json!({ "password": PASSWORD })).is(200));
+    assert_eq!(bob.post(&yes, &body).is(200).json()["state"], "approved");
+    eventually("it is used", || home.json(&["approvals", "show", &id])["state"] == "used");
     home.verifies();
 }

@@ -10,7 +10,7 @@ use axum::http::{Extensions, HeaderMap, header};
 use nix::unistd::{Uid, User};
 use people::{Came, Scope, Session};
 use turn::{Gateway, OsUser, Socket};
-use vocab::{Person, TokenId};
+use vocab::{Person, PersonId, TokenId};
 
 use crate::problem::{Problem, ProblemKind};
 
@@ -104,6 +104,19 @@ impl Who {
     /// The sign-in that this came through, where nothing else will do.
     pub(crate) fn signed_in(&self) -> Result<&Session, Problem> {
         self.session().ok_or_else(|| Problem::new(ProblemKind::Unidentified, "sign in first"))
+    }
+
+    /// The person, if it is the one whom the page that asks took them for: a page that stayed open while somebody else
+    /// signed in decides nothing in their name.
+    pub(crate) fn person_taken_for(&self, claimed: Option<&PersonId>) -> Result<&Person, Problem> {
+        match claimed.filter(|claimed| **claimed != self.person.id) {
+            None => Ok(&self.person),
+            Some(claimed) => {
+                let message =
+                    format!("this page was `{claimed}`'s and you are `{}`: load it again", self.person.id);
+                Err(Problem::new(ProblemKind::Conflict, message))
+            }
+        }
     }
 
     /// Demands a scope beyond that of the route, where this came by a token.

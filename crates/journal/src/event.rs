@@ -46,6 +46,10 @@ events! {
     ApprovalShown = "approval.shown",
     /// A person said yes.
     ApprovalApproved = "approval.approved",
+    /// A person said yes, and it takes another one, too.
+    ApprovalSupported = "approval.supported",
+    /// Nobody decided for a while, and more people are asked.
+    ApprovalEscalated = "approval.escalated",
     /// A person said no.
     ApprovalDenied = "approval.denied",
     /// Nobody answered in time.

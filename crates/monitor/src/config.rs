@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use vocab::{Group, Labels, Person, Resource, SkillSpec};
 
+use crate::queue::Queue;
+
 /// What the monitor judges by, apart from each agent's SOUL.md.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Config {
@@ -26,6 +28,8 @@ pub struct Config {
     pub default_model: String,
     /// Models whose server is another machine, by name or by server: a call to one leaves this machine.
     pub remote_models: Vec<String>,
+    /// Who decides what waits, the first that fits; where none does, whoever may approve for the agent.
+    pub queues: Vec<Queue>,
 }
 
 /// A Cedar text and the name of the file that it is from.
@@ -196,6 +200,9 @@ pub enum ConfigError {
         /// Where it stands.
         place: String,
     },
+    /// A queue that cannot work.
+    #[error("{0}")]
+    Queue(String),
     /// A skill whose schema of arguments is no schema.
     #[error("the skill `{skill}` declares a schema that cannot be used: {why}; mend the skill")]
     Skill {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cedar_policy::Schema;
 use jsonschema::Validator;
 use soul::Charter;
-use vocab::{AgentName, Digest, Group, Labels, Person, PersonId, Resource, SkillSpec};
+use vocab::{Action, AgentName, Digest, Group, Labels, Person, PersonId, Resource, SkillSpec};
 
 use crate::compartment::{Compartment, soul_file};
 use crate::config::{Config, ConfigError};
@@ -16,6 +16,7 @@ use crate::policy::rights::{self, ALL};
 use crate::policy::slices::Slices;
 use crate::policy::text::{Clause, Origin, Reader};
 use crate::policy::words::{self, Lineage, Named, Words};
+use crate::queue::Queue;
 use crate::resolve;
 use crate::resolve::path::is_canonical;
 
@@ -45,6 +46,7 @@ pub(crate) struct House {
     skills: HashMap<String, (SkillSpec, Arc<Validator>)>,
     pub(crate) default_model: String,
     remote_models: HashSet<String>,
+    queues: Vec<Queue>,
     labelled: BTreeSet<String>,
     pub(crate) version: Digest,
 }
@@ -91,6 +93,7 @@ impl Monitor {
             skills: skills(&config.skills)?,
             default_model: config.default_model.clone(),
             remote_models: config.remote_models.iter().cloned().collect(),
+            queues: config.queues.clone(),
             labelled: config
                 .sources
                 .iter()
@@ -145,6 +148,31 @@ impl Monitor {
     #[must_use]
     pub fn may_approve(&self, person: &Person, agent: &AgentName) -> bool {
         self.has(person, agent, |group| &group.rights.approve)
+    }
+
+    /// The queue that an action waits in; none where no queue of the settings has it.
+    #[must_use]
+    pub fn queue(&self, agent: &AgentName, action: &Action, labels: &Labels) -> Option<&Queue> {
+        self.house.queues.iter().find(|queue| queue.fits(agent, action, labels))
+    }
+
+    /// Whether a person may decide on this action: by the right to approve for the agent, and as one of the approvers of the
+    /// queue that it waits in; `escalated`, also as one of those who are asked after a while.
+    #[must_use]
+    pub fn may_decide(
+        &self,
+        person: &Person,
+        agent: &AgentName,
+        action: &Action,
+        labels: &Labels,
+        escalated: bool,
+    ) -> bool {
+        let Some(known) = self.house.known(&person.id) else { return false };
+        let of_queue = |queue: &Queue| {
+            let more = queue.escalation.as_ref().filter(|_| escalated);
+            queue.approvers.has(&known.person) || more.is_some_and(|more| more.to.has(&known.person))
+        };
+        self.may_approve(person, agent) && self.queue(agent, action, labels).is_none_or(of_queue)
     }
 
     /// Whether a person may read the recorded content of this agent; of none, that which belongs to no agent.
@@ -254,6 +282,10 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     }
     for group in &config.groups {
         check_rights(group)?;
+    }
+    unique("queue", config.queues.iter().map(|queue| queue.name.as_str()))?;
+    if let Some(fault) = config.queues.iter().find_map(|queue| queue.fault(&config.people, &config.groups)) {
+        return Err(ConfigError::Queue(fault));
     }
     for source in &config.sources {
         path(&source.path, "a source of labels")?;

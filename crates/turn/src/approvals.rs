@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use journal::{Change, Draft, Event, Facts, Journal, Kind};
-use monitor::Judgement;
+use monitor::{Judgement, Monitor, Risk};
 use serde::{Deserialize, Serialize};
-use vocab::{AgentName, ApprovalId, Digest, Person, PersonId, Proposal, SessionId, Timestamp, Verb};
+use vocab::{AgentName, ApprovalId, Person, PersonId, Proposal, SessionId, Verb};
 
 use crate::accept::admits;
 use crate::event::{ApprovalState, What};
@@ -41,22 +42,6 @@ const MAX_SHOWN: usize = 10_000;
 /// The most of them that are recorded in one entry.
 const MAX_SHOWN_TOGETHER: usize = 128;
 
-/// The most characters of a reason for a denial.
-pub const MAX_REASON_CHARS: usize = 1_000;
-
-/// What a person decides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "choice", rename_all = "lowercase")]
-pub enum Choice {
-    /// It may happen.
-    Approve,
-    /// It may not.
-    Deny {
-        /// Why, for the record and the agent.
-        reason: String,
-    },
-}
-
 /// An approval as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ApprovalRow {
@@ -73,23 +58,36 @@ pub(crate) fn hold(
     judgement: &Judgement,
 ) -> Result<(ApprovalId, Change), Refusal> {
     let id = ApprovalId::from_random(gateway.ambient.random());
-    let lifetime = gateway.config.approval_lifetime;
-    let expires = gateway.ambient.now().checked_add(lifetime).map_err(|_| {
-        Refusal::new(RefusalKind::Invalid, "the settings' approval lifetime is beyond the calendar")
-    })?;
-    let verdict = judgement.verdict();
+    let (verdict, action, now) = (judgement.verdict(), judgement.action(), gateway.ambient.now());
+    let monitor = gateway.monitor_or_last();
+    let queue = monitor.queue(&turn.row.agent, action, &verdict.labels);
+    let later = |by: Duration| {
+        now.checked_add(by).map_err(|_| {
+            Refusal::new(RefusalKind::Invalid, "the settings' approval lifetime is beyond the calendar")
+        })
+    };
+    let lifetime = queue.and_then(|queue| queue.lifetime).unwrap_or(gateway.config.approval_lifetime);
+    let escalation = queue.and_then(|queue| queue.escalation.as_ref());
     let view = ApprovalView {
         id: id.clone(),
         agent: turn.row.agent.clone(),
         asked_by: turn.row.person.clone(),
-        action: judgement.action().clone(),
+        action: action.clone(),
         digest: judgement.binding(),
         reasons: verdict.reasons.clone(),
         labels: verdict.labels.clone(),
-        expires,
+        expires: later(lifetime)?,
         state: ApprovalState::Waiting,
         session: turn.row.session.clone(),
         turn: turn.id.clone(),
+        queue: queue.map(|queue| queue.name.clone()),
+        risk: Risk::of(action.verb, &verdict.labels),
+        needed: queue.map_or(1, |queue| queue.needed),
+        approved_by: Vec::new(),
+        since: Some(now),
+        escalates: escalation.map(|escalation| later(escalation.after)).transpose()?,
+        escalated: false,
+        decidable: false,
     };
     gateway.waiting.admit(&view)?;
     let row = ApprovalRow { view, proposal: judgement.proposal().clone(), why: None };
@@ -177,7 +175,7 @@ pub(crate) fn erase(
 }
 
 /// How the reason of a person who refused begins.
-fn refused_by(person: &PersonId) -> String {
+pub(crate) fn refused_by(person: &PersonId) -> String {
     format!("{person} said no: ")
 }
 
@@ -204,10 +202,9 @@ impl Gateway {
         if all_states {
             rows.extend(over(&self.journal)?);
         }
-        let mut views: Vec<ApprovalView> = rows.into_iter().map(|row| row.view).collect();
-        views.retain(|view| view.asked_by == by.id || monitor.may_approve(by, &view.agent));
-        for view in views.iter_mut().filter(|view| !monitor.may_approve(by, &view.agent)) {
-            hide_reply(view);
+        let mut views = Vec::new();
+        for row in rows {
+            views.extend(self.as_seen(&monitor, by, row.view));
         }
         views.sort_by_key(|view| view.expires);
         self.showing(by, &views).await?;
@@ -226,7 +223,7 @@ impl Gateway {
     }
 
     /// Makes durable which actions a person is about to be shown for the first time.
-    async fn showing(&self, by: &Person, views: &[ApprovalView]) -> Result<(), Refusal> {
+    pub(crate) async fn showing(&self, by: &Person, views: &[ApprovalView]) -> Result<(), Refusal> {
         let fresh: Vec<&ApprovalView> = {
             let shown = self.shown.lock();
             views.iter().filter(|view| !shown.contains(&(by.id.clone(), view.id.clone()))).collect()
@@ -242,7 +239,7 @@ impl Gateway {
         Ok(())
     }
 
-    fn concerning(&self, by: &Person, id: &ApprovalId) -> Result<ApprovalView, Refusal> {
+    pub(crate) fn concerning(&self, by: &Person, id: &ApprovalId) -> Result<ApprovalView, Refusal> {
         let none = || {
             Refusal::new(
                 RefusalKind::NotFound,
@@ -250,124 +247,25 @@ impl Gateway {
             )
         };
         let row = load(&self.journal, id)?.ok_or_else(none)?;
-        let approver = self.monitor()?.may_approve(by, &row.view.agent);
-        let mut view = row.view;
-        if !approver {
-            if view.asked_by != by.id {
-                return Err(none());
+        self.as_seen(self.monitor()?.as_ref(), by, row.view).ok_or_else(none)
+    }
+
+    /// An approval as this person may see it: whole if they decide on it, without a held reply's words if they
+    /// asked for it alone, else not at all.
+    fn as_seen(&self, monitor: &Monitor, by: &Person, mut view: ApprovalView) -> Option<ApprovalView> {
+        let decides = monitor.may_decide(by, &view.agent, &view.action, &view.labels, view.escalated);
+        let own = view.asked_by == by.id;
+        view.decidable = decides
+            && view.state == ApprovalState::Waiting
+            && (!own || self.is_solo(by))
+            && !view.approved_by.contains(&by.id);
+        if !decides {
+            if !own {
+                return None;
             }
             hide_reply(&mut view);
         }
-        Ok(view)
-    }
-
-    /// Approves or denies, and takes the turn up again. The answer shows no more than [`Gateway::approval`] does.
-    ///
-    /// # Errors
-    /// When this person may not decide it, it no longer waits, or `digest` is not what waits.
-    pub async fn decide(
-        self: &Arc<Self>,
-        by: &Person,
-        id: &ApprovalId,
-        choice: Choice,
-        digest: Option<Digest>,
-    ) -> Result<ApprovalView, Refusal> {
-        let _deciding = self.deciding.lock().await;
-        let shown = self.concerning(by, id)?;
-        let Some(row) = load(&self.journal, id)? else {
-            return Err(Refusal::new(RefusalKind::NotFound, format!("there is no approval `{id}`")));
-        };
-        let self_approved = self.may_decide(by, &row, &choice)?;
-        if digest.is_some_and(|seen| seen != row.view.digest) {
-            let message = format!(
-                "the approval `{id}` is for {} and not for the digest that was given; look again with `bulkhead approvals show {id}`",
-                row.view.digest
-            );
-            return Err(Refusal::new(RefusalKind::Conflict, message));
-        }
-        let (state, why) = match choice {
-            Choice::Approve => (ApprovalState::Approved, None),
-            Choice::Deny { reason } => {
-                let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
-                (ApprovalState::Denied, Some(refused_by(&by.id) + &reason))
-            }
-        };
-        // The answer shows the action as a look does.
-        self.showing(by, std::slice::from_ref(&shown)).await?;
-        let facts = Facts::new().with("self_approved", self_approved);
-        self.conclude_approval(row, Some(by), state, why, facts).await?;
-        Ok(ApprovalView { state, ..shown })
-    }
-
-    /// Whether `by` may decide; true when they decide on their own request, as the only person of the home.
-    fn may_decide(&self, by: &Person, row: &ApprovalRow, choice: &Choice) -> Result<bool, Refusal> {
-        let view = &row.view;
-        if view.state != ApprovalState::Waiting {
-            let state = format!("{:?}", view.state).to_lowercase();
-            return Err(Refusal::new(
-                RefusalKind::Conflict,
-                format!("the approval `{}` does not wait any more: it is {state}", view.id),
-            ));
-        }
-        if view.expires <= self.ambient.now() {
-            return Err(Refusal::new(
-                RefusalKind::Conflict,
-                format!("the approval `{}` has expired, which is a no", view.id),
-            ));
-        }
-        let own = view.asked_by == by.id;
-        if own && matches!(choice, Choice::Deny { .. }) {
-            return Ok(false);
-        }
-        if own && self.config.solo.as_ref() != Some(&by.id) {
-            self.refused_right(
-                by,
-                Facts::new().with("approval", view.id.as_str()).with("what", "approve their own request"),
-            );
-            return Err(Refusal::new(
-                RefusalKind::Forbidden,
-                "nobody approves their own request; ask another person who may approve for this agent",
-            ));
-        }
-        if !self.monitor()?.may_approve(by, &view.agent) {
-            self.refused_right(
-                by,
-                Facts::new().with("approval", view.id.as_str()).with("what", "decide for the agent"),
-            );
-            let message = format!(
-                "`{}` may not decide for the agent `{}`; a group's `approve` in bulkhead.toml grants it",
-                by.id, view.agent
-            );
-            return Err(Refusal::new(RefusalKind::Forbidden, message));
-        }
-        Ok(own)
-    }
-
-    /// Records what became of a wait, and takes the turn up with it. The caller holds `deciding`.
-    async fn conclude_approval(
-        self: &Arc<Self>,
-        mut row: ApprovalRow,
-        by: Option<&Person>,
-        state: ApprovalState,
-        why: Option<String>,
-        facts: Facts,
-    ) -> Result<(), Refusal> {
-        row.view.state = state;
-        row.why = why;
-        let view = row.view.clone();
-        let facts = facts.with("approval", view.id.as_str());
-        let mut draft = records::of_agent(Kind::Approval, state.event(), by, &view.agent, facts);
-        draft.payload = records::of_approval(&view.digest, row.why.as_deref());
-        draft.session = Some(view.session.clone());
-        draft.turn = Some(view.turn.clone());
-        draft.proposal = Some(row.proposal.id.clone());
-        draft.verb = Some(view.action.verb);
-        draft.resource = Some(view.action.resource.clone());
-        draft.labels = Some(view.labels.clone());
-        self.record(draft, row.changes()?).await?;
-        self.waiting.settle(&view);
-        self.tell_approval(&view);
-        self.resume_turn(row).await
+        Some(view)
     }
 
     /// Carries on the turn that waited for `row`, or ends it when it can no longer be carried on.
@@ -413,24 +311,6 @@ impl Gateway {
             slot,
         };
         self.drive(Turn::new(made, self.ambient.now()), Some(Held { proposal, answer }), None);
-        Ok(())
-    }
-
-    /// Denies what nobody answered in time.
-    pub(crate) async fn expire(self: &Arc<Self>, now: Timestamp) -> Result<(), Refusal> {
-        let due = self.waiting.due(now);
-        if due.is_empty() {
-            return Ok(());
-        }
-        let _deciding = self.deciding.lock().await;
-        for (expires, id) in due {
-            let row = load(&self.journal, &id)?;
-            let Some(row) = row.filter(|row| row.view.state == ApprovalState::Waiting) else {
-                self.waiting.forget(expires, &id);
-                continue;
-            };
-            self.conclude_approval(row, None, ApprovalState::Expired, None, Facts::new()).await?;
-        }
         Ok(())
     }
 

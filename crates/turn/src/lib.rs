@@ -14,6 +14,7 @@ mod callers;
 mod cancel;
 mod changes;
 mod content;
+mod decide;
 mod deliver;
 mod erasure;
 mod event;
@@ -43,10 +44,10 @@ mod view;
 mod waiting;
 
 pub use accept::{Accepted, Message};
-pub use approvals::{Choice, MAX_REASON_CHARS};
 pub use callers::{OsUser, Socket};
 pub use changes::{Files, SettingsFile};
 pub use content::{Found, Look, MAX_FOUND, MAX_LOOK, MAX_SEARCHED};
+pub use decide::{Choice, MAX_REASON_CHARS};
 pub use erasure::{
     ErasureState, ErasureView, Hold, HoldScope, MAX_ERASURE_REASON_CHARS, Period, Retention, RetentionRule,
     Scope,
@@ -56,6 +57,7 @@ pub use gateway::{Config, Gateway, MAX_RUNNING_TURNS, Parts, Policies, StartErro
 pub use identity::May;
 pub use kill::Pending;
 pub use looking::{MAX_RECORDS, Records, Verified};
+pub use monitor::Risk;
 pub use process::AGENT_ROLE;
 pub use program::{
     Came, Ended, Launched, MAX_COMMAND_BYTES, MAX_WAITING_REQUESTS, NotLaunched, Program, Run, Stamp, Wanted,

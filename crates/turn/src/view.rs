@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use journal::Facts;
+use monitor::Risk;
 use serde::{Deserialize, Serialize};
 use vocab::{Action, AgentName, ApprovalId, Digest, Labels, PersonId, Reason, SessionId, Timestamp, TurnId};
 
@@ -58,6 +59,34 @@ pub struct ApprovalView {
     pub session: SessionId,
     /// The turn.
     pub turn: TurnId,
+    /// The queue of the settings that it waits in; none where none has it.
+    #[serde(default)]
+    pub queue: Option<String>,
+    /// What it may do if it is wrong.
+    #[serde(default)]
+    pub risk: Risk,
+    /// How many people have to say yes.
+    #[serde(default = "one")]
+    pub needed: u8,
+    /// Who has said yes so far.
+    #[serde(default)]
+    pub approved_by: Vec<PersonId>,
+    /// Since when it waits.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// When more people are asked; none where nobody else is.
+    #[serde(default)]
+    pub escalates: Option<Timestamp>,
+    /// Whether they are by now.
+    #[serde(default)]
+    pub escalated: bool,
+    /// Whether the one who is shown this may say yes to it now.
+    #[serde(default)]
+    pub decidable: bool,
+}
+
+const fn one() -> u8 {
+    1
 }
 
 /// What a kill ended.

@@ -1,4 +1,5 @@
-//! Which approvals wait, by when they expire: whether one is due is known without asking the database.
+//! Which approvals wait, by when they expire or more people are asked: whether one is due is known without asking the
+//! database.
 
 use std::collections::BTreeSet;
 
@@ -30,29 +31,37 @@ impl Waiting {
                 format!("{MAX_WAITING} actions wait for a person, which is the most; decide some first");
             return Err(Refusal::new(RefusalKind::Busy, message));
         }
-        held.insert((view.expires, view.id.clone()));
+        held.insert((next(view), view.id.clone()));
         Ok(())
     }
 
     /// Takes up one that waited when the gateway ended.
     pub(crate) fn restore(&self, view: &ApprovalView) {
-        self.0.lock().insert((view.expires, view.id.clone()));
+        self.0.lock().insert((next(view), view.id.clone()));
     }
 
     /// Forgets one that waits no more.
     pub(crate) fn settle(&self, view: &ApprovalView) {
         self.forget(view.expires, &view.id);
+        if let Some(escalates) = view.escalates {
+            self.forget(escalates, &view.id);
+        }
     }
 
     pub(crate) fn forget(&self, expires: Timestamp, id: &ApprovalId) {
         self.0.lock().remove(&(expires, id.clone()));
     }
 
-    /// Those that expire at `now` or before, earliest first.
+    /// Those for which something is due at `now`, earliest first.
     pub(crate) fn due(&self, now: Timestamp) -> Vec<(Timestamp, ApprovalId)> {
         let held = self.0.lock();
         held.iter().take_while(|(expires, _)| *expires <= now).take(MAX_DUE).cloned().collect()
     }
+}
+
+/// When something is next to be done about an approval.
+fn next(view: &ApprovalView) -> Timestamp {
+    view.escalates.filter(|_| !view.escalated).unwrap_or(view.expires)
 }
 
 #[cfg(test)]

@@ -170,6 +170,12 @@ fn page(screen: Screen, view: &ApprovalView) -> Vec<String> {
         field("action", &screen.paint(Paint::Strong, &action(view))),
         field("seen by", &audience(&view.action.resource)),
         field("labels", &view.labels.to_string()),
+        field("risk", view.risk.as_str()),
+        field(
+            "queue",
+            &view.queue.as_deref().map_or_else(|| "none".to_owned(), |name| visible(name, Keep::Nothing)),
+        ),
+        field("needs", &needs(view)),
     ];
     for reason in &view.reasons {
         let message = visible(&reason.message, Keep::Nothing);
@@ -187,6 +193,13 @@ fn page(screen: Screen, view: &ApprovalView) -> Vec<String> {
         lines.push(field("decide", &format!("bulkhead approvals approve {} | deny {0}", view.id)));
     }
     lines
+}
+
+/// How many have to say yes, and who has.
+fn needs(view: &ApprovalView) -> String {
+    let people = if view.needed == 1 { "1 person".to_owned() } else { format!("{} people", view.needed) };
+    let yes: Vec<&str> = view.approved_by.iter().map(vocab::PersonId::as_str).collect();
+    if yes.is_empty() { people } else { format!("{people}; yes from {}", yes.join(", ")) }
 }
 
 /// Text line by line, everything else as JSON. Each line is marked, so that no argument can look like a

@@ -22,7 +22,7 @@ impl Default for Approvals {
     }
 }
 
-fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(super) fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|long| Duration::try_from(long).ok());
     parsed.filter(|long| (BOUNDS.0..=BOUNDS.1).contains(long)).ok_or_else(|| {

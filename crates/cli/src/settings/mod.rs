@@ -13,6 +13,7 @@ mod labels;
 mod models;
 mod people;
 mod policies;
+mod queues;
 mod record;
 mod retention;
 mod sign_in;
@@ -66,6 +67,8 @@ pub(crate) struct Settings {
     person: Vec<Spanned<Person>>,
     #[serde(default)]
     group: Vec<Spanned<Group>>,
+    #[serde(default)]
+    queue: Vec<Spanned<queues::Row>>,
     #[serde(default)]
     label: Vec<Spanned<labels::Label>>,
     #[serde(default)]
@@ -176,6 +179,7 @@ impl Settings {
     /// The first thing that is wrong across entries, with its place in the text.
     fn fault(&self) -> Option<(usize, String)> {
         people::fault(&self.person, &self.group, self.solo.as_ref())
+            .or_else(|| queues::fault(&self.queue, &self.person, &self.group, self.approvals.lifetime))
             .or_else(|| labels::fault(&self.label, &self.destination))
             .or_else(|| self.retention.fault())
             .or_else(|| self.models.fault())

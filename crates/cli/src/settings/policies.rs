@@ -68,7 +68,7 @@ impl Policies for HomePolicies {
     fn load(&self) -> Result<monitor::Config, String> {
         let settings = Settings::load(&self.home).map_err(|error| error.to_string())?;
         if settings.wired != self.wired {
-            return Err("bulkhead.toml has changed in what counts from a start on (all but people, groups, labels, destinations and the \
+            return Err("bulkhead.toml has changed in what counts from a start on (all but people, groups, queues, labels, destinations and the \
                         default model); `bulkhead gateway restart` takes it up"
                 .to_owned());
         }
@@ -77,7 +77,7 @@ impl Policies for HomePolicies {
 }
 
 /// The sections that every judgement looks up anew. Whatever else is in the file, a gateway is wired with when it starts.
-const JUDGED: [&str; 4] = ["person", "group", "label", "destination"];
+const JUDGED: [&str; 5] = ["person", "group", "queue", "label", "destination"];
 
 /// What a gateway is wired with, as the file says it; places in the text and comments are no part of it.
 pub(super) fn wired(mut sections: toml::Table) -> Digest {
@@ -109,6 +109,7 @@ impl Settings {
             agents_dir: home.agents(),
             default_model: self.models.default.clone(),
             remote_models: self.models.remote(),
+            queues: self.queue.iter().map(|queue| queue.get_ref().queue()).collect(),
         })
     }
 }

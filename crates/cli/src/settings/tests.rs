@@ -193,3 +193,51 @@ fn what_a_gateway_is_wired_with_is_what_the_settings_say_and_not_where() {
         assert_ne!(wired(base), wired(&other), "{other}");
     }
 }
+
+const TEAM: &str = "
+[[person]]
+id = \"ada\"
+groups = [\"staff\"]
+[[person]]
+id = \"bob\"
+[[group]]
+name = \"staff\"
+approve = [\"*\"]
+[[queue]]
+name = \"posts\"
+";
+
+#[test]
+fn a_queue_is_taken_whole_and_one_that_cannot_work_is_said_with_its_place() {
+    let settings = parse(&format!(
+        "{TEAM}agents = [\"echo\"]\nactions = [\"message.post\"]\nresources = [\"board:*\"]\nrisk = \"medium\"\n\
+         groups = [\"staff\"]\npeople = [\"bob\"]\nneeded = 2\nlifetime = \"30m\"\nescalate-after = \"10m\"\n\
+         escalate-people = [\"bob\"]\n"
+    ))
+    .unwrap();
+    let queue = settings.queue[0].get_ref().queue();
+    assert_eq!((queue.needed, queue.lifetime), (2, Some(Duration::from_secs(1800))));
+    assert_eq!(queue.risk, monitor::Risk::Medium);
+    assert_eq!(queue.actions, [vocab::Verb::MessagePost]);
+    assert_eq!(queue.escalation.unwrap().after, Duration::from_secs(600));
+    for (more, words) in [
+        ("", "needs 1 of its approvers to say yes and has 0"),
+        ("groups = [\"staff\"]\nneeded = 2\n", "needs 2 of its approvers"),
+        ("groups = [\"crew\"]\n", "the group `crew`"),
+        ("people = [\"zoe\"]\n", "the person `zoe`"),
+        ("people = [\"bob\"]\nescalate-after = \"1m\"\n", "escalates to nobody"),
+        ("people = [\"bob\"]\nescalate-people = [\"ada\"]\n", "give `escalate-after`"),
+        (
+            "people = [\"bob\"]\nlifetime = \"5m\"\nescalate-after = \"5m\"\nescalate-people = [\"ada\"]\n",
+            "when it is too late already",
+        ),
+        ("people = [\"bob\"]\n[[queue]]\nname = \"posts\"\npeople = [\"bob\"]\n", "twice"),
+        ("people = [\"bob\"]\nactions = [\"file.burn\"]\n", "file.burn"),
+        ("people = [\"bob\"]\nrisk = \"none\"\n", "none"),
+        ("people = [\"bob\"]\nlifetime = \"0s\"\n", "is not a time"),
+        ("people = [\"bob\"]\npersons = 2\n", "persons"),
+    ] {
+        let said = fault(&format!("{TEAM}{more}"));
+        assert!(said.contains("line ") && said.contains(words), "{more}: {said}");
+    }
+}

@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
-use turn::{ApprovalView, Choice};
-use vocab::Digest;
+use turn::{ApprovalView, Choice, Risk};
+use vocab::{Digest, PersonId};
 
 use super::{Answer, Shared};
-use crate::caller::Caller;
+use crate::caller::Who;
 use crate::request::{Body, id};
 
 #[derive(Debug, Deserialize)]
@@ -15,14 +15,20 @@ use crate::request::{Body, id};
 pub(crate) struct Yes {
     /// The digest of what the person saw.
     digest: Digest,
+    /// Who the page that asks takes the person for.
+    person: Option<PersonId>,
 }
 
 pub(crate) async fn approve(
     State(api): Shared,
-    Caller(person): Caller,
+    who: Who,
     Path(approval): Path<String>,
     Body(yes): Body<Yes>,
 ) -> Answer<ApprovalView> {
     let approval = id(&approval)?;
-    Ok(Json(api.gateway.decide(&person, &approval, Choice::Approve, Some(yes.digest)).await?))
+    let person = who.person_taken_for(yes.person.as_ref())?;
+    if api.gateway.approval_risk(person, &approval)? == Risk::High {
+        who.confirmed()?;
+    }
+    Ok(Json(api.gateway.decide(person, &approval, Choice::Approve, Some(yes.digest)).await?))
 }

@@ -9,6 +9,9 @@ use super::shape::{
     the, time, told, within, yes_or_no,
 };
 
+/// What an action may do if it is wrong.
+const RISKS: [&str; 3] = ["low", "medium", "high"];
+
 /// Where an approval may stand.
 const APPROVAL_STATES: [&str; 7] = ["waiting", "approved", "denied", "expired", "cancelled", "used", "void"];
 
@@ -199,7 +202,15 @@ fn approvals(book: &mut Book) {
             .has("expires", time())
             .has("state", one_of(APPROVAL_STATES))
             .has("session", id())
-            .has("turn", id()),
+            .has("turn", id())
+            .has("queue", or_null(text()))
+            .has("risk", one_of(RISKS))
+            .has("needed", within(1, 2))
+            .has("approved_by", list(id()))
+            .has("since", or_null(time()))
+            .has("escalates", or_null(time()))
+            .has("escalated", yes_or_no())
+            .has("decidable", yes_or_no()),
     );
     book.route("GET", "approvals", "The actions that wait for the caller, or all that ever did.")
         .asks("all", yes_or_no())
@@ -207,9 +218,14 @@ fn approvals(book: &mut Book) {
     book.route("GET", "approvals/{id}", "One action that waits or waited for a person, whole.")
         .gives(the("Approval"));
     book.route("POST", "approvals/{id}/approve", "Says yes to exactly what was shown, by its digest.")
-        .takes(object().has("digest", digest()))
+        .takes(object().has("digest", digest()).may_have("person", or_null(id())))
         .gives(the("Approval"));
     book.route("POST", "approvals/{id}/deny", "Says no.")
-        .takes(object().may_have("reason", text()))
+        .takes(
+            object()
+                .may_have("reason", text())
+                .may_have("digest", or_null(digest()))
+                .may_have("person", or_null(id())),
+        )
         .gives(the("Approval"));
 }

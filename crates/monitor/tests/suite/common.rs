@@ -117,6 +117,7 @@ pub(crate) fn config() -> Config {
         agents_dir: "/home/agents".into(),
         default_model: "ollama/llama3".into(),
         remote_models: strings(&["openai"]),
+        queues: Vec::new(),
     }
 }
 

@@ -13,6 +13,7 @@ mod config;
 mod explain;
 mod judge;
 mod properties;
+mod queues;
 mod reach;
 mod record;
 mod screens;

@@ -146,6 +146,8 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         E::MessageReceived => (Kind::Api, (1, "Create")),
         E::ApprovalShown => (Kind::Api, (2, "Read")),
         E::ApprovalApproved
+        | E::ApprovalSupported
+        | E::ApprovalEscalated
         | E::ApprovalDenied
         | E::ApprovalExpired
         | E::ApprovalCancelled

@@ -1,0 +1,225 @@
+//! Queues: who decides, how many have to, and what becomes of what nobody decides on.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bulkhead_tests::PATIENCE;
+use journal::{Event, Journal};
+use monitor::{Approvers, Escalation, Queue, Risk};
+use turn::{ApprovalState, ApprovalView, Choice, Gateway, Message, Pending, RefusalKind};
+use vocab::{ApprovalId, PersonId, Verb};
+
+use crate::house::{Clock, House, echo, opened_at, person};
+
+const POSTS: &str = "
+turns:
+  - calls:
+      - skill: message
+        arguments: {channel: \"board:forum\", text: \"the draft is ready\"}
+  - say: That is what became of it.
+    repeat: true
+";
+
+fn approvers(people: &[&str]) -> Approvers {
+    let people = people.iter().map(|name| PersonId::new(name).unwrap()).collect();
+    Approvers { people, groups: Vec::new() }
+}
+
+/// Posts wait in a queue of its own; anna, ben, cleo and dora may approve by their group.
+fn house(queue: impl FnOnce(&mut Queue)) -> House {
+    let house = House::new(POSTS);
+    let mut posts = Queue {
+        name: "posts".into(),
+        agents: vec![],
+        actions: vec![Verb::MessagePost],
+        resources: vec![],
+        risk: Risk::Low,
+        approvers: approvers(&["anna", "ben", "cleo"]),
+        needed: 1,
+        lifetime: None,
+        escalation: None,
+    };
+    queue(&mut posts);
+    {
+        let mut settings = house.settings.lock();
+        settings.people.extend([person("cleo", false), person("dora", false)]);
+        settings.queues = vec![posts];
+    }
+    house
+}
+
+struct Stage {
+    house: House,
+    clock: Arc<Clock>,
+    gateway: Arc<Gateway>,
+    journal: Journal,
+}
+
+impl Stage {
+    async fn new(queue: impl FnOnce(&mut Queue)) -> Self {
+        let (house, clock) = (house(queue), Arc::<Clock>::default());
+        let (gateway, journal) = opened_at(house.folder.path(), &house.settings, Arc::clone(&clock)).await;
+        Self { house, clock, gateway, journal }
+    }
+
+    /// Anna asks, and the post waits.
+    async fn asks(&self) -> ApprovalView {
+        let message = Message {
+            person: person("anna", false),
+            agent: echo(),
+            session: None,
+            text: "announce it".into(),
+        };
+        drop(self.gateway.accept(message).await.unwrap());
+        self.until(|view| view.state == ApprovalState::Waiting).await
+    }
+
+    /// Her newest approval, as she sees it, once it is as is said.
+    async fn until(&self, holds: impl Fn(&ApprovalView) -> bool) -> ApprovalView {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let views = self.gateway.approvals(&person("anna", false), true).await.unwrap();
+            if let Some(view) = views.into_iter().rev().find(|view| holds(view)) {
+                return view;
+            }
+            assert!(tokio::time::Instant::now() < until, "it never came to that");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn yes(&self, who: &str, view: &ApprovalView) -> Result<ApprovalView, RefusalKind> {
+        let said =
+            self.gateway.decide(&person(who, false), &view.id, Choice::Approve, Some(view.digest)).await;
+        said.map_err(|refusal| refusal.kind)
+    }
+
+    async fn sees(&self, who: &str, id: &ApprovalId) -> Option<ApprovalView> {
+        self.gateway.approval(&person(who, false), id).await.ok()
+    }
+
+    async fn end(self) -> House {
+        self.gateway.shutdown(None, Pending::Keep).await.unwrap();
+        drop((self.gateway, self.journal));
+        self.house
+    }
+}
+
+fn posted(house: &House) -> usize {
+    house.story().iter().filter(|line| *line == "message.post done").count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_have_to_say_yes_and_one_of_them_twice_is_one() {
+    let stage = Stage::new(|queue| queue.needed = 2).await;
+    let view = stage.asks().await;
+    assert_eq!((view.needed, view.queue.as_deref(), view.decidable), (2, Some("posts"), false));
+    assert!(stage.sees("ben", &view.id).await.unwrap().decidable);
+    let first = stage.yes("ben", &view).await.unwrap();
+    assert_eq!((first.state, first.approved_by.len(), first.decidable), (ApprovalState::Waiting, 1, false));
+    assert_eq!(stage.yes("ben", &view).await.unwrap_err(), RefusalKind::Conflict);
+    assert_eq!(stage.yes("anna", &view).await.unwrap_err(), RefusalKind::Forbidden, "nobody their own");
+    assert_eq!(stage.yes("dora", &view).await.unwrap_err(), RefusalKind::NotFound, "not of the queue");
+    assert_eq!(posted(&stage.house), 0);
+    assert!(!stage.sees("ben", &view.id).await.unwrap().decidable);
+    let second = stage.yes("cleo", &view).await.unwrap();
+    assert_eq!((second.state, second.approved_by.len()), (ApprovalState::Approved, 2));
+    stage.house.tells("message.post done").await;
+    let house = stage.end().await;
+    let of = |event: Event| house.record().into_iter().filter(move |record| record.event == Some(event));
+    let (first, last) =
+        (of(Event::ApprovalSupported).next().unwrap(), of(Event::ApprovalApproved).next().unwrap());
+    assert_eq!(first.person.unwrap().as_str(), "ben");
+    assert_eq!(last.person.unwrap().as_str(), "cleo");
+    assert_eq!(serde_json::to_value(&last.facts).unwrap()["with"], serde_json::json!(["ben"]));
+    assert_eq!((last.facts.text("queue"), last.facts.text("risk")), (Some("posts"), Some("medium")));
+    assert_eq!(posted(&house), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_decide_at_once_one_is_told_that_it_is_decided() {
+    let stage = Stage::new(|_| {}).await;
+    for no in [false, true] {
+        let view = stage.asks().await;
+        let (ben, cleo) = (person("ben", false), person("cleo", false));
+        let other = if no { Choice::Deny { reason: String::new() } } else { Choice::Approve };
+        let one = stage.gateway.decide(&ben, &view.id, Choice::Approve, Some(view.digest));
+        let two = stage.gateway.decide(&cleo, &view.id, other, Some(view.digest));
+        let (one, two) = tokio::join!(one, two);
+        let kinds = [one, two].map(|said| said.map(drop).map_err(|refusal| refusal.kind));
+        assert_eq!(kinds.iter().filter(|said| said.is_ok()).count(), 1, "{kinds:?}");
+        assert!(kinds.contains(&Err(RefusalKind::Conflict)), "{kinds:?}");
+        stage.until(|view| !matches!(view.state, ApprovalState::Waiting | ApprovalState::Approved)).await;
+    }
+    let stage = Stage::new(|queue| queue.needed = 2).await;
+    let view = stage.asks().await;
+    let (one, two) = tokio::join!(stage.yes("ben", &view), stage.yes("cleo", &view));
+    let mut states = [one.unwrap().state, two.unwrap().state];
+    states.sort_by_key(|state| *state == ApprovalState::Approved);
+    assert_eq!(states, [ApprovalState::Waiting, ApprovalState::Approved]);
+    stage.house.tells("message.post done").await;
+    assert_eq!(posted(&stage.end().await), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_outlives_a_restart_and_ends_with_the_right_of_who_said_it() {
+    let stage = Stage::new(|queue| queue.needed = 2).await;
+    let view = stage.asks().await;
+    stage.yes("ben", &view).await.unwrap();
+    let clock = Arc::clone(&stage.clock);
+    let house = stage.end().await;
+    let (gateway, journal) = opened_at(house.folder.path(), &house.settings, Arc::clone(&clock)).await;
+    let stage = Stage { house, clock, gateway, journal };
+    let kept = stage.sees("cleo", &view.id).await.unwrap();
+    assert_eq!((kept.state, kept.approved_by.len()), (ApprovalState::Waiting, 1));
+    // Ben leaves the group that may approve.
+    stage
+        .house
+        .settings
+        .lock()
+        .people
+        .iter_mut()
+        .find(|one| one.id.as_str() == "ben")
+        .unwrap()
+        .groups
+        .clear();
+    let said = stage.yes("cleo", &view).await.unwrap();
+    assert_eq!((said.state, said.approved_by.len()), (ApprovalState::Waiting, 1), "his yes counts no more");
+    let no = Choice::Deny { reason: "no".into() };
+    let cleo = person("cleo", false);
+    assert_eq!(stage.gateway.decide(&cleo, &view.id, no, None).await.unwrap().state, ApprovalState::Denied);
+    assert_eq!(posted(&stage.end().await), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_decides_on_comes_before_more_people_and_then_is_a_no() {
+    let stage = Stage::new(|queue| {
+        queue.lifetime = Some(Duration::from_secs(1_800));
+        queue.escalation = Some(Escalation { after: Duration::from_secs(600), to: approvers(&["dora"]) });
+    })
+    .await;
+    let first = stage.asks().await;
+    assert_eq!(first.expires.duration_since(first.since.unwrap()).as_secs(), 1_800);
+    assert!(stage.sees("dora", &first.id).await.is_none());
+    stage.clock.later.store(601, Ordering::Relaxed);
+    stage.until(|view| view.escalated).await;
+    assert!(
+        stage.sees("dora", &first.id).await.unwrap().decidable
+            && stage.sees("ben", &first.id).await.is_some()
+    );
+    stage.yes("dora", &first).await.unwrap();
+    stage.house.tells("message.post done").await;
+
+    let second = stage.asks().await;
+    stage.clock.later.store(3_000, Ordering::Relaxed);
+    let ended = stage.until(|view| view.id == second.id && view.state != ApprovalState::Waiting).await;
+    assert_eq!(ended.state, ApprovalState::Expired);
+    assert_eq!(stage.yes("ben", &second).await.unwrap_err(), RefusalKind::Conflict);
+    let house = stage.end().await;
+    let record = house.record();
+    let of =
+        |event: Event| record.iter().filter(move |record| record.event == Some(event)).collect::<Vec<_>>();
+    assert_eq!(of(Event::ApprovalEscalated)[0].facts.text("approval"), Some(first.id.as_str()));
+    assert_eq!(of(Event::ApprovalExpired).len(), 1);
+    assert_eq!(posted(&house), 1);
+}
