@@ -7,7 +7,7 @@ use std::time::Duration;
 use bulkhead_tests::PATIENCE;
 use journal::{Event, Journal};
 use monitor::{Approvers, Escalation, Queue, Risk};
-use turn::{ApprovalState, ApprovalView, Choice, Gateway, Message, Pending, RefusalKind};
+use turn::{ApprovalState, ApprovalView, Choice, Gateway, Message, Pending, RefusalKind, What};
 use vocab::{ApprovalId, PersonId, Verb};
 
 use crate::house::{Clock, House, echo, opened_at, person};
@@ -94,8 +94,39 @@ impl Stage {
         said.map_err(|refusal| refusal.kind)
     }
 
+    /// Ben says yes to it and to the same again.
+    async fn again(&self, view: &ApprovalView) -> Result<ApprovalView, RefusalKind> {
+        let ben = person("ben", false);
+        let said = self.gateway.decide(&ben, &view.id, Choice::Repeat, Some(view.digest)).await;
+        said.map_err(|refusal| refusal.kind)
+    }
+
+    /// Somebody asks once more; whether that happened without another look.
+    async fn happens(&self, who: &str) -> bool {
+        let message =
+            Message { person: person(who, false), agent: echo(), session: None, text: "again".into() };
+        let mut accepted = self.gateway.accept(message).await.unwrap();
+        loop {
+            let event = accepted.events.next().await.unwrap().expect("the turn went on");
+            match &event.what {
+                What::Approval { state: ApprovalState::Waiting, .. } => {
+                    drop(self.gateway.stop_turn(&person(who, false), &event.turn).await.unwrap());
+                    return false;
+                }
+                What::End => return true,
+                _ => {}
+            }
+        }
+    }
+
     async fn sees(&self, who: &str, id: &ApprovalId) -> Option<ApprovalView> {
         self.gateway.approval(&person(who, false), id).await.ok()
+    }
+
+    /// Waits until so many patterns have ended.
+    async fn until_ended(&self, count: usize) {
+        let ended = |story: &[String]| story.iter().filter(|line| line.ends_with("pattern.ended")).count();
+        self.house.until("patterns ended", |story| ended(story) == count).await;
     }
 
     async fn end(self) -> House {
@@ -222,4 +253,102 @@ async fn what_nobody_decides_on_comes_before_more_people_and_then_is_a_no() {
     assert_eq!(of(Event::ApprovalEscalated)[0].facts.text("approval"), Some(first.id.as_str()));
     assert_eq!(of(Event::ApprovalExpired).len(), 1);
     assert_eq!(posted(&house), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_again_happens_for_an_hour_for_its_asker_and_not_after_it_is_revoked() {
+    let stage = Stage::new(|_| {}).await;
+    let view = stage.asks().await;
+    assert!(stage.sees("ben", &view.id).await.unwrap().patternable);
+    assert!(!stage.sees("anna", &view.id).await.unwrap().patternable);
+    stage.again(&view).await.unwrap();
+    stage.house.tells("message.post done").await;
+    assert!(stage.happens("anna").await && stage.happens("anna").await);
+    assert_eq!(posted(&stage.house), 3);
+    assert!(!stage.happens("cleo").await, "it is anna's");
+    let ben = person("ben", false);
+    let patterns = stage.gateway.patterns(&ben).unwrap();
+    assert_eq!((patterns.len(), patterns[0].uses, patterns[0].approved_by.as_str()), (1, 2, "ben"));
+    assert_eq!(patterns[0].expires.duration_since(patterns[0].since).as_secs(), 3_600);
+
+    // It outlives a restart, and ends with its hour.
+    let clock = Arc::clone(&stage.clock);
+    let house = stage.end().await;
+    let (gateway, journal) = opened_at(house.folder.path(), &house.settings, Arc::clone(&clock)).await;
+    let stage = Stage { house, clock, gateway, journal };
+    assert!(stage.happens("anna").await);
+    stage.clock.later.store(3_601, Ordering::Relaxed);
+    assert!(!stage.happens("anna").await);
+    stage.until_ended(1).await;
+
+    let view = stage.asks().await;
+    stage.again(&view).await.unwrap();
+    let stranger = stage.gateway.revoke_pattern(&person("zoe", false), &view.id).await;
+    assert_eq!(stranger.unwrap_err().kind, RefusalKind::NotFound);
+    stage
+        .house
+        .until("it is posted", |story| story.iter().filter(|line| *line == "message.post done").count() == 5)
+        .await;
+    assert!(stage.happens("anna").await);
+    drop(stage.gateway.revoke_pattern(&person("cleo", false), &view.id).await.unwrap());
+    let twice = stage.gateway.revoke_pattern(&person("cleo", false), &view.id).await;
+    assert_eq!(twice.unwrap_err().kind, RefusalKind::NotFound);
+    assert!(!stage.happens("anna").await);
+    let house = stage.end().await;
+    let record = house.record();
+    let whys: Vec<_> = record
+        .iter()
+        .filter(|record| record.event == Some(Event::PatternEnded))
+        .map(|record| (record.facts.text("why").unwrap(), record.person.as_ref().map(PersonId::as_str)))
+        .collect();
+    assert_eq!(whys, [("over", None), ("revoked", Some("cleo"))]);
+    let count = |event: Event| record.iter().filter(|record| record.event == Some(event)).count();
+    assert_eq!((count(Event::PatternApproved), count(Event::PatternUsed)), (2, 4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_ends_with_the_agents_stop_and_is_of_no_use_once_anything_has_changed() {
+    let stage = Stage::new(|_| {}).await;
+    let view = stage.asks().await;
+    stage.again(&view).await.unwrap();
+    stage.house.tells("message.post done").await;
+    assert!(stage.happens("anna").await);
+    // The one who said yes may not any more.
+    let groups = |groups: Vec<String>| {
+        let mut settings = stage.house.settings.lock();
+        settings.people.iter_mut().find(|one| one.id.as_str() == "ben").unwrap().groups = groups;
+    };
+    groups(Vec::new());
+    assert!(!stage.happens("anna").await);
+    groups(vec!["all".into()]);
+    assert!(stage.happens("anna").await, "all is as it was");
+    // Other words are another action.
+    std::fs::write(stage.house.at("rehearsal/scene.yaml"), POSTS.replace("is ready", "is done")).unwrap();
+    assert!(!stage.happens("anna").await);
+    std::fs::write(stage.house.at("rehearsal/scene.yaml"), POSTS).unwrap();
+
+    let root = person("root", true);
+    drop(stage.gateway.kill(&root, Some(&echo())).await.unwrap());
+    stage.gateway.resume(&root, &echo()).await.unwrap();
+    assert!(stage.gateway.patterns(&root).unwrap().is_empty());
+    assert!(!stage.happens("anna").await);
+    let clock = Arc::clone(&stage.clock);
+    let house = stage.end().await;
+    let (gateway, journal) = opened_at(house.folder.path(), &house.settings, Arc::clone(&clock)).await;
+    let stage = Stage { house, clock, gateway, journal };
+    assert!(!stage.happens("anna").await, "nor after a restart");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_two_decide_on_and_ones_own_request_have_no_pattern() {
+    let stage = Stage::new(|queue| queue.needed = 2).await;
+    let view = stage.asks().await;
+    assert!(!stage.sees("ben", &view.id).await.unwrap().patternable);
+    assert_eq!(stage.again(&view).await.unwrap_err(), RefusalKind::Conflict);
+    let anna =
+        stage.gateway.decide(&person("anna", false), &view.id, Choice::Repeat, Some(view.digest)).await;
+    assert_eq!(anna.unwrap_err().kind, RefusalKind::Forbidden);
+    assert!(stage.gateway.patterns(&person("ben", false)).unwrap().is_empty());
+    assert_eq!(posted(&stage.end().await), 0);
 }

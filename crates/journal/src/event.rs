@@ -50,6 +50,12 @@ events! {
     ApprovalSupported = "approval.supported",
     /// Nobody decided for a while, and more people are asked.
     ApprovalEscalated = "approval.escalated",
+    /// A person said yes to exactly the same again, for a while.
+    PatternApproved = "pattern.approved",
+    /// What a person had said yes to for a while was done again.
+    PatternUsed = "pattern.used",
+    /// A yes to the same again is over.
+    PatternEnded = "pattern.ended",
     /// A person said no.
     ApprovalDenied = "approval.denied",
     /// Nobody answered in time.

@@ -22,7 +22,7 @@ use crate::session;
 use crate::slot::{Slot, Standing};
 use crate::state::{Answer, Held, Made, Turn};
 use crate::view::ApprovalView;
-use crate::{Refusal, RefusalKind, records};
+use crate::{Refusal, RefusalKind, pattern, records};
 
 /// Approvals that wait, or are approved and not used yet.
 const OPEN: &str = "approval";
@@ -88,6 +88,7 @@ pub(crate) fn hold(
         escalates: escalation.map(|escalation| later(escalation.after)).transpose()?,
         escalated: false,
         decidable: false,
+        patternable: false,
     };
     gateway.waiting.admit(&view)?;
     let row = ApprovalRow { view, proposal: judgement.proposal().clone(), why: None };
@@ -259,6 +260,7 @@ impl Gateway {
             && view.state == ApprovalState::Waiting
             && (!own || self.is_solo(by))
             && !view.approved_by.contains(&by.id);
+        view.patternable = view.decidable && pattern::may_repeat(&view);
         if !decides {
             if !own {
                 return None;

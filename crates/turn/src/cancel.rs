@@ -17,7 +17,7 @@ const MAX_TOGETHER: usize = 64;
 const MAX_BYTES_TOGETHER: usize = 4 * 1024 * 1024;
 
 impl Gateway {
-    /// Cancels what waits for a person and records `last`, with the rows that change with it, all or nothing.
+    /// Cancels what waits for a person, ends patterns, and records `last`, with the rows that change with it, all or nothing.
     /// Where more waits than one entry holds, the rest is cancelled behind it. `last` is recorded even when
     /// what waits cannot be read.
     pub(crate) async fn cancel_pending(
@@ -31,7 +31,13 @@ impl Gateway {
             Ok(rows) => (rows, Ok(())),
             Err(refusal) => (Vec::new(), Err(refusal)),
         };
-        let (last, state) = last.unwrap_or_default();
+        let (mut last, mut state) = last.unwrap_or_default();
+        if let Some((drafts, changes)) =
+            self.end_patterns(None, why, |view| agent.is_none_or(|agent| view.agent == *agent))
+        {
+            last.extend(drafts);
+            state.extend(changes);
+        }
         self.cancel_rows(rows, why, last, state).await?;
         unread
     }

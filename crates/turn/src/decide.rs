@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use journal::{Event, Facts, Kind};
+use journal::{Change, Draft, Event, Facts, Kind};
 use monitor::Risk;
 use serde::{Deserialize, Serialize};
 use vocab::{ApprovalId, Digest, Person, PersonId, Timestamp};
@@ -10,6 +10,7 @@ use vocab::{ApprovalId, Digest, Person, PersonId, Timestamp};
 use crate::approvals::{ApprovalRow, load, refused_by};
 use crate::event::ApprovalState;
 use crate::gateway::Gateway;
+use crate::pattern::{self, PatternView};
 use crate::view::ApprovalView;
 use crate::{Refusal, RefusalKind, records};
 
@@ -22,6 +23,8 @@ pub const MAX_REASON_CHARS: usize = 1_000;
 pub enum Choice {
     /// It may happen.
     Approve,
+    /// It may happen, and so may exactly the same again for the same person, for an hour.
+    Repeat,
     /// It may not.
     Deny {
         /// Why, for the record and the agent.
@@ -65,10 +68,11 @@ impl Gateway {
                 self.conclude_approval(row, Some(by), state, Some(why), facts).await?;
                 (state, shown.approved_by)
             }
-            Choice::Approve => self.say_yes(by, row, own).await?,
+            Choice::Approve => self.say_yes(by, row, own, false).await?,
+            Choice::Repeat => self.say_yes(by, row, own, true).await?,
         };
-        let decidable = false;
-        Ok(ApprovalView { state, approved_by, decidable, ..shown })
+        let (decidable, patternable) = (false, false);
+        Ok(ApprovalView { state, approved_by, decidable, patternable, ..shown })
     }
 
     /// How much an approval that concerns this person may do if it is wrong.
@@ -85,6 +89,7 @@ impl Gateway {
         by: &Person,
         mut row: ApprovalRow,
         own: bool,
+        repeat: bool,
     ) -> Result<(ApprovalState, Vec<PersonId>), Refusal> {
         let monitor = self.monitor()?;
         let view = &row.view;
@@ -98,6 +103,9 @@ impl Gateway {
         let mut yes: Vec<PersonId> = view.approved_by.iter().filter(|id| still(id)).cloned().collect();
         let queue = monitor.queue(&view.agent, &view.action, &view.labels);
         let needed = queue.map_or(1, |queue| queue.needed);
+        // By the settings as they are now, like all else here.
+        row.view.needed = needed;
+        let pattern = repeat.then(|| pattern::with_yes(self, by, &row.view)).transpose()?;
         let before: Vec<String> = yes.iter().map(ToString::to_string).collect();
         yes.push(by.id.clone());
         row.view.approved_by.clone_from(&yes);
@@ -110,7 +118,7 @@ impl Gateway {
         }
         let facts = Facts::new().with("self_approved", own);
         let facts = facts.with_some("with", Some(before).filter(|before| !before.is_empty()));
-        self.conclude_approval(row, Some(by), ApprovalState::Approved, None, facts).await?;
+        self.conclude(row, Some(by), (ApprovalState::Approved, None), facts, pattern).await?;
         Ok((ApprovalState::Approved, yes))
     }
 
@@ -151,7 +159,7 @@ impl Gateway {
             );
             return Err(Refusal::new(RefusalKind::Forbidden, message));
         }
-        if view.approved_by.contains(&by.id) && *choice == Choice::Approve {
+        if view.approved_by.contains(&by.id) && !matches!(choice, Choice::Deny { .. }) {
             return conflict(format!(
                 "you have said yes to the approval `{}` already; it takes another person, too",
                 view.id
@@ -163,17 +171,40 @@ impl Gateway {
     /// Records what became of a wait, and takes the turn up with it. The caller holds `deciding`.
     async fn conclude_approval(
         self: &Arc<Self>,
-        mut row: ApprovalRow,
+        row: ApprovalRow,
         by: Option<&Person>,
         state: ApprovalState,
         why: Option<String>,
         facts: Facts,
     ) -> Result<(), Refusal> {
+        self.conclude(row, by, (state, why), facts, None).await
+    }
+
+    /// The same, with the pattern that comes with it, all or nothing.
+    async fn conclude(
+        self: &Arc<Self>,
+        mut row: ApprovalRow,
+        by: Option<&Person>,
+        (state, why): (ApprovalState, Option<String>),
+        facts: Facts,
+        pattern: Option<(PatternView, Draft, Change)>,
+    ) -> Result<(), Refusal> {
         row.view.state = state;
         row.why = why;
         let mut draft = of_decision(&row, by, state.event(), facts);
         draft.payload = records::of_approval(&row.view.digest, row.why.as_deref());
-        self.record(draft, row.changes()?).await?;
+        let (mut drafts, mut state) = (vec![draft], row.changes()?);
+        let mut repeats = None;
+        if let Some((pattern, draft, change)) = pattern {
+            drafts.push(draft);
+            state.push(change);
+            repeats = Some(pattern);
+        }
+        let subject = records::subject_of(&drafts)?;
+        drop(self.journal.append(journal::Entry { subject, records: drafts, state }).await?);
+        if let Some(pattern) = repeats {
+            self.let_repeat(pattern);
+        }
         self.waiting.settle(&row.view);
         self.tell_approval(&row.view);
         self.resume_turn(row).await
@@ -209,7 +240,7 @@ impl Gateway {
 }
 
 /// The record of something that happened to an approval.
-fn of_decision(row: &ApprovalRow, by: Option<&Person>, event: Event, facts: Facts) -> journal::Draft {
+fn of_decision(row: &ApprovalRow, by: Option<&Person>, event: Event, facts: Facts) -> Draft {
     let view = &row.view;
     let facts = facts.with("approval", view.id.as_str()).with("risk", view.risk.as_str());
     let facts = facts.with_some("queue", view.queue.as_deref());

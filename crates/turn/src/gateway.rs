@@ -23,6 +23,7 @@ use crate::event::Bus;
 use crate::hearts::Hearts;
 use crate::judging::Judging;
 use crate::looking::MAX_LOOKERS;
+use crate::pattern::Patterns;
 use crate::places::Places;
 use crate::program::Mailbox;
 use crate::slot::{Slot, Standing};
@@ -155,6 +156,7 @@ pub struct Gateway {
     /// Held while an approval is decided, expires or is cancelled.
     pub(crate) deciding: tokio::sync::Mutex<()>,
     pub(crate) waiting: Waiting,
+    pub(crate) patterns: Patterns,
     pub(crate) callers: Callers,
     /// Whom an approval has been shown to.
     pub(crate) shown: Mutex<BTreeSet<(PersonId, ApprovalId)>>,
@@ -201,6 +203,7 @@ impl Gateway {
             runs: Mutex::default(),
             deciding: tokio::sync::Mutex::new(()),
             waiting: Waiting::default(),
+            patterns: Patterns::default(),
             callers: Callers::new(),
             shown: Mutex::default(),
             erasing: tokio::sync::Mutex::new(()),

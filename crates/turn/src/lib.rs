@@ -26,6 +26,7 @@ mod judging;
 mod kill;
 mod looking;
 mod outage;
+mod pattern;
 mod perform;
 mod places;
 mod process;
@@ -58,6 +59,7 @@ pub use identity::May;
 pub use kill::Pending;
 pub use looking::{MAX_RECORDS, Records, Verified};
 pub use monitor::Risk;
+pub use pattern::{MAX_PATTERNS, PATTERN_LIFETIME, PatternView};
 pub use process::AGENT_ROLE;
 pub use program::{
     Came, Ended, Launched, MAX_COMMAND_BYTES, MAX_WAITING_REQUESTS, NotLaunched, Program, Run, Stamp, Wanted,

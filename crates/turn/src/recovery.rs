@@ -35,6 +35,7 @@ impl Gateway {
         self.look_back()?;
         self.journal.flush().await?;
         self.restore_labels()?;
+        self.patterns.restore(&self.journal)?;
         for held in approvals::open(&self.journal)? {
             self.waiting.restore(&held.view);
         }
@@ -109,6 +110,9 @@ impl Gateway {
                 }
                 if let Err(refusal) = gateway.expire(gateway.ambient.now()).await {
                     tracing::error!("expired approvals could not be denied: {refusal}");
+                }
+                if let Err(refusal) = gateway.end_old_patterns(gateway.ambient.now()).await {
+                    tracing::error!("the end of patterns could not be recorded: {refusal}");
                 }
                 gateway.sum_up_callers(Some(gateway.ambient.now()));
                 ticks = ticks.wrapping_add(1);

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use monitor::{Denied, Ruling};
 use skills::Bench;
-use vocab::{Body, Digest, Entry, Outcome, Proposal, Status, Verb};
+use vocab::{Body, Decision, Digest, Entry, Outcome, Proposal, Status, Verb};
 
 use crate::gateway::Gateway;
 use crate::perform::{heard, perform};
@@ -88,11 +88,21 @@ pub(crate) async fn mediate(
     let caught_up = turn.catch_up(gateway)?;
     let marks = gateway.marks();
     let standing = turn.standing(gateway, &marks, approved);
-    let judgement = monitor::judge(&turn.compartment, proposal, &standing);
+    let mut judgement = monitor::judge(&turn.compartment, proposal, &standing);
+    let mut repeated = None;
+    if judgement.verdict().decision == Decision::Ask {
+        repeated = gateway.repeats(turn, &judgement);
+    }
+    if repeated.is_some() {
+        let (binding, proposal) = (judgement.binding(), judgement.proposal().clone());
+        let standing = turn.standing(gateway, &marks, Some(&binding));
+        judgement = monitor::judge(&turn.compartment, proposal, &standing);
+    }
     let id = judgement.proposal().id.clone();
     gateway.tell(turn, What::Proposal { proposal: id.clone(), action: Turn::shown(judgement.action()) });
 
     let mut entry = judgement.entry();
+    entry.records.extend(repeated);
     entry.state.extend(caught_up);
     entry.state.extend(turn.before(gateway, &judgement, approved.is_some())?);
     let receipt = gateway.journal.append(entry).await?;

@@ -83,6 +83,9 @@ pub struct ApprovalView {
     /// Whether the one who is shown this may say yes to it now.
     #[serde(default)]
     pub decidable: bool,
+    /// Whether that yes may also be for exactly the same again, for an hour.
+    #[serde(default)]
+    pub patternable: bool,
 }
 
 const fn one() -> u8 {

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use turn::{ApprovalState, ApprovalView};
+use turn::{ApprovalState, ApprovalView, PatternView};
 use vocab::{Ambient as _, ApprovalId, Digest, Resource};
 
 use super::Place;
@@ -44,6 +44,18 @@ enum Verb {
         /// The digest that `approvals show` printed
         #[arg(long)]
         digest: Option<Digest>,
+        /// Also to exactly the same again for the same person, for an hour
+        #[arg(long)]
+        pattern: bool,
+    },
+    /// What may happen again without another look
+    #[command(after_help = "Example:\n  bulkhead approvals patterns")]
+    Patterns,
+    /// Have exactly the same looked at again
+    #[command(after_help = "Example:\n  bulkhead approvals revoke a-xxxxxxxx")]
+    Revoke {
+        /// The approval that the pattern came with, as `approvals patterns` names it
+        id: ApprovalId,
     },
     /// Say no
     #[command(
@@ -71,7 +83,17 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
             }
             Ok(Exit::Done)
         }
-        Verb::Approve { id, digest } => approve(screen, &client, &id, digest).await,
+        Verb::Approve { id, digest, pattern } => approve(screen, &client, &id, digest, pattern).await,
+        Verb::Patterns => patterns(screen, &client).await,
+        Verb::Revoke { id } => {
+            let view: PatternView = client.post(&format!("patterns/{id}/revoke"), &json!({})).await?;
+            if screen.json() {
+                screen.value(&view)?;
+            } else {
+                screen.line(&format!("revoked {}: {}", view.id, again(&view)))?;
+            }
+            Ok(Exit::Done)
+        }
         Verb::Deny { id, reason } => {
             let path = format!("approvals/{id}/deny");
             decided(screen, &client.post(&path, &json!({ "reason": reason })).await?)
@@ -112,6 +134,7 @@ async fn approve(
     client: &Client,
     id: &ApprovalId,
     digest: Option<Digest>,
+    pattern: bool,
 ) -> Result<Exit, Failure> {
     let digest = match digest {
         Some(digest) => digest,
@@ -123,7 +146,39 @@ async fn approve(
             view.digest
         }
     };
-    decided(screen, &client.post(&format!("approvals/{id}/approve"), &json!({ "digest": digest })).await?)
+    let body = json!({ "digest": digest, "pattern": pattern });
+    decided(screen, &client.post(&format!("approvals/{id}/approve"), &body).await?)
+}
+
+async fn patterns(screen: Screen, client: &Client) -> Result<Exit, Failure> {
+    let views: Vec<PatternView> = client.get("patterns").await?;
+    if screen.json() {
+        screen.value(&views)?;
+        return Ok(Exit::Done);
+    }
+    let now = Machine.now();
+    let mut table = Table::new(&["ID", "AGENT", "ASKED BY", "APPROVED BY", "EXPIRES", "USES", "ACTION"]);
+    for view in &views {
+        table.row(vec![
+            view.id.to_string(),
+            view.agent.to_string(),
+            view.asked_by.to_string(),
+            view.approved_by.to_string(),
+            age(now, view.expires),
+            view.uses.to_string(),
+            again(view),
+        ]);
+    }
+    if table.is_empty() {
+        screen.line("nothing happens again without another look")?;
+    } else {
+        table.print(screen)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn again(view: &PatternView) -> String {
+    format!("{} {}", view.verb, visible(&view.resource.to_string(), Keep::Nothing))
 }
 
 fn decided(screen: Screen, view: &ApprovalView) -> Result<Exit, Failure> {

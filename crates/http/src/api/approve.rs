@@ -17,6 +17,9 @@ pub(crate) struct Yes {
     digest: Digest,
     /// Who the page that asks takes the person for.
     person: Option<PersonId>,
+    /// Whether exactly the same may happen again for an hour, too.
+    #[serde(default)]
+    pattern: bool,
 }
 
 pub(crate) async fn approve(
@@ -26,9 +29,10 @@ pub(crate) async fn approve(
     Body(yes): Body<Yes>,
 ) -> Answer<ApprovalView> {
     let approval = id(&approval)?;
+    let choice = if yes.pattern { Choice::Repeat } else { Choice::Approve };
     let person = who.person_taken_for(yes.person.as_ref())?;
     if api.gateway.approval_risk(person, &approval)? == Risk::High {
         who.confirmed()?;
     }
-    Ok(Json(api.gateway.decide(person, &approval, Choice::Approve, Some(yes.digest)).await?))
+    Ok(Json(api.gateway.decide(person, &approval, choice, Some(yes.digest)).await?))
 }

@@ -210,7 +210,8 @@ fn approvals(book: &mut Book) {
             .has("since", or_null(time()))
             .has("escalates", or_null(time()))
             .has("escalated", yes_or_no())
-            .has("decidable", yes_or_no()),
+            .has("decidable", yes_or_no())
+            .has("patternable", yes_or_no()),
     );
     book.route("GET", "approvals", "The actions that wait for the caller, or all that ever did.")
         .asks("all", yes_or_no())
@@ -218,7 +219,12 @@ fn approvals(book: &mut Book) {
     book.route("GET", "approvals/{id}", "One action that waits or waited for a person, whole.")
         .gives(the("Approval"));
     book.route("POST", "approvals/{id}/approve", "Says yes to exactly what was shown, by its digest.")
-        .takes(object().has("digest", digest()).may_have("person", or_null(id())))
+        .takes(
+            object()
+                .has("digest", digest())
+                .may_have("person", or_null(id()))
+                .may_have("pattern", yes_or_no()),
+        )
         .gives(the("Approval"));
     book.route("POST", "approvals/{id}/deny", "Says no.")
         .takes(
@@ -228,4 +234,27 @@ fn approvals(book: &mut Book) {
                 .may_have("person", or_null(id())),
         )
         .gives(the("Approval"));
+    book.shape(
+        "Pattern",
+        object()
+            .has("id", id())
+            .has("agent", id())
+            .has("asked_by", id())
+            .has("approved_by", id())
+            .has("verb", text())
+            .has("resource", the("Resource"))
+            .has("digest", digest())
+            .has("since", time())
+            .has("expires", time())
+            .has("uses", number(0)),
+    );
+    book.route(
+        "GET",
+        "patterns",
+        "What may happen again without another look, as far as it concerns the caller.",
+    )
+    .gives_list(the("Pattern"));
+    book.route("POST", "patterns/{id}/revoke", "Has exactly the same looked at again.")
+        .takes(object())
+        .gives(the("Pattern"));
 }

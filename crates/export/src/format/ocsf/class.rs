@@ -147,6 +147,9 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         E::ApprovalShown => (Kind::Api, (2, "Read")),
         E::ApprovalApproved
         | E::ApprovalSupported
+        | E::PatternApproved
+        | E::PatternUsed
+        | E::PatternEnded
         | E::ApprovalEscalated
         | E::ApprovalDenied
         | E::ApprovalExpired
