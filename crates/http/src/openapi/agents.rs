@@ -234,6 +234,10 @@ fn approvals(book: &mut Book) {
                 .may_have("person", or_null(id())),
         )
         .gives(the("Approval"));
+    patterns(book);
+}
+
+fn patterns(book: &mut Book) {
     book.shape(
         "Pattern",
         object()
