@@ -46,7 +46,7 @@ fn five_hundred_who_follow_hear_all_of_fifty_chats_in_order() {
         let listening: Vec<_> =
             streams.into_iter().map(|stream| scope.spawn(|| heard(stream, CHATS))).collect();
         let ask = |nth: usize| {
-            let agent = if nth % 2 == 0 { "echo" } else { "helper" };
+            let agent = if nth.is_multiple_of(2) { "echo" } else { "helper" };
             let asked = json!({ "text": format!("question {nth}") });
             let path = format!("agents/{agent}/messages");
             let stream = bob.post_stream(&path, &[("accept", "text/event-stream")], &asked);

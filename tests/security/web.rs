@@ -62,6 +62,61 @@ fn another_page_does_nothing_with_a_persons_cookie() {
 }
 
 #[test]
+fn no_page_of_another_origin_hears_what_happens_by_events_or_a_websocket() {
+    let home = home();
+    let ada = Browser::signed_in(&home, &first(&home));
+    let own = format!("http://{}", ada.address);
+    let upgrade = [
+        pair("connection", "upgrade"),
+        pair("upgrade", "websocket"),
+        pair("sec-websocket-version", "13"),
+        pair("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let events = [pair("accept", "text/event-stream")];
+    for how in [&events[..], &upgrade[..]] {
+        for from in [
+            pair("origin", "http://evil.example"),
+            pair("origin", "null"),
+            pair("origin", &own.replace(':', ":1")),
+            pair("sec-fetch-site", "cross-site"),
+            pair("sec-fetch-site", "same-site"),
+        ] {
+            for path in ["/api/v1/events", "/api/v1/turns/t-none/events"] {
+                let headers = [&ada.headers(), how, std::slice::from_ref(&from)].concat();
+                let answer = ada.send("GET", path, &headers, b"").is(403);
+                assert_eq!(answer.header("access-control-allow-origin"), "", "{answer:?}");
+            }
+        }
+        let headers = [&ada.headers(), how, &[pair("origin", &own)]].concat();
+        let answer = ada.send("GET", "/api/v1/events", &headers, b"").is(200);
+        assert!(answer.header("upgrade").is_empty(), "no WebSocket is spoken here: {answer:?}");
+    }
+}
+
+#[test]
+fn no_path_and_no_parameter_sends_a_browser_elsewhere() {
+    let home = home();
+    let nobody = Browser::at(&home);
+    for path in [
+        "//evil.example",
+        "//evil.example/%2e%2e",
+        "/\\evil.example",
+        "/%2f%2fevil.example",
+        "/http://evil.example",
+        "/?next=http://evil.example",
+        "/sign-in?redirect=//evil.example&return_to=//evil.example",
+        "/api/v1/sign-in?next=//evil.example",
+        "/assets/..//evil.example",
+    ] {
+        let answer = nobody.send("GET", path, &nobody.headers(), b"");
+        assert!(answer.status / 100 != 3, "{path}: {answer:?}");
+        for name in ["location", "refresh", "content-location"] {
+            assert_eq!(answer.header(name), "", "{path}: {answer:?}");
+        }
+    }
+}
+
+#[test]
 fn a_name_that_was_made_to_point_here_gets_nothing() {
     let home = home();
     let ada = Browser::signed_in(&home, &first(&home));

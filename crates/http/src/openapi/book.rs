@@ -27,7 +27,7 @@ pub(super) struct Told {
 /// What a route gives when it gives something.
 pub(super) enum Gives {
     /// JSON.
-    Json(Shape),
+    Json(Box<Shape>),
     /// JSON Lines, or server-sent events, each of the shape of this name.
     Stream(&'static str),
     /// A file of plain text.
@@ -59,7 +59,7 @@ impl Book {
             says,
             query: Vec::new(),
             body: None,
-            gives: Gives::Json(object().into()),
+            gives: Gives::Json(Box::new(object().into())),
         };
         self.told.push_mut(told)
     }
@@ -80,7 +80,7 @@ impl Told {
 
     /// It gives this.
     pub(super) fn gives(&mut self, shape: impl Into<Shape>) {
-        self.gives = Gives::Json(shape.into());
+        self.gives = Gives::Json(Box::new(shape.into()));
     }
 
     /// It gives a list of these.
