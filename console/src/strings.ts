@@ -184,6 +184,15 @@ export const t = {
     reason: 'Reason, for the asker and the record',
     reasonHint: 'May be left empty.',
     own: 'You asked for this yourself. In a home of one person you may approve it, and the record calls it self-approved.',
+    notOwn: 'You asked for this yourself: somebody else says yes to it. You may still deny it.',
+    oneYes: 'You said yes. Somebody else has to as well.',
+    notNow: 'You may see this, and not say yes to it now.',
+    risk: 'Risk',
+    risks: { low: 'low', medium: 'medium', high: 'high' } as Record<string, string>,
+    needed: 'Yes from two people',
+    yeses: (given: string[], needed: number) => (given.length === 0 ? `0 of ${needed}` : `${given.length} of ${needed}: ${given.join(', ')}`),
+    escalates: 'More people are asked',
+    escalated: 'they are by now',
     misleading: (count: number) => count === 1
         ? 'Careful: one character here does not show, or passes for another. It is marked below.'
         : `Careful: ${count} characters here do not show, or pass for others. They are marked below.`,

@@ -52,7 +52,7 @@ async function turn(agent, session, text, to) {
     const reasons = why('policy', 'rule:17', 'what leaves the conversation waits for a person');
     tell(place, { type: 'proposal', proposal, action }, to);
     tell(place, { type: 'verdict', proposal, decision: 'ask', reasons, micros: 411 }, to);
-    const decided = new Promise((done) => approvals.set(approval, { view: { id: approval, agent, asked_by: 'ada', action, digest: 'c0ffee'.repeat(10) + 'abcd', reasons, labels: ['internal', 'employee-personal-data'], expires: later(23), state: 'waiting', session, turn: place.turn }, done }));
+    const decided = new Promise((done) => approvals.set(approval, { view: { id: approval, agent, asked_by: 'ada', action, digest: 'c0ffee'.repeat(10) + 'abcd', reasons, labels: ['internal', 'employee-personal-data'], expires: later(23), state: 'waiting', session, turn: place.turn, queue: 'posts', risk: 'medium', needed: 1, approved_by: [], since: now(), escalates: later(2), escalated: false, decidable: true }, done }));
     const announce = (state) => tell(place, { type: 'approval', approval, state, binding: 'c0ffee', action: 'message.post channel:board:content-team' }, to);
     announce('waiting');
     const state = await decided;

@@ -238,8 +238,9 @@ export const api = {
   resume: (agent: string) => post(`/agents/${part(agent)}/resume`),
   approvals: (all: boolean) => get<Approval[]>(all ? '/approvals?all=true' : '/approvals'),
   approval: (id: string) => get<Approval>(`/approvals/${part(id)}`),
-  approve: (id: string, digest: string) => post<Approval>(`/approvals/${part(id)}/approve`, { digest }),
-  deny: (id: string, reason: string) => post<Approval>(`/approvals/${part(id)}/deny`, { reason }),
+  // With what was shown, and to whom: another action, or another person at this browser by now, is a no.
+  approve: ({ id, digest }: Approval, person: string) => post<Approval>(`/approvals/${part(id)}/approve`, { digest, person }),
+  deny: ({ id, digest }: Approval, person: string, reason: string) => post<Approval>(`/approvals/${part(id)}/deny`, { reason, digest, person }),
   conversation: (id: string) => get<Conversation>(`/sessions/${part(id)}`),
   status: () => get<GatewayStatus>('/status'),
 

@@ -82,6 +82,18 @@ export interface Approval {
   state: ApprovalState;
   session: string;
   turn: string;
+  /** The queue that it waits in; none where none has it. */
+  queue: string | null;
+  risk: 'low' | 'medium' | 'high';
+  /** How many people have to say yes, and who has so far. */
+  needed: number;
+  approved_by: string[];
+  since: string | null;
+  /** When more people are asked, and whether they are by now. */
+  escalates: string | null;
+  escalated: boolean;
+  /** Whether whoever is shown this may say yes now. */
+  decidable: boolean;
 }
 
 export interface Said {

@@ -54,6 +54,7 @@ const agent = (text, index) => ({
 });
 const approval = (text, index) => ({
   id: `a-${index}`, agent: text, asked_by: text, action: action(text), digest: text, reasons: reason(text), labels: [text], expires: text, state: 'waiting', session: text, turn: text,
+  queue: text, risk: index % 2 ? text : 'high', needed: 2, approved_by: [text], since: text, escalates: text, escalated: index % 3 === 0, decidable: true,
 });
 const events = (text, index) => {
   const proposal = `p-${index}`;
