@@ -5,7 +5,7 @@
 //! are looked through.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Connection, Row};
 
@@ -58,7 +58,8 @@ pub(crate) const fn whole(records: u64) -> u64 {
 /// The block that is being filled.
 #[derive(Debug, Default)]
 pub(crate) struct Filling {
-    values: BTreeSet<(Field, Cow<'static, str>)>,
+    /// Hashed, because each record asks for all of its own, and nearly all are there.
+    values: HashSet<(Field, Cow<'static, str>)>,
 }
 
 impl Filling {
@@ -85,13 +86,13 @@ impl Filling {
     }
 
     /// The values so far.
-    pub(crate) const fn values(&self) -> &BTreeSet<(Field, Cow<'static, str>)> {
+    pub(crate) const fn values(&self) -> &HashSet<(Field, Cow<'static, str>)> {
         &self.values
     }
 
-    /// The values of the block, which is whole now; the next one begins.
+    /// The values of the block, which is whole now, in order; the next one begins.
     pub(crate) fn finish(&mut self) -> BTreeSet<(Field, Cow<'static, str>)> {
-        std::mem::take(&mut self.values)
+        self.values.drain().collect()
     }
 }
 

@@ -130,7 +130,7 @@ impl Journal {
     /// as it was.
     pub fn open(config: Config, ambient: Arc<dyn Ambient>) -> Result<Self, OpenError> {
         let shared = Arc::new(Shared::new(genesis("")));
-        let queue = Arc::new(Queue::new());
+        let queue = Arc::new(Queue::new(Arc::clone(&ambient)));
         let (thread, states) = match &config.place {
             Place::Sqlite(path) => start(path, &ambient, &queue, &shared)?,
             Place::Postgres(config) => {

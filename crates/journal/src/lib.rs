@@ -15,6 +15,7 @@
 mod block;
 mod body;
 pub mod checkpoint;
+mod copier;
 mod edge;
 mod entry;
 mod erase;
@@ -28,6 +29,7 @@ mod notary;
 pub mod note;
 mod open;
 mod place;
+mod placed;
 pub mod postgres;
 mod prepare;
 mod queue;

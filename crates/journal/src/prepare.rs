@@ -56,6 +56,12 @@ impl Prepared {
         Self { records: Vec::new(), rows: Vec::new(), stored: Vec::new(), unless: None, bytes: 0 }
     }
 
+    /// What it takes in memory while it waits, in bytes: itself, and the bodies that are made of its forms.
+    pub(crate) fn weight(&self) -> usize {
+        let bodies: usize = self.records.iter().map(|record| record.form.len()).sum();
+        self.bytes.saturating_add(bodies)
+    }
+
     /// Whether content goes with it.
     pub(crate) fn erases(&self) -> bool {
         self.records.iter().any(|record| record.erases.is_some())

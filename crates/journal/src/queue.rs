@@ -6,9 +6,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use vocab::Ambient;
 
+use crate::body::time_text;
 use crate::entry::Head;
 use crate::journal::AppendError;
+use crate::placed::Placed;
 use crate::prepare::Prepared;
 
 /// The most bytes that wait for the writer; callers beyond that wait for room.
@@ -26,6 +29,8 @@ pub(crate) const MAX_GROUP_ENTRIES: usize = 512;
 /// An entry on its way.
 pub(crate) struct Item {
     pub(crate) entry: Prepared,
+    /// Its records where they will stand, if that is known and nothing before them falls away.
+    pub(crate) placed: Option<Placed>,
     /// Who waits until it is durable; nobody for one that follows behind.
     pub(crate) reply: Option<oneshot::Sender<Result<Head, AppendError>>>,
     /// Its place in the queue, given back when it has been dealt with.
@@ -61,6 +66,8 @@ impl Patience {
 #[derive(Default)]
 struct Waiting {
     items: VecDeque<Item>,
+    /// Where the log will stand after all that has been handed in; unknown until a writer says where it does.
+    next: Option<Head>,
     /// The writer sleeps and has to be woken.
     asleep: bool,
     closed: bool,
@@ -68,11 +75,12 @@ struct Waiting {
 
 /// The room that an entry takes.
 fn units(entry: &Prepared) -> u32 {
-    u32::try_from(entry.bytes.div_ceil(UNIT_BYTES).max(1)).unwrap_or(u32::MAX)
+    u32::try_from(entry.weight().div_ceil(UNIT_BYTES).max(1)).unwrap_or(u32::MAX)
 }
 
 /// The queue.
 pub(crate) struct Queue {
+    ambient: Arc<dyn Ambient>,
     room: Arc<Semaphore>,
     waiting: Mutex<Waiting>,
     arrival: Condvar,
@@ -81,8 +89,9 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(ambient: Arc<dyn Ambient>) -> Self {
         Self {
+            ambient,
             room: Arc::new(Semaphore::new(QUEUE_BYTES / UNIT_BYTES)),
             waiting: Mutex::default(),
             arrival: Condvar::new(),
@@ -124,7 +133,11 @@ impl Queue {
         if waiting.closed {
             return Err(AppendError::Closed);
         }
-        waiting.items.push_back(Item { entry, reply, _room: room });
+        let placed = waiting.next.filter(|_| !entry.records.is_empty()).map(|next| self.place(&entry, next));
+        if let Some(placed) = &placed {
+            waiting.next = Some(placed.after());
+        }
+        waiting.items.push_back(Item { entry, placed, reply, _room: room });
         let asleep = waiting.asleep;
         drop(waiting);
         self.arrived.store(true, Ordering::Release);
@@ -132,6 +145,23 @@ impl Queue {
             self.arrival.notify_one();
         }
         Ok(())
+    }
+
+    fn place(&self, entry: &Prepared, next: Head) -> Placed {
+        Placed::of(entry, next, &time_text(self.ambient.now()))
+    }
+
+    /// Has what waits, and all that comes, stand behind `head`. A writer says so once it is there, and again when something that
+    /// was handed in did not get its place.
+    pub(crate) fn stand_behind(&self, head: Head) {
+        let mut waiting = self.lock();
+        let mut next = head;
+        for item in waiting.items.iter_mut().filter(|item| !item.entry.records.is_empty()) {
+            let placed = self.place(&item.entry, next);
+            next = placed.after();
+            item.placed = Some(placed);
+        }
+        waiting.next = Some(next);
     }
 
     /// Looks for something to have come, for as long as `patience` has it look.

@@ -7,7 +7,8 @@ use rusqlite::{CachedStatement, Connection};
 use crate::block::{BLOCK_RECORDS, Filling, whole};
 use crate::edge::Edge;
 use crate::entry::{Change, Head};
-use crate::merkle::{self, Node};
+use crate::merkle::Node;
+use crate::placed::Placed;
 use crate::prepare::{Prepared, Record};
 use crate::removal;
 use crate::stored::Stored;
@@ -76,17 +77,16 @@ impl<'a> Scribe<'a> {
         })
     }
 
-    /// Writes the records of one entry after `head` and takes up its changes of state; gives where the log stands
-    /// then. `edge` is what they are added to.
+    /// Writes the records of one entry at their place and takes up its changes of state. `edge` is what they are
+    /// added to.
     pub(crate) fn write(
         &mut self,
         entry: &'a Prepared,
-        mut head: Head,
-        time: &str,
+        placed: &Placed,
         edge: &mut Edge,
-    ) -> rusqlite::Result<Head> {
-        for record in &entry.records {
-            head = self.append(record, &head, time)?;
+    ) -> rusqlite::Result<()> {
+        for (record, (body, head)) in entry.records.iter().zip(&placed.records) {
+            self.append(record, body, head)?;
             edge.frontier.push(head.hash, |node| keep(self.conn, &node))?;
             edge.filling.take_in(&record.values);
             if head.records.is_multiple_of(BLOCK_RECORDS) {
@@ -104,12 +104,10 @@ impl<'a> Scribe<'a> {
             self.flush()?;
             removal::renew_state(self.conn)?;
         }
-        Ok(head)
+        Ok(())
     }
 
-    fn append(&mut self, record: &Record, head: &Head, time: &str) -> rusqlite::Result<Head> {
-        let body = record.form.at(head, time);
-        let head = Head { records: head.records.saturating_add(1), hash: merkle::leaf(body.as_bytes()) };
+    fn append(&mut self, record: &Record, body: &str, head: &Head) -> rusqlite::Result<()> {
         self.record.execute((head.records, head.hash.as_bytes(), body))?;
         if let Some(content) = &record.content {
             self.content.execute((head.records, content.salt, &content.bytes))?;
@@ -117,7 +115,7 @@ impl<'a> Scribe<'a> {
         if let Some(erased) = &record.erases {
             removal::remove(self.conn, erased, head.records)?;
         }
-        Ok(head)
+        Ok(())
     }
 
     /// Writes the changes of state.

@@ -22,11 +22,15 @@ const FRAME_BYTES: u64 = PAGE_BYTES as u64 + 24;
 /// From so many frames on a checkpoint happens, whoever waits, so that the log stays within its size.
 pub(crate) const FULL_FRAMES: u32 = (WAL_BYTES / FRAME_BYTES) as u32 * 7 / 8;
 
+/// From so many frames on most of them are copied beside the writer. What it writes meanwhile has room in the log.
+pub(crate) const AHEAD_FRAMES: u32 = FULL_FRAMES * 5 / 8;
+
 /// From so many frames on a checkpoint happens when nobody waits.
 pub(crate) const IDLE_FRAMES: u32 = FULL_FRAMES / 8;
 
-/// Zeros are written in pieces of so many bytes.
-const PIECE_BYTES: usize = 256 * 1024;
+/// Zeros are written in pieces of so many bytes. The kernel keeps a piece as one unit as long as the log is there, and to
+/// write a frame into it takes a look at each of its blocks: 14 µs in one piece of 8 MiB, 3 in one of this size.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// Writes zeros behind the end of the log of the database at `path`, up to its size. What is in the log stays; SQLite ends
 /// a log at the first frame whose checksum does not fit, and nothing but the caller writes to it.

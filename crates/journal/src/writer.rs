@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode};
 use vocab::Ambient;
 
 use crate::body::time_text;
+use crate::copier::Copier;
 use crate::edge::Edge;
 use crate::entry::Head;
 use crate::group::Group;
@@ -17,6 +18,7 @@ use crate::journal::AppendError;
 use crate::lock::LockFile;
 use crate::merkle::{Frontier, TreeHead};
 use crate::open::Opened;
+use crate::placed::Placed;
 use crate::queue::{Item, Patience, Queue, Wake};
 use crate::transaction::{self, Scribe};
 use crate::{misfit, open, wal};
@@ -104,6 +106,8 @@ impl Shared {
 
 /// The writer's own things.
 pub(crate) struct Writer {
+    /// Ends before the connection does, which tidies up.
+    copier: Copier,
     conn: Connection,
     path: PathBuf,
     /// Where the log stood after the last commit.
@@ -164,7 +168,9 @@ impl Writer {
             seen.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
             Ok(())
         }))?;
+        queue.stand_behind(head);
         let writer = Self {
+            copier: Copier::new(path.clone()),
             conn: writer,
             path,
             head,
@@ -196,9 +202,7 @@ impl Writer {
             match queue.take(&mut group.items, patience) {
                 Wake::Work if group.is_due(FOLLOW_DELAY) || self.failing => {
                     self.commit(&mut group);
-                    if self.is_due() {
-                        self.checkpoint();
-                    }
+                    self.keep_log_short();
                     // Whoever records without a pause does not put it off for ever.
                     self.wipe_again(&group);
                 }
@@ -253,8 +257,19 @@ impl Writer {
         frames >= wal::IDLE_FRAMES && frames != self.checkpointed
     }
 
+    /// Has most of a long log copied beside the commits that go on, and copies the rest when that is done: only a log of which
+    /// nothing is left to copy is begun anew.
+    fn keep_log_short(&mut self) {
+        if self.copier.is_done() || self.is_due() {
+            self.checkpoint();
+        } else {
+            self.copier.ask(self.frames.load(Ordering::Relaxed));
+        }
+    }
+
     /// Moves the log's pages into the database, as far as readers allow.
     fn checkpoint(&mut self) {
+        self.copier.finish();
         self.checkpointed = self.frames.load(Ordering::Relaxed);
         self.due = self.checkpointed.saturating_add(wal::IDLE_FRAMES);
         let failed = wal::checkpoint(&self.conn).err().map(|error| error.to_string());
@@ -272,6 +287,7 @@ impl Writer {
     /// Takes out of the write-ahead log's file what was erased. While somebody reads, it is tried again later.
     fn wipe(&mut self) {
         self.wiped_at = Instant::now();
+        self.copier.finish();
         let wiped = wal::wipe(&self.conn, &self.path);
         self.traces = !matches!(wiped, Ok(true));
         let traces = self.traces;
@@ -364,7 +380,7 @@ impl Writer {
 
     fn try_write(&mut self, group: &mut Group) -> rusqlite::Result<()> {
         let Group { items, heads, refused, begun } = group;
-        let mut head = heads.last().copied().unwrap_or(self.head);
+        let (mut head, mut in_place) = (heads.last().copied().unwrap_or(self.head), true);
         let new = items.get(heads.len()..).unwrap_or_default();
         if new.iter().all(|item| item.entry.is_empty()) {
             heads.extend(new.iter().map(|_| head));
@@ -374,18 +390,32 @@ impl Writer {
             transaction::begin(&self.conn)?;
             *begun = Some(Instant::now());
         }
-        let time = time_text(self.ambient.now());
         let mut scribe = Scribe::new(&self.conn)?;
         for item in new {
             if let Some(error) = misfit::misfit(&self.conn, &item.entry, &head)? {
                 refused.insert(heads.len(), error);
+                in_place = false;
             } else {
-                head = scribe.write(&item.entry, head, &time, &mut self.edge)?;
+                let anew;
+                let placed = match &item.placed {
+                    Some(placed) if placed.is_behind(&head) => placed,
+                    _ => {
+                        in_place &= item.entry.records.is_empty();
+                        anew = Placed::of(&item.entry, head, &time_text(self.ambient.now()));
+                        &anew
+                    }
+                };
+                scribe.write(&item.entry, placed, &mut self.edge)?;
+                head = placed.after();
                 self.erasing |= item.entry.erases();
             }
             heads.push(head);
         }
-        scribe.finish()
+        scribe.finish()?;
+        if !in_place {
+            self.queue.stand_behind(head);
+        }
+        Ok(())
     }
 
     fn make_durable(&mut self, group: &Group) -> Result<(), AppendError> {
