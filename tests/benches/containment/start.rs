@@ -49,7 +49,8 @@ async fn told(child: &mut Child) -> Done<()> {
 pub(crate) async fn starts(binary: &Path) -> Done<()> {
     let spawner = Program { path: binary.to_owned(), args: vec!["__spawner".into()] };
     let (real, own) = (Roster::new(&spawner)?, stage::roster()?);
-    let (mut bares, mut colds, mut firsts, mut warms, mut calls) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut bares, mut colds, mut firsts) = (vec![], vec![], vec![]);
+    let (mut warms, mut calls, mut rested) = (vec![], vec![], vec![]);
     let jail = Jail::default();
     for round in 0..ROUNDS {
         let owner = format!("{}", round % 100);
@@ -71,6 +72,10 @@ pub(crate) async fn starts(binary: &Path) -> Done<()> {
         let begun = Instant::now();
         told(&mut spare).await?;
         calls.push(begun.elapsed());
+        tokio::time::sleep(SPARE_WAIT).await;
+        let begun = Instant::now();
+        told(&mut spare).await?;
+        rested.push(begun.elapsed());
         drop((child, spare));
         for roster in [&real, &own] {
             let left = roster.kill(&owner).left;
@@ -80,7 +85,8 @@ pub(crate) async fn starts(binary: &Path) -> Done<()> {
             }
         }
     }
-    let [bare, cold, first, warm, call] = [bares, colds, firsts, warms, calls].map(|times| part(&times, 0.5));
+    let all = [bares, colds, firsts, warms, calls, rested];
+    let [bare, cold, first, warm, call, rest] = all.map(|times| part(&times, 0.5));
     println!("\nstarts, p50 of {ROUNDS}");
     println!("  fork + exec, nothing done  {:8.0} µs", micros(bare));
     println!(
@@ -95,6 +101,7 @@ pub(crate) async fn starts(binary: &Path) -> Done<()> {
         ratio(first, warm)
     );
     println!("  a further answer           {:8.0} µs   1/{:.1}", micros(call), ratio(first, call));
+    println!("  the same after a pause     {:8.0} µs   1/{:.1}", micros(rest), ratio(first, rest));
     drop((real.stop(), own.stop()));
     Ok(())
 }
