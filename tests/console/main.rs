@@ -128,6 +128,20 @@ fn a_second_person_sees_the_whole_of_what_waits_and_approves_it() {
 }
 
 #[test]
+fn what_a_queue_wants_two_people_for_happens_after_the_second_yes() {
+    let home = Home::made(&["--team", "--person", "ada"]);
+    for person in ["bob", "carl"] {
+        home.add(&format!("[[person]]\nid = \"{person}\"\ngroups = [\"owners\"]\n"));
+    }
+    home.add(
+        "[[queue]]\nname = \"publishing\"\nactions = [\"message.post\"]\ngroups = [\"owners\"]\nneeded = 2\n",
+    );
+    home.scene(POSTS);
+    home.start();
+    plays("twoPeopleSayYes", &home);
+}
+
+#[test]
 fn nobody_approves_their_own_and_a_no_has_its_reason() {
     plays("nobodyApprovesTheirOwnAndANoHasItsReason", &team(POSTS));
 }

@@ -129,6 +129,29 @@ export async function heldAndApprovedByASecondPerson(stage) {
   same('it was posted once', stage.json('approvals', 'list', '--all').map((one) => one.state), ['used']);
 }
 
+/** What a queue wants two people for happens after the second yes, and each sees the other's. */
+export async function twoPeopleSayYes(stage) {
+  const ada = await stage.signedIn('ada');
+  const bob = await stage.signedIn('bob');
+  const carl = await stage.signedIn('carl');
+  await ada.ask('echo', 'Announce it');
+  await ada.page.locator('details.act.held').waitFor();
+  for (const seat of [bob, carl]) {
+    await seat.go('approvals');
+    await seat.page.locator('[data-key=item]').first().click();
+    await seat.page.locator('.sheet article').getByText('0 of 2').waitFor();
+  }
+  await bob.page.getByRole('button', { name: 'Approve exactly this' }).click();
+  await bob.page.getByText('You said yes. Somebody else has to as well.').waitFor();
+  same('one yes is not enough', stage.json('approvals', 'list', '--all').map((one) => one.state), ['waiting']);
+  same('and nobody says it twice', await bob.page.getByRole('button', { name: 'Approve' }).count(), 0);
+  await carl.page.getByText('1 of 2: bob').waitFor();
+  await carl.shot('approvals-two');
+  await carl.page.getByRole('button', { name: 'Approve exactly this' }).click();
+  await ada.page.locator('.reply').waitFor();
+  same('it was posted once', stage.json('approvals', 'list', '--all').map((one) => one.state), ['used']);
+}
+
 export async function nobodyApprovesTheirOwnAndANoHasItsReason(stage) {
   const ada = await stage.signedIn('ada');
   await ada.ask('echo', 'Announce it');
