@@ -148,3 +148,36 @@ fn checkpoints_go_to_a_witness_and_its_signature_comes_back() {
     assert!(sizes.is_sorted_by(|one, next| one < next), "{sizes:?}");
     home.verifies();
 }
+
+#[test]
+fn a_checkpoint_reaches_a_syslog_server_and_the_record_is_held_against_it() {
+    let test = "export::gateway::a_checkpoint_reaches_a_syslog_server";
+    let Some(rsyslog) = Rsyslog::start(test, Input::Tcp) else { return };
+    let home = Home::new();
+    home.scene(SCENE);
+    home.edit("every-records = 4096", "every-records = 1");
+    home.add(&format!("[[checkpoint.publish]]\nsyslog = \"tcp://127.0.0.1:{}\"\n", rsyslog.port()));
+    home.start();
+    home.run(&["chat", "helper", "hi"]).done();
+    let notes = || {
+        let text = rsyslog.written();
+        let notes = text.lines().filter_map(|line| {
+            let (_, json) = line.split_once(" bulkhead - checkpoint - ")?;
+            let said: Value = serde_json::from_str(json).ok()?;
+            Some(said["checkpoint"].as_str()?.to_owned())
+        });
+        notes.collect::<Vec<_>>()
+    };
+    eventually("a checkpoint is there", || !notes().is_empty());
+    let file = home.outside().join("checkpoint");
+    std::fs::write(&file, notes().last().unwrap()).unwrap();
+    let file = file.to_str().unwrap();
+    home.run(&["audit", "verify", "--checkpoint", file]).done();
+    home.run(&["gateway", "stop"]).done();
+    let database = rusqlite::Connection::open(home.at("data/journal.sqlite")).unwrap();
+    database
+        .execute("UPDATE record SET body = replace(body, '\"time\":\"20', '\"time\":\"19') WHERE seq = 2", [])
+        .unwrap();
+    drop(database);
+    home.run(&["audit", "verify", "--checkpoint", file]).with(1).has("record 2");
+}

@@ -126,6 +126,11 @@ impl Rsyslog {
         if scheme == "tls" { format!("{to}ca = {:?}\n", self.file("authority.pem")) } else { to }
     }
 
+    /// Where it listens, on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     fn out(&self) -> PathBuf {
         self.folder.path().join("out")
     }
