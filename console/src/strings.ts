@@ -41,6 +41,7 @@ export const t = {
     show: 'Show',
     hide: 'Hide',
     tagline: 'Every agent in its own compartment.',
+    provider: (name: string) => `Sign in with ${name}`,
     local: 'This page comes from the gateway on your own machine. It loads nothing from anywhere else.',
   },
 

@@ -131,6 +131,11 @@ fn signing_in() -> Vec<Row> {
         row("POST", "passkeys/finish", none(), [401, 403, 400, 400, 400, 400, 400]),
         row("GET", "sign-in/ways", none(), [200; 7]),
         row("POST", "sign-in/passkey/begin", none(), [200; 7]),
+        // Without a provider in the settings.
+        row("POST", "sign-in/provider/begin", none(), [409; 7]),
+        row("POST", "sign-in/provider/finish", json!({ "state": "x" }), [409; 7]),
+        row("GET", "accounts", none(), [401, 403, 403, 403, 403, 403, 200]),
+        row("POST", "accounts/{id}/remove", none(), [401, 403, 403, 403, 403, 403, 404]),
         row("POST", "sign-in/passkey/finish", none(), [400; 7]),
     ]
 }

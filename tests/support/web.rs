@@ -202,6 +202,7 @@ impl Browser {
         let mut answer = Answer { status, headers, body: String::new() };
         if matches!(answer.header("content-type"), "application/jsonl" | "text/event-stream")
             || method == "HEAD"
+            || status == 204
         {
             return answer;
         }

@@ -161,6 +161,8 @@ export interface Ways {
   password: boolean;
   /** The origin at which passkeys work. */
   passkeys: string | null;
+  /** What the identity provider is called. */
+  provider: string | null;
 }
 
 export interface Passkey {

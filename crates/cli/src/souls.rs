@@ -63,7 +63,7 @@ impl Rules {
     /// When the settings or guardrails do not hold.
     pub(crate) fn of(home: &Home) -> Result<Self, Failure> {
         let config = if home.settings().exists() {
-            Settings::load(home)?.judged_by(home).map_err(Failure::usage)?
+            Settings::load(home)?.judged_by(home, &[]).map_err(Failure::usage)?
         } else {
             let text =
                 |(name, text): &(&str, &str)| PolicyText { name: (*name).into(), text: (*text).into() };

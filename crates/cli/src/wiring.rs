@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bulkhead_http::{About, Api, Bound};
+use bulkhead_http::{About, Api, Bound, House};
 use journal::{Journal, Notary, Place, SealError};
 use models::Models;
 use people::People;
@@ -34,6 +34,7 @@ pub(crate) struct Running {
     pub(crate) people: Arc<People>,
     pub(crate) notary: Arc<Notary>,
     pub(crate) outgoing: Outgoing,
+    pub(crate) house: House,
 }
 
 /// Opens the home's record and starts its gateway, which is to answer where `bound` is.
@@ -57,8 +58,15 @@ pub(crate) async fn gateway(
     let notary = Arc::new(notary.map_err(|error| unsigned(&error))?);
     let outgoing = Outgoing::new(home, settings, &journal, &place, &notary).await?;
     let config = settings.sign_in.config(settings.gateway.origin(bound.address));
-    let people = People::open(journal.clone(), Arc::clone(&ambient), config)
+    let mut people = People::open(journal.clone(), Arc::clone(&ambient), config)
         .map_err(|no| Failure::unreachable(no.to_string()))?;
+    if let Some(provider) = settings.provider(home)? {
+        let fetch =
+            bulkhead_http::fetch(provider.issuer.starts_with("https:")).map_err(Failure::unreachable)?;
+        people = people.with_provider(provider, fetch).map_err(|no| Failure::usage(no.to_string()))?;
+    }
+    let people = Arc::new(people);
+    let policies = HomePolicies::new(home.clone(), settings, Arc::clone(&people));
     let roster = Roster::new(&jailed::spawner()).map_err(|error| {
         Failure::unreachable(format!("the thread that starts agents cannot be made: {error}"))
     })?;
@@ -69,7 +77,7 @@ pub(crate) async fn gateway(
         skills: Skills::new(skills::Config { board_dir: home.board(), egress: settings.egress(home) }),
         roster,
         ambient,
-        policies: Box::new(HomePolicies::new(home.clone(), settings)),
+        policies: Box::new(policies.clone()),
         traces: Arc::new(logs),
     };
     let config = turn::Config {
@@ -85,7 +93,7 @@ pub(crate) async fn gateway(
         StartError::Settings(_) => Failure::usage(error.to_string()),
         StartError::Recovery(_) => Failure::unreachable(error.to_string()),
     })?;
-    Ok(Running { gateway, people: Arc::new(people), notary, outgoing })
+    Ok(Running { gateway, people, notary, outgoing, house: policies.house(settings) })
 }
 
 /// Opens a record for writing.
@@ -159,5 +167,5 @@ pub(crate) fn api(running: &Running, settings: &Settings, bound: &Bound, stop: C
     let exports = running.outgoing.standings();
     let Running { gateway, people, notary, .. } = running;
     let (gateway, people, notary) = (Arc::clone(gateway), Arc::clone(people), Arc::clone(notary));
-    Api { gateway, people, notary, about, exports, stop }
+    Api { gateway, people, notary, about, exports, house: running.house.clone(), stop }
 }

@@ -73,7 +73,7 @@ pub(crate) async fn guard(
 }
 
 /// Whose cookie or token it is. Where both are sent, the token counts.
-async fn by_what_they_carry(
+pub(crate) async fn by_what_they_carry(
     api: &Api,
     access: Access,
     headers: &HeaderMap,

@@ -6,6 +6,12 @@ use std::time::Duration;
 /// and a little around it.
 pub(crate) const MAX_BODY_BYTES: usize = 6 * vocab::limits::MAX_MESSAGE_BYTES + 4096;
 
+/// The largest body of a program that provisions, in bytes: the members of a large group.
+pub(crate) const MAX_SCIM_BYTES: usize = 2 * 1024 * 1024;
+
+/// How deep what it sends may lie.
+pub(crate) const MAX_SCIM_DEPTH: usize = 8;
+
 /// The longest query of an address, in bytes.
 pub(crate) const MAX_QUERY_BYTES: usize = 8 * 1024;
 

@@ -42,7 +42,9 @@ const NAMED_BY_CONTENT: &str = "/assets/";
 pub(crate) async fn serve(request: Request) -> Response {
     let look = matches!(*request.method(), Method::GET | Method::HEAD);
     let path = request.uri().path();
-    match find(files::FILES, path).filter(|_| look && !path.starts_with("/api/")) {
+    match find(files::FILES, path)
+        .filter(|_| look && !path.starts_with("/api/") && !path.starts_with("/scim/"))
+    {
         Some(asset) => answer(asset, request.headers()),
         None => nothing().await.into_response(),
     }

@@ -15,6 +15,7 @@ mod bounds;
 mod caller;
 mod conditions;
 mod console;
+mod fetch;
 mod guest;
 mod health;
 mod listen;
@@ -25,10 +26,12 @@ mod problem;
 mod request;
 mod router;
 pub mod run;
+mod scim;
 mod stream;
 mod table;
 mod web;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -37,6 +40,7 @@ use people::People;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use turn::Gateway;
+use vocab::{Person, PersonId};
 
 use again::Again;
 use bounds::TIDY_EVERY;
@@ -45,9 +49,11 @@ pub use access::Access;
 pub use api::list_people::PersonView;
 pub use api::seal_record::{CheckpointView, RotationView};
 pub use caller::{OsUserError, os_user};
+pub use fetch::fetch;
 pub use guest::{run_router, serve_run};
 pub use listen::{BindError, Bound, Config, bind};
 pub use problem::{Problem, ProblemKind};
+pub use scim::scim_routes;
 pub use table::{Route, routes};
 
 /// What the gateway says about itself.
@@ -66,6 +72,27 @@ pub struct About {
 /// Says how the exports stand, as JSON, whenever it is asked.
 pub type Exports = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
 
+/// Says of groups of the identity provider's whether the settings make any of them worth something.
+pub type Mapped = Arc<dyn Fn(&BTreeSet<String>) -> bool + Send + Sync>;
+
+/// What the settings say at the moment of the asking; while they do not hold, what gives nobody anything.
+#[derive(Clone)]
+pub struct House {
+    /// Whether they have a person of this name themselves.
+    pub local: Arc<dyn Fn(&PersonId) -> bool + Send + Sync>,
+    /// Whether any of these groups of the identity provider's is worth something.
+    pub mapped: Mapped,
+    /// How a program of the organisation's says who is there; none where it does not.
+    pub provisions: Option<Provisions>,
+}
+
+/// How provisioning names people.
+#[derive(Debug, Clone, Default)]
+pub struct Provisions {
+    /// What ends a user's name there and is left out here, with its `@`.
+    pub domain: Option<String>,
+}
+
 /// What the API's verbs work on.
 #[derive(Clone)]
 pub struct Api {
@@ -79,11 +106,22 @@ pub struct Api {
     pub about: About,
     /// How the exports stand, as JSON.
     pub exports: Exports,
+    /// What the settings say of people.
+    pub house: House,
     /// Cancelled when a person asks the gateway to stop. Whoever started it then shuts it down.
     pub stop: CancellationToken,
 }
 
 impl Api {
+    /// Ends what somebody who left has under way, by order of `by`; how many turns. What they sign in with is gone already, and
+    /// nothing that they asked for is permitted any more.
+    pub(crate) async fn left(&self, by: &Person, whom: &PersonId) -> usize {
+        self.gateway.stop_turns_of(by, whom).await.unwrap_or_else(|refusal| {
+            tracing::error!("what `{whom}` had under way was not all ended: {refusal}");
+            0
+        })
+    }
+
     /// Forgets what those sign in with whom the settings did not name the last time either. While the settings do not hold,
     /// nobody is known to have left.
     async fn forget_leavers(&self) {

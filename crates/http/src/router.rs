@@ -13,7 +13,7 @@ use crate::bounds::MAX_BODY_BYTES;
 use crate::problem::{Problem, ProblemKind};
 use crate::request::in_time;
 use crate::table::TABLE;
-use crate::{Api, console, health, web};
+use crate::{Api, console, health, scim, web};
 
 /// What the local socket serves.
 pub(crate) fn local(api: Arc<Api>, again: Arc<Again>) -> Router {
@@ -27,6 +27,7 @@ pub(crate) fn address(api: Arc<Api>, again: Arc<Again>) -> Router {
     Router::new()
         .merge(verbs)
         .merge(health)
+        .merge(scim::router(&api))
         .fallback(console::serve)
         .layer(from_fn(in_time))
         .layer(from_fn_with_state(api, web::only_ours))

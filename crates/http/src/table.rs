@@ -158,6 +158,8 @@ table! {
     get "sign-in/ways", Anyone, plain, api::sign_in_ways::sign_in_ways;
     post "sign-in/passkey/begin", Anyone, plain, api::begin_passkey_sign_in::begin_passkey_sign_in;
     post "sign-in/passkey/finish", Anyone, plain, api::sign_in_by_passkey::sign_in_by_passkey;
+    post "sign-in/provider/begin", Anyone, plain, api::begin_provider_sign_in::begin_provider_sign_in;
+    post "sign-in/provider/finish", Anyone, plain, api::sign_in_by_provider::sign_in_by_provider;
     post "sign-out", SignedIn, plain, api::sign_out::sign_out;
     post "confirm", SignedIn, plain, api::confirm::confirm;
     post "confirm/passkey/begin", SignedIn, plain, api::begin_passkey_confirm::begin_passkey_confirm;
@@ -175,5 +177,7 @@ table! {
     post "tokens", Oneself, plain, api::make_token::make_token;
     post "tokens/{id}/end", Oneself, plain, api::end_token::end_token;
     get "people", ADMIN, plain, api::list_people::list_people;
+    get "accounts", ADMIN, plain, api::list_accounts::list_accounts;
+    post "accounts/{id}/remove", ADMIN, confirmed, api::remove_account::remove_account;
     post "people/{id}/invite", Oneself, confirmed, api::invite::invite;
 }

@@ -16,6 +16,9 @@ use crate::problem::{Problem, ProblemKind};
 /// Where the API begins.
 const API: &str = "/api/";
 
+/// Where programs say who is there.
+const SCIM: &str = "/scim/";
+
 /// What the browser says about which page a request is of.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -45,7 +48,8 @@ const SECRET_PARAMETERS: [&str; 6] = ["token", "access_token", "api_key", "apike
 /// Refuses what no honest client sends; marks every answer.
 pub(crate) async fn only_ours(State(served): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let named = served.people.passkeys_at();
-    let api = request.uri().path().starts_with(API);
+    let path = request.uri().path();
+    let api = path.starts_with(API) || path.starts_with(SCIM);
     let encrypted =
         named.is_some_and(|named| named.is_https() && host(request.headers()) == Some(named.authority()));
     let mut response = match fault(&request, api, named) {
@@ -53,8 +57,11 @@ pub(crate) async fn only_ours(State(served): State<Arc<Api>>, request: Request, 
         None => next.run(request).await,
     };
     let headers = response.headers_mut();
-    if encrypted && let Some(cookie) = headers.get_mut(header::SET_COOKIE) {
-        secure(cookie);
+    if encrypted {
+        headers
+            .iter_mut()
+            .filter(|(name, _)| **name == header::SET_COOKIE)
+            .for_each(|(_, cookie)| secure(cookie));
     }
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));

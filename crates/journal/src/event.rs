@@ -136,6 +136,18 @@ events! {
     PasskeyAdded = "passkey.added",
     /// A person has a passkey less.
     PasskeyRemoved = "passkey.removed",
+    /// An account of the organisation's directory is there that was not.
+    AccountAdded = "account.added",
+    /// An account of the directory is another than before.
+    AccountChanged = "account.changed",
+    /// An account of the directory is gone.
+    AccountRemoved = "account.removed",
+    /// A group of the directory is there that was not.
+    AccountGroupAdded = "account-group.added",
+    /// A group of the directory is another than before.
+    AccountGroupChanged = "account-group.changed",
+    /// A group of the directory is gone.
+    AccountGroupRemoved = "account-group.removed",
     /// What a person signed in with was forgotten, because the settings do not name them any more.
     CredentialsForgotten = "credentials.forgotten",
 

@@ -59,6 +59,45 @@ pub(crate) const CHALLENGE_LIFE: Duration = Duration::from_secs(5 * 60);
 /// The most challenges that wait for somebody of whom nothing is known yet.
 pub(crate) const MAX_CHALLENGES: usize = 256;
 
+/// The most accounts that the organisation's directory may have here, and members of one of its groups.
+pub const MAX_ACCOUNTS: usize = 20_000;
+
+/// The most groups that it may have here.
+pub(crate) const MAX_ACCOUNT_GROUPS: usize = 1_000;
+
+/// The longest name or id of an account or a group, in characters.
+pub(crate) const MAX_ACCOUNT_TEXT_CHARS: usize = 256;
+
+/// The most groups of one person that a sign-in by an identity provider is asked for.
+pub(crate) const MAX_CLAIMED_GROUPS: usize = 256;
+
+/// How long a sign-in may be under way at the identity provider.
+pub(crate) const FLOW_LIFE: Duration = Duration::from_secs(10 * 60);
+
+/// The most sign-ins that are under way there.
+pub(crate) const MAX_FLOWS: usize = 256;
+
+/// The most answers of the identity provider that are looked into at once.
+pub(crate) const MAX_PROVIDER_REQUESTS: usize = 4;
+
+/// The longest code and issuer that a browser may bring back, in bytes.
+pub(crate) const MAX_RETURNED_BYTES: usize = 2048;
+
+/// How long what an identity provider says of itself counts.
+pub(crate) const PROVIDER_FRESH: Duration = Duration::from_secs(10 * 60);
+
+/// How soon it may be asked again when a signature does not hold by the keys that it had.
+pub(crate) const PROVIDER_AGAIN: Duration = Duration::from_secs(30);
+
+/// How soon it is asked again after it did not answer.
+pub(crate) const PROVIDER_PAUSE: Duration = Duration::from_secs(5);
+
+/// How far the clock of an identity provider may differ, in seconds.
+pub(crate) const CLOCK_SKEW: i64 = 60;
+
+/// How old an ID token may be, in seconds.
+pub(crate) const TOKEN_AGE: i64 = 600;
+
 /// How much is kept of what a browser calls itself, in characters.
 pub(crate) const MAX_AGENT_CHARS: usize = 160;
 

@@ -121,16 +121,21 @@ impl People {
     async fn forget(&self, person: &PersonId) -> Result<(), No> {
         let (facts, state) = self.all_of(person);
         self.commit(vec![told::changed(Event::CredentialsForgotten, person, None, facts)], state).await?;
+        self.forgotten(person);
+        Ok(())
+    }
+
+    /// Takes out of memory what somebody signed in with, once it is gone from the rows.
+    pub(crate) fn forgotten(&self, person: &PersonId) {
         let mut held = self.held.lock();
         held.sign_ins.retain(|_, row| row.person != *person);
         held.tokens.retain(|_, row| row.person != *person);
         held.invites.remove(person);
         held.passkeys.retain(|_, row| row.person != *person);
-        Ok(())
     }
 
     /// How much there is of a person, and the rows as they go.
-    fn all_of(&self, person: &PersonId) -> (Facts, Vec<Change>) {
+    pub(crate) fn all_of(&self, person: &PersonId) -> (Facts, Vec<Change>) {
         let mut state =
             vec![Change::delete(PASSWORD, person.as_str()), Change::delete(INVITE, person.as_str())];
         let held = self.held.lock();

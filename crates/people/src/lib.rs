@@ -9,6 +9,7 @@
 
 mod bounds;
 mod breached;
+mod directory;
 mod guesses;
 mod hasher;
 mod house;
@@ -17,6 +18,7 @@ mod no;
 mod origin;
 mod passkey;
 mod password;
+mod provider;
 mod rows;
 mod secret;
 mod sign_in;
@@ -26,17 +28,23 @@ mod token;
 mod told;
 
 pub use bounds::{
-    CODE_LIFE, CONFIRMED_FOR, MAX_GUESSES_FROM_PEER, MAX_GUESSES_OF_PERSON, MAX_PASSKEYS, MAX_PASSWORD_BYTES,
-    MAX_SIGN_INS, MAX_TOKEN_DAYS, MAX_TOKEN_NAME_CHARS, MAX_TOKENS, MIN_PASSWORD_CHARS, SIGN_IN_IDLE,
-    SIGN_IN_LIFE,
+    CODE_LIFE, CONFIRMED_FOR, MAX_ACCOUNTS, MAX_GUESSES_FROM_PEER, MAX_GUESSES_OF_PERSON, MAX_PASSKEYS,
+    MAX_PASSWORD_BYTES, MAX_SIGN_INS, MAX_TOKEN_DAYS, MAX_TOKEN_NAME_CHARS, MAX_TOKENS, MIN_PASSWORD_CHARS,
+    SIGN_IN_IDLE, SIGN_IN_LIFE,
 };
+pub use directory::{AccountView, GroupView, Maker, NewAccount, NewGroup, Vouched, Wish};
 pub use invite::Invite;
 pub use no::{No, NoKind};
+/// A request to an identity provider and its answer.
+pub use openidconnect::{HttpRequest, HttpResponse};
 pub use origin::{Origin, OriginError};
 pub use passkey::{Challenge, KeyAnswer, MadeKey, PasskeyView};
 pub use password::Password;
+pub use provider::{Begun, COME_BACK, Fetch, FetchError, Fetching, ProviderConfig, Returned, Settle};
 pub use rows::{How, Scope};
-pub use secret::{Bearer, COOKIE_NAME, Code, Cookie, Malformed, bearer, cookie};
+pub use secret::{
+    Bearer, COOKIE_NAME, Code, Cookie, FLOW_COOKIE_NAME, Malformed, bearer, cookie, flow_cookie,
+};
 pub use sign_in::{Came, SignedIn};
 pub use sign_ins::{Session, SignInView};
 pub use store::{Config, People};

@@ -376,6 +376,11 @@ pub(crate) fn asks_for_passkey(people: &People, session: &Session) -> Result<(),
     Err(No::new(NoKind::Conflict, message))
 }
 
+/// Whether somebody shows who they are by other means than a passkey: they have none here.
+pub(crate) fn shown_by_others(people: &People, person: &PersonId) -> bool {
+    !people.has_passkey(person)
+}
+
 impl PasskeyRow {
     fn of(&self, person: &PersonId, site: &str) -> bool {
         self.person == *person && self.site == site

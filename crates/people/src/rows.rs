@@ -25,6 +25,8 @@ pub enum How {
     Code,
     /// With a passkey.
     Passkey,
+    /// By the organisation's identity provider.
+    Provider,
 }
 
 impl How {
@@ -35,6 +37,7 @@ impl How {
             Self::Password => "password",
             Self::Code => "code",
             Self::Passkey => "passkey",
+            Self::Provider => "provider",
         }
     }
 }
@@ -53,11 +56,13 @@ pub enum Scope {
     Record,
     /// To stop agents, change what is kept, sign, shut down.
     Admin,
+    /// To say who is there, for a program that provisions.
+    Scim,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 5] = [Self::Read, Self::Chat, Self::Approve, Self::Record, Self::Admin];
+    pub const ALL: [Self; 6] = [Self::Read, Self::Chat, Self::Approve, Self::Record, Self::Admin, Self::Scim];
 
     /// Its name.
     #[must_use]
@@ -68,6 +73,7 @@ impl Scope {
             Self::Approve => "approve",
             Self::Record => "record",
             Self::Admin => "admin",
+            Self::Scim => "scim",
         }
     }
 }

@@ -13,6 +13,9 @@ use crate::no::{No, NoKind};
 /// The name of the cookie of a sign-in.
 pub const COOKIE_NAME: &str = "bulkhead";
 
+/// The name of the cookie that a browser has while its person is at the identity provider.
+pub const FLOW_COOKIE_NAME: &str = "bulkhead-provider";
+
 /// What an API token begins with, so that people and scanners of leaked secrets know it.
 const TOKEN_PREFIX: &str = "bh_";
 
@@ -136,12 +139,28 @@ impl Bearer {
 /// # Errors
 /// When there are several, which a page of another port may have planted, or it has another form.
 pub fn cookie<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<Cookie>, Malformed> {
+    the_one(headers, COOKIE_NAME)?.map(|value| Cookie::parse(&value)).transpose()
+}
+
+/// What a browser keeps of a sign-in that is under way at the identity provider; none without one.
+///
+/// # Errors
+/// When there are several.
+pub fn flow_cookie<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Result<Option<String>, Malformed> {
+    the_one(headers, FLOW_COOKIE_NAME)
+}
+
+/// The value of the one cookie of this name.
+fn the_one<'a>(
+    headers: impl IntoIterator<Item = &'a [u8]>,
+    wanted: &str,
+) -> Result<Option<String>, Malformed> {
     let mut found = None;
     for header in headers {
         let text = bounded(header)?;
         for pair in text.split(';') {
             let Some((name, value)) = pair.trim_matches([' ', '\t']).split_once('=') else { continue };
-            if name == COOKIE_NAME && found.replace(Cookie::parse(value)?).is_some() {
+            if name == wanted && found.replace(value.to_owned()).is_some() {
                 return Err(Malformed);
             }
         }

@@ -43,8 +43,15 @@ pub(crate) struct Fresh {
     cookie: Cookie,
     /// Sign-ins that end for it.
     ended: Vec<SignInId>,
-    records: Vec<Draft>,
+    pub(crate) records: Vec<Draft>,
     pub(crate) state: Vec<Change>,
+}
+
+impl Fresh {
+    /// Says whether its person has shown who they are as dangerous acts want it.
+    pub(crate) fn confirm(&mut self, shown: bool, now: Timestamp) {
+        self.row.confirmed_until = shown.then(|| later(now, CONFIRMED_FOR));
+    }
 }
 
 /// Which sign-ins of a person end when they come in anew.
@@ -118,7 +125,9 @@ impl People {
             let (person, _) = invites.find(|(_, row)| same(&row.digest, digest) && row.lives(now))?;
             Some(person.clone())
         };
-        let found = find(&self.held.lock()).filter(|person| known(person));
+        let found = find(&self.held.lock());
+        // Not under the lock: the settings ask this room whom the directory names.
+        let found = found.filter(|person| known(person));
         let Some(person) = found else { return Err(self.wrong_code(came).await) };
         let phc = self.new_hash(password).await?;
         let changing = self.changing.lock().await;

@@ -13,12 +13,15 @@ use serde::de::DeserializeOwned;
 use vocab::{Ambient, Digest, PasskeyId, PersonId, SignInId, Timestamp, TokenId};
 
 use crate::bounds::{SIGN_IN_IDLE, SIGN_IN_LIFE};
+use crate::directory::Directory;
+use crate::directory::rows::{ACCOUNT, AccountRow, GROUP, GroupRow};
 use crate::guesses::Guesses;
 use crate::hasher::Hasher;
 use crate::no::{No, NoKind};
 use crate::origin::Origin;
 use crate::passkey::challenges::Challenges;
 use crate::passkey::site::Site;
+use crate::provider::{COME_BACK, Fetch, Flows, Provider, ProviderConfig};
 use crate::rows::{INVITE, InviteRow, PASSKEY, PasskeyRow, SIGN_IN, SignInRow, TOKEN, TokenRow};
 use crate::told::Tallies;
 
@@ -48,6 +51,7 @@ pub(crate) struct Held {
     pub(crate) tokens: BTreeMap<TokenId, TokenRow>,
     pub(crate) invites: BTreeMap<PersonId, InviteRow>,
     pub(crate) passkeys: BTreeMap<PasskeyId, PasskeyRow>,
+    pub(crate) directory: Directory,
 }
 
 /// Everybody's ways in.
@@ -64,6 +68,9 @@ pub struct People {
     /// What passkeys are bound to.
     pub(crate) site: Option<Site>,
     pub(crate) challenges: Mutex<Challenges>,
+    /// Who else may say who somebody is.
+    pub(crate) provider: Option<Provider>,
+    pub(crate) flows: Mutex<Flows>,
     /// Held while rows change: what is read under it is still so when the change is durable.
     pub(crate) changing: tokio::sync::Mutex<()>,
 }
@@ -79,6 +86,11 @@ impl People {
             tokens: rows(&journal, TOKEN, |row: &TokenRow| row.id.clone())?,
             invites: keyed(&journal, INVITE)?,
             passkeys: rows(&journal, PASSKEY, |row: &PasskeyRow| row.id.clone())?,
+            directory: Directory {
+                accounts: rows(&journal, ACCOUNT, |row: &AccountRow| row.id.clone())?,
+                groups: rows(&journal, GROUP, |row: &GroupRow| row.id.clone())?,
+                version: 0,
+            },
         };
         let site = config.origin.clone().map(Site::new).transpose()?;
         Ok(Self {
@@ -92,8 +104,24 @@ impl People {
             missing: Mutex::default(),
             site,
             challenges: Mutex::default(),
+            provider: None,
+            flows: Mutex::default(),
             changing: tokio::sync::Mutex::new(()),
         })
+    }
+
+    /// The same with an identity provider, asked by `fetch`.
+    ///
+    /// # Errors
+    /// When browsers do not reach the gateway by a name that it can send them back to.
+    pub fn with_provider(mut self, config: ProviderConfig, fetch: Fetch) -> Result<Self, No> {
+        let origin = self.passkeys_at().ok_or_else(|| {
+            let message = "an identity provider needs a name to send browsers back to: set `origin` in `[gateway]` of bulkhead.toml";
+            No::new(NoKind::Invalid, message)
+        })?;
+        let redirect = format!("{origin}{COME_BACK}");
+        self.provider = Some(Provider::new(config, redirect, fetch));
+        Ok(self)
     }
 
     pub(crate) fn now(&self) -> Timestamp {

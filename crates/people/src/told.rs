@@ -30,6 +30,7 @@ pub(crate) enum With {
     Cookie,
     Token,
     Passkey,
+    Provider,
 }
 
 impl With {
@@ -40,6 +41,7 @@ impl With {
             Self::Cookie => "cookie",
             Self::Token => "token",
             Self::Passkey => "passkey",
+            Self::Provider => "provider",
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use journal::{Event, Facts, Kind};
-use vocab::{Person, TurnId};
+use vocab::{Person, PersonId, TurnId};
 
 use crate::gateway::Gateway;
 use crate::view::StoppedTurn;
@@ -52,5 +52,27 @@ impl Gateway {
             over = is_over()?;
         }
         Ok(StoppedTurn { turn: id.clone(), session: row.session, agent: row.agent, over })
+    }
+
+    /// Stops all turns that somebody asked for, by order of an administrator; how many.
+    ///
+    /// # Errors
+    /// When it cannot be read which there are, or one is stopped and that cannot be recorded.
+    pub async fn stop_turns_of(&self, by: &Person, whom: &PersonId) -> Result<usize, Refusal> {
+        let turns = session::open_turns(&self.journal)?;
+        let own: Vec<TurnId> =
+            turns.into_iter().filter(|(_, row)| row.person == *whom).map(|(id, _)| id).collect();
+        // All end now; that each is over is waited for afterwards.
+        own.iter().for_each(|id| self.end_turn(id, &format!("`{whom}` is no longer here")));
+        let mut count = 0_usize;
+        for id in &own {
+            match self.stop_turn(by, id).await {
+                Ok(_) => count = count.saturating_add(1),
+                // It ended by itself meanwhile.
+                Err(refusal) if refusal.kind == RefusalKind::NotFound => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(count)
     }
 }

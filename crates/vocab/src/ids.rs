@@ -156,6 +156,11 @@ id!(
     "token"
 );
 id!(
+    /// One account or group of the organisation's directory.
+    DirectoryId,
+    "directory entry"
+);
+id!(
     /// One passkey of one person.
     PasskeyId,
     "passkey"
@@ -170,6 +175,7 @@ random_id!(HoldId, "h-", 5);
 random_id!(SignInId, "i-", 10);
 random_id!(TokenId, "k-", 10);
 random_id!(PasskeyId, "y-", 10);
+random_id!(DirectoryId, "d-", 10);
 
 impl AgentName {
     /// The name that an `Identity` line such as `Name: Echo` gives: lower case, blanks as `-`.

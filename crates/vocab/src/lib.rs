@@ -26,8 +26,8 @@ pub use ambient::{Ambient, SignedDuration, Timestamp};
 pub use chat::{ChatRequest, Function};
 pub use digest::Digest;
 pub use ids::{
-    AgentName, ApprovalId, ErasureId, HoldId, IdError, MAX_ID_BYTES, PasskeyId, PersonId, ProposalId,
-    SessionId, SignInId, TokenId, TurnId,
+    AgentName, ApprovalId, DirectoryId, ErasureId, HoldId, IdError, MAX_ID_BYTES, PasskeyId, PersonId,
+    ProposalId, SessionId, SignInId, TokenId, TurnId,
 };
 pub use label::{Labels, Level};
 pub use outcome::{Body, Fault, Outcome, Status};

@@ -2,10 +2,10 @@
 
 use bulkhead_http::PersonView;
 use clap::Subcommand;
-use people::{PasskeyView, Scope, SignInView, TokenView};
+use people::{AccountView, PasskeyView, Scope, SignInView, TokenView};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use vocab::{Ambient as _, PasskeyId, PersonId, SignInId, Timestamp, TokenId};
+use vocab::{Ambient as _, DirectoryId, PasskeyId, PersonId, SignInId, Timestamp, TokenId};
 
 use super::Place;
 use crate::ambient::Machine;
@@ -59,6 +59,14 @@ enum Verb {
         #[command(subcommand)]
         verb: PasskeyVerb,
     },
+    /// Accounts of the organisation's directory, as an administrator
+    #[command(
+        after_help = "Examples:\n  bulkhead people account list\n  bulkhead people account remove d-xxxxxxxxxxxxxxxx"
+    )]
+    Account {
+        #[command(subcommand)]
+        verb: AccountVerb,
+    },
     /// API tokens: for programs that act for you
     #[command(
         after_help = "Examples:\n  bulkhead people token new ci --scope read --days 30\n  bulkhead people token list"
@@ -82,6 +90,21 @@ enum PasskeyVerb {
     Remove {
         /// The passkey, as `people passkey list` names it
         id: PasskeyId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountVerb {
+    /// Whom the organisation's directory names here
+    #[command(
+        after_help = "Examples:\n  bulkhead people account list\n  bulkhead people account list --json"
+    )]
+    List,
+    /// Take an account away, with what its person signs in with and has under way
+    #[command(after_help = "Example:\n  bulkhead people account remove d-xxxxxxxxxxxxxxxx")]
+    Remove {
+        /// The account, as `people account list` names it
+        id: DirectoryId,
     },
 }
 
@@ -142,6 +165,12 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
             Verb::Passkey { verb: PasskeyVerb::Remove { id } } => {
                 let said: Value = client.post(&format!("passkeys/{id}/remove"), &json!({})).await?;
                 tell(screen, &said, &format!("the passkey {id} is removed"))?;
+            }
+            Verb::Account { verb: AccountVerb::List } => accounts(screen, &client).await?,
+            Verb::Account { verb: AccountVerb::Remove { id } } => {
+                let said: Value = client.post(&format!("accounts/{id}/remove"), &json!({})).await?;
+                let person = said.get("person").and_then(Value::as_str).unwrap_or_default();
+                tell(screen, &said, &format!("the account {id} of {person} is removed, and {person} is out"))?;
             }
             Verb::Token { verb: TokenVerb::New { name, scopes, days } } => {
                 let wanted = json!({ "name": name, "scopes": scopes, "days": days });
@@ -248,6 +277,31 @@ async fn passkeys(screen: Screen, client: &Client, person: Option<PersonId>) -> 
         ]);
     }
     if table.is_empty() { screen.line("there are no passkeys") } else { table.print(screen) }
+}
+
+async fn accounts(screen: Screen, client: &Client) -> Result<(), Failure> {
+    let views: Vec<AccountView> = client.get("accounts").await?;
+    if screen.json() {
+        return screen.value(&views);
+    }
+    let now = Machine.now();
+    let mut table = Table::new(&["ID", "PERSON", "CALLED", "BY", "ACTIVE", "SINCE", "CHANGED"]);
+    for view in &views {
+        table.row(vec![
+            view.id.to_string(),
+            view.person.to_string(),
+            visible(view.shown.as_deref().unwrap_or_default(), Keep::Nothing),
+            view.made_by.as_str().to_owned(),
+            if view.active { "yes" } else { "no" }.to_owned(),
+            age(now, view.created),
+            age(now, view.modified),
+        ]);
+    }
+    if table.is_empty() {
+        screen.line("the organisation's directory names nobody here")
+    } else {
+        table.print(screen)
+    }
 }
 
 async fn tokens(screen: Screen, client: &Client, person: Option<PersonId>) -> Result<(), Failure> {

@@ -91,7 +91,7 @@ async fn until_stopped(
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let address = bound.address;
     let api = wiring::api(&running, settings, &bound, stop.clone());
-    let wiring::Running { gateway, people, notary, outgoing } = running;
+    let wiring::Running { gateway, people, notary, outgoing, .. } = running;
     let outgoing = outgoing.begin(&notary);
     let serving = tokio::spawn(serve(bound, api, drain.clone()));
     let signing = tokio::spawn({

@@ -87,8 +87,12 @@ impl Settings {
             self.models.servers().filter_map(|server| server.api_key.as_ref().map(secrets::Reference::name));
         let exports = self.export_secrets();
         let headers = headers.iter().flat_map(HostHeader::secrets);
-        let mut names: Vec<&Name> =
-            keys.chain(headers).chain(&exports).chain(self.record.secrets()).collect();
+        let mut names: Vec<&Name> = keys
+            .chain(headers)
+            .chain(&exports)
+            .chain(self.record.secrets())
+            .chain(self.provider_secret())
+            .collect();
         names.sort();
         names.dedup();
         names.into_iter().filter_map(|name| store.value(name).err()).collect()

@@ -6,6 +6,7 @@
 mod approvals;
 mod browser;
 mod checkpoint;
+mod directory;
 mod egress;
 mod exports;
 mod gateway;
@@ -61,6 +62,12 @@ pub(crate) struct Settings {
     egress: egress::Egress,
     #[serde(default)]
     export: Vec<Spanned<export::Target>>,
+    /// Who else says who somebody is.
+    oidc: Option<directory::Oidc>,
+    #[serde(default)]
+    scim: directory::Scim,
+    #[serde(default)]
+    directory: Vec<Spanned<directory::Mapped>>,
     #[serde(default)]
     secrets: egress::Secrets,
     #[serde(default)]
@@ -180,6 +187,9 @@ impl Settings {
     fn fault(&self) -> Option<(usize, String)> {
         people::fault(&self.person, &self.group, self.solo.as_ref())
             .or_else(|| queues::fault(&self.queue, &self.person, &self.group, self.approvals.lifetime))
+            .or_else(|| {
+                directory::fault(self.oidc.as_ref(), &self.directory, &self.group, self.solo.as_ref())
+            })
             .or_else(|| labels::fault(&self.label, &self.destination))
             .or_else(|| self.retention.fault())
             .or_else(|| self.models.fault())

@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use bulkhead_http::House;
 use monitor::PolicyText;
+use people::{People, Vouched};
 use toml::Spanned;
 use turn::{Files, Policies, SettingsFile};
-use vocab::Digest;
+use vocab::{Digest, Person};
 
 use super::Settings;
 use crate::home::Home;
@@ -18,16 +21,30 @@ const MAX_GUARDRAIL_BYTES: u64 = 1024 * 1024;
 const MAX_GUARDRAILS: usize = 256;
 
 /// The settings and guardrails of a home.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct HomePolicies {
     home: Home,
+    /// Whom the organisation's directory names beside the settings.
+    people: Arc<People>,
     /// What the gateway was wired with. It is judged by those settings only as long as they are still these.
     wired: Digest,
 }
 
 impl HomePolicies {
-    pub(crate) fn new(home: Home, settings: &Settings) -> Self {
-        Self { home, wired: settings.wired }
+    pub(crate) fn new(home: Home, settings: &Settings, people: Arc<People>) -> Self {
+        Self { home, people, wired: settings.wired }
+    }
+
+    /// What whoever signs people in asks the settings.
+    pub(crate) fn house(&self, settings: &Settings) -> House {
+        let (one, other) = (self.home.clone(), self.home.clone());
+        House {
+            local: Arc::new(move |id| Settings::load(&one).map_or(true, |settings| settings.has_person(id))),
+            mapped: Arc::new(move |groups| {
+                Settings::load(&other).is_ok_and(|settings| settings.maps(groups))
+            }),
+            provisions: settings.provisions(),
+        }
     }
 }
 
@@ -37,7 +54,8 @@ impl Policies for HomePolicies {
         let settings =
             fs::read(&path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
         let guardrails = guardrails(&self.home.guardrails())?;
-        let mut parts = vec![settings.as_slice()];
+        let directory = self.people.directory_version().to_le_bytes();
+        let mut parts = vec![settings.as_slice(), &directory];
         for file in &guardrails {
             parts.extend([file.name.as_bytes(), file.text.as_bytes()]);
         }
@@ -72,12 +90,12 @@ impl Policies for HomePolicies {
                         default model); `bulkhead gateway restart` takes it up"
                 .to_owned());
         }
-        settings.judged_by(&self.home)
+        settings.judged_by(&self.home, &self.people.vouched())
     }
 }
 
 /// The sections that every judgement looks up anew. Whatever else is in the file, a gateway is wired with when it starts.
-const JUDGED: [&str; 5] = ["person", "group", "queue", "label", "destination"];
+const JUDGED: [&str; 6] = ["person", "group", "queue", "directory", "label", "destination"];
 
 /// What a gateway is wired with, as the file says it; places in the text and comments are no part of it.
 pub(super) fn wired(mut sections: toml::Table) -> Digest {
@@ -92,16 +110,18 @@ pub(super) fn wired(mut sections: toml::Table) -> Digest {
 }
 
 impl Settings {
-    /// What the monitor is told.
+    /// What the monitor is told; `vouched` are those whom the organisation's directory names.
     ///
     /// # Errors
-    /// One sentence, when the guardrails cannot be read.
-    pub(crate) fn judged_by(&self, home: &Home) -> Result<monitor::Config, String> {
+    /// One sentence, when the guardrails cannot be read, or one of those is in the file as well.
+    pub(crate) fn judged_by(&self, home: &Home, vouched: &[Vouched]) -> Result<monitor::Config, String> {
+        let mut people: Vec<Person> = self.person.iter().map(|person| person.get_ref().clone()).collect();
+        people.extend(self.vouched(vouched)?);
         let mut guardrails = guardrails(&home.guardrails())?;
         guardrails.push(monitor::protecting(&home.own(), &home.agents()));
         Ok(monitor::Config {
             guardrails,
-            people: self.person.iter().map(|person| person.get_ref().clone()).collect(),
+            people,
             groups: self.group.iter().map(|group| group.get_ref().clone()).collect(),
             sources: self.label.iter().map(|label| label.get_ref().source()).collect(),
             sinks: self.destination.iter().map(Spanned::get_ref).flat_map(|d| d.sinks()).collect(),

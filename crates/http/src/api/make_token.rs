@@ -11,7 +11,11 @@ use crate::request::Body;
 
 pub(crate) async fn make_token(State(api): Shared, who: Who, Body(wanted): Body<Wanted>) -> Answer<Value> {
     // A token is never asked for the password: whoever makes one that reaches what is dangerous is.
-    if wanted.scopes.iter().any(|scope| matches!(scope, Scope::Admin | Scope::Record | Scope::Approve)) {
+    if wanted
+        .scopes
+        .iter()
+        .any(|scope| matches!(scope, Scope::Admin | Scope::Record | Scope::Approve | Scope::Scim))
+    {
         who.confirmed()?;
     }
     let made = api.people.make_token(&who.person.id, &wanted).await?;

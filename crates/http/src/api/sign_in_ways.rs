@@ -9,5 +9,5 @@ use super::{Answer, Shared};
 pub(crate) async fn sign_in_ways(State(api): Shared) -> Answer<Value> {
     // Passkeys work at one name of the gateway's and at no other.
     let passkeys = api.people.passkeys_at().map(ToString::to_string);
-    Ok(Json(json!({ "password": true, "passkeys": passkeys })))
+    Ok(Json(json!({ "password": true, "passkeys": passkeys, "provider": api.people.provider() })))
 }

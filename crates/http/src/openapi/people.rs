@@ -11,6 +11,7 @@ pub(super) fn describe(book: &mut Book) {
     shapes(book);
     signing_in(book);
     passkeys(book);
+    provider(book);
     tokens(book);
     people(book);
     gateway(book);
@@ -97,7 +98,12 @@ fn passkeys(book: &mut Book) {
     book.shape("Passkey", passkey);
     let answered = || object().has("ticket", text()).has("credential", credential());
     book.route("GET", "sign-in/ways", "In which ways people sign in here, and at which name with passkeys.")
-        .gives(object().has("password", yes_or_no()).has("passkeys", or_null(text())));
+        .gives(
+            object()
+                .has("password", yes_or_no())
+                .has("passkeys", or_null(text()))
+                .has("provider", or_null(text())),
+        );
     book.route("POST", "sign-in/passkey/begin", "A challenge for whichever passkey there is.")
         .gives(the("Challenge"));
     book.route("POST", "sign-in/passkey/finish", "Signs in whoever the passkey is of.")
@@ -121,6 +127,41 @@ fn passkeys(book: &mut Book) {
         "Removes a passkey of one's own; anybody's for administrators.",
     )
     .gives(object().has("passkey", id()).has("removed", yes_or_no()));
+}
+
+fn provider(book: &mut Book) {
+    book.about("identity provider");
+    let account = object()
+        .has("id", id())
+        .has("person", id())
+        .has("made_by", one_of(["sign-in", "scim"]))
+        .has("external", or_null(text()))
+        .has("shown", or_null(text()))
+        .has("active", yes_or_no())
+        .has("groups", map(text()))
+        .has("created", time())
+        .has("modified", time());
+    book.shape("Account", account);
+    book.route("POST", "sign-in/provider/begin", "Where a browser goes to sign in at the identity provider.")
+        .takes(object().may_have("again", yes_or_no()))
+        .gives(object().has("url", text()));
+    let returned = object()
+        .has("state", text())
+        .may_have("code", or_null(text()))
+        .may_have("iss", or_null(text()))
+        .may_have("error", or_null(text()));
+    book.route("POST", "sign-in/provider/finish", "Signs in whoever comes back from the identity provider.")
+        .takes(returned)
+        .gives(the("SignedIn"));
+    book.route("GET", "accounts", "Whom the organisation's directory names here.").gives_list(the("Account"));
+    book.route(
+        "POST",
+        "accounts/{id}/remove",
+        "Takes an account away, with all that its person has under way.",
+    )
+    .gives(
+        object().has("account", id()).has("person", id()).has("removed", yes_or_no()).has("turns", number(0)),
+    );
 }
 
 fn tokens(book: &mut Book) {

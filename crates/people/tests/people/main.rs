@@ -9,9 +9,12 @@ extern crate bulkhead_people as people;
 
 mod authenticator;
 mod codes;
+mod directory;
 mod floods;
+mod issuer;
 mod passkeys;
 mod passwords;
+mod provider;
 mod sign_ins;
 mod stage;
 mod tokens;

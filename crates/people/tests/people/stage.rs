@@ -96,6 +96,12 @@ impl Stage {
         self.journal.clone().close().await.unwrap();
     }
 
+    /// The same with an identity provider.
+    pub(crate) fn by_provider(self, config: people::ProviderConfig, fetch: people::Fetch) -> Self {
+        let people = self.people.with_provider(config, fetch).unwrap();
+        Self { people, ..self }
+    }
+
     /// The same after the gateway was started again with other settings.
     pub(crate) fn at(mut self, config: Config) -> Self {
         self.config = config;

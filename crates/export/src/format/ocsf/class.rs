@@ -110,6 +110,9 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         E::PersonChanged | E::GroupChanged => (Kind::AccountChange, other("Change")),
         E::PasswordSet => (Kind::AccountChange, (3, "Password Change")),
         E::InviteMade => (Kind::AccountChange, (4, "Password Reset")),
+        E::AccountAdded | E::AccountGroupAdded => (Kind::AccountChange, (1, "Create")),
+        E::AccountChanged | E::AccountGroupChanged => (Kind::AccountChange, other("Change")),
+        E::AccountRemoved | E::AccountGroupRemoved => (Kind::AccountChange, (6, "Delete")),
         E::TokenMade | E::TokenEnded | E::PasskeyAdded | E::PasskeyRemoved | E::CredentialsForgotten => {
             (Kind::AccountChange, other("Credentials"))
         }

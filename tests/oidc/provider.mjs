@@ -1,0 +1,47 @@
+// A real identity provider on a free port of this machine: `node provider.mjs DIR REDIRECT`. Prints its address and serves until
+// its standard input ends. Whoever is named as `login_hint` is let in at once.
+import { createRequire } from 'node:module';
+import { createServer } from 'node:http';
+import { pathToFileURL } from 'node:url';
+
+const [dir, redirect] = process.argv.slice(2);
+const { default: Provider } = await import(pathToFileURL(createRequire(`${dir}/`).resolve('oidc-provider')));
+const GROUPS = { ada: ['staff'], eve: ['chess'], root: ['staff'] };
+
+const server = createServer();
+await new Promise((done) => server.listen(0, '127.0.0.1', done));
+const issuer = `http://127.0.0.1:${server.address().port}`;
+const provider = new Provider(issuer, {
+  clients: [{ client_id: 'bulkhead', client_secret: 'a-secret-of-the-client', redirect_uris: [redirect] }],
+  claims: { openid: ['sub'], profile: ['preferred_username', 'name', 'groups'] },
+  // Claims in the ID token itself, as organisations' providers are set up.
+  conformIdTokenClaims: false,
+  features: { devInteractions: { enabled: false } },
+  interactions: { url: (_, { uid }) => `/let-in/${uid}` },
+  findAccount: (_, sub) => ({
+    accountId: sub,
+    claims: () => ({ sub: `account-of-${sub}`, preferred_username: sub, name: sub.toUpperCase(), groups: GROUPS[sub] ?? [] }),
+  }),
+});
+
+async function letIn(request, response) {
+  const { prompt, params, session } = await provider.interactionDetails(request, response);
+  if (prompt.name === 'login') {
+    return provider.interactionFinished(request, response, { login: { accountId: params.login_hint } });
+  }
+  const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+  grant.addOIDCScope(params.scope);
+  const result = { consent: { grantId: await grant.save() } };
+  return provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
+}
+
+const serve = provider.callback();
+server.on('request', (request, response) => {
+  if (!request.url.startsWith('/let-in/')) return serve(request, response);
+  letIn(request, response).catch((error) => response.writeHead(500).end(String(error)));
+});
+console.log(issuer);
+// Nobody listens from here on.
+for (const name of ['log', 'info', 'warn', 'error']) console[name] = () => undefined;
+process.stdout.on('error', () => undefined);
+process.stdin.resume().on('end', () => process.exit(0));

@@ -1,0 +1,204 @@
+//! Provisioning (SCIM 2.0): who may say who is there, what is understood, and what a leaver loses.
+
+use bulkhead_http::scim_routes;
+use bulkhead_tests::web::Answer;
+use bulkhead_tests::{Browser, Home, POSTS, eventually};
+use serde_json::{Value, json};
+
+const SETTINGS: &str = "
+[scim]
+enabled = true
+domain = \"example.org\"
+[[directory]]
+group = \"platform-team\"
+groups = [\"members\"]
+[[group]]
+name = \"members\"
+agents = [\"echo\"]
+channels = [\"*\"]
+models = [\"*\"]
+";
+
+fn home() -> Home {
+    Home::team(SETTINGS, POSTS)
+}
+
+fn token(person: &Browser, scope: &str) -> Browser {
+    let wanted = json!({ "name": scope, "scopes": [scope], "days": 1 });
+    let made = person.post("tokens", &wanted).is(200).json();
+    person.with_token(made["token"].as_str().unwrap())
+}
+
+fn ask(program: &Browser, method: &str, path: &str, body: &Value) -> Answer {
+    let mut headers = program.headers();
+    headers.push(("content-type".into(), "application/scim+json".into()));
+    if program.cookie.is_some() {
+        headers.push(("origin".into(), format!("http://{}", program.address)));
+    }
+    program.send(method, &format!("/scim/v2/{path}"), &headers, body.to_string().as_bytes())
+}
+
+fn user(name: &str) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": format!("{name}@example.org"),
+        "externalId": format!("x-{name}"), "name": { "formatted": name.to_uppercase() }, "active": true,
+        "emails": [{ "value": "a@b", "primary": true }], "roles": ["administrator"], "administrator": true,
+    })
+}
+
+fn id(answer: &Answer) -> String {
+    answer.json()["id"].as_str().unwrap().to_owned()
+}
+
+fn patch(path: &str, value: Value) -> Value {
+    json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{ "op": "replace", "path": path, "value": value }] })
+}
+
+#[test]
+fn only_an_administrators_token_of_this_scope_says_who_is_there() {
+    let home = home();
+    home.add("[[person]]\nid = \"bob\"\ngroups = [\"members\"]\n");
+    let nobody = Browser::at(&home);
+    let [ada, bob] = home.signed_in(["ada", "bob"]);
+    let callers = [
+        (nobody.clone(), 401),
+        (ada.clone(), 403),
+        (token(&ada, "admin"), 403),
+        (token(&bob, "scim"), 403),
+        (nobody.with_token("bh_x"), 401),
+    ];
+    let right = token(&ada, "scim");
+    for (method, path) in scim_routes() {
+        let path = path.replace("{id}", "d-none");
+        for (nth, (caller, status)) in callers.iter().enumerate() {
+            let answer = ask(caller, method, &path, &json!({}));
+            assert_eq!(answer.status, *status, "{method} {path} [{nth}]: {answer:?}");
+            assert_eq!(answer.header("content-type"), "application/scim+json");
+            assert_eq!(answer.json()["status"], status.to_string());
+        }
+        let answer = ask(&right, method, &path, &json!({}));
+        assert!(matches!(answer.status, 200 | 400 | 404), "{method} {path}: {answer:?}");
+        // No page of another origin, whatever it carries.
+        let mut headers = right.headers();
+        headers.push(("origin".into(), "http://evil.example".into()));
+        drop(right.send(method, &format!("/scim/v2/{path}"), &headers, b"{}").is(403));
+    }
+    drop(right.get("me").is(403));
+    drop(right.send("GET", "/scim/v2/Nothing", &right.headers(), b"").is(404));
+    // Without the setting it is not there for anybody.
+    home.edit("enabled = true", "enabled = false");
+    home.run(&["gateway", "restart"]).done();
+    let right = Browser { address: Browser::at(&home).address, ..right };
+    drop(ask(&right, "GET", "Users", &json!({})).is(404));
+}
+
+/// Cid is found by what programs ask for.
+fn finds(program: &Browser) {
+    for (filter, count) in [
+        ("userName eq \"cid@example.org\"", 1),
+        ("userName eq \"CID@example.org\"", 1),
+        ("externalId eq \"x-cid\"", 1),
+        ("userName eq \"zed@example.org\"", 0),
+    ] {
+        let path = format!("Users?filter={}", filter.replace(' ', "%20").replace('"', "%22"));
+        assert_eq!(ask(program, "GET", &path, &json!({})).is(200).json()["totalResults"], count, "{filter}");
+    }
+}
+
+#[test]
+fn joiners_come_with_the_rights_that_the_settings_give_their_groups_and_no_others() {
+    let home = home();
+    let [ada] = home.signed_in(["ada"]);
+    let program = token(&ada, "scim");
+    let made = ask(&program, "POST", "Users", &user("cid")).is(201);
+    let cid = id(&made);
+    assert_eq!(
+        (&made.json()["userName"], &made.json()["displayName"]),
+        (&"cid@example.org".into(), &"CID".into())
+    );
+    assert_eq!(ask(&program, "POST", "Users", &user("CID")).is(409).json()["scimType"], "uniqueness");
+    drop(ask(&program, "POST", "Users", &user("ada")).is(409));
+    for bad in [
+        json!({}),
+        json!({ "userName": "cid@evil.example" }),
+        json!({ "userName": "../x@example.org" }),
+        json!({ "userName": 7 }),
+    ] {
+        assert_eq!(ask(&program, "POST", "Users", &bad).is(400).json()["scimType"], "invalidValue", "{bad}");
+    }
+    // Nobody by an account alone, whatever it says of roles.
+    home.run(&["people", "invite", "cid"]).fails(2, "there is no person `cid`");
+    let group = json!({ "displayName": "platform-team", "members": [{ "value": cid }] });
+    let team = id(&ask(&program, "POST", "Groups", &group).is(201));
+    let other = json!({ "displayName": "administrators", "members": [{ "value": cid }] });
+    drop(ask(&program, "POST", "Groups", &other).is(201));
+    let [person] = home.signed_in(["cid"]);
+    let me = person.get("me").is(200).json();
+    assert_eq!((&me["groups"], &me["administrator"]), (&json!(["members"]), &false.into()));
+    finds(&program);
+    assert_eq!(
+        ask(&program, "GET", "Users?filter=active%20pr", &json!({})).is(400).json()["scimType"],
+        "invalidFilter"
+    );
+    assert_eq!(
+        ask(&program, "GET", "Groups?excludedAttributes=members", &json!({})).json()["Resources"][0]
+            .get("members"),
+        None
+    );
+    // Out of the group, the right is gone with the next request.
+    let out = json!({ "Operations": [{ "op": "remove", "path": format!("members[value eq \"{cid}\"]") }] });
+    drop(ask(&program, "PATCH", &format!("Groups/{team}"), &out).is(200));
+    drop(person.get("me").is(401));
+    drop(
+        ask(
+            &program,
+            "PATCH",
+            &format!("Groups/{team}"),
+            &json!({ "Operations": [{ "op": "add", "path": "members", "value": [{ "value": cid }] }] }),
+        )
+        .is(200),
+    );
+    drop(person.get("me").is(200));
+    assert_eq!(
+        ask(&program, "PATCH", &format!("Users/{cid}"), &patch("userName", json!("zed@example.org")))
+            .is(400)
+            .json()["scimType"],
+        "mutability"
+    );
+    drop(ask(&program, "PUT", &format!("Users/{cid}"), &user("cid")).is(200));
+    drop(ask(&program, "DELETE", &format!("Groups/{team}"), &json!({})).is(204));
+    drop(person.get("me").is(401));
+    home.verifies();
+}
+
+#[test]
+fn a_leaver_loses_sign_ins_tokens_streams_approvals_and_running_turns() {
+    let home = home();
+    let [ada] = home.signed_in(["ada"]);
+    let program = token(&ada, "scim");
+    for (name, leaves) in [("cid", patch("active", json!("False"))), ("dee", Value::Null)] {
+        let account = id(&ask(&program, "POST", "Users", &user(name)).is(201));
+        let group = json!({ "displayName": "platform-team", "members": [{ "value": account }] });
+        let team = id(&ask(&program, "POST", "Groups", &group).is(201));
+        let [person] = home.signed_in([name]);
+        let by_token = token(&person, "chat");
+        drop(person.say("echo", "announce it"));
+        let approval = home.waiting();
+        let turn = home.json(&["approvals", "show", &approval])["turn"].as_str().unwrap().to_owned();
+        let stream = person.follow(&format!("turns/{turn}/events"));
+        let path = format!("Users/{account}");
+        match leaves {
+            Value::Null => drop(ask(&program, "DELETE", &path, &json!({})).is(204)),
+            leaves => assert_eq!(ask(&program, "PATCH", &path, &leaves).is(200).json()["active"], false),
+        }
+        drop(person.get("me").is(401));
+        drop(by_token.get("sessions").is(401));
+        drop(stream.rest());
+        assert_eq!(home.json(&["approvals", "show", &approval])["state"], "cancelled");
+        let claim = json!({ "person": name, "password": bulkhead_tests::web::PASSWORD });
+        drop(Browser::at(&home).post("sign-in", &claim).is(401));
+        eventually("the turn is over", || !home.records(&["--event", "turn.stopped"]).is_empty());
+        drop(ask(&program, "DELETE", &format!("Groups/{team}"), &json!({})).is(204));
+    }
+    home.verifies();
+}
