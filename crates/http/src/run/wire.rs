@@ -142,7 +142,8 @@ impl Wire {
         self.write(&frame::encode(value)?).await
     }
 
-    /// Receives one frame; `None` when the other end has left between frames. Cancel-safe.
+    /// Receives one frame; `None` when the other end has left between frames, whether it had read all that it was sent or
+    /// not. Cancel-safe.
     ///
     /// # Errors
     /// When the frame breaks its bounds or its form, or the stream breaks.
@@ -158,6 +159,10 @@ impl Wire {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
                 Ok(count) => self.held.extend_from_slice(chunk.get(..count).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // What it had not read was lost with it (unix(7)).
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset && self.held.is_empty() => {
+                    return Ok(None);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -207,4 +212,23 @@ fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, Besid
         return Ok((read.bytes, Err(WireError::Descriptors(format!("more than {}", found.len())))));
     }
     Ok((read.bytes, Ok(found)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_leaves_without_having_read_has_left_all_the_same() {
+        for read in [true, false] {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let mut wire = Wire::new(ours);
+            wire.send(&"a word").await.unwrap();
+            if read {
+                tokio::io::AsyncReadExt::read(&mut theirs, &mut [0; 1024]).await.unwrap();
+            }
+            drop(theirs);
+            assert!(matches!(wire.next::<String>().await, Ok(None)), "{read}");
+        }
+    }
 }
