@@ -107,7 +107,10 @@ fn an_agent_of_another_system_works_unchanged_against_a_real_model() {
     let received = records.iter().filter(|record| record["event"] == "message.received").count();
     let read = || fs::read_to_string(home.at("agents/echo/HEARTBEAT.md")).unwrap();
     // It is a view, written at most once a second.
-    eventually("the heartbeat is at rest", || read().contains("- Active tasks: 0"));
+    eventually("the heartbeat has heard of the last task and is at rest", || {
+        let heart = read();
+        heart.contains("- Active tasks: 0") && heart.matches("Received task:").count() == received
+    });
     let heart = read();
     assert!(heart.starts_with("# Heartbeat - Echo (Content Writer)"), "{heart}");
     assert_eq!((heart.matches("Received task:").count(), received), (3, 3), "{heart}");
