@@ -1,12 +1,15 @@
 //! What waits for a person, at the moments at which something else happens to it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use journal::{Event, Journal};
-use turn::{Choice, Gateway, Message, Pending, What};
+use serde_json::json;
+use turn::{Came, Choice, Gateway, Message, Pending, What};
 use vocab::{ApprovalId, Verb};
 
-use crate::house::{House, echo, opened, person};
+use crate::driver::call;
+use crate::house::{Clock, House, begin, echo, opened, opened_at, person};
 
 const POSTS: &str = "
 turns:
@@ -78,4 +81,37 @@ async fn a_turn_that_is_decided_just_as_it_begins_to_wait_goes_on_once() {
     gateway.shutdown(None, Pending::Keep).await.unwrap();
     assert_eq!(count(&house, Event::TurnEnded), 1, "{:?}", house.story());
     assert!(house.story().contains(&"message.post done".to_owned()), "{:?}", house.story());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_that_a_program_comes_back_for_too_late_is_void() {
+    let house = House::new(POSTS);
+    let clock = Arc::<Clock>::default();
+    let (gateway, journal) = opened_at(house.folder.path(), &house.settings, Arc::clone(&clock)).await;
+    let run = begin(&gateway).await;
+    let post = || call("message", &json!({ "channel": "board:forum", "text": "the draft is ready" }));
+    // The program does not wait for it, and comes back an hour and a second later.
+    let waits = tokio::task::spawn_blocking({
+        let journal = journal.clone();
+        move || held(&journal)
+    });
+    let id = tokio::select! {
+        came = run.propose(post()) => panic!("it did not wait: {came:?}"),
+        id = waits => id.unwrap(),
+    };
+    // Requests are taken one after another: with this one answered, the one that nobody waits for is set aside.
+    drop(run.propose(call("no-such-skill", &json!({}))).await);
+    drop(gateway.decide(&person("ben", false), &id, Choice::Approve, None).await.unwrap());
+    clock.later.store(3_601, Ordering::Relaxed);
+    let came = run.propose(post()).await.unwrap();
+    assert!(matches!(&came, Came::Denied(why) if why[0].message.contains("before it expired")), "{came:?}");
+    run.close("done").await;
+    gateway.shutdown(None, Pending::Keep).await.unwrap();
+    let record = house.record();
+    let void: Vec<_> = record.iter().filter(|record| record.event == Some(Event::ApprovalVoid)).collect();
+    assert_eq!(void.len(), 1, "{:?}", house.story());
+    assert_eq!(void[0].facts.text("approval"), Some(id.as_str()));
+    assert!(!house.story().contains(&"message.post done".to_owned()), "{:?}", house.story());
+    let shown = gateway.approval(&person("ben", false), &id).await.unwrap();
+    assert_eq!(shown.state, turn::ApprovalState::Void);
 }
