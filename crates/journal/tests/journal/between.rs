@@ -43,6 +43,23 @@ impl Turn {
     async fn end(self) {
         self.client.execute("SELECT pg_advisory_unlock($1)", &[&TURN]).await.unwrap();
     }
+
+    /// Has `first` go before `second`, both of them decided on before either had its turn.
+    async fn in_order<A, B>(
+        kept: &Kept,
+        first: impl Future<Output = A>,
+        second: impl Future<Output = B>,
+    ) -> (A, B) {
+        let turn = Self::take(kept).await;
+        tokio::join!(first, async {
+            turn.is_waited_for_by(1).await;
+            let (second, ()) = tokio::join!(second, async {
+                turn.is_waited_for_by(2).await;
+                turn.end().await;
+            });
+            second
+        })
+    }
 }
 
 /// A gateway with its own folder.
@@ -68,6 +85,16 @@ impl Gateway {
         Self { folder, journal, notary }
     }
 
+    /// Two with the same key; the first has signed something, and nobody what the other added since.
+    async fn two(kept: &Kept) -> (Self, Self) {
+        let one = Self::open(kept, "one", None).await;
+        fill(&one.journal, 3).await;
+        one.notary.seal().await.unwrap();
+        let other = Self::open(kept, "other", Some(&one)).await;
+        fill(&other.journal, 2).await;
+        (one, other)
+    }
+
     /// Takes over the key of `other`, as its owner does by hand.
     fn takes_the_key_of(&self, other: &Self) {
         hand_over(other.folder.path(), self.folder.path());
@@ -90,22 +117,9 @@ fn holds(kept: &Kept) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_checkpoint_that_comes_after_a_change_of_keys_is_not_stored_with_the_old_one() {
     let Some(kept) = Kept::postgres() else { return };
-    let one = Gateway::open(&kept, "one", None).await;
-    fill(&one.journal, 3).await;
-    one.notary.seal().await.unwrap();
-    let other = Gateway::open(&kept, "other", Some(&one)).await;
-    fill(&other.journal, 2).await;
-    let turn = Turn::take(&kept).await;
-    let (rotated, sealed) = tokio::join!(one.notary.rotate(None), async {
-        turn.is_waited_for_by(1).await;
-        // Signed with the key that is the newest so far, and behind its change.
-        let sealing = other.notary.seal();
-        let (sealed, ()) = tokio::join!(sealing, async {
-            turn.is_waited_for_by(2).await;
-            turn.end().await;
-        });
-        sealed
-    });
+    let (one, other) = Gateway::two(&kept).await;
+    // The checkpoint is signed with the key that is the newest so far, and comes behind its change.
+    let (rotated, sealed) = Turn::in_order(&kept, one.notary.rotate(None), other.notary.seal()).await;
     let rotated = rotated.unwrap();
     let error = sealed.unwrap_err();
     assert!(matches!(&error, SealError::KeyLost { expected, .. } if **expected == rotated.new), "{error}");
@@ -119,21 +133,9 @@ async fn a_checkpoint_that_comes_after_a_change_of_keys_is_not_stored_with_the_o
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_change_of_keys_that_comes_after_a_larger_checkpoint_is_signed_anew() {
     let Some(kept) = Kept::postgres() else { return };
-    let one = Gateway::open(&kept, "one", None).await;
-    fill(&one.journal, 3).await;
-    one.notary.seal().await.unwrap();
-    let other = Gateway::open(&kept, "other", Some(&one)).await;
-    fill(&other.journal, 2).await;
-    let turn = Turn::take(&kept).await;
-    let (sealed, rotated) = tokio::join!(other.notary.seal(), async {
-        turn.is_waited_for_by(1).await;
-        // It says that the old key signs nothing larger than what this gateway knows.
-        let (rotated, ()) = tokio::join!(one.notary.rotate(None), async {
-            turn.is_waited_for_by(2).await;
-            turn.end().await;
-        });
-        rotated
-    });
+    let (one, other) = Gateway::two(&kept).await;
+    // The change says that the old key signs nothing larger than what its gateway knows.
+    let (sealed, rotated) = Turn::in_order(&kept, other.notary.seal(), one.notary.rotate(None)).await;
     let (sealed, rotated) = (sealed.unwrap(), rotated.unwrap());
     assert_eq!(sealed.key(), &rotated.old);
     assert_eq!(rotated.sealed.key(), &rotated.new);

@@ -15,6 +15,7 @@ use serde_json::json;
 use vocab::Digest;
 
 use crate::common::{Clock, NOON, config, database, draft, entry, number, put};
+use crate::kept::{ERASER, Kept};
 
 /// How often the child is killed.
 const LIVES: u64 = 200;
@@ -42,10 +43,13 @@ const GATEWAY: &str = "BULKHEAD_CRASH_TEST_GATEWAY";
 const RESTLESS: &str = "BULKHEAD_CRASH_TEST_RESTLESS";
 
 /// Where the child was told that the record is: a file, or a server's database and the gateway's name there.
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     let place = std::env::var(DATABASE).unwrap_or_else(|_| panic!("a crash test starts this"));
     match std::env::var(GATEWAY) {
-        Ok(name) => PostgresConfig::new(&place).unwrap().with_gateway(&name).unwrap().into(),
+        Ok(name) => {
+            let config = PostgresConfig::new(&place).unwrap().with_gateway(&name).unwrap();
+            config.with_eraser(ERASER, None).into()
+        }
         Err(_) => PathBuf::from(place).into(),
     }
 }
@@ -115,16 +119,29 @@ fn start(path: &Path, restless: bool) -> Child {
     child_command(restless).env(DATABASE, path).spawn().unwrap()
 }
 
-fn child_command(restless: bool) -> Command {
+/// A process of which the test `child` makes what it is.
+fn playing(child: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", child, "--ignored", "--nocapture"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+}
+
+fn child_command(restless: bool) -> Command {
+    let mut command = playing("crash::child");
     if restless {
         command.env(RESTLESS, "1");
     }
     command
-        .args(["--exact", "crash::child", "--ignored", "--nocapture"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    command
+}
+
+/// A process at this record that does what the test `child` does.
+pub(crate) fn start_at(kept: &Kept, child: &str) -> Child {
+    let mut command = playing(child);
+    match kept {
+        Kept::Sqlite(folder) => command.env(DATABASE, database(folder.path())),
+        Kept::Postgres { .. } => command.env(DATABASE, kept.address()).env(GATEWAY, "gateway"),
+    };
+    command.spawn().unwrap()
 }
 
 /// How a child lives.

@@ -1,5 +1,6 @@
 //! A record in either database: what a test says of it holds for both.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -23,6 +24,27 @@ pub(crate) const ERASER: &str = "an_eraser";
 
 /// Roles are the whole cluster's, and made once.
 static MAKING: Mutex<()> = Mutex::new(());
+
+/// Every byte of every file beside the database at `path`.
+fn bytes(path: &Path) -> Vec<u8> {
+    let files = std::fs::read_dir(path.parent().unwrap()).unwrap();
+    files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+}
+
+/// Which messages have their words in this.
+fn spoken_in(text: &str) -> BTreeSet<u64> {
+    let numbers = text.split("the words of message ").skip(1);
+    numbers.filter_map(|rest| rest.split_once('"')?.0.parse().ok()).collect()
+}
+
+/// Which messages have their words somewhere in the files beside the database at `path`.
+pub(crate) fn spoken(path: &Path) -> BTreeSet<u64> {
+    spoken_in(&String::from_utf8_lossy(&bytes(path)))
+}
+
+/// Everything in a server's database that words may stand in.
+const TEXTS: &str = "SELECT convert_from(bytes, 'UTF8') FROM bulkhead.payload UNION ALL \
+     SELECT body FROM bulkhead.record UNION ALL SELECT key || value FROM bulkhead.state";
 
 impl Kept {
     /// One in SQLite, and one in PostgreSQL where that can be had.
@@ -162,6 +184,14 @@ impl Kept {
                 };
                 text.lines().map(pair).collect()
             }
+        }
+    }
+
+    /// Which messages have their words somewhere: in the files of a file's, in the tables of a server's.
+    pub(crate) fn spoken(&self) -> BTreeSet<u64> {
+        match self {
+            Self::Sqlite(folder) => spoken(&database(folder.path())),
+            Self::Postgres { cluster, database } => spoken_in(&cluster.sql(database, TEXTS)),
         }
     }
 

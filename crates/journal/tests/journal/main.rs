@@ -19,6 +19,7 @@ mod crash;
 mod cut;
 mod erase;
 mod full;
+mod harsh;
 mod independent;
 mod kept;
 mod notary;

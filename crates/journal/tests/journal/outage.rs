@@ -199,7 +199,7 @@ fn all_there(kept: &Kept, acknowledged: &[(u64, Head)]) {
 }
 
 /// A cluster of this test's own; it lives as long as the process.
-fn own_cluster(settings: &[(&str, &str)]) -> Option<&'static Cluster> {
+pub(crate) fn own_cluster(settings: &[(&str, &str)]) -> Option<&'static Cluster> {
     match Cluster::start(settings) {
         Ok(cluster) => Some(Box::leak(Box::new(cluster))),
         Err(why) => {
