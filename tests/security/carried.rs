@@ -103,30 +103,46 @@ fn one_that_cannot_be_carried_out_is_tried_again_whole_and_keeps_no_other_waitin
 
 #[test]
 fn what_was_kept_long_enough_goes_from_the_files_too_though_they_could_not_be_written_at_first() {
-    let home = Home::made(&[]);
-    home.scene("turns: [{say: hello, repeat: true}]");
-    write(&home, 500, 1, &[("internal", "aardvark")]);
-    fs::write(home.at("agents/helper/HEARTBEAT.md"), "# Helper\n\nof the aardvark\n").unwrap();
-    let blocked = Blocked::of(&home, "helper");
-    home.start();
-    eventually("it was tried", || {
-        let log = fs::read_to_string(home.at("data/gateway.log")).unwrap_or_default();
-        log.contains("content whose time is over could not be erased")
-    });
-    home.crash();
-    blocked.mended();
-    home.start();
-    eventually("it is gone", || with(&home, "aardvark").is_empty());
-    assert!(home.records(&["--kind", "admin"]).iter().any(|record| record["event"] == "retention.applied"));
-    home.verifies();
+    for home in Home::both(
+        "security::carried::what_was_kept_long_enough_goes_from_the_files_too_though_they_could_not_be_written_at_first",
+    ) {
+        home.scene(FINE);
+        // A gateway has its name from its first start.
+        home.start();
+        home.run(&["gateway", "stop"]).done();
+        write(&home, 500, 1, &[("internal", "aardvark")]);
+        fs::write(home.at("agents/helper/HEARTBEAT.md"), "# Helper\n\nof the aardvark\n").unwrap();
+        let blocked = Blocked::of(&home, "helper");
+        home.start();
+        eventually("it was tried", || {
+            let log = fs::read_to_string(home.at("data/gateway.log")).unwrap_or_default();
+            log.contains("content whose time is over could not be erased")
+        });
+        home.crash();
+        blocked.mended();
+        assert!(!with(&home, "aardvark").is_empty());
+        home.start();
+        eventually("it is gone", || with(&home, "aardvark").is_empty());
+        assert!(
+            home.records(&["--kind", "admin"]).iter().any(|record| record["event"] == "retention.applied")
+        );
+        home.verifies();
+    }
 }
 
 #[test]
 fn what_was_posted_goes_when_its_time_is_over_and_other_posts_stay() {
-    let home = Home::playing(
-        "turns:\n  - calls: [{skill: message, arguments: {channel: \"board:content-team\", text: a quokka}}]\n  \
-         - say: done\n    repeat: true\n",
-    );
+    let scene = "turns:\n  - calls: [{skill: message, arguments: {channel: \"board:content-team\", text: a quokka}}]\n  \
+         - say: done\n    repeat: true\n";
+    for home in Home::both_playing(
+        "security::carried::what_was_posted_goes_when_its_time_is_over_and_other_posts_stay",
+        scene,
+    ) {
+        posts_go(&home);
+    }
+}
+
+fn posts_go(home: &Home) {
     for _ in 0..2 {
         let chat = home.begin(&["chat", "echo", "post it"]);
         home.run(&["approvals", "approve", &home.waiting()]).done();
@@ -144,7 +160,7 @@ fn what_was_posted_goes_when_its_time_is_over_and_other_posts_stay() {
     old.agent = AgentName::new("echo").ok();
     old.session = SessionId::new("s-old").ok();
     old.payload = json!({ "args": { "text": "a quokka" } });
-    write_drafts(&home, 500, 1, vec![old]);
+    write_drafts(home, 500, 1, vec![old]);
     home.start();
     eventually("the old post is gone", || !board().contains(&one));
     assert!(board().contains(&two) && board().matches("a quokka").count() == 1, "{}", board());
@@ -216,7 +232,7 @@ fn one_whose_gateway_ended_before_it_could_say_so_is_said_to_be_done_once() {
 }
 
 /// Where an erasure is cut off: at this call of the machine's, by whichever of the gateway's threads has made so many first.
-/// Between asking and done there are some commits of the record, the files beside it, and the wiping of the database.
+/// Between asking and done there are some commits of the record, the files beside it, and the wiping of the database's file.
 const CUTS: [(&str, u32); 16] = [
     ("fdatasync", 1),
     ("fdatasync", 2),
@@ -234,6 +250,28 @@ const CUTS: [(&str, u32); 16] = [
     ("unlink", 1),
     ("ftruncate", 1),
     ("ftruncate", 2),
+];
+
+/// The same where the record is on a server: what is said to it and heard from it, and the files beside it.
+const SERVER_CUTS: [(&str, u32); 18] = [
+    ("sendto", 2),
+    ("sendto", 5),
+    ("sendto", 8),
+    ("sendto", 11),
+    ("sendto", 14),
+    ("sendto", 17),
+    ("sendto", 20),
+    ("sendto", 24),
+    ("sendto", 28),
+    ("sendto", 33),
+    ("recvfrom", 6),
+    ("recvfrom", 12),
+    ("recvfrom", 18),
+    ("recvfrom", 24),
+    ("fsync", 1),
+    ("fsync", 2),
+    ("fsync", 4),
+    ("renameat", 1),
 ];
 
 /// Has the gateway end at such a call, as a machine that loses its power does.
@@ -257,46 +295,50 @@ fn an_erasure_that_is_cut_anywhere_is_finished_by_the_next_gateway() {
         skipped("security::carried::an_erasure_that_is_cut_anywhere", "strace is not installed");
         return;
     }
-    let home = Home::playing("turns: [{say: fine, repeat: true}]");
-    let mut left = 0;
-    for (round, at) in CUTS.into_iter().enumerate() {
-        let word = format!("quokka{round}x");
-        let said = home.run(&["chat", "helper", &word, "--json"]).done().lines();
-        let session = said[0]["session"].as_str().unwrap().to_owned();
-        let gateway = home.gateway();
-        let mut watch = cut(gateway, at);
-        let request =
-            home.begin(&["audit", "erase", "request", "--session", &session, "--reason", "asked", "--json"]);
-        let said = Said::of(request);
-        if said.code != 0 {
-            eventually("it was cut off", || !procs::lives(gateway));
-        }
-        watch.kill().unwrap();
-        watch.wait().unwrap();
-        if said.code != 0 {
-            let database = rusqlite::Connection::open(home.at("data/journal.sqlite")).unwrap();
-            let running = "SELECT count(*) FROM state WHERE kind = 'erasure' AND value LIKE '%\"running\"%'";
-            left += database.query_row(running, [], |row| row.get::<_, u32>(0)).unwrap();
-            drop(database);
-            home.start();
-        }
-        let asked = || {
-            let all = home.json(&["audit", "erase", "list", "--all"]);
-            let of = |view: &&Value| view["of"]["session"] == session.as_str();
-            all.as_array().unwrap().iter().find(of).map(|view| view["state"].clone())
-        };
-        // What was not yet asked for, or not yet agreed to, is asked for again.
-        if asked().is_none_or(|state| state == "waiting") {
-            assert!(!with(&home, &word).is_empty(), "{at:?}: something went that nobody agreed to");
-            home.run(&["audit", "erase", "request", "--session", &session, "--reason", "again"]).done();
-        } else {
-            eventually(&format!("it is done, cut at {at:?}"), || asked().unwrap() == "done");
-        }
-        assert_eq!(with(&home, &word), Vec::<String>::new(), "{at:?}");
-        let done = done_of(&home, &format!("session:{session}"));
-        assert_eq!(done.len(), 1, "{at:?}: {done:?}");
-        assert!(done[0]["facts"]["contents"].as_u64() > Some(0), "{at:?}: {done:?}");
-        home.verifies();
+    for home in Home::both_playing("security::carried::an_erasure_that_is_cut_anywhere", FINE) {
+        let cuts: &[_] = if home.is_on_server() { &SERVER_CUTS } else { &CUTS };
+        let left: usize = cuts.iter().enumerate().map(|(round, at)| finished(&home, round, *at)).sum();
+        eprintln!("{left} of {} were cut off between consent and end", cuts.len());
+        assert!(left >= 3, "only {left} of {} were cut off between consent and end", cuts.len());
     }
-    assert!(left >= 3, "only {left} of {} were cut off between consent and end", CUTS.len());
+}
+
+/// Has an erasure cut off there and the next gateway finish it; how many were left in between.
+fn finished(home: &Home, round: usize, at: (&str, u32)) -> usize {
+    let word = format!("quokka{round}x");
+    let said = home.run(&["chat", "helper", &word, "--json"]).done().lines();
+    let session = said[0]["session"].as_str().unwrap().to_owned();
+    let gateway = home.gateway();
+    let mut watch = cut(gateway, at);
+    let request =
+        home.begin(&["audit", "erase", "request", "--session", &session, "--reason", "asked", "--json"]);
+    let said = Said::of(request);
+    if said.code != 0 {
+        eventually("it was cut off", || !procs::lives(gateway));
+    }
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    let mut left = 0;
+    if said.code != 0 {
+        left = home.left("erasure").iter().filter(|row| row["state"] == "running").count();
+        home.start();
+    }
+    let asked = || {
+        let all = home.json(&["audit", "erase", "list", "--all"]);
+        let of = |view: &&Value| view["of"]["session"] == session.as_str();
+        all.as_array().unwrap().iter().find(of).map(|view| view["state"].clone())
+    };
+    // What was not yet asked for, or not yet agreed to, is asked for again.
+    if asked().is_none_or(|state| state == "waiting") {
+        assert!(!with(home, &word).is_empty(), "{at:?}: something went that nobody agreed to");
+        home.run(&["audit", "erase", "request", "--session", &session, "--reason", "again"]).done();
+    } else {
+        eventually(&format!("it is done, cut at {at:?}"), || asked().unwrap() == "done");
+    }
+    assert_eq!(with(home, &word), Vec::<String>::new(), "{at:?}");
+    let done = done_of(home, &format!("session:{session}"));
+    assert_eq!(done.len(), 1, "{at:?}: {done:?}");
+    assert!(done[0]["facts"]["contents"].as_u64() > Some(0), "{at:?}: {done:?}");
+    home.verifies();
+    left
 }

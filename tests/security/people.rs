@@ -17,6 +17,9 @@ pub(crate) const EVE: u32 = 65_532;
 
 const WORDS: &str = "the draft is ready";
 
+/// How a team's home is made.
+const MADE: &[&str] = &["--team", "--person", "ada"];
+
 /// Root is `ada`, the administrator; `bob` may ask and approve; `eve` may ask `helper` only.
 pub(crate) struct Team {
     pub(crate) home: Home,
@@ -29,7 +32,21 @@ impl Team {
             skipped(test, "several operating-system users need root");
             return None;
         }
-        let home = Home::made(&["--team", "--person", "ada"]);
+        Some(Self::at(Home::made(MADE), scene))
+    }
+
+    /// One whose record is in SQLite, and one whose record is on a server where that can be had; none where there is
+    /// nobody to be.
+    pub(crate) fn both_playing(test: &str, scene: &str) -> Vec<Self> {
+        if !is_root() {
+            skipped(test, "several operating-system users need root");
+            return Vec::new();
+        }
+        Home::both_made(test, MADE).into_iter().map(|home| Self::at(home, scene)).collect()
+    }
+
+    /// The team of a home that has never been started.
+    fn at(home: Home, scene: &str) -> Self {
         fs::set_permissions(home.outside(), fs::Permissions::from_mode(0o711)).unwrap();
         // Where the binary was built, others need not have a way to.
         let binary = home.outside().join("bulkhead");
@@ -42,7 +59,7 @@ impl Team {
         ));
         home.scene(scene);
         home.start();
-        Some(Self { home, binary })
+        Self { home, binary }
     }
 
     pub(crate) fn begin(&self, uid: u32, args: &[&str]) -> Child {

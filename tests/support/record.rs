@@ -80,15 +80,21 @@ impl Home {
     /// A home whose record is in SQLite, and one whose record is on a server where that can be had, none of them started.
     #[must_use]
     pub fn both(test: &str) -> Vec<Self> {
-        let mut other = Self::new();
+        Self::both_made(test, &[])
+    }
+
+    /// The same, made with further arguments of `init`.
+    #[must_use]
+    pub fn both_made(test: &str, args: &[&str]) -> Vec<Self> {
+        let mut other = Self::made(args);
         match OnServer::of(&other) {
             Ok(server) => other.server = Some(server),
             Err(why) => {
                 skipped(&format!("{test}, in part"), &format!("the same on PostgreSQL: {why}"));
-                return vec![Self::new()];
+                return vec![Self::made(args)];
             }
         }
-        vec![Self::new(), other]
+        vec![Self::made(args), other]
     }
 
     /// The same, playing this scenario with their gateways running.
@@ -140,6 +146,33 @@ impl Home {
                 ));
             }
         }
+    }
+
+    /// The rows of state of a kind, as its gateways left them.
+    ///
+    /// # Panics
+    /// When the database does not say.
+    #[must_use]
+    pub fn left(&self, kind: &str) -> Vec<serde_json::Value> {
+        let row = |text: &str| serde_json::from_str(text).unwrap();
+        match &self.server {
+            None => {
+                let database = rusqlite::Connection::open(self.at("data/journal.sqlite")).unwrap();
+                let mut rows = database.prepare("SELECT value FROM state WHERE kind = ?1").unwrap();
+                let rows = rows.query_map([kind], |row| row.get::<_, String>(0)).unwrap();
+                rows.map(|text| row(&text.unwrap())).collect()
+            }
+            Some(server) => {
+                let sql = format!("SELECT value FROM bulkhead.state WHERE kind = '{kind}'");
+                server.sql(&sql).lines().map(row).collect()
+            }
+        }
+    }
+
+    /// Whether its record is on a server.
+    #[must_use]
+    pub fn is_on_server(&self) -> bool {
+        self.server.is_some()
     }
 
     /// The tables of its server in which a word stands; none where its record is a file of the home.
