@@ -347,6 +347,19 @@ export const t = {
     code: (person: string) => `One-time code for ${person}, shown this once:`,
     ends: (when: string) => `It ends ${when}.`,
     elsewhere: 'Who there is and what each group may do stands in `bulkhead.toml`.',
+    grants: 'Grants',
+    grantsLead: 'Who has a right to what, by group. An agent does for somebody only what that person has here, too. It is changed in `bulkhead.toml`.',
+    noGrants: 'No group has a right to anything.',
+    resource: 'Resource',
+    right: 'Right',
+    grantedTo: 'Granted to',
+    nobody: 'nobody',
+    wider: 'by a wider grant',
+    everything: 'all (*)',
+    rights: {
+      agents: 'ask the agent', read: 'read', write: 'write', hosts: 'fetch pages', channels: 'post', models: 'use the model', commands: 'run',
+      approve: 'decide for the agent', content: 'read what was said with', erase: 'erase and hold content', record: 'see the records of others',
+    } as Record<string, string>,
   },
 
   passkeys: {

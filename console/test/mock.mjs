@@ -95,6 +95,7 @@ const routes = [
   ['POST', /^\/(tokens|sign-ins)\/([^/]+)\/end$/, () => ({})],
   ['POST', /^\/me\/password$/, () => ({})],
   ['GET', /^\/people$/, () => [{ id: 'ada', groups: ['content', 'review'], administrator: true, clearance: ['restricted'], sign_ins: 2, tokens: 1, password: true }, { id: 'bob', groups: ['content'], administrator: false, clearance: ['internal'], sign_ins: 0, tokens: 0, password: false }]],
+  ['GET', /^\/grants$/, () => ({ groups: [{ name: 'content', people: ['ada', 'bob'] }, { name: 'review', people: ['ada'] }], grants: [{ right: 'agents', resource: 'echo', groups: ['content'], wider: [] }, { right: 'agents', resource: 'helper', groups: [], wider: [] }, { right: 'approve', resource: 'echo', groups: ['review'], wider: [] }, { right: 'read', resource: '/srv', groups: ['review'], wider: [] }, { right: 'read', resource: '/srv/docs', groups: ['content'], wider: ['review'] }] })],
   ['POST', /^\/people\/([^/]+)\/invite$/, () => ({ code: 'k3mx-7q2p-w9ra-5tzb', expires: later(24) })],
   ['GET', /^\/status$/, () => ({ version: '0.5.0', pid: 4711, address: '127.0.0.1:7400', containment: 'full', ready: true, why: null, person: 'ada', exports: [{ name: 'siem', format: 'ocsf', to: 'tcp+tls://siem.example.org:6514', local: false, taken: 18233, behind: 12, failing_since: null, last_error: null, late: false }, { name: 'archive', format: 'jsonl', to: '/mnt/archive/record.jsonl', local: true, taken: 17020, behind: 1225, failing_since: later(-1), last_error: 'No space left on device (os error 28)', late: true }] })],
 ];

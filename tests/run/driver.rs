@@ -35,7 +35,7 @@ async fn post(run: &Run) -> Result<Came, turn::Refusal> {
 }
 
 /// The one approval that waits, once it does.
-async fn waiting(gateway: &Gateway) -> turn::ApprovalView {
+pub(crate) async fn waiting(gateway: &Gateway) -> turn::ApprovalView {
     let ben = person("ben", false);
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod clients;
+mod deputy;
 mod driver;
 mod floods;
 mod guest;

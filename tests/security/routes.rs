@@ -76,6 +76,7 @@ fn harmless() -> Vec<Row> {
         row("GET", "openapi.json", none(), [401, 403, 200, 200, 200, 200, 200]),
         row("GET", "events", none(), [401, 403, 403, 403, 403, 403, 200]),
         row("GET", "people", none(), [401, 403, 403, 403, 403, 403, 200]),
+        row("GET", "grants", none(), [401, 403, 403, 403, 403, 403, 200]),
         row("GET", "sessions", none(), [401, 403, 200, 200, 200, 200, 200]),
         row("GET", "sessions/{id}", none(), [401, 403, 404, 200, 404, 200, 404]),
         row("GET", "turns/{id}/events", none(), [401, 403, 404, 200, 404, 404, 404]),

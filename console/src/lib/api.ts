@@ -4,7 +4,7 @@ import type { Challenge } from './passkey';
 import { part } from './route';
 import { BrokenStream, events } from './stream';
 import type {
-  Agent, Approval, CheckReport, Conversation, Conversations, GatewayStatus, Invitation, KillReport, Look, Me, NewToken, Passkey, PersonRow, Problem,
+  Agent, Approval, CheckReport, Conversation, Conversations, GatewayStatus, Grants, Invitation, KillReport, Look, Me, NewToken, Passkey, PersonRow, Problem,
   RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
 
@@ -231,6 +231,7 @@ export const api = {
   newToken: (wanted: { name: string; scopes: string[]; days: number }) => post<NewToken>('/tokens', wanted),
   endToken: (id: string) => post(`/tokens/${part(id)}/end`),
   people: () => get<PersonRow[]>('/people'),
+  grants: () => get<Grants>('/grants'),
   invite: (person: string) => post<Invitation>(`/people/${part(person)}/invite`),
 
   agents: () => get<Agent[]>('/agents'),

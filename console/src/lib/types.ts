@@ -206,6 +206,20 @@ export interface PersonRow {
   password: boolean;
 }
 
+/** A resource that is granted, or an agent that nobody may ask. */
+export interface GrantRow {
+  right: string;
+  resource: string;
+  groups: string[];
+  /** Groups that have it by a wider grant. */
+  wider: string[];
+}
+
+export interface Grants {
+  groups: { name: string; people: string[] }[];
+  grants: GrantRow[];
+}
+
 export interface Invitation {
   code: string;
   expires: string;

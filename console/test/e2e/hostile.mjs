@@ -124,6 +124,9 @@ export async function hostileWordsOnEveryPage(stage) {
   await answer(page, 'sign-ins', CORPUS.map(row));
   await answer(page, 'tokens', CORPUS.map((text, index) => ({ id: `k-${index}`, person: text, name: text, scopes: [text], created: text, expires: text, used: text })));
   await answer(page, 'people', CORPUS.map((text) => ({ id: text, groups: [text], administrator: false, clearance: [text], sign_ins: 0, tokens: 0, password: false })));
+  await answer(page, 'grants', {
+    groups: CORPUS.map((text) => ({ name: text, people: [text] })), grants: CORPUS.map((text) => ({ right: text, resource: text, groups: [text], wider: [text] })),
+  });
   await answer(page, 'status', {
     version: CORPUS[0], pid: 1, address: CORPUS[1], containment: CORPUS[2], ready: false, why: CORPUS[3], person: 'ada',
     exports: CORPUS.map((text) => ({ name: text, format: text, to: text, local: false, taken: 1, behind: 1, failing_since: text, last_error: text, late: true })),
@@ -133,6 +136,7 @@ export async function hostileWordsOnEveryPage(stage) {
   for (const [where, items] of Object.entries(many)) {
     await seat.go(where);
     await page.locator(items).nth(CORPUS.length - 1).waitFor();
+    if (where === 'people') await page.locator('table.list >> nth=3 >> tr').nth(CORPUS.length - 1).waitFor();
     await onlyWords(seat, where);
   }
   for (const [index, text] of CORPUS.entries()) {

@@ -88,6 +88,8 @@ export async function invitations(stage) {
   await ada.go('people');
   await ada.page.getByRole('button', { name: 'Invite bob' }).click();
   const code = (await ada.page.locator('code.secret').innerText()).trim();
+  const grants = ada.page.getByRole('group', { name: 'Grants' });
+  await grants.getByRole('row', { name: /^echo ask the agent owners .*by a wider grant/ }).waitFor();
   const bob = await stage.seat();
   await bob.page.goto(stage.base);
   await bob.page.getByRole('button', { name: 'With a one-time code' }).click();
@@ -98,6 +100,7 @@ export async function invitations(stage) {
   await bob.go('people');
   await bob.page.getByText('this browser').waitFor();
   same('what a member sees of others', await bob.page.getByRole('heading', { name: 'Everybody' }).count(), 0);
+  same('what a member sees of grants', await bob.page.getByRole('heading', { name: 'Grants' }).count(), 0);
 }
 
 /** A device with a passkey of its own in it, at a browser that knows the gateway by the name that passkeys have. */

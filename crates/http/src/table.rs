@@ -177,6 +177,7 @@ table! {
     post "tokens", Oneself, plain, api::make_token::make_token;
     post "tokens/{id}/end", Oneself, plain, api::end_token::end_token;
     get "people", ADMIN, plain, api::list_people::list_people;
+    get "grants", ADMIN, plain, api::list_grants::list_grants;
     get "accounts", ADMIN, plain, api::list_accounts::list_accounts;
     post "accounts/{id}/remove", ADMIN, confirmed, api::remove_account::remove_account;
     post "people/{id}/invite", Oneself, confirmed, api::invite::invite;

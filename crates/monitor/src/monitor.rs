@@ -12,6 +12,7 @@ use crate::compartment::{Compartment, soul_file};
 use crate::config::{Config, ConfigError};
 use crate::flow::Flow;
 use crate::gate::Gate;
+use crate::grants::{self, Grants};
 use crate::policy::rights::{self, ALL};
 use crate::policy::slices::Slices;
 use crate::policy::text::{Clause, Origin, Reader};
@@ -198,6 +199,13 @@ impl Monitor {
         known.person.administrator || self.groups_of(person).any(|group| group.rights.record)
     }
 
+    /// Who has what: each resource that is granted and each of `agents`, with the groups that have it.
+    #[must_use]
+    pub fn grants(&self, agents: &[AgentName]) -> Grants {
+        let people = self.house.people.values().map(|known| &known.person);
+        grants::grants(people, self.house.groups.values(), agents)
+    }
+
     fn has_all(&self, person: &Person, names: fn(&Group) -> &Vec<String>) -> bool {
         self.groups_of(person).flat_map(names).any(|name| name == ALL)
     }
@@ -302,19 +310,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
 }
 
 fn check_rights(group: &Group) -> Result<(), ConfigError> {
-    let rights = &group.rights;
-    let kinds = [
-        ("agents", &rights.agents),
-        ("read", &rights.read),
-        ("write", &rights.write),
-        ("hosts", &rights.hosts),
-        ("channels", &rights.channels),
-        ("models", &rights.models),
-        ("commands", &rights.commands),
-        ("approve", &rights.approve),
-        ("content", &rights.content),
-    ];
-    for (kind, names) in kinds {
+    for (kind, names) in group.rights.lists() {
         let place = format!("`{kind}` of the group `{}`", group.name);
         unique("right", names.iter().map(String::as_str))?;
         for name in names {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use monitor::Monitor;
+use monitor::{Grants, Monitor};
 use serde::{Deserialize, Serialize};
 use vocab::{AgentName, Person, PersonId, SessionId};
 
@@ -50,6 +50,17 @@ impl Gateway {
         self.administrator(by, "see who there is")?;
         drop(self.monitor_or_last());
         Ok(self.judging.lock().people())
+    }
+
+    /// Who has what, for an administrator: each resource that the settings grant and each agent, with its groups.
+    ///
+    /// # Errors
+    /// When `by` is none, or the agents' folder or the settings cannot be read.
+    pub fn grants(&self, by: &Person) -> Result<Grants, Refusal> {
+        self.administrator(by, "see what is granted")?;
+        let monitor = self.monitor()?;
+        let agents: Vec<AgentName> = self.all_slots()?.iter().map(|slot| slot.name.clone()).collect();
+        Ok(monitor.grants(&agents))
     }
 
     /// The names of everybody, by settings that hold.

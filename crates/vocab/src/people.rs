@@ -63,3 +63,41 @@ pub struct Rights {
     /// Whether they may see the records of others over the gateway, and verify the record. No content is theirs by that.
     pub record: bool,
 }
+
+impl Rights {
+    /// Every list of names, by the name of its setting.
+    #[must_use]
+    pub const fn lists(&self) -> [(&'static str, &Vec<String>); 9] {
+        // Taken apart whole, so that a new right is not left out.
+        let Self {
+            agents,
+            read,
+            write,
+            hosts,
+            channels,
+            models,
+            commands,
+            approve,
+            content,
+            erase: _,
+            record: _,
+        } = self;
+        [
+            ("agents", agents),
+            ("read", read),
+            ("write", write),
+            ("hosts", hosts),
+            ("channels", channels),
+            ("models", models),
+            ("commands", commands),
+            ("approve", approve),
+            ("content", content),
+        ]
+    }
+
+    /// Every right to the whole home, by the name of its setting, and whether it is given.
+    #[must_use]
+    pub const fn switches(&self) -> [(&'static str, bool); 2] {
+        [("erase", self.erase), ("record", self.record)]
+    }
+}

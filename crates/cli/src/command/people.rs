@@ -5,6 +5,7 @@ use clap::Subcommand;
 use people::{AccountView, PasskeyView, Scope, SignInView, TokenView};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use turn::Grants;
 use vocab::{Ambient as _, DirectoryId, PasskeyId, PersonId, SignInId, Timestamp, TokenId};
 
 use super::Place;
@@ -28,6 +29,11 @@ enum Verb {
     /// Everybody whom bulkhead.toml names
     #[command(after_help = "Examples:\n  bulkhead people list\n  bulkhead people list --json")]
     List,
+    /// Who has a right to what: each resource that bulkhead.toml grants and each agent, with its groups
+    #[command(
+        after_help = "Examples:\n  bulkhead people grants\n  bulkhead people grants --json   with the members of each group"
+    )]
+    Grants,
     /// Make a one-time code with which somebody sets a password and signs in
     #[command(
         after_help = "Example:\n  bulkhead people invite ada   good for 24 hours, once; yourself, or anybody as an administrator"
@@ -155,6 +161,7 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
     place.ask(async move |client| {
         match args.verb {
             Verb::List => list(screen, &client).await?,
+            Verb::Grants => grants(screen, &client).await?,
             Verb::Invite { person } => invite(screen, &client, &person).await?,
             Verb::SignIns { person } => sign_ins(screen, &client, person).await?,
             Verb::End { id } => {
@@ -219,6 +226,25 @@ async fn list(screen: Screen, client: &Client) -> Result<(), Failure> {
         ]);
     }
     table.print(screen)
+}
+
+async fn grants(screen: Screen, client: &Client) -> Result<(), Failure> {
+    let table_of: Grants = client.get("grants").await?;
+    if screen.json() {
+        return screen.value(&table_of);
+    }
+    let mut table = Table::new(&["RIGHT", "RESOURCE", "GROUPS"]);
+    for grant in &table_of.grants {
+        let wider = grant.wider.iter().map(|group| format!("{group} (by a wider grant)"));
+        let groups: Vec<String> = grant.groups.iter().cloned().chain(wider).collect();
+        let groups = if groups.is_empty() { "nobody".to_owned() } else { groups.join(", ") };
+        table.row(vec![
+            grant.right.clone(),
+            visible(&grant.resource, Keep::Nothing),
+            visible(&groups, Keep::Nothing),
+        ]);
+    }
+    if table.is_empty() { screen.line("no group has a right to anything") } else { table.print(screen) }
 }
 
 async fn invite(screen: Screen, client: &Client, person: &PersonId) -> Result<(), Failure> {

@@ -30,6 +30,7 @@ pub(crate) mod list_accounts;
 pub(crate) mod list_agents;
 pub(crate) mod list_approvals;
 pub(crate) mod list_erasures;
+pub(crate) mod list_grants;
 pub(crate) mod list_holds;
 pub(crate) mod list_passkeys;
 pub(crate) mod list_patterns;

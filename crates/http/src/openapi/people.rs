@@ -195,6 +195,18 @@ fn people(book: &mut Book) {
         .has("password", yes_or_no());
     book.shape("Person", person);
     book.route("GET", "people", "Everybody whom the settings name.").gives_list(the("Person"));
+    let members = object().has("name", text()).has("people", list(id()));
+    let grant = object()
+        .has("right", text())
+        .has("resource", text())
+        .has("groups", list(text()))
+        .has("wider", list(text()));
+    book.route(
+        "GET",
+        "grants",
+        "Each resource that is granted and each agent, with the groups that have it.",
+    )
+    .gives(object().has("groups", list(members.into())).has("grants", list(grant.into())));
     book.route(
         "POST",
         "people/{id}/invite",

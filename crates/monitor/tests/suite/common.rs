@@ -194,16 +194,25 @@ pub(crate) fn spec(
 }
 
 pub(crate) fn charter(source: &str) -> Charter {
+    charter_in(source, "/home/agents/echo/workspace")
+}
+
+pub(crate) fn charter_in(source: &str, workspace: &str) -> Charter {
+    try_charter_in(source, workspace).unwrap()
+}
+
+/// The agent of `source`, or what is wrong with it.
+pub(crate) fn try_charter_in(source: &str, workspace: &str) -> Result<Charter, String> {
     let place = Place {
-        workspace: "/home/agents/echo/workspace".into(),
+        workspace: workspace.into(),
         labelled: BTreeSet::from(["employee-personal-data".to_owned(), "project-x".to_owned()]),
     };
-    soul::compile(source, &place).unwrap()
+    soul::compile(source, &place).map_err(|diagnostics| format!("{diagnostics:?}"))
 }
 
 /// A machine with a few programs; `/usr/bin/awk` is a link.
 #[derive(Debug)]
-struct Fixed;
+pub(crate) struct Fixed;
 
 impl Programs for Fixed {
     fn find(&self, command: &str) -> Result<Found, String> {

@@ -7,6 +7,7 @@
     reason = "what a test stands on may panic: it fails then"
 )]
 
+mod askers;
 mod commands;
 mod common;
 mod config;
