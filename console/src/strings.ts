@@ -1,5 +1,7 @@
 // Every word of the page's own, in one place.
 
+import type { Spent, Thresholds } from './lib/types';
+
 export const t = {
   name: 'Bulkhead',
   pages: { chat: 'Chat', live: 'Live', approvals: 'Approvals', agents: 'Agents', record: 'Record', people: 'People', health: 'Health' },
@@ -360,6 +362,35 @@ export const t = {
       agents: 'ask the agent', read: 'read', write: 'write', hosts: 'fetch pages', channels: 'post', models: 'use the model', commands: 'run',
       approve: 'decide for the agent', content: 'read what was said with', erase: 'erase and hold content', record: 'see the records of others',
     } as Record<string, string>,
+  },
+
+  budget: {
+    title: 'How people decide',
+    lead: 'Who decides too much at once, or in no time, lets through what nobody looked at. Of the last thirty days, from the record.',
+    own: 'How you decided in the last thirty days, from the record. An administrator sees this, too.',
+    nobody: 'Nobody has decided anything in thirty days.',
+    cut: 'There was more than is read at once: the oldest decisions are left out.',
+    hour: 'Last hour',
+    day: 'Last day',
+    month: '30 days',
+    busiest: 'Busiest hour',
+    look: 'Time to look, at most',
+    approved: 'Approved',
+    unknown: '-',
+    said: (yes: number, no: number) => `${yes.toLocaleString('en')} yes, ${no.toLocaleString('en')} no`,
+    took: (ms: number) => (ms < 60_000 ? `${(Math.floor(ms / 100) / 10).toFixed(1)} s` : ms < 3_600_000 ? `${Math.floor(ms / 60_000)} min` : `${Math.floor(ms / 3_600_000)} h`),
+    tenth: (look: string) => `shortest tenth ${look}`,
+    unseen: (count: number) => `${count.toLocaleString('en')} never shown`,
+    percent: (share: number) => `${share} %`,
+    spans: { hour: 'in the last hour', day: 'in the last day', month: 'in the last 30 days' },
+    risks: {
+      'too-many': (spent: Spent, than: Thresholds) =>
+        `${spent.busiest_hour} decisions within an hour, more than ${than.an_hour}. Let others decide too, or have less asked.`,
+      'too-fast': (spent: Spent, than: Thresholds) =>
+        `half of the actions of high risk were looked at for ${((spent.high_risk_look_median_ms ?? 0) / 1000).toFixed(1)} s or less, under ${than.look_ms / 1000} s. Ask what was seen, or have two people decide.`,
+      'nearly-always-yes': (spent: Spent, than: Thresholds) =>
+        `${spent.approved} of ${spent.decisions} approved, at least ${than.approved_percent} %. What is always approved needs no person, or is not looked at.`,
+    },
   },
 
   passkeys: {

@@ -232,6 +232,7 @@ pub(crate) async fn opened_at(
         retention: turn::Retention::default(),
         database,
         approval_lifetime: Duration::from_secs(3600),
+        thresholds: turn::Thresholds::default(),
         solo: None,
         reduced: false,
     };

@@ -1,6 +1,7 @@
 //! A program that nobody here wrote, driven through a real gateway.
 
 mod alerts;
+mod budget;
 mod clients;
 mod deputy;
 mod driver;

@@ -49,22 +49,22 @@ fn house(queue: impl FnOnce(&mut Queue)) -> House {
     house
 }
 
-struct Stage {
-    house: House,
-    clock: Arc<Clock>,
-    gateway: Arc<Gateway>,
-    journal: Journal,
+pub(crate) struct Stage {
+    pub(crate) house: House,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) journal: Journal,
 }
 
 impl Stage {
-    async fn new(queue: impl FnOnce(&mut Queue)) -> Self {
+    pub(crate) async fn new(queue: impl FnOnce(&mut Queue)) -> Self {
         let (house, clock) = (house(queue), Arc::<Clock>::default());
         let (gateway, journal) = opened_at(house.folder.path(), &house.settings, Arc::clone(&clock)).await;
         Self { house, clock, gateway, journal }
     }
 
     /// Anna asks, and the post waits.
-    async fn asks(&self) -> ApprovalView {
+    pub(crate) async fn asks(&self) -> ApprovalView {
         let message = Message {
             person: person("anna", false),
             agent: echo(),
@@ -88,7 +88,7 @@ impl Stage {
         }
     }
 
-    async fn yes(&self, who: &str, view: &ApprovalView) -> Result<ApprovalView, RefusalKind> {
+    pub(crate) async fn yes(&self, who: &str, view: &ApprovalView) -> Result<ApprovalView, RefusalKind> {
         let said =
             self.gateway.decide(&person(who, false), &view.id, Choice::Approve, Some(view.digest)).await;
         said.map_err(|refusal| refusal.kind)
@@ -119,7 +119,7 @@ impl Stage {
         }
     }
 
-    async fn sees(&self, who: &str, id: &ApprovalId) -> Option<ApprovalView> {
+    pub(crate) async fn sees(&self, who: &str, id: &ApprovalId) -> Option<ApprovalView> {
         self.gateway.approval(&person(who, false), id).await.ok()
     }
 
@@ -129,7 +129,7 @@ impl Stage {
         self.house.until("patterns ended", |story| ended(story) == count).await;
     }
 
-    async fn end(self) -> House {
+    pub(crate) async fn end(self) -> House {
         self.gateway.shutdown(None, Pending::Keep).await.unwrap();
         drop((self.gateway, self.journal));
         self.house

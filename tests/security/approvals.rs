@@ -3,7 +3,7 @@
 use std::fs;
 
 use bulkhead_tests::web::PASSWORD;
-use bulkhead_tests::{Browser, Home, POSTS, Said, eventually};
+use bulkhead_tests::{Browser, Home, POSTS, Said, eventually, members};
 use serde_json::json;
 
 const WORDS: &str = "the draft is ready";
@@ -218,5 +218,56 @@ fn a_page_decides_for_who_it_took_the_person_for_on_what_it_showed_and_high_risk
     drop(bob.post("confirm", &json!({ "password": PASSWORD })).is(200));
     assert_eq!(bob.post(&yes, &body).is(200).json()["state"], "approved");
     eventually("it is used", || home.json(&["approvals", "show", &id])["state"] == "used");
+    home.verifies();
+}
+
+#[test]
+fn an_approver_sees_their_own_budget_and_an_administrator_everybodys() {
+    let settings = "
+[[person]]
+id = \"cid\"
+groups = [\"members\", \"approvers\"]
+[[group]]
+name = \"approvers\"
+approve = [\"echo\"]
+[approvals.budget]
+an-hour = 1
+approved-percent = 100
+decisions = 2
+";
+    let home = Home::team(&(members(&["bob"], "echo") + settings), POSTS);
+    home.run(&["approvals", "budget"]).done().has("nobody has decided anything");
+    let [bob, cid, ada] = home.signed_in(["bob", "cid", "ada"]);
+    let asks = || {
+        bob.say("echo", "announce it");
+        let id = home.waiting();
+        let view = cid.get(&format!("approvals/{id}")).is(200).json();
+        (id, json!({ "digest": view["digest"] }))
+    };
+    for _ in 0..2 {
+        let (id, seen) = asks();
+        cid.post(&format!("approvals/{id}/approve"), &seen).is(200);
+    }
+    let (id, seen) = asks();
+    ada.post(&format!("approvals/{id}/deny"), &seen).is(200);
+
+    let seen_by = |person: &Browser| {
+        let budgets = person.get("approvers").is(200).json();
+        let people = budgets["people"].as_array().unwrap().iter();
+        people.map(|one| one["person"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(seen_by(&bob), [""; 0], "bob has decided nothing");
+    assert_eq!(seen_by(&cid), ["cid"]);
+    assert_eq!(seen_by(&ada), ["ada", "cid"]);
+
+    let told = home.json(&["approvals", "budget"]);
+    assert_eq!(told, ada.get("approvers").is(200).json());
+    let hour = &told["people"][1]["hour"];
+    assert_eq!((&hour["decisions"], &hour["approved"], &hour["unseen"]), (&2.into(), &2.into(), &0.into()));
+    assert_eq!(hour["risks"], json!(["too-many", "nearly-always-yes"]));
+    let said = home.run(&["approvals", "budget"]).done();
+    said.has("risk: cid, in the last hour: 2 decisions within an hour, more than 1")
+        .has("2 of 2 approved")
+        .lacks("risk: ada");
     home.verifies();
 }

@@ -4,7 +4,7 @@ import type { Challenge } from './passkey';
 import { part } from './route';
 import { BrokenStream, events } from './stream';
 import type {
-  Agent, Approval, CheckReport, Conversation, Conversations, GatewayStatus, Grants, Invitation, KillReport, Look, Me, NewToken, Passkey, PersonRow, Problem,
+  Agent, Approval, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, Grants, Invitation, KillReport, Look, Me, NewToken, Passkey, PersonRow, Problem,
   RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
 
@@ -240,6 +240,7 @@ export const api = {
   pause: (agent: string) => post(`/agents/${part(agent)}/pause`),
   resume: (agent: string) => post(`/agents/${part(agent)}/resume`),
   approvals: (all: boolean) => get<Approval[]>(all ? '/approvals?all=true' : '/approvals'),
+  approvers: () => get<Budgets>('/approvers'),
   approval: (id: string) => get<Approval>(`/approvals/${part(id)}`),
   // With what was shown, and to whom: another action, or another person at this browser by now, is a no.
   approve: ({ id, digest }: Approval, person: string) => post<Approval>(`/approvals/${part(id)}/approve`, { digest, person }),

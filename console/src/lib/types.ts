@@ -96,6 +96,34 @@ export interface Approval {
   decidable: boolean;
 }
 
+/** How much somebody decided within some time, and how long they looked. */
+export interface Spent {
+  decisions: number;
+  approved: number;
+  busiest_hour: number;
+  look_median_ms: number | null;
+  look_p10_ms: number | null;
+  high_risk: number;
+  high_risk_look_median_ms: number | null;
+  unseen: number;
+  untimed: number;
+  risks: ('too-many' | 'too-fast' | 'nearly-always-yes')[];
+}
+
+export interface Thresholds {
+  an_hour: number;
+  look_ms: number;
+  approved_percent: number;
+  decisions: number;
+}
+
+export interface Budgets {
+  thresholds: Thresholds;
+  /** Whether all of thirty days was read. */
+  whole: boolean;
+  people: { person: string; hour: Spent; day: Spent; month: Spent }[];
+}
+
 export interface Said {
   time: string;
   by: string;

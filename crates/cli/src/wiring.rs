@@ -86,6 +86,7 @@ pub(crate) async fn gateway(
         retention: settings.retention.kept(),
         database: place,
         approval_lifetime: settings.approvals.lifetime,
+        thresholds: settings.approvals.thresholds(),
         solo: settings.solo(),
         reduced: settings.containment == Containment::Reduced,
     };

@@ -124,6 +124,7 @@ table! {
     get "approvals/{id}", APPROVE, plain, api::show_approval::show_approval;
     post "approvals/{id}/approve", APPROVE, plain, api::approve::approve;
     post "approvals/{id}/deny", APPROVE, plain, api::deny::deny;
+    get "approvers", APPROVE, plain, api::list_approvers::list_approvers;
     get "patterns", APPROVE, plain, api::list_patterns::list_patterns;
     post "patterns/{id}/revoke", APPROVE, plain, api::revoke_pattern::revoke_pattern;
     post "exports", RECORD, plain, api::export::export;

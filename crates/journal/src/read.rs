@@ -6,6 +6,7 @@
 
 mod content;
 mod nodes;
+mod recent;
 mod search;
 mod tree;
 
@@ -21,6 +22,7 @@ use vocab::{
 
 pub use self::content::whole;
 pub(crate) use self::nodes::Run;
+pub use self::recent::{MAX_RECENT, Recent, Recently};
 use self::search::{MAX_BLOCKS, MAX_SEQ, Search, ranges};
 pub(crate) use self::tree::KeptCheckpoint;
 pub use self::tree::{KeptKey, ProveError};

@@ -42,6 +42,15 @@ const MAX_SHOWN: usize = 10_000;
 /// The most of them that are recorded in one entry.
 const MAX_SHOWN_TOGETHER: usize = 128;
 
+/// Why somebody is shown an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// They look.
+    Looking,
+    /// They decide, and the answer shows it: no look before that is known of.
+    Deciding,
+}
+
 /// An approval as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ApprovalRow {
@@ -208,7 +217,7 @@ impl Gateway {
             views.extend(self.as_seen(&monitor, by, row.view));
         }
         views.sort_by_key(|view| view.expires);
-        self.showing(by, &views).await?;
+        self.showing(by, &views, Shown::Looking).await?;
         Ok(views)
     }
 
@@ -219,18 +228,23 @@ impl Gateway {
     /// When there is none that concerns this person, or that it was shown cannot be recorded.
     pub async fn approval(&self, by: &Person, id: &ApprovalId) -> Result<ApprovalView, Refusal> {
         let view = self.concerning(by, id)?;
-        self.showing(by, std::slice::from_ref(&view)).await?;
+        self.showing(by, std::slice::from_ref(&view), Shown::Looking).await?;
         Ok(view)
     }
 
     /// Makes durable which actions a person is about to be shown for the first time.
-    pub(crate) async fn showing(&self, by: &Person, views: &[ApprovalView]) -> Result<(), Refusal> {
+    pub(crate) async fn showing(
+        &self,
+        by: &Person,
+        views: &[ApprovalView],
+        why: Shown,
+    ) -> Result<(), Refusal> {
         let fresh: Vec<&ApprovalView> = {
             let shown = self.shown.lock();
             views.iter().filter(|view| !shown.contains(&(by.id.clone(), view.id.clone()))).collect()
         };
         for views in fresh.chunks(MAX_SHOWN_TOGETHER) {
-            self.record_all(views.iter().map(|view| shown_to(by, view)).collect()).await?;
+            self.record_all(views.iter().map(|view| shown_to(by, view, why)).collect()).await?;
             let mut shown = self.shown.lock();
             if shown.len() >= MAX_SHOWN {
                 shown.clear();
@@ -393,8 +407,9 @@ impl Gateway {
 }
 
 /// The record of a person being shown an action.
-fn shown_to(by: &Person, view: &ApprovalView) -> Draft {
+fn shown_to(by: &Person, view: &ApprovalView, why: Shown) -> Draft {
     let facts = Facts::new().with("approval", view.id.as_str()).with("own", view.asked_by == by.id);
+    let facts = facts.with_some("deciding", (why == Shown::Deciding).then_some(true));
     let mut draft = records::of_agent(Kind::Approval, Event::ApprovalShown, Some(by), &view.agent, facts);
     draft.session = Some(view.session.clone());
     draft.turn = Some(view.turn.clone());

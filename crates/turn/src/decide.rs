@@ -7,7 +7,7 @@ use monitor::Risk;
 use serde::{Deserialize, Serialize};
 use vocab::{ApprovalId, Digest, Person, PersonId, Timestamp};
 
-use crate::approvals::{ApprovalRow, load, refused_by};
+use crate::approvals::{ApprovalRow, Shown, load, refused_by};
 use crate::event::ApprovalState;
 use crate::gateway::Gateway;
 use crate::pattern::{self, PatternView};
@@ -59,7 +59,7 @@ impl Gateway {
             return Err(Refusal::new(RefusalKind::Conflict, message));
         }
         // The answer shows the action as a look does.
-        self.showing(by, std::slice::from_ref(&shown)).await?;
+        self.showing(by, std::slice::from_ref(&shown), Shown::Deciding).await?;
         let (state, approved_by) = match choice {
             Choice::Deny { reason } => {
                 let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vocab::{AgentName, Ambient, ApprovalId, Digest, Labels, Person, PersonId, SessionId, Timestamp, TurnId};
 
+use crate::budget::Thresholds;
 use crate::callers::Callers;
 use crate::changes::Files;
 use crate::erasure::Retention;
@@ -58,6 +59,8 @@ pub struct Config {
     pub database: journal::Place,
     /// How long an action waits for a person before silence becomes a no.
     pub approval_lifetime: Duration,
+    /// From when on how somebody decides is a risk.
+    pub thresholds: Thresholds,
     /// The person of a home of one, who may approve their own requests; the record calls it self-approved.
     pub solo: Option<PersonId>,
     /// How long content is kept.

@@ -9,6 +9,7 @@
 mod accept;
 mod agents;
 mod approvals;
+mod budget;
 mod call;
 mod callers;
 mod cancel;
@@ -45,6 +46,10 @@ mod view;
 mod waiting;
 
 pub use accept::{Accepted, Message};
+pub use budget::{
+    Budget, BudgetRisk, Budgets, DECISIONS_AN_HOUR, DECISIONS_FOR_A_SHARE, LOOKS_FOR_A_MIDDLE, MAX_APPROVERS,
+    MOST_APPROVED_PERCENT, SHORTEST_LOOK, Spent, Thresholds,
+};
 pub use callers::{OsUser, Socket};
 pub use changes::{Files, SettingsFile};
 pub use content::{Found, Look, MAX_FOUND, MAX_LOOK, MAX_SEARCHED};

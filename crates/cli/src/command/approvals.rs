@@ -1,4 +1,6 @@
-//! `bulkhead approvals`: what waits for a person, whole; yes and no.
+//! `bulkhead approvals`: what waits for a person, whole; yes and no; and how people decide.
+
+mod budget;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -57,6 +59,11 @@ enum Verb {
         /// The approval that the pattern came with, as `approvals patterns` names it
         id: ApprovalId,
     },
+    /// How much people decide, how long they look, and what of that is a risk
+    #[command(
+        after_help = "Example:\n  bulkhead approvals budget   everybody for an administrator, else yourself"
+    )]
+    Budget,
     /// Say no
     #[command(
         after_help = "Examples:\n  bulkhead approvals deny a-xxxxxxxx\n  bulkhead approvals deny a-xxxxxxxx --reason \"wrong channel\""
@@ -85,6 +92,7 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
         }
         Verb::Approve { id, digest, pattern } => approve(screen, &client, &id, digest, pattern).await,
         Verb::Patterns => patterns(screen, &client).await,
+        Verb::Budget => budget::run(screen, &client).await,
         Verb::Revoke { id } => {
             let view: PatternView = client.post(&format!("patterns/{id}/revoke"), &json!({})).await?;
             if screen.json() {

@@ -29,6 +29,7 @@ pub(crate) mod kill_all;
 pub(crate) mod list_accounts;
 pub(crate) mod list_agents;
 pub(crate) mod list_approvals;
+pub(crate) mod list_approvers;
 pub(crate) mod list_erasures;
 pub(crate) mod list_grants;
 pub(crate) mod list_holds;

@@ -15,6 +15,9 @@ const RISKS: [&str; 3] = ["low", "medium", "high"];
 /// Where an approval may stand.
 const APPROVAL_STATES: [&str; 7] = ["waiting", "approved", "denied", "expired", "cancelled", "used", "void"];
 
+/// What may be wrong with how somebody decides.
+const BUDGET_RISKS: [&str; 3] = ["too-many", "too-fast", "nearly-always-yes"];
+
 /// The layers that judge.
 const LAYERS: [&str; 7] = ["policy", "rights", "flow", "rate", "advice", "guardrail", "approval"];
 
@@ -235,6 +238,43 @@ fn approvals(book: &mut Book) {
         )
         .gives(the("Approval"));
     patterns(book);
+    approvers(book);
+}
+
+fn approvers(book: &mut Book) {
+    let spent = object()
+        .has("decisions", number(0))
+        .has("approved", number(0))
+        .has("busiest_hour", number(0))
+        .has("look_median_ms", or_null(number(0)))
+        .has("look_p10_ms", or_null(number(0)))
+        .has("high_risk", number(0))
+        .has("high_risk_look_median_ms", or_null(number(0)))
+        .has("unseen", number(0))
+        .has("untimed", number(0))
+        .has("risks", list(one_of(BUDGET_RISKS)));
+    book.shape("Spent", spent);
+    let budget = object()
+        .has("person", id())
+        .has("hour", the("Spent"))
+        .has("day", the("Spent"))
+        .has("month", the("Spent"));
+    let thresholds = object()
+        .has("an_hour", number(1))
+        .has("look_ms", number(0))
+        .has("approved_percent", within(0, 100))
+        .has("decisions", number(1));
+    book.route(
+        "GET",
+        "approvers",
+        "How much those who approve decide and how long they look: of everybody for administrators, else of the caller.",
+    )
+    .gives(
+        object()
+            .has("thresholds", thresholds.into())
+            .has("whole", yes_or_no())
+            .has("people", list(budget.into())),
+    );
 }
 
 fn patterns(book: &mut Book) {

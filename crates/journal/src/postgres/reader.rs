@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use super::PostgresConfig;
 use super::batch::number;
 use super::line::{Line, NoAnswer};
-use super::link::{BIGINT, Fault, Link};
+use super::link::{BIGINT, Fault, Link, TEXT};
 use super::schema::{Form, form};
 use super::states::unread;
 use crate::block::Field;
@@ -123,6 +123,44 @@ impl Log {
         let sql = format!("{SELECT} WHERE record.seq < $1 ORDER BY record.seq DESC LIMIT $2");
         let (end, limit) = (number(end), i64::from(limit));
         self.found(move |link| async move { link.rows(&sql, &[(&end, BIGINT), (&limit, BIGINT)]).await })
+    }
+
+    /// The records of `range` whose bodies have one of `marks` in them, from the last on.
+    pub(crate) fn marked(
+        &self,
+        range: RangeInclusive<u64>,
+        marks: Vec<String>,
+    ) -> Result<Vec<Found>, ReadError> {
+        let sql = format!(
+            "{SELECT} WHERE record.seq BETWEEN $1 AND $2 AND EXISTS ( \
+               SELECT FROM unnest($3::text[]) AS given (mark) WHERE strpos(record.body, given.mark) > 0) \
+             ORDER BY record.seq DESC"
+        );
+        let (from, to) = (number(*range.start()), number(*range.end()));
+        self.found(move |link| async move {
+            let texts = tokio_postgres::types::Type::TEXT_ARRAY;
+            link.rows(&sql, &[(&from, BIGINT), (&to, BIGINT), (&marks, texts)]).await
+        })
+    }
+
+    /// The last blocks before `before` in which the value occurs, from the last on, at most `limit`.
+    pub(crate) fn blocks_back(
+        &self,
+        field: Field,
+        value: &'static str,
+        before: u64,
+        limit: u32,
+    ) -> Result<Vec<u64>, ReadError> {
+        let sql = "SELECT number FROM bulkhead.block WHERE field = $1 AND value = $2 AND number < $3 \
+             ORDER BY number DESC LIMIT $4";
+        let (before, limit) = (number(before), i64::from(limit));
+        let asked = self.line.ask(move |link| async move {
+            let parameters =
+                [(&field as _, TEXT), (&value as _, TEXT), (&before as _, BIGINT), (&limit as _, BIGINT)];
+            let rows = link.rows(sql, &parameters).await?;
+            rows.iter().map(|row| Ok(row.try_get::<_, i64>(0)?)).collect::<Result<Vec<i64>, Fault>>()
+        });
+        Ok(asked.map_err(unread)?.into_iter().filter_map(|number| u64::try_from(number).ok()).collect())
     }
 
     fn found<F: Future<Output = Result<Vec<Row>, Fault>>>(

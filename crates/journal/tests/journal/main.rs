@@ -31,6 +31,7 @@ mod property;
 mod proxy;
 mod publish;
 mod read;
+mod recent;
 mod rights;
 mod several;
 mod tamper;
