@@ -158,6 +158,12 @@ fn joiners_come_with_the_rights_that_the_settings_give_their_groups_and_no_other
         )
         .is(200),
     );
+    // One member picked is never taken for all of them.
+    for picked in [format!("members[value eq \"{cid}\"]"), "members[type eq \"User\"]".to_owned()] {
+        let group = format!("Groups/{team}");
+        let answer = ask(&program, "PATCH", &group, &patch(&picked, json!([]))).is(400).json();
+        assert_eq!(answer["scimType"], "invalidPath", "{picked}");
+    }
     drop(person.get("me").is(200));
     assert_eq!(
         ask(&program, "PATCH", &format!("Users/{cid}"), &patch("userName", json!("zed@example.org")))

@@ -94,13 +94,21 @@ type Act = Box<dyn FnOnce(&mut NewGroup) + Send>;
 /// What a step does to a group.
 fn act(step: Step) -> Result<Act, Fault> {
     Ok(match (step.name.as_str(), step.op) {
-        ("members", Op::Remove) => match (step.picked, &step.value) {
-            (Some(id), _) => {
-                let id = one(&id)?;
-                Box::new(move |group| group.members.retain(|one| *one != id))
+        ("members", op) if step.picked.is_some() => {
+            match (op, step.picked.as_deref().map(DirectoryId::new)) {
+                (Op::Remove, Some(Ok(id))) => Box::new(move |group| group.members.retain(|one| *one != id)),
+                // A list put in the place of one member would be taken for the list of all.
+                _ => {
+                    return Err(Fault::invalid(
+                        "invalidPath",
+                        "of the members, only `members[value eq \"ID\"]` can be picked, and only to be removed",
+                    ));
+                }
             }
-            (None, Value::Null) => Box::new(|group| group.members.clear()),
-            (None, value) => {
+        }
+        ("members", Op::Remove) => match &step.value {
+            Value::Null => Box::new(|group| group.members.clear()),
+            value => {
                 let those = members(value)?;
                 Box::new(move |group| group.members.retain(|id| !those.contains(id)))
             }
