@@ -38,6 +38,15 @@ async function ask(what: () => Promise<Credential | null>, refused: string): Pro
   return given;
 }
 
+/** What the gateway is sent of what the browser gave. */
+const sent = (given: PublicKeyCredential, response: object) => ({
+  id: given.id,
+  rawId: text(given.rawId),
+  type: given.type,
+  extensions: {},
+  response,
+});
+
 /** Has the browser make a passkey. */
 export async function make({ options }: Challenge, refused: string): Promise<unknown> {
   const user = options['user'] as { id: string; name: string; displayName: string };
@@ -49,13 +58,7 @@ export async function make({ options }: Challenge, refused: string): Promise<unk
   } as unknown as PublicKeyCredentialCreationOptions;
   const made = await ask(() => navigator.credentials.create({ publicKey }), refused);
   const response = made.response as AuthenticatorAttestationResponse;
-  return {
-    id: made.id,
-    rawId: text(made.rawId),
-    type: made.type,
-    extensions: {},
-    response: { attestationObject: text(response.attestationObject), clientDataJSON: text(response.clientDataJSON) },
-  };
+  return sent(made, { attestationObject: text(response.attestationObject), clientDataJSON: text(response.clientDataJSON) });
 }
 
 /** Has a passkey answer. */
@@ -67,16 +70,10 @@ export async function answer({ options }: Challenge, refused: string): Promise<u
   } as unknown as PublicKeyCredentialRequestOptions;
   const given = await ask(() => navigator.credentials.get({ publicKey }), refused);
   const response = given.response as AuthenticatorAssertionResponse;
-  return {
-    id: given.id,
-    rawId: text(given.rawId),
-    type: given.type,
-    extensions: {},
-    response: {
-      authenticatorData: text(response.authenticatorData),
-      clientDataJSON: text(response.clientDataJSON),
-      signature: text(response.signature),
-      userHandle: response.userHandle === null ? null : text(response.userHandle),
-    },
-  };
+  return sent(given, {
+    authenticatorData: text(response.authenticatorData),
+    clientDataJSON: text(response.clientDataJSON),
+    signature: text(response.signature),
+    userHandle: response.userHandle === null ? null : text(response.userHandle),
+  });
 }

@@ -57,12 +57,7 @@ export async function conversationsAreFoundStoppedAndTakenUp(stage) {
   await list.getByRole('link').click();
   await page.locator('.said', { hasText: 'Read the page about time off' }).waitFor();
   // Another browser of hers has the same.
-  const other = await stage.seat();
-  await other.page.goto(stage.base);
-  await other.page.getByLabel('Person').fill('ada');
-  await other.page.locator('#password').fill(PASSWORD);
-  await other.page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await other.page.getByRole('navigation').waitFor();
+  const other = await stage.elsewhere('ada');
   await other.go('chat/helper');
   await other.page.locator('.begun .words').nth(1).waitFor();
   same('elsewhere too', await other.page.locator('.begun .words').count(), 2);

@@ -50,12 +50,7 @@ export async function ownSignInsAndTokens(stage) {
   await page.getByText('this browser').waitFor();
 
   // Another browser of hers, ended from this one, is out.
-  const other = await stage.seat();
-  await other.page.goto(stage.base);
-  await other.page.getByLabel('Person').fill('ada');
-  await other.page.locator('#password').fill(PASSWORD);
-  await other.page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await other.page.getByRole('navigation').waitFor();
+  const other = await stage.elsewhere('ada');
   await page.reload();
   const others = page.locator('tr', { hasNotText: 'this browser' }).getByRole('button', { name: 'End the sign-in' });
   await others.click();

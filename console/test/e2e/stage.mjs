@@ -73,6 +73,17 @@ export class Stage {
     return seat;
   }
 
+  /** Another browser of a person who has a password. */
+  async elsewhere(person) {
+    const seat = await this.seat();
+    await seat.page.goto(this.base);
+    await seat.page.getByLabel('Person').fill(person);
+    await seat.page.locator('#password').fill(PASSWORD);
+    await seat.page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await seat.page.getByRole('navigation').waitFor();
+    return seat;
+  }
+
   async close() {
     await this.browser.close();
   }

@@ -91,6 +91,14 @@ impl Directory {
         found
     }
 
+    /// Takes up an account as it now is in the database, and shows it.
+    pub(crate) fn keep(&mut self, row: AccountRow) -> AccountView {
+        self.version = self.version.wrapping_add(1);
+        let view = self.view(&row);
+        self.accounts.insert(row.id.clone(), row);
+        view
+    }
+
     fn view(&self, row: &AccountRow) -> AccountView {
         let own = self.groups.values().filter(|group| group.members.contains(&row.id));
         AccountView {

@@ -64,11 +64,7 @@ impl People {
         };
         let draft = about(Event::AccountAdded, &row, Some(by));
         self.commit(vec![draft], vec![put(ACCOUNT, row.id.as_str(), &row)?]).await?;
-        let mut held = self.held.lock();
-        held.directory.version = held.directory.version.wrapping_add(1);
-        let view = held.directory.view(&row);
-        held.directory.accounts.insert(row.id.clone(), row);
-        drop(held);
+        let view = self.held.lock().directory.keep(row);
         drop(changing);
         Ok(view)
     }
@@ -122,11 +118,7 @@ impl People {
         if leaves {
             self.forgotten(&row.person);
         }
-        let mut held = self.held.lock();
-        held.directory.version = held.directory.version.wrapping_add(1);
-        let view = held.directory.view(&row);
-        held.directory.accounts.insert(row.id.clone(), row);
-        drop(held);
+        let view = self.held.lock().directory.keep(row);
         drop(changing);
         Ok(view)
     }

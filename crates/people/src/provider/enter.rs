@@ -132,9 +132,7 @@ impl People {
         }
         let signed_in = self.admit(fresh).await?;
         if let Some((row, _)) = row {
-            let mut held = self.held.lock();
-            held.directory.version = held.directory.version.wrapping_add(1);
-            held.directory.accounts.insert(row.id.clone(), row);
+            self.held.lock().directory.keep(row);
         }
         drop(changing);
         Ok(signed_in)
@@ -144,9 +142,7 @@ impl People {
     async fn keep(&self, row: AccountRow, event: Option<Event>) -> Result<(), No> {
         let records = event.map(|event| about(event, &row, None)).into_iter().collect();
         self.commit(records, vec![put(ACCOUNT, row.id.as_str(), &row)?]).await?;
-        let mut held = self.held.lock();
-        held.directory.version = held.directory.version.wrapping_add(1);
-        held.directory.accounts.insert(row.id.clone(), row);
+        self.held.lock().directory.keep(row);
         Ok(())
     }
 

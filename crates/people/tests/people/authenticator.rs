@@ -85,17 +85,11 @@ impl Authenticator {
         attested.extend(b"\x63fmt\x64none\x67attStmt\xa0\x68authData\x59");
         attested.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
         attested.extend(data);
-        json!({
-            "id": b64(&self.id),
-            "rawId": b64(&self.id),
-            "type": "public-key",
-            "extensions": {},
-            "response": {
-                "attestationObject": b64(&attested),
-                "clientDataJSON": b64(&self.client_data("webauthn.create", asked(challenge))),
-                "transports": ["internal"],
-            },
-        })
+        self.credential(&json!({
+            "attestationObject": b64(&attested),
+            "clientDataJSON": b64(&self.client_data("webauthn.create", asked(challenge))),
+            "transports": ["internal"],
+        }))
     }
 
     /// Answers a challenge, one use later.
@@ -110,17 +104,22 @@ impl Authenticator {
         let data = self.data(0);
         let signed = [data.as_slice(), Digest::of(&client).as_bytes()].concat();
         let signature = self.keys.sign(&SystemRandom::new(), &signed).unwrap();
+        self.credential(&json!({
+            "authenticatorData": b64(&data),
+            "clientDataJSON": b64(&client),
+            "signature": b64(signature.as_ref()),
+            "userHandle": self.handle,
+        }))
+    }
+
+    /// What a browser sends of an answer.
+    fn credential(&self, response: &Value) -> Value {
         json!({
             "id": b64(&self.id),
             "rawId": b64(&self.id),
             "type": "public-key",
             "extensions": {},
-            "response": {
-                "authenticatorData": b64(&data),
-                "clientDataJSON": b64(&client),
-                "signature": b64(signature.as_ref()),
-                "userHandle": self.handle,
-            },
+            "response": response,
         })
     }
 
