@@ -1,12 +1,29 @@
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
+/** Beside the folder's file that is kept, so that the folder is there before the first build. */
+const OUT = 'dist/web';
+
+/** Each file that is text, once more in gzip's form, which the gateway gives to browsers that take it. */
+const gzipped = {
+  name: 'gzipped',
+  apply: 'build' as const,
+  closeBundle() {
+    for (const entry of readdirSync(OUT, { recursive: true, withFileTypes: true })) {
+      const file = join(entry.parentPath, entry.name);
+      if (/\.(css|html|js|json|md|svg|txt)$/.test(file)) writeFileSync(`${file}.gz`, gzipSync(readFileSync(file), { level: 9 }));
+    }
+  },
+};
+
 // The gateway serves this under a policy without inline script, inline style or `data:` fonts: see docs/adr/0031.
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), gzipped],
   build: {
-    // Beside a file that is kept, so that the folder is there before the first build.
-    outDir: 'dist/web',
+    outDir: OUT,
     target: 'es2022',
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

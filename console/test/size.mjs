@@ -11,7 +11,9 @@ const size = (name) => {
   return name.endsWith('.woff2') ? bytes.length : gzipSync(bytes, { level: 9 }).length;
 };
 const page = readFileSync(new URL('index.html', web), 'utf8');
-const assets = readdirSync(new URL('assets/', web)).map((name) => `assets/${name}`);
+const assets = readdirSync(new URL('assets/', web))
+  .filter((name) => !name.endsWith('.gz'))
+  .map((name) => `assets/${name}`);
 const fonts = assets.filter((name) => name.endsWith('.woff2'));
 const first = ['index.html', ...assets.filter((name) => page.includes(name)), ...fonts];
 const sum = (names) => names.reduce((total, name) => total + size(name), 0);

@@ -1,5 +1,6 @@
-//! Takes the built console, `console/dist/web`, into the binary: each of its files with its content type and a tag that changes
-//! with it. Where it was not built there are none, and the gateway says so on its page.
+//! Takes the built console, `console/dist/web`, into the binary: each of its files with its content type, a tag that changes
+//! with it and, where it lies beside it, its gzipped form. Where it was not built there are none, and the gateway says so on
+//! its page.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -13,6 +14,9 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// How much of a file's digest is its tag, in bytes.
 const TAG_BYTES: usize = 12;
+
+/// What the gzipped form of a file ends with.
+const GZIPPED: &str = "gz";
 
 /// What a browser is told of a file, by its ending.
 const KINDS: [(&str, &str); 9] = [
@@ -68,6 +72,10 @@ fn table(root: &Path, files: &[PathBuf]) -> Result<String, Box<dyn Error>> {
             return Err(format!("the console has over {MAX_BYTES} bytes").into());
         }
         let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        if ending == GZIPPED {
+            // It goes with the file whose form it is.
+            continue;
+        }
         let kind = KINDS.iter().find(|(known, _)| *known == ending).map(|(_, kind)| *kind);
         let kind = kind.ok_or_else(|| format!("`{}`: say in build.rs what that is", file.display()))?;
         let mut tag = String::new();
@@ -75,16 +83,24 @@ fn table(root: &Path, files: &[PathBuf]) -> Result<String, Box<dyn Error>> {
             write!(tag, "{byte:02x}")?;
         }
         let path = format!("/{}", file.strip_prefix(root)?.to_str().ok_or("a path is not UTF-8")?);
-        let file = file.canonicalize()?;
-        assets.push((path, kind, tag, file));
+        let gzipped = file.with_added_extension(GZIPPED);
+        let gzipped = if gzipped.is_file() { Some(gzipped.canonicalize()?) } else { None };
+        assets.push((path, kind, tag, file.canonicalize()?, gzipped));
     }
     assets.sort();
     let mut text = String::from("pub(super) const FILES: &[Asset] = &[\n");
-    for (path, kind, tag, file) in assets {
+    for (path, kind, tag, file, gzipped) in assets {
         let file = file.to_str().ok_or("a path is not UTF-8")?;
+        let gzipped = match &gzipped {
+            Some(gzipped) => {
+                let file = gzipped.to_str().ok_or("a path is not UTF-8")?;
+                format!("Some(Form {{ tag: \"\\\"{tag}-gzip\\\"\", bytes: include_bytes!({file:?}) }})")
+            }
+            None => "None".to_owned(),
+        };
         writeln!(
             text,
-            "    Asset {{ path: {path:?}, kind: {kind:?}, tag: \"\\\"{tag}\\\"\", bytes: include_bytes!({file:?}) }},"
+            "    Asset {{ path: {path:?}, kind: {kind:?}, plain: Form {{ tag: \"\\\"{tag}\\\"\", bytes: include_bytes!({file:?}) }}, gzipped: {gzipped} }},"
         )?;
     }
     text.push_str("];\n");

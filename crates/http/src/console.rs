@@ -13,13 +13,21 @@ struct Asset {
     path: &'static str,
     /// Its content type.
     kind: &'static str,
+    plain: Form,
+    /// For browsers that take it, where it was built.
+    gzipped: Option<Form>,
+}
+
+/// What goes over the wire: each form of a file has a tag of its own (RFC 9110, section 8.8.3.3).
+#[derive(Debug)]
+struct Form {
     /// What changes with it, as `ETag` has it.
     tag: &'static str,
     bytes: &'static [u8],
 }
 
 mod files {
-    use super::Asset;
+    use super::{Asset, Form};
 
     include!(concat!(env!("OUT_DIR"), "/console.rs"));
 }
@@ -28,8 +36,8 @@ mod files {
 const UNBUILT: Asset = Asset {
     path: PAGE,
     kind: "text/html; charset=utf-8",
-    tag: "\"unbuilt\"",
-    bytes: include_bytes!("console/unbuilt.html"),
+    plain: Form { tag: "\"unbuilt\"", bytes: include_bytes!("console/unbuilt.html") },
+    gzipped: None,
 };
 
 /// The page that every path of the console is: which part of it is shown, it decides itself.
@@ -66,43 +74,62 @@ fn answer(asset: &'static Asset, asked: &HeaderMap) -> Response {
     } else {
         "no-cache"
     };
-    let headers = [
-        (header::ETAG, HeaderValue::from_static(asset.tag)),
+    let gzipped = asset.gzipped.as_ref().filter(|_| takes_gzip(asked));
+    let form = gzipped.unwrap_or(&asset.plain);
+    let mut headers = HeaderMap::from_iter([
+        (header::ETAG, HeaderValue::from_static(form.tag)),
         (header::CACHE_CONTROL, HeaderValue::from_static(keep)),
         (header::CONTENT_TYPE, HeaderValue::from_static(asset.kind)),
-    ];
-    let same = asked.get(header::IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == asset.tag.as_bytes());
-    if same {
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
+    ]);
+    if asked.get(header::IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == form.tag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
-    (headers, asset.bytes).into_response()
+    if gzipped.is_some() {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    (headers, form.bytes).into_response()
+}
+
+/// Whether `Accept-Encoding` names gzip and does not rule it out by a weight of nothing (RFC 9110, section 12.5.3).
+fn takes_gzip(asked: &HeaderMap) -> bool {
+    let named = asked.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+    named.flat_map(|value| value.split(',')).any(|one| {
+        let (coding, weight) = one.split_once(';').unwrap_or((one, "q=1"));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+        coding.trim().eq_ignore_ascii_case("gzip") && weight.is_some_and(|weight| weight > 0.0)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const fn script(path: &'static str, bytes: &'static [u8]) -> Asset {
+        let gzipped = Some(Form { tag: "\"7-gzip\"", bytes: b"squeezed" });
+        Asset { path, kind: "text/javascript", plain: Form { tag: "\"7\"", bytes }, gzipped }
+    }
+
     const BUILT: [Asset; 2] = [
-        Asset { path: "/assets/main-abc.js", kind: "text/javascript", tag: "\"1\"", bytes: b"main" },
-        Asset { path: PAGE, kind: "text/html", tag: "\"2\"", bytes: b"page" },
+        script("/assets/main-abc.js", b"main"),
+        Asset { path: PAGE, kind: "text/html", plain: Form { tag: "\"2\"", bytes: b"page" }, gzipped: None },
     ];
 
     #[test]
     fn every_path_is_the_page_but_a_file_that_is_gone() {
-        let bytes = |path: &str| find(&BUILT, path).map(|asset| asset.bytes);
+        let bytes = |path: &str| find(&BUILT, path).map(|asset| asset.plain.bytes);
         for page in ["/", "/index.html", "/live", "/agents/echo", "/no.such"] {
             assert_eq!(bytes(page), Some(&b"page"[..]), "{page}");
         }
         assert_eq!(bytes("/assets/main-abc.js"), Some(&b"main"[..]));
         assert_eq!(bytes("/assets/main-old.js"), None);
         assert_eq!(bytes("/assets/../index.html"), None);
-        assert_eq!(find(&[], "/live").map(|asset| asset.tag), Some("\"unbuilt\""));
+        assert_eq!(find(&[], "/live").map(|asset| asset.plain.tag), Some("\"unbuilt\""));
     }
 
     #[tokio::test]
     async fn a_browser_that_has_a_file_is_told_so_and_pages_are_asked_for_anew() {
-        static FILE: Asset =
-            Asset { path: "/assets/x.js", kind: "text/javascript", tag: "\"7\"", bytes: b"x" };
+        static FILE: Asset = script("/assets/x.js", b"x");
         let asked = |tag: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(tag));
@@ -120,6 +147,30 @@ mod tests {
         assert_eq!(serve(request("HEAD", "/")).await.status(), StatusCode::OK);
         for (method, path) in [("POST", "/"), ("GET", "/api/v1/nowhere"), ("GET", "/assets/none.js")] {
             assert_eq!(serve(request(method, path)).await.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_takes_gzip_gets_it_under_a_tag_of_its_own_and_nobody_else() {
+        static FILE: Asset = script("/assets/x.js", b"plain");
+        let asked = |takes: &'static str, tag: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(takes));
+            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(tag));
+            answer(&FILE, &headers)
+        };
+        for takes in ["gzip", "br, GZIP;q=0.1", "deflate , gzip; q=1"] {
+            let given = asked(takes, "\"7\"");
+            assert_eq!(given.status(), StatusCode::OK, "{takes}: the plain form's tag is another file's");
+            assert_eq!(given.headers()[header::CONTENT_ENCODING], "gzip");
+            assert_eq!(given.headers()[header::VARY], "accept-encoding");
+            assert_eq!(axum::body::to_bytes(given.into_body(), 64).await.unwrap(), "squeezed");
+            assert_eq!(asked(takes, "\"7-gzip\"").status(), StatusCode::NOT_MODIFIED);
+        }
+        for takes in ["", "br", "gzip;q=0", "gzip;q=0.000", "gzip;q=x", "gzip;level=9", "notgzip", "*"] {
+            let given = asked(takes, "\"7-gzip\"");
+            assert!(given.headers().get(header::CONTENT_ENCODING).is_none(), "{takes}");
+            assert_eq!(axum::body::to_bytes(given.into_body(), 64).await.unwrap(), "plain", "{takes}");
         }
     }
 }
