@@ -28,5 +28,6 @@ mod sign_in;
 mod souls;
 mod stop;
 mod streams;
+mod tls;
 mod web;
 mod zero_egress;

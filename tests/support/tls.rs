@@ -10,8 +10,13 @@ use std::sync::{Arc, Mutex};
 use data_encoding::BASE64;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use tokio_rustls::rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+};
+
+use crate::PATIENCE;
 
 /// The most bytes of a request.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
@@ -67,6 +72,29 @@ pub fn certificates(folder: &Path) {
     ] {
         fs::write(folder.join(name), text).unwrap();
     }
+}
+
+/// What a server answers whom the authority of such a folder vouches for as `localhost`; what went wrong, where the
+/// connection does not come to be encrypted. The request has to ask for the connection's end.
+///
+/// # Errors
+/// When nothing listens there, or it is not who this authority vouches for.
+///
+/// # Panics
+/// When the folder has no authority.
+pub fn ask(folder: &Path, address: &str, request: &str) -> std::io::Result<String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(folder.join(AUTHORITY)).unwrap()).unwrap();
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).map_err(std::io::Error::other)?;
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut stream = StreamOwned::new(connection, stream);
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 /// Bytes in PEM form, in lines as long as the strictest readers take.

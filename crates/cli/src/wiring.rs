@@ -148,11 +148,12 @@ pub(crate) async fn bind(home: &Home, settings: &Settings) -> Result<Bound, Fail
         run_socket: home.run_socket(),
         shared: settings.solo().is_none(),
         address: settings.gateway.address,
+        certificate: settings.gateway.certificate(),
     };
     bulkhead_http::bind(&config).await.map_err(|error| match error {
-        bulkhead_http::BindError::NotLoopback(_) | bulkhead_http::BindError::TooLong(_) => {
-            Failure::usage(error.to_string())
-        }
+        bulkhead_http::BindError::NotLoopback(_)
+        | bulkhead_http::BindError::Certificate(_)
+        | bulkhead_http::BindError::TooLong(_) => Failure::usage(error.to_string()),
         _ => Failure::unreachable(error.to_string()),
     })
 }
@@ -163,6 +164,7 @@ pub(crate) fn api(running: &Running, settings: &Settings, bound: &Bound, stop: C
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         address: bound.address,
+        origin: settings.gateway.place(bound.address),
         containment: settings.containment.as_str().to_owned(),
     };
     let exports = running.outgoing.standings();

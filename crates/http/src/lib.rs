@@ -1,7 +1,7 @@
-//! The gateway's address: the API over a Unix socket and over loopback, with health and the console beside it.
+//! The gateway's address: the API over a Unix socket, and over loopback or TLS, with health and the console beside it.
 //!
 //! In: HTTP/1.1 requests. On the socket the kernel says which operating-system user sent one (`SO_PEERCRED`) and the
-//! settings say which person that is; over loopback a sign-in's cookie or a token says it, and `people` knows whose
+//! settings say which person that is; over the address a sign-in's cookie or a token says it, and `people` knows whose
 //! they are. The person is what goes on to `turn`. Out: JSON, JSON Lines of events, and problems as RFC 9457 has them.
 //! `table.rs` is the list of all that can be asked, with who may; `access.rs` stands before each; each verb is a file
 //! under `api/`.
@@ -29,6 +29,7 @@ pub mod run;
 mod scim;
 mod stream;
 mod table;
+mod tls;
 mod web;
 
 use std::collections::BTreeSet;
@@ -55,6 +56,7 @@ pub use listen::{BindError, Bound, Config, bind};
 pub use problem::{Problem, ProblemKind};
 pub use scim::scim_routes;
 pub use table::{Route, routes};
+pub use tls::Certificate;
 
 /// What the gateway says about itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -65,6 +67,8 @@ pub struct About {
     pub pid: u32,
     /// Where the console, the API and health are served.
     pub address: SocketAddr,
+    /// By what origin browsers reach that.
+    pub origin: String,
     /// `full`, or `reduced` when an agent may run where this machine lacks a layer.
     pub containment: String,
 }
@@ -142,7 +146,7 @@ pub async fn serve(bound: Bound, api: Api, drain: CancellationToken) {
     let local = router::local(Arc::clone(&api), Arc::clone(&again));
     let local = listen::unix(bound.socket, local, drain.clone());
     let runs = run::serve(bound.run_socket, Arc::clone(&api.gateway), drain.clone());
-    let web = listen::tcp(bound.web, router::address(Arc::clone(&api), again), drain.clone());
+    let web = listen::web(bound.web, bound.tls, router::address(Arc::clone(&api), again), drain.clone());
     tokio::join!(local, runs, web, keep_house(&api, &drain));
 }
 

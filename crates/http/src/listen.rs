@@ -15,7 +15,7 @@ use axum::extract::Request;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -25,6 +25,7 @@ use crate::bounds::{
     MAX_SOCKET_PATH_BYTES, MAX_WEB_CONNECTIONS,
 };
 use crate::caller::{End, Peer};
+use crate::tls::{Certificate, Tls};
 
 /// Where to listen.
 #[derive(Debug, Clone)]
@@ -36,18 +37,23 @@ pub struct Config {
     pub run_socket: PathBuf,
     /// Whether other operating-system users may connect; the settings say which of them is a person.
     pub shared: bool,
-    /// The address that browsers and programs use: a loopback one.
+    /// The address that browsers and programs use: a loopback one, where there is no certificate.
     pub address: SocketAddr,
+    /// What the address is served with over TLS.
+    pub certificate: Option<Certificate>,
 }
 
 /// An address that cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Not a loopback address.
+    /// Others reach it, and could read along.
     #[error(
-        "the gateway's address `{0}` is not loopback and this version serves no other: use 127.0.0.1 in `[gateway]` of bulkhead.toml"
+        "the gateway's address `{0}` is not loopback, where nobody listens in: give it a `certificate`, its `key` and the `origin` by which browsers reach it, or use 127.0.0.1, in `[gateway]` of bulkhead.toml"
     )]
     NotLoopback(SocketAddr),
+    /// The certificate or its key does not hold.
+    #[error("{0}: mend `certificate` and `key` in `[gateway]` of bulkhead.toml")]
+    Certificate(String),
     /// Something listens there.
     #[error(
         "the address `{0}` is in use by another program: set another port as `address` in `[gateway]` of bulkhead.toml"
@@ -82,6 +88,7 @@ pub struct Bound {
     pub(crate) socket: UnixListener,
     pub(crate) run_socket: UnixListener,
     pub(crate) web: TcpListener,
+    pub(crate) tls: Option<Tls>,
     /// The address, with the port that was had when 0 was asked for.
     pub address: SocketAddr,
 }
@@ -91,7 +98,8 @@ pub struct Bound {
 /// # Errors
 /// When an address is not allowed or cannot be had.
 pub async fn bind(config: &Config) -> Result<Bound, BindError> {
-    if !config.address.ip().is_loopback() {
+    let tls = config.certificate.clone().map(Tls::load).transpose().map_err(BindError::Certificate)?;
+    if tls.is_none() && !config.address.ip().is_loopback() {
         return Err(BindError::NotLoopback(config.address));
     }
     for socket in [&config.socket, &config.run_socket] {
@@ -107,7 +115,7 @@ pub async fn bind(config: &Config) -> Result<Bound, BindError> {
         web.local_addr().map_err(|source| BindError::Address { address: config.address, source })?;
     let socket = local(&config.socket, config.shared)?;
     let run_socket = local(&config.run_socket, config.shared)?;
-    Ok(Bound { socket, run_socket, web, address })
+    Ok(Bound { socket, run_socket, web, tls, address })
 }
 
 fn local(path: &Path, shared: bool) -> Result<UnixListener, BindError> {
@@ -134,9 +142,21 @@ pub(crate) async fn unix(listener: UnixListener, router: Router, drain: Cancella
     serve(accept, router, MAX_CONNECTIONS, drain).await;
 }
 
-/// Serves `router` to whoever connects over TCP: nobody in particular, from an address.
-pub(crate) async fn tcp(listener: TcpListener, router: Router, drain: CancellationToken) {
-    over_tcp(listener, router, MAX_WEB_CONNECTIONS, drain).await;
+/// Serves `router` to whoever connects to the address, encrypted where there is a certificate: nobody in particular.
+pub(crate) async fn web(listener: TcpListener, tls: Option<Tls>, router: Router, drain: CancellationToken) {
+    let Some(tls) = tls else { return over_tcp(listener, router, MAX_WEB_CONNECTIONS, drain).await };
+    let served = |(stream, end)| {
+        let (acceptor, router, drain) = (tls.acceptor(), router.clone(), drain.clone());
+        async move {
+            match tokio::time::timeout(HEAD_TIME, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => connection(stream, end, router, drain).await,
+                Ok(Err(error)) => tracing::debug!("a connection was not encrypted: {error}"),
+                Err(_) => tracing::debug!("a connection did not come to be encrypted in time"),
+            }
+        }
+    };
+    let all_ended = each(async || accept(&listener).await, MAX_WEB_CONNECTIONS, &drain, served).await;
+    tell_closed(all_ended);
 }
 
 /// Serves `router` to a program in its jail, which alone can connect.
@@ -145,12 +165,13 @@ pub(crate) async fn guest(listener: TcpListener, router: Router, drain: Cancella
 }
 
 async fn over_tcp(listener: TcpListener, router: Router, most: usize, drain: CancellationToken) {
-    let accept = async || {
-        let (stream, from) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        Ok((stream, End::Tcp(from.ip())))
-    };
-    serve(accept, router, most, drain).await;
+    serve(async || accept(&listener).await, router, most, drain).await;
+}
+
+async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, End)> {
+    let (stream, from) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, End::Tcp(from.ip().to_canonical())))
 }
 
 pub(crate) fn peer(stream: &UnixStream) -> io::Result<Peer> {
@@ -163,7 +184,11 @@ where
     F: Future<Output = io::Result<(S, End)>>,
 {
     let served = |(stream, end)| connection(stream, end, router.clone(), drain.clone());
-    if !each(accept, most, &drain, served).await {
+    tell_closed(each(accept, most, &drain, served).await);
+}
+
+fn tell_closed(all_ended: bool) {
+    if !all_ended {
         tracing::info!("connections that were still open have been closed");
     }
 }

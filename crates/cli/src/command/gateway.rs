@@ -70,9 +70,9 @@ fn begin(place: &Place) -> Result<Exit, Failure> {
     } else {
         let text = |name: &str| about.get(name).map(ToString::to_string).unwrap_or_default();
         place.screen.line(&format!(
-            "the gateway answers (process {}); the console is at http://{}/",
+            "the gateway answers (process {}); the console is at {}/",
             text("pid"),
-            text("address").trim_matches('"')
+            text("origin").trim_matches('"')
         ))?;
     }
     Ok(Exit::Done)
@@ -120,7 +120,7 @@ async fn status(screen: Screen, client: &Client) -> Result<Exit, Failure> {
         field("state", &state),
         field("version", &text("version")),
         field("process", &text("pid")),
-        field("health", &format!("http://{}", text("address"))),
+        field("health", &text("origin")),
         field("containment", &contained),
         field("you are", &text("person")),
     ];

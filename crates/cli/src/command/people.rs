@@ -255,13 +255,13 @@ async fn invite(screen: Screen, client: &Client, person: &PersonId) -> Result<()
     let misfit = |_| Failure::internal("the gateway's answer does not fit its form");
     let invited: Invited = serde_json::from_value(said).map_err(misfit)?;
     let status: Value = client.get("status").await?;
-    let address = status.get("address").and_then(Value::as_str).unwrap_or_default();
+    let origin = status.get("origin").and_then(Value::as_str).unwrap_or_default();
     screen.line(&field("code", &invited.code))?;
     screen.line(&field(
         "good",
         &format!("once, until {} ({})", invited.expires, age(Machine.now(), invited.expires)),
     ))?;
-    screen.line(&field("next", &format!("open http://{address}/ and sign in with this code")))
+    screen.line(&field("next", &format!("open {origin}/ and sign in with this code")))
 }
 
 async fn sign_ins(screen: Screen, client: &Client, person: Option<PersonId>) -> Result<(), Failure> {

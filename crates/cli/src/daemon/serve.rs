@@ -89,7 +89,7 @@ async fn until_stopped(
     let bound = wiring::bind(home, settings).await?;
     let running = wiring::gateway(home, settings, &bound, logs).await?;
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
-    let address = bound.address;
+    let (address, origin) = (bound.address, settings.gateway.place(bound.address));
     let api = wiring::api(&running, settings, &bound, stop.clone());
     let wiring::Running { gateway, people, notary, outgoing, .. } = running;
     let outgoing = outgoing.begin(&notary);
@@ -103,8 +103,12 @@ async fn until_stopped(
     if settings.containment == Containment::Reduced {
         tracing::warn!("containment is `reduced`: an agent runs even where this machine lacks a layer");
     }
-    tracing::info!("the gateway of `{}` answers; its address is http://{address}", home.root().display());
-    announce(screen, said, &json!({ "started": true, "pid": std::process::id(), "address": address }))?;
+    tracing::info!("the gateway of `{}` answers; its address is {origin}", home.root().display());
+    announce(
+        screen,
+        said,
+        &json!({ "started": true, "pid": std::process::id(), "address": address, "origin": origin }),
+    )?;
     // A start runs most of the program, and what comes then little of it.
     sandbox::give_back();
 

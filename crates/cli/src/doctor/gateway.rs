@@ -70,12 +70,13 @@ pub(super) fn exposure(settings: &Settings) -> Finding {
     if address.ip().is_loopback() {
         return Finding::ok("exposure", format!("the address {address} is this machine's alone"));
     }
-    let message =
-        format!("the address {address} can be reached from other machines, and the gateway refuses it");
+    if settings.gateway.certificate().is_some() {
+        return Finding::ok("exposure", format!("the address {address} is served over TLS"));
+    }
     Finding::of(
         "exposure",
         State::Unsafe,
-        message,
-        "set `address = \"127.0.0.1:7400\"` in `[gateway]` of bulkhead.toml",
+        format!("the address {address} can be reached from other machines, and the gateway refuses it"),
+        "give it a `certificate`, its `key` and an `origin`, or set `address = \"127.0.0.1:7400\"`, in `[gateway]` of bulkhead.toml",
     )
 }

@@ -191,6 +191,7 @@ impl Settings {
                 directory::fault(self.oidc.as_ref(), &self.directory, &self.group, self.solo.as_ref())
             })
             .or_else(|| labels::fault(&self.label, &self.destination))
+            .or_else(|| self.gateway.fault())
             .or_else(|| self.retention.fault())
             .or_else(|| self.models.fault())
             .or_else(|| self.egress.fault())

@@ -13,6 +13,7 @@ pub(crate) async fn status(State(api): Shared, Caller(person): Caller) -> Answer
         "version": api.about.version,
         "pid": api.about.pid,
         "address": api.about.address,
+        "origin": api.about.origin,
         "containment": api.about.containment,
         "ready": ready.is_ok(),
         "why": ready.err(),

@@ -221,6 +221,7 @@ fn gateway(book: &mut Book) {
         .has("version", text())
         .has("pid", number(1))
         .has("address", text())
+        .has("origin", text())
         .has("containment", text())
         .has("ready", yes_or_no())
         .has("why", or_null(text()))

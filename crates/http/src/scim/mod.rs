@@ -233,7 +233,5 @@ fn provisions(api: &Api) -> Provisions {
 
 /// Where the gateway is, as whoever asks knows it.
 fn place(api: &Api, resource: &str, id: &str) -> String {
-    let base =
-        api.people.passkeys_at().map_or_else(|| format!("http://{}", api.about.address), ToString::to_string);
-    format!("{base}/scim/v2/{resource}/{id}")
+    format!("{}/scim/v2/{resource}/{id}", api.about.origin)
 }
