@@ -197,6 +197,11 @@ fn a_soul_is_changed_into_an_error_and_mended() {
 }
 
 #[test]
+fn a_soul_is_compared_with_what_it_was_and_brought_back() {
+    plays("aSoulIsChangedComparedAndBroughtBack", &team(HELLO));
+}
+
+#[test]
 fn two_people_who_write_one_soul_see_what_the_other_wrote() {
     plays("twoPeopleWriteOneSoul", &team(HELLO));
 }

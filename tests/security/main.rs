@@ -17,6 +17,7 @@ mod hostile;
 mod labels;
 mod late;
 mod looking;
+mod past;
 mod people;
 mod provider;
 mod record;

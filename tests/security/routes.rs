@@ -47,16 +47,16 @@ fn row(method: &'static str, path: &'static str, body: Value, expected: Expected
 
 /// The table. What somebody does who may is done, so what ends things comes last; each row is walked from those who may least.
 fn table() -> Vec<Row> {
-    let mut rows = harmless();
+    let mut rows = agents();
+    rows.extend(harmless());
     rows.extend(signing_in());
     rows.extend(ending());
     rows
 }
 
-/// What leaves everything as it was, or nearly.
-fn harmless() -> Vec<Row> {
+/// Agents, and what they are and were told to be.
+fn agents() -> Vec<Row> {
     let none = || json!({});
-    let token = json!({ "name": "t", "scopes": ["read"], "days": 1 });
     vec![
         row("GET", "agents", none(), [401, 403, 200, 200, 200, 200, 200]),
         row("GET", "agents/{name}", none(), [401, 403, 200, 200, 200, 404, 200]),
@@ -68,6 +68,24 @@ fn harmless() -> Vec<Row> {
             json!({ "text": "", "version": "0".repeat(64) }),
             [401, 403, 403, 403, 403, 403, 409],
         ),
+        row("GET", "agents/{name}/soul/versions", none(), [401, 403, 403, 403, 403, 403, 200]),
+        row("GET", "agents/{name}/soul/versions/{number}", none(), [401, 403, 403, 403, 403, 403, 200]),
+        // There is one version alone.
+        row("GET", "agents/{name}/soul/diff", none(), [401, 403, 403, 403, 403, 403, 404]),
+        row(
+            "POST",
+            "agents/{name}/soul/rollback",
+            json!({ "number": 1, "version": "0".repeat(64) }),
+            [401, 403, 403, 403, 403, 403, 409],
+        ),
+    ]
+}
+
+/// What leaves everything as it was, or nearly.
+fn harmless() -> Vec<Row> {
+    let none = || json!({});
+    let token = json!({ "name": "t", "scopes": ["read"], "days": 1 });
+    vec![
         row("GET", "records", none(), [401, 403, 200, 200, 200, 200, 200]),
         row("GET", "records/{seq}", none(), [401, 403, 404, 200, 404, 200, 200]),
         row("POST", "record/verify", none(), [401, 403, 403, 403, 403, 200, 200]),
@@ -235,7 +253,10 @@ impl Things {
             "holds" => &self.hold,
             _ => "bob",
         };
-        path.replace("{id}", id).replace("{name}", "echo").replace("{seq}", &self.record)
+        path.replace("{id}", id)
+            .replace("{name}", "echo")
+            .replace("{seq}", &self.record)
+            .replace("{number}", "1")
     }
 }
 

@@ -169,6 +169,23 @@ impl Home {
         }
     }
 
+    /// Takes a row of state away, as one that was never there.
+    ///
+    /// # Panics
+    /// When the database does not let it go.
+    pub fn take(&self, kind: &str, key: &str) {
+        match &self.server {
+            None => {
+                let database = rusqlite::Connection::open(self.at("data/journal.sqlite")).unwrap();
+                let sql = format!("DELETE FROM state WHERE kind = '{kind}' AND key = '{key}'");
+                assert_eq!(database.execute(&sql, []).unwrap(), 1);
+            }
+            Some(server) => {
+                server.sql(&format!("DELETE FROM bulkhead.state WHERE kind = '{kind}' AND key = '{key}'"));
+            }
+        }
+    }
+
     /// Whether its record is on a server.
     #[must_use]
     pub fn is_on_server(&self) -> bool {

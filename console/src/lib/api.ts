@@ -7,6 +7,7 @@ import type {
   Agent, Approval, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, Grants, Invitation, KillReport, Look, Me, NewToken, Passkey, PersonRow, Problem,
   RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
+import type { SoulDiff, SoulVersion } from './types';
 
 /** The gateway said no. */
 export class Refused extends Error {
@@ -264,6 +265,12 @@ export const api = {
     json<CheckReport>('POST', `/agents/${part(agent)}/soul/check`, { body: { text: words }, signal }),
   changeSoul: (agent: string, words: string, version: string) =>
     json<{ version: string }>('PUT', `/agents/${part(agent)}/soul`, { body: { text: words, version } }),
+
+  soulVersions: (agent: string, before: number | null) =>
+    get<{ versions: SoulVersion[]; before: number | null }>(`/agents/${part(agent)}/soul/versions${before === null ? '' : `?before=${before}`}`),
+  soulDiff: (agent: string, from: number) => get<SoulDiff>(`/agents/${part(agent)}/soul/diff?from=${from}`),
+  rollSoulBack: (agent: string, number: number, version: string) =>
+    post<{ version: string }>(`/agents/${part(agent)}/soul/rollback`, { number, version }),
 
   say: (agent: string, words: string, session: string | null, signal: AbortSignal) =>
     stream<StreamLine>('POST', `/agents/${part(agent)}/messages`, { body: session === null ? { text: words } : { text: words, session }, signal }),

@@ -367,6 +367,42 @@ export interface Soul {
   version: string;
 }
 
+/** A version of a SOUL.md; `by` is nobody when it was written by hand. */
+export interface SoulVersion {
+  number: number;
+  version: string;
+  time: string;
+  by: string | null;
+  /** The version whose text was brought back. */
+  from: number | null;
+  bytes: number;
+}
+
+/** Lines one after another that share their fate. */
+export interface Piece {
+  kind: 'same' | 'skipped' | 'added' | 'removed';
+  lines: string[];
+  count: number;
+  /** The last of them is the end of its text, and has no line break. */
+  unended: boolean;
+}
+
+export interface TextDiff {
+  pieces: Piece[];
+  added: number;
+  removed: number;
+  /** It goes on after the last piece. */
+  cut: boolean;
+}
+
+/** What a version and another, or what lies there, differ in; `version` is the second one's. */
+export interface SoulDiff {
+  from: number;
+  to: number | null;
+  version: string;
+  diff: TextDiff;
+}
+
 /** What is wrong with a SOUL.md, and where. */
 export interface Diagnostic {
   line: number;

@@ -50,6 +50,50 @@ export async function soulIsChangedIntoAnErrorAndMended(stage) {
   same('and on the record, by whom', [told.agent, told.person], ['echo', 'ada']);
 }
 
+/** What is written is a version; what it differs in from what lies there is seen, and it is brought back. */
+export async function aSoulIsChangedComparedAndBroughtBack(stage) {
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  const path = `${stage.home}/agents/echo/SOUL.md`;
+  const before = readFileSync(path, 'utf8');
+  await ada.go('agents/echo');
+  await page.getByLabel('The text of SOUL.md').fill(before.replace('Blog Content Writer', 'Writer of Letters'));
+  await page.getByRole('button', { name: 'Look at the changes' }).click();
+  await page.getByRole('button', { name: 'Write SOUL.md' }).click();
+  await page.getByText('It is written, and on the record.').waitFor();
+
+  await page.getByRole('button', { name: 'Versions' }).click();
+  const list = page.getByRole('list', { name: 'What it was' });
+  await list.getByRole('button').nth(1).waitFor();
+  const told = (await list.getByRole('button').allInnerTexts()).map((one) => one.split('\n').slice(0, 2).map((line) => line.replaceAll('\u2002', ' ').trim()));
+  same('who wrote which', told, [['Version 2 now', 'by ada'], ['Version 1', 'by hand, on the machine']]);
+  await list.getByRole('button').nth(1).click();
+  await page.locator('.diff del', { hasText: 'Blog Content Writer' }).waitFor();
+  await page.locator('.diff ins', { hasText: 'Writer of Letters' }).waitFor();
+  await ada.shot('soul-versions');
+  await ada.accessible('the versions');
+
+  // One step is none: what it means is said first.
+  await page.getByRole('button', { name: 'Bring version 1 back' }).click();
+  await page.getByText('becomes what the agent is').waitFor();
+  holds('nothing was written', readFileSync(path, 'utf8') !== before);
+  // Somebody was faster: what they wrote is not written over unseen.
+  const theirs = before.replace('Blog Content Writer', 'Writer of Novels');
+  writeFileSync(path, theirs);
+  await page.getByRole('button', { name: 'Write version 1 as the new one' }).click();
+  await page.getByText('is another by now').waitFor();
+  same('theirs is there', readFileSync(path, 'utf8'), theirs);
+  await list.getByRole('button').nth(1).click();
+  await page.locator('.diff ins', { hasText: 'Writer of Novels' }).waitFor();
+  await page.getByRole('button', { name: 'Bring version 1 back' }).click();
+  await page.getByRole('button', { name: 'Write version 1 as the new one' }).click();
+  await page.getByText('It is written, and on the record.').waitFor();
+  same('it is back', readFileSync(path, 'utf8'), before);
+  same('the editor has it', await page.getByLabel('The text of SOUL.md').inputValue(), before);
+  const changes = stage.run('audit', 'query', '--event', 'soul.changed', '--json').trim().split('\n').map((one) => JSON.parse(one));
+  same('the record says by whom and from which', changes.filter((one) => one.facts.from === 1).map((one) => one.person), ['ada']);
+}
+
 export async function twoPeopleWriteOneSoul(stage) {
   const ada = await stage.signedIn('ada');
   const { page } = ada;

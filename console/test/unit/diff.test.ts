@@ -6,13 +6,13 @@ const text = (from: number, to: number) => `${Array.from({ length: to - from }, 
 describe('two texts', () => {
   it('differ in lines, with a little around them', () => {
     const found = compared(text(0, 40), text(0, 20) + 'new\n' + text(21, 40));
-    expect(found?.map((piece) => (piece.kind === 'left out' ? piece.count : `${piece.kind} ${piece.lines.length}`))).toEqual([17, 'same 3', 'removed 1', 'added 1', 'same 3', 16]);
+    expect(found?.map((piece) => (piece.kind === 'skipped' ? piece.count : `${piece.kind} ${piece.lines.length}`))).toEqual([17, 'same 3', 'removed 1', 'added 1', 'same 3', 16]);
   });
 
   it('that are the same have nothing to show', () => {
-    expect(compared(text(0, 9), text(0, 9))).toEqual([{ kind: 'left out', count: 9 }]);
+    expect(compared(text(0, 9), text(0, 9))).toEqual([{ kind: 'skipped', lines: [], count: 9, unended: false }]);
     expect(compared('', '')).toEqual([]);
-    expect(compared('a', 'a\n')?.some((piece) => piece.kind === 'added')).toBe(true);
+    expect(compared('a', 'a\n')?.map((piece) => [piece.kind, piece.unended])).toEqual([['removed', true], ['added', false]]);
   });
 
   it('that have nothing in common are bounded in time', () => {

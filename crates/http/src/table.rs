@@ -115,6 +115,10 @@ table! {
     get "agents/{name}/soul", READ, plain, api::show_soul::show_soul;
     post "agents/{name}/soul/check", READ, plain, api::check_soul::check_soul;
     put "agents/{name}/soul", ADMIN, confirmed, api::change_soul::change_soul;
+    get "agents/{name}/soul/versions", ADMIN, plain, api::list_soul_versions::list_soul_versions;
+    get "agents/{name}/soul/versions/{number}", ADMIN, plain, api::show_soul_version::show_soul_version;
+    get "agents/{name}/soul/diff", ADMIN, plain, api::compare_souls::compare_souls;
+    post "agents/{name}/soul/rollback", ADMIN, confirmed, api::roll_soul_back::roll_soul_back;
     post "agents/{name}/messages", CHAT, plain, api::send_message::send_message;
     post "agents/{name}/kill", ADMIN, plain, api::kill_agent::kill_agent;
     post "agents/{name}/pause", ADMIN, plain, api::pause_agent::pause_agent;

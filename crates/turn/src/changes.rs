@@ -181,6 +181,11 @@ impl SoulSeen {
         Self { digest, parts: charter.map(parts).unwrap_or_default() }
     }
 
+    /// Whether it compiled.
+    pub(crate) fn held(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
     /// The record of it not being as it was `before`.
     pub(crate) fn since(&self, before: Option<&Self>, agent: &AgentName, path: &Path) -> Option<Draft> {
         if before.is_some_and(|before| before.digest == self.digest) {

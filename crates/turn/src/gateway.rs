@@ -30,6 +30,7 @@ use crate::program::Mailbox;
 use crate::slot::{Slot, Standing};
 use crate::souls::MAX_CHECKERS;
 use crate::state::Turn;
+use crate::versions::History;
 use crate::waiting::Waiting;
 use crate::{Events, Refusal, RefusalKind, What, records};
 
@@ -276,6 +277,7 @@ impl Gateway {
             slot.restore_tokens(tokens);
         }
         *slot.seen.lock() = self.soul_seen(name)?;
+        *slot.history.lock() = History::load(&self.journal, name)?;
         slots.insert(name.clone(), Arc::clone(&slot));
         Ok(slot)
     }

@@ -9,8 +9,8 @@ use vocab::{AgentName, Digest, Person};
 
 use crate::changes::{Seen, SoulSeen};
 use crate::gateway::{Gateway, Policies};
-use crate::slot::Slot;
-use crate::{Refusal, RefusalKind, records};
+use crate::slot::{Author, Slot};
+use crate::{Refusal, RefusalKind, records, versions};
 
 /// The rows that keep what was seen last.
 const SEEN: &str = "seen";
@@ -104,7 +104,7 @@ impl Gateway {
         stopped: bool,
     ) -> Result<Arc<Compartment>, Refusal> {
         let compartment =
-            slot.compartment(monitor, |digest, charter| self.note_soul(slot, digest, charter, stopped));
+            slot.compartment(monitor, |source, charter| self.note_soul(slot, source, charter, stopped));
         if compartment.is_err() && !slot.soul().is_file() {
             self.note_gone(slot, stopped)?;
         }
@@ -114,16 +114,18 @@ impl Gateway {
     fn note_soul(
         &self,
         slot: &Slot,
-        digest: Digest,
+        source: &str,
         charter: Result<&Charter, &Refusal>,
         stopped: bool,
     ) -> Result<(), Refusal> {
+        let digest = Digest::of(source.as_bytes());
         let now = SoulSeen::of(digest, charter.ok());
+        let author = slot.author_of(digest);
         let mut seen = slot.seen.lock();
         let mut drafts: Vec<Draft> = now
             .since(seen.as_ref(), &slot.name, &slot.soul())
             .into_iter()
-            .map(|draft| Draft { person: slot.author_of(digest), ..after(draft, stopped) })
+            .map(|draft| written(after(draft, stopped), author.as_ref()))
             .collect();
         let mut invalid = slot.invalid.lock();
         if let Err(refusal) = charter
@@ -134,8 +136,20 @@ impl Gateway {
             draft.payload = records::why(&refusal.message);
             drafts.push(draft);
         }
+        let mut history = slot.history.lock();
+        let added = match charter {
+            Ok(_) => history.plan(&slot.name, source, author.as_ref(), self.ambient.now())?,
+            Err(_) => None,
+        };
+        let (added, mut rows) = added.map_or_else(Default::default, |(added, rows)| (Some(added), rows));
         if !drafts.is_empty() {
-            self.note(drafts, vec![records::put(SEEN, &soul_key(&slot.name), &now)?])?;
+            rows.push(records::put(SEEN, &soul_key(&slot.name), &now)?);
+        }
+        if !rows.is_empty() {
+            self.note(drafts, rows)?;
+        }
+        if let Some(added) = added {
+            history.took(&added);
         }
         // It holds: should it break in the same way again, that is another alert.
         *invalid = charter.is_err().then_some(digest);
@@ -179,6 +193,10 @@ impl Gateway {
                 self.note_gone(&gone, stopped)?;
             }
         }
+        let is_there = |name: &AgentName| self.config.agents_dir.join(name.as_str()).is_dir();
+        for old in versions::forget_gone(&self.journal, is_there)? {
+            self.note(Vec::new(), old)?;
+        }
         Ok(())
     }
 
@@ -194,8 +212,11 @@ impl Gateway {
     fn look_at_souls(&self, stopped: bool) -> Result<(), Refusal> {
         let monitor = self.judging.lock().monitor();
         for slot in self.all_slots()? {
-            let seen = slot.seen.lock().as_ref().map(|seen| seen.digest);
-            if slot.soul_digest().ok().is_some_and(|digest| Some(digest) == seen) {
+            let seen = slot.seen.lock().as_ref().map(|seen| (seen.digest, seen.held()));
+            // One that did not hold is no version; and a home may be older than its versions.
+            let kept = |digest| slot.history.lock().ends_in(digest);
+            let same = |digest| seen.is_some_and(|(seen, held)| seen == digest && (!held || kept(digest)));
+            if slot.soul_digest().is_ok_and(same) {
                 continue;
             }
             if let Err(refusal) = self.compartment_after(&slot, &monitor, stopped) {
@@ -232,6 +253,13 @@ fn put_seen(seen: &Seen) -> Result<Change, Refusal> {
 
 fn soul_key(agent: &AgentName) -> String {
     format!("{SOUL}{agent}")
+}
+
+/// The same, with who wrote it over the gateway, and which version they brought back.
+fn written(mut draft: Draft, author: Option<&Author>) -> Draft {
+    draft.person = author.map(|author| author.by.clone());
+    draft.facts = std::mem::take(&mut draft.facts).with_some("from", author.and_then(|author| author.from));
+    draft
 }
 
 /// The same, if need be with the word that no gateway ran.

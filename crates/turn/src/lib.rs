@@ -17,6 +17,7 @@ mod changes;
 mod content;
 mod decide;
 mod deliver;
+mod diff;
 mod erasure;
 mod event;
 mod exports;
@@ -42,6 +43,7 @@ mod slot;
 mod souls;
 mod state;
 mod stop;
+mod versions;
 mod view;
 mod waiting;
 
@@ -54,6 +56,7 @@ pub use callers::{OsUser, Socket};
 pub use changes::{Files, SettingsFile};
 pub use content::{Found, Look, MAX_FOUND, MAX_LOOK, MAX_SEARCHED};
 pub use decide::{Choice, MAX_REASON_CHARS};
+pub use diff::{Diff, MAX_COMPARED_LINES, MAX_DIFF_BYTES, MAX_DIFF_LINES, Piece, PieceKind};
 pub use erasure::{
     ErasureState, ErasureView, Hold, HoldScope, MAX_ERASURE_REASON_CHARS, Period, Retention, RetentionRule,
     Scope,
@@ -73,6 +76,9 @@ pub use refusal::{Refusal, RefusalKind};
 pub use sessions::MAX_LISTED;
 pub use soul::{CheckReport, Diagnostic};
 pub use souls::{Changed, Soul, check};
+pub use versions::{
+    MAX_LISTED_VERSIONS, MAX_VERSION_BYTES, MAX_VERSIONS, SoulDiff, SoulText, SoulVersion, SoulVersions,
+};
 pub use view::{
     AgentView, ApprovalView, Conversation, ConversationView, Conversations, KillReport, KilledAgent, Said,
     StoppedTurn,

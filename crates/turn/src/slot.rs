@@ -15,6 +15,7 @@ use vocab::limits::MAX_SOUL_BYTES;
 use vocab::{AgentName, Digest, PersonId, Timestamp};
 
 use crate::changes::SoulSeen;
+use crate::versions::History;
 use crate::{Refusal, RefusalKind};
 
 /// How far back the rate of actions looks.
@@ -55,7 +56,9 @@ pub(crate) struct Slot {
     /// Its SOUL.md as it was seen last.
     pub(crate) seen: Mutex<Option<SoulSeen>>,
     /// Who is writing a SOUL.md, and which.
-    pub(crate) author: Mutex<Option<(Digest, PersonId)>>,
+    pub(crate) author: Mutex<Option<Author>>,
+    /// The versions of its SOUL.md.
+    pub(crate) history: Mutex<History>,
     /// The last SOUL.md that did not hold.
     pub(crate) invalid: Mutex<Option<Digest>>,
     window: Mutex<VecDeque<Timestamp>>,
@@ -66,6 +69,17 @@ pub(crate) struct Slot {
 struct Held {
     standing: Standing,
     kills: u64,
+}
+
+/// Somebody who writes a SOUL.md over the gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct Author {
+    /// The text that they write.
+    pub(crate) writes: Digest,
+    /// Who.
+    pub(crate) by: PersonId,
+    /// The number of the version that they bring back.
+    pub(crate) from: Option<u64>,
 }
 
 struct Loaded {
@@ -87,6 +101,7 @@ impl Slot {
             loaded: Mutex::new(None),
             seen: Mutex::new(None),
             author: Mutex::new(None),
+            history: Mutex::default(),
             invalid: Mutex::new(None),
             window: Mutex::new(VecDeque::new()),
             tokens: Mutex::new(Tokens::default()),
@@ -160,9 +175,8 @@ impl Slot {
     }
 
     /// Who wrote the SOUL.md with this digest over the gateway just now.
-    pub(crate) fn author_of(&self, digest: Digest) -> Option<PersonId> {
-        let author = self.author.lock();
-        author.as_ref().filter(|(written, _)| *written == digest).map(|(_, person)| person.clone())
+    pub(crate) fn author_of(&self, digest: Digest) -> Option<Author> {
+        self.author.lock().as_ref().filter(|author| author.writes == digest).cloned()
     }
 
     /// The agent's compartment, compiled anew when SOUL.md or the settings have changed. `note` is told of a SOUL.md that
@@ -174,7 +188,7 @@ impl Slot {
     pub(crate) fn compartment(
         &self,
         monitor: &Monitor,
-        note: impl FnOnce(Digest, Result<&Charter, &Refusal>) -> Result<(), Refusal>,
+        note: impl FnOnce(&str, Result<&Charter, &Refusal>) -> Result<(), Refusal>,
     ) -> Result<Arc<Compartment>, Refusal> {
         let source = read_soul(&self.soul())?;
         let soul = Digest::of(source.as_bytes());
@@ -183,12 +197,12 @@ impl Slot {
             loaded.as_ref().filter(|known| known.soul == soul && known.monitor == monitor.version())
         {
             if self.invalid.lock().is_some() {
-                note(soul, Ok(known.compartment.charter().as_ref()))?;
+                note(&source, Ok(known.compartment.charter().as_ref()))?;
             }
             return Ok(Arc::clone(&known.compartment));
         }
         let compiled = self.compile(&source, monitor);
-        note(soul, compiled.as_ref().map(|compartment| compartment.charter().as_ref()))?;
+        note(&source, compiled.as_ref().map(|compartment| compartment.charter().as_ref()))?;
         let compartment = Arc::new(compiled?);
         self.gate.advance();
         *loaded = Some(Loaded { soul, monitor: monitor.version(), compartment: Arc::clone(&compartment) });

@@ -11,7 +11,7 @@ use vocab::{AgentName, Digest, Person};
 
 use crate::content::blocking;
 use crate::gateway::Gateway;
-use crate::slot::Slot;
+use crate::slot::{Author, Slot};
 use crate::{Refusal, RefusalKind};
 
 /// How many SOUL.md are compiled at once for who edits them; more wait, in bounded number.
@@ -73,12 +73,7 @@ impl Gateway {
     /// # Errors
     /// When there is no such agent for this person, or the file cannot be read.
     pub async fn soul(&self, by: &Person, name: &AgentName) -> Result<Soul, Refusal> {
-        let slot = self.shown_slot(by, name)?;
-        blocking(move || {
-            let text = slot.soul_text()?;
-            Ok(Soul { version: Digest::of(text.as_bytes()), text })
-        })
-        .await
+        slot_soul(self.shown_slot(by, name)?).await
     }
 
     /// What a text would come to as this agent's SOUL.md: every rule with its strength, or everything that is wrong. Nothing
@@ -109,6 +104,18 @@ impl Gateway {
         text: String,
         version: Digest,
     ) -> Result<Changed, Refusal> {
+        self.write_as(by, name, text, version, None).await
+    }
+
+    /// The one road on which a SOUL.md is written over the gateway; `from` is the version whose text it is, if it is one's.
+    pub(crate) async fn write_as(
+        &self,
+        by: &Person,
+        name: &AgentName,
+        text: String,
+        version: Digest,
+        from: Option<u64>,
+    ) -> Result<Changed, Refusal> {
         self.administrator(by, "change what an agent is")?;
         let slot = self.slot(name)?;
         let text = bounded(text)?;
@@ -130,7 +137,7 @@ impl Gateway {
         }
         let now = Digest::of(text.as_bytes());
         if now != there {
-            *slot.author.lock() = Some((now, by.id.clone()));
+            *slot.author.lock() = Some(Author { writes: now, by: by.id.clone(), from });
             let written = self.write_soul(&slot, text).await;
             *slot.author.lock() = None;
             written?;
@@ -176,6 +183,15 @@ impl Gateway {
         };
         self.checkers.work(check).await
     }
+}
+
+/// The SOUL.md of an agent as it lies there.
+pub(crate) async fn slot_soul(slot: Arc<Slot>) -> Result<Soul, Refusal> {
+    blocking(move || {
+        let text = slot.soul_text()?;
+        Ok(Soul { version: Digest::of(text.as_bytes()), text })
+    })
+    .await
 }
 
 fn bounded(text: String) -> Result<String, Refusal> {

@@ -17,6 +17,8 @@ use crate::init::{private_file, private_folder};
 use crate::souls::{self, Template};
 use crate::terminal::{Keep, Paint, Screen, Table, age, field, visible};
 
+mod past;
+
 /// Agents: which there are, how they are, and their end
 #[derive(Debug, clap::Args)]
 #[command(
@@ -83,6 +85,35 @@ enum Verb {
         #[arg(long)]
         all: bool,
     },
+    /// What an agent's SOUL.md was, the newest first
+    #[command(after_help = "Example:\n  bulkhead agents versions echo")]
+    Versions {
+        /// The agent
+        name: AgentName,
+    },
+    /// What two versions of an agent's SOUL.md differ in
+    #[command(
+        after_help = "Examples:\n  bulkhead agents diff echo        the version before, and what lies there\n  bulkhead agents diff echo 3      version 3, and what lies there\n  bulkhead agents diff echo 3 5"
+    )]
+    Diff {
+        /// The agent
+        name: AgentName,
+        /// From this version, as `agents versions` numbers it [default: the one before]
+        from: Option<u64>,
+        /// To this version [default: what lies there]
+        to: Option<u64>,
+    },
+    /// Make an earlier version an agent's SOUL.md again
+    #[command(after_help = "Example:\n  bulkhead agents rollback echo 3 --yes")]
+    Rollback {
+        /// The agent
+        name: AgentName,
+        /// The version, as `agents versions` numbers it
+        version: u64,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
@@ -95,6 +126,15 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
         Verb::Pause { name } => place.ask(async move |client| toggle(screen, &client, &name, "pause").await),
         Verb::Resume { name } => {
             place.ask(async move |client| toggle(screen, &client, &name, "resume").await)
+        }
+        Verb::Versions { name } => {
+            place.ask(async move |client| past::versions(screen, &client, &name).await)
+        }
+        Verb::Diff { name, from, to } => {
+            place.ask(async move |client| past::compare(screen, &client, &name, from, to).await)
+        }
+        Verb::Rollback { name, version, yes } => {
+            place.ask(async move |client| past::roll_back(screen, &client, &name, version, yes).await)
         }
         Verb::Kill { name, .. } => place.ask(async move |client| kill(screen, &client, name).await),
     }
@@ -234,7 +274,7 @@ fn remove(place: &Place, name: &AgentName, yes: bool) -> Result<Exit, Failure> {
             "there is no agent `{name}`; `bulkhead agents list` shows those that there are"
         )));
     }
-    if !yes && !confirmed(name)? {
+    if !yes && !confirmed(&format!("stop {name} and put its folder aside"))? {
         return Ok(Exit::Refused);
     }
     let stopped = place.ask(async move |client| {
@@ -264,11 +304,12 @@ fn remove(place: &Place, name: &AgentName, yes: bool) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn confirmed(name: &AgentName) -> Result<bool, Failure> {
+/// Asks whether to do `what`.
+fn confirmed(what: &str) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage(format!("nobody is here to ask: remove `{name}` with `--yes`")));
+        return Err(Failure::usage(format!("nobody is here to ask whether to {what}: say `--yes`")));
     }
-    crate::terminal::say(&format!("stop {name} and put its folder aside? [y/N]"));
+    crate::terminal::say(&format!("{what}? [y/N]"));
     let mut answer = String::new();
     std::io::stdin()
         .read_line(&mut answer)

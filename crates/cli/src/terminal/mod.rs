@@ -3,6 +3,7 @@
 //! In: values and texts, of which those of models, tools and people may be hostile. Out: bytes on standard
 //! output that cannot move the cursor, hide themselves or reorder what is read.
 
+mod diff;
 mod drawing;
 mod page;
 pub(crate) mod progress;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
+pub(crate) use diff::diff;
 pub(crate) use drawing::Drawing;
 pub(crate) use page::{Table, age, field};
 pub(crate) use safe::{Keep, visible};

@@ -26,7 +26,12 @@ pub(crate) async fn change_soul(
     Path(name): Path<String>,
     Body(change): Body<Change>,
 ) -> Answer<Value> {
-    match api.gateway.change_soul(&person, &id(&name)?, change.text, change.version).await? {
+    became(api.gateway.change_soul(&person, &id(&name)?, change.text, change.version).await?)
+}
+
+/// What is answered to who changed a SOUL.md.
+pub(crate) fn became(changed: Changed) -> Answer<Value> {
+    match changed {
         Changed::Written(version) => Ok(Json(json!({ "version": version }))),
         Changed::Wrong(report) => {
             let detail =

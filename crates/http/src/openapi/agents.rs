@@ -138,6 +138,7 @@ fn agents(book: &mut Book) {
     )
     .takes(object().has("text", text()).has("version", digest()))
     .gives(object().has("version", digest()));
+    past_souls(book);
     book.route("POST", "agents/{name}/kill", "Ends every process of an agent and refuses what is in flight.")
         .gives(the("KillReport"));
     book.route("POST", "agents/{name}/pause", "The agent takes up nothing new until it is resumed.")
@@ -146,6 +147,63 @@ fn agents(book: &mut Book) {
         .gives(object().has("agent", id()).has("resumed", yes_or_no()));
     book.route("POST", "kill", "Ends every process of every agent.").gives(the("KillReport"));
     book.route("GET", "events", "Everything that happens from now on, without any content.").streams("Event");
+}
+
+/// What a SOUL.md was.
+fn past_souls(book: &mut Book) {
+    let version = || {
+        object()
+            .has("number", number(1))
+            .has("version", digest())
+            .has("time", time())
+            .has("by", or_null(id()))
+            .has("from", or_null(number(1)))
+            .has("bytes", number(0))
+    };
+    book.route("GET", "agents/{name}/soul/versions", "What an agent's SOUL.md was, the newest first.")
+        .asks("before", number(0))
+        .asks("limit", number(0))
+        .gives(object().has("versions", list(version().into())).has("before", or_null(number(1))));
+    book.route(
+        "GET",
+        "agents/{name}/soul/versions/{number}",
+        "One version of an agent's SOUL.md, whole. The look is on the record.",
+    )
+    .gives(version().has("text", text()));
+    let piece = object()
+        .has("kind", one_of(["same", "skipped", "added", "removed"]))
+        .has("lines", list(text()))
+        .has("count", number(1))
+        .has("unended", yes_or_no());
+    book.shape(
+        "Diff",
+        object()
+            .has("pieces", list(piece.into()))
+            .has("added", number(0))
+            .has("removed", number(0))
+            .has("cut", yes_or_no()),
+    );
+    book.route(
+        "GET",
+        "agents/{name}/soul/diff",
+        "What two versions of an agent's SOUL.md differ in, or a version and what lies there. The look is on the record.",
+    )
+    .asks("from", number(0))
+    .asks("to", number(0))
+    .gives(
+        object()
+            .has("from", number(1))
+            .has("to", or_null(number(1)))
+            .has("version", digest())
+            .has("diff", the("Diff")),
+    );
+    book.route(
+        "POST",
+        "agents/{name}/soul/rollback",
+        "Writes the text of an earlier version anew, if it compiles and the version that lies there is the one named.",
+    )
+    .takes(object().has("number", number(0)).has("version", digest()))
+    .gives(object().has("version", digest()));
 }
 
 fn conversations(book: &mut Book) {

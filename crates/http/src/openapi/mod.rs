@@ -140,7 +140,7 @@ fn parameters(path: &'static str) -> impl Iterator<Item = &'static str> {
 }
 
 fn in_path(name: &str) -> Shape {
-    if name == "seq" { number(0) } else { id() }
+    if matches!(name, "seq" | "number") { number(0) } else { id() }
 }
 
 fn parameter(name: &str, place: ParameterIn, shape: Shape) -> Parameter {
