@@ -27,7 +27,7 @@ pub use team::{ANSWERS, POSTS, members};
 pub use web::Browser;
 
 /// How long a test waits for something that must come: only a broken build takes so long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Waits until `holds`.
 ///
