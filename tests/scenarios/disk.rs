@@ -80,6 +80,12 @@ fn a_disk_that_fills_up_refuses_loses_nothing_and_recovers() {
     fs::remove_file(home.at("ballast")).unwrap();
     eventually("it is ready by itself", || ready(&address).starts_with("HTTP/1.1 200"));
     home.run(&["chat", "helper", "hi"]).done().has("hello");
+    let alerts = || home.records(&["--event", "record.failed"]);
+    eventually("the record tells of it", || !alerts().is_empty());
+    let alert = &alerts()[0];
+    assert_eq!(alert["kind"], "alert");
+    let (since, until) = (&alert["facts"]["since"], &alert["facts"]["until"]);
+    assert!(since.as_str().unwrap() < until.as_str().unwrap(), "{alert}");
     let delivered = home.records(&["--kind", "outcome"]);
     let replies = delivered
         .iter()
