@@ -4,4 +4,5 @@ mod disk;
 mod echo;
 mod journal;
 mod models;
+mod prepare;
 mod server;
