@@ -201,6 +201,17 @@ export const t = {
         : `Careful: ${count} characters here do not show, or pass for others. They are marked below.`,
     gone: 'This approval is not there, or not yours to see.',
     stood: 'Stands at',
+    again: {
+      approve: 'And the same again for an hour',
+      hint: (asker: string) => `The same again is every byte of it, by this agent, for ${asker}. Anything else waits as before.`,
+      title: 'Happens again without a look',
+      may: (agent: string, verb: string) => `${agent}: ${verb}`,
+      by: (approver: string, asker: string) => `${approver} said yes, for ${asker}`,
+      until: (when: string) => `Ends ${when}`,
+      uses: (count: number) => (count === 1 ? 'used once' : `used ${count.toLocaleString('en')} times`),
+      revoke: 'Revoke',
+      revokeOne: (agent: string, verb: string, name: string) => `Revoke: ${agent}, ${verb} ${name}`,
+    },
   },
 
   agents: {

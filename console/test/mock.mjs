@@ -52,7 +52,7 @@ async function turn(agent, session, text, to) {
     const reasons = why('policy', 'rule:17', 'what leaves the conversation waits for a person');
     tell(place, { type: 'proposal', proposal, action }, to);
     tell(place, { type: 'verdict', proposal, decision: 'ask', reasons, micros: 411 }, to);
-    const decided = new Promise((done) => approvals.set(approval, { view: { id: approval, agent, asked_by: 'ada', action, digest: 'c0ffee'.repeat(10) + 'abcd', reasons, labels: ['internal', 'employee-personal-data'], expires: later(23), state: 'waiting', session, turn: place.turn, queue: 'posts', risk: 'medium', needed: 1, approved_by: [], since: now(), escalates: later(2), escalated: false, decidable: true }, done }));
+    const decided = new Promise((done) => approvals.set(approval, { view: { id: approval, agent, asked_by: 'ada', action, digest: 'c0ffee'.repeat(10) + 'abcd', reasons, labels: ['internal', 'employee-personal-data'], expires: later(23), state: 'waiting', session, turn: place.turn, queue: 'posts', risk: 'medium', needed: 1, approved_by: [], since: now(), escalates: later(2), escalated: false, decidable: true, patternable: true }, done }));
     const announce = (state) => tell(place, { type: 'approval', approval, state, binding: 'c0ffee', action: 'message.post channel:board:content-team' }, to);
     announce('waiting');
     const state = await decided;
@@ -88,6 +88,8 @@ const routes = [
   ['GET', /^\/approvals$/, (m, b, r, url) => [...approvals.values()].map((one) => one.view).filter((v) => url.searchParams.has('all') || v.state === 'waiting')],
   ['GET', /^\/approvals\/([^/]+)$/, (m) => approvals.get(m[1])?.view],
   ['POST', /^\/approvals\/([^/]+)\/(approve|deny)$/, (m) => { const one = approvals.get(m[1]); one.view.state = m[2] === 'approve' ? 'approved' : 'denied'; one.done(one.view.state); return one.view; }],
+  ['GET', /^\/patterns$/, () => [...approvals.values()].filter((one) => one.view.state === 'approved').map(({ view }) => ({ id: view.id, agent: view.agent, asked_by: 'ada', approved_by: 'ada', verb: view.action.verb, resource: view.action.resource, digest: view.digest, since: now(), expires: later(1), uses: 2 }))],
+  ['GET', /^\/approvers$/, () => { const spent = (decisions, approved, risks) => ({ decisions, approved, busiest_hour: decisions, look_median_ms: 4200, look_p10_ms: 900, high_risk: 6, high_risk_look_median_ms: 3100, unseen: risks.length, untimed: 0, risks }); return { thresholds: { an_hour: 30, look_ms: 10000, approved_percent: 98, decisions: 50 }, whole: true, people: [{ person: 'bob', hour: spent(3, 3, []), day: spent(41, 41, ['too-many']), month: spent(96, 95, ['too-many', 'too-fast', 'nearly-always-yes']) }, { person: 'ada', hour: spent(0, 0, []), day: spent(2, 1, []), month: spent(14, 9, []) }] }; }],
   ['GET', /^\/sessions\/([^/]+)$/, (m) => sessions.get(m[1])],
   ['GET', /^\/sign-ins$/, () => [{ id: 'i-1', person: 'ada', how: 'password', created: later(-2), seen: later(-0.01), expires: later(10), agent: 'Chromium on Linux', current: true }, { id: 'i-2', person: 'ada', how: 'code', created: later(-30), seen: later(-5), expires: later(1), agent: 'Firefox on Android', current: false }]],
   ['GET', /^\/tokens$/, () => [{ id: 'k-1', name: 'nightly report', scopes: ['read', 'record'], created: later(-300), expires: later(4000), person: 'ada', used: later(-9) }]],

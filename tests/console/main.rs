@@ -128,6 +128,17 @@ fn a_second_person_sees_the_whole_of_what_waits_and_approves_it() {
 }
 
 #[test]
+fn the_same_again_is_let_through_for_an_hour_seen_and_revoked() {
+    plays("sameAgainForAnHour", &team(POSTS));
+}
+
+#[test]
+fn how_people_decide_is_shown_to_administrators_and_to_themselves() {
+    let settings = "[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n[approvals.budget]\nan-hour = 1\n";
+    plays("howPeopleDecide", &Home::team(settings, POSTS));
+}
+
+#[test]
 fn what_a_queue_wants_two_people_for_happens_after_the_second_yes() {
     let home = Home::made(&["--team", "--person", "ada"]);
     for person in ["bob", "carl"] {

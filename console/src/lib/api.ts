@@ -4,7 +4,7 @@ import type { Challenge } from './passkey';
 import { part } from './route';
 import { BrokenStream, events } from './stream';
 import type {
-  Agent, Approval, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, Grants, Invitation, KillReport, Look, Me, NewToken, Passkey, PersonRow, Problem,
+  Agent, Approval, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, Grants, Invitation, KillReport, Look, Me, NewToken, Passkey, Pattern, PersonRow, Problem,
   RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
 import type { SoulDiff, SoulVersion } from './types';
@@ -244,7 +244,9 @@ export const api = {
   approvers: () => get<Budgets>('/approvers'),
   approval: (id: string) => get<Approval>(`/approvals/${part(id)}`),
   // With what was shown, and to whom: another action, or another person at this browser by now, is a no.
-  approve: ({ id, digest }: Approval, person: string) => post<Approval>(`/approvals/${part(id)}/approve`, { digest, person }),
+  approve: ({ id, digest }: Approval, person: string, pattern = false) => post<Approval>(`/approvals/${part(id)}/approve`, { digest, person, pattern }),
+  patterns: () => get<Pattern[]>('/patterns'),
+  revokePattern: (id: string) => post<Pattern>(`/patterns/${part(id)}/revoke`),
   deny: ({ id, digest }: Approval, person: string, reason: string) => post<Approval>(`/approvals/${part(id)}/deny`, { reason, digest, person }),
   conversation: (id: string) => get<Conversation>(`/sessions/${part(id)}`),
   status: () => get<GatewayStatus>('/status'),

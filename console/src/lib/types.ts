@@ -94,6 +94,22 @@ export interface Approval {
   escalated: boolean;
   /** Whether whoever is shown this may say yes now. */
   decidable: boolean;
+  /** Whether that yes may also be for exactly the same again. */
+  patternable: boolean;
+}
+
+/** What may happen again without another look, and on whose word. */
+export interface Pattern {
+  id: string;
+  agent: string;
+  asked_by: string;
+  approved_by: string;
+  verb: string;
+  resource: Resource;
+  digest: string;
+  since: string;
+  expires: string;
+  uses: number;
 }
 
 /** How much somebody decided within some time, and how long they looked. */

@@ -1,7 +1,7 @@
 // What waits for this person, looked at again every few seconds while somebody looks.
 
 import { api } from '../lib/api';
-import type { Approval } from '../lib/types';
+import type { Approval, Pattern } from '../lib/types';
 import { session } from './session.svelte';
 
 const PAUSE = 4_000;
@@ -10,6 +10,8 @@ class Approvals {
   waiting = $state<Approval[]>([]);
   over = $state<Approval[]>([]);
   problem = $state('');
+  patterns = $state<Pattern[]>([]);
+  patternsProblem = $state('');
   asked = $state(false);
 
   async refresh(all = false): Promise<void> {
@@ -22,6 +24,28 @@ class Approvals {
     } catch (error) {
       this.problem = (error as Error).message;
     }
+  }
+
+  /** Looks at what happens again without another look. */
+  async lookAgain(): Promise<void> {
+    try {
+      this.patterns = await api.patterns();
+      this.patternsProblem = '';
+    } catch (error) {
+      this.patternsProblem = (error as Error).message;
+    }
+  }
+
+  /** Has exactly the same looked at again. */
+  async revoke(id: string): Promise<void> {
+    let problem = '';
+    try {
+      await api.revokePattern(id);
+    } catch (error) {
+      problem = (error as Error).message;
+    }
+    await this.lookAgain();
+    if (problem !== '') this.patternsProblem = problem;
   }
 
   /** Goes on until what it gives is called. */

@@ -127,6 +127,12 @@ export async function hostileWordsOnEveryPage(stage) {
   await answer(page, 'grants', {
     groups: CORPUS.map((text) => ({ name: text, people: [text] })), grants: CORPUS.map((text) => ({ right: text, resource: text, groups: [text], wider: [text] })),
   });
+  await answer(page, 'patterns', CORPUS.map((text, index) => ({ id: `a-${index}`, agent: text, asked_by: text, approved_by: text, verb: text, resource: { kind: text, name: text }, digest: text, since: text, expires: text, uses: index })));
+  const spent = (text) => ({ decisions: 2, approved: 1, busiest_hour: 2, look_median_ms: 1, look_p10_ms: null, high_risk: 1, high_risk_look_median_ms: 1, unseen: 1, untimed: 1, risks: ['too-many', text] });
+  await answer(page, 'approvers', {
+    thresholds: { an_hour: 1, look_ms: 1, approved_percent: 98, decisions: 1 }, whole: false,
+    people: CORPUS.map((text) => ({ person: text, hour: spent(text), day: spent(text), month: spent(text) })),
+  });
   await answer(page, 'status', {
     version: CORPUS[0], pid: 1, address: CORPUS[1], containment: CORPUS[2], ready: false, why: CORPUS[3], person: 'ada',
     exports: CORPUS.map((text) => ({ name: text, format: text, to: text, local: false, taken: 1, behind: 1, failing_since: text, last_error: text, late: true })),
@@ -136,7 +142,8 @@ export async function hostileWordsOnEveryPage(stage) {
   for (const [where, items] of Object.entries(many)) {
     await seat.go(where);
     await page.locator(items).nth(CORPUS.length - 1).waitFor();
-    if (where === 'people') await page.locator('table.list >> nth=3 >> tr').nth(CORPUS.length - 1).waitFor();
+    if (where === 'people') for (const nth of [3, 4]) await page.locator(`table.list >> nth=${nth} >> tr`).nth(CORPUS.length - 1).waitFor();
+    if (where === 'approvals') await page.getByRole('button', { name: 'Revoke' }).nth(CORPUS.length - 1).waitFor();
     await onlyWords(seat, where);
   }
   for (const [index, text] of CORPUS.entries()) {

@@ -3,6 +3,7 @@
 
 import { Stage, same } from './stage.mjs';
 import * as agents from './agents.mjs';
+import * as approvals from './approvals.mjs';
 import * as chat from './chat.mjs';
 import * as figures from './figures.mjs';
 import * as hostile from './hostile.mjs';
@@ -12,7 +13,7 @@ import * as people from './people.mjs';
 import * as record from './record.mjs';
 
 const [name, setting] = process.argv.slice(2);
-const scene = { ...agents, ...chat, ...figures, ...hostile, ...lever, ...looks, ...people, ...record }[name];
+const scene = { ...agents, ...approvals, ...chat, ...figures, ...hostile, ...lever, ...looks, ...people, ...record }[name];
 if (scene === undefined) throw new Error(`there is no scene \`${name}\``);
 const stage = await Stage.open(JSON.parse(setting));
 try {
