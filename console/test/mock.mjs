@@ -129,7 +129,8 @@ createServer(async (request, response) => {
   for (const [method, form, handler] of routes) {
     const found = form.exec(path);
     if (found === null || method !== request.method) continue;
-    const answer = handler(found, body, response, url);
+    const given = handler(found, body, response, url);
+    const answer = Array.isArray(given) && path !== '/patterns' ? { items: given, after: null } : given;
     if (response.writableEnded) return;
     if (answer === undefined) break;
     response.writeHead(200, { 'content-type': 'application/json' });

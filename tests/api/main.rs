@@ -4,3 +4,4 @@ mod again;
 mod checked;
 mod described;
 mod many;
+mod pages;

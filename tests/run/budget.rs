@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use journal::{Draft, Entry, Event, Facts, Kind};
-use turn::{ApprovalView, Budget, BudgetRisk, Budgets, Choice};
+use turn::{ApprovalView, Budget, BudgetRisk, Budgets, Choice, Message, Place, Portion};
 use vocab::{Digest, PersonId};
 
-use crate::house::{opened_at, person};
+use crate::house::{echo, opened_at, person};
 use crate::queues::Stage;
 
 impl Stage {
@@ -122,5 +122,37 @@ async fn thousands_of_decisions_are_counted_and_what_is_too_much_is_left_out_and
     let budgets = stage.budgets("root").await;
     assert!(!budgets.whole, "it says that it is not all");
     assert_eq!(budgets.people[0].month.decisions, 20_000, "the newest are counted");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_what_waits_shows_what_is_on_it_and_nothing_behind_it() {
+    let stage = Stage::new(|_| {}).await;
+    let first = stage.asks().await;
+    stage.later(1);
+    let message =
+        Message { person: person("anna", false), agent: echo(), session: None, text: "announce it".into() };
+    drop(stage.gateway.accept(message).await.unwrap());
+    let looks = || {
+        let record = stage.house.record();
+        let by_ben = record.iter().filter(|record| {
+            record.event == Some(Event::ApprovalShown)
+                && record.person.as_ref().is_some_and(|who| who.as_str() == "ben")
+        });
+        by_ben.count()
+    };
+    let page = async |after: Option<Place>| {
+        let wanted = Portion { after, limit: Some(1) };
+        stage.gateway.approvals(&person("ben", false), false, &wanted).await.unwrap()
+    };
+    stage
+        .house
+        .until("two wait", |story| story.iter().filter(|line| *line == "message.post ask").count() == 2)
+        .await;
+    let one = page(None).await;
+    assert_eq!((one.items.len(), &one.items[0].id, looks()), (1, &first.id, 1));
+    let two = page(one.after).await;
+    assert_eq!((two.items.len(), two.after, looks()), (1, None, 2));
+    assert_ne!(two.items[0].id, first.id);
     stage.end().await;
 }

@@ -39,7 +39,9 @@ pub(crate) async fn waiting(gateway: &Gateway) -> turn::ApprovalView {
     let ben = person("ben", false);
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
-        if let Some(view) = gateway.approvals(&ben, false).await.unwrap().pop() {
+        if let Some(view) =
+            gateway.approvals(&ben, false, &turn::Portion::default()).await.unwrap().items.pop()
+        {
             return view;
         }
         assert!(tokio::time::Instant::now() < until, "nothing waits");

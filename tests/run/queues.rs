@@ -7,7 +7,7 @@ use std::time::Duration;
 use bulkhead_tests::PATIENCE;
 use journal::{Event, Journal};
 use monitor::{Approvers, Escalation, Queue, Risk};
-use turn::{ApprovalState, ApprovalView, Choice, Gateway, Message, Pending, RefusalKind, What};
+use turn::{ApprovalState, ApprovalView, Choice, Gateway, Message, Pending, Portion, RefusalKind, What};
 use vocab::{ApprovalId, PersonId, Verb};
 
 use crate::house::{Clock, House, echo, opened_at, person};
@@ -79,8 +79,9 @@ impl Stage {
     async fn until(&self, holds: impl Fn(&ApprovalView) -> bool) -> ApprovalView {
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let views = self.gateway.approvals(&person("anna", false), true).await.unwrap();
-            if let Some(view) = views.into_iter().rev().find(|view| holds(view)) {
+            let page =
+                self.gateway.approvals(&person("anna", false), true, &Portion::default()).await.unwrap();
+            if let Some(view) = page.items.into_iter().rev().find(|view| holds(view)) {
                 return view;
             }
             assert!(tokio::time::Instant::now() < until, "it never came to that");

@@ -145,10 +145,10 @@ fn a_yes_of_somebody_with_more_rights_is_not_asked_for_and_lends_none() {
     let [bob, eve, cid] = home.signed_in(["bob", "eve", "cid"]);
     // Cid may post and may approve; eve may not post: nothing waits that cid could say yes to.
     denied_by(&asks(&home, &eve, "eve", "message.post")[0], "rights", "rights:channels");
-    assert_eq!(cid.get("approvals").json(), json!([]));
+    assert_eq!(cid.get("approvals").json()["items"], json!([]));
     // Bob may, until he may not: what was approved is judged again when it is used.
     assert_eq!(asks(&home, &bob, "bob", "message.post")[0]["decision"], "ask");
-    let waiting = cid.get("approvals").json()[0].clone();
+    let waiting = cid.get("approvals").json()["items"][0].clone();
     home.edit(
         "\"insiders\", \"speakers\"]\n[[person]]\nid = \"eve\"",
         "\"insiders\"]\n[[person]]\nid = \"eve\"",
@@ -168,7 +168,7 @@ fn a_pattern_that_was_approved_for_one_person_is_of_no_use_to_another() {
     home.edit("groups = [\"askers\", \"readers\"]\n", "groups = [\"askers\", \"readers\", \"speakers\"]\n");
     let [bob, eve, cid] = home.signed_in(["bob", "eve", "cid"]);
     assert_eq!(asks(&home, &bob, "bob", "message.post")[0]["decision"], "ask");
-    let waiting = cid.get("approvals").json()[0].clone();
+    let waiting = cid.get("approvals").json()["items"][0].clone();
     let path = format!("approvals/{}/approve", waiting["id"].as_str().unwrap());
     drop(cid.post(&path, &json!({ "digest": waiting["digest"], "pattern": true })).is(200));
     eventually("it is posted", || home.posts("the draft is ready") == 1);
@@ -179,7 +179,7 @@ fn a_pattern_that_was_approved_for_one_person_is_of_no_use_to_another() {
     home.scene(SPEAKS);
     assert_eq!(asks(&home, &eve, "eve", "message.post")[0]["decision"], "ask");
     assert_eq!(home.posts("the draft is ready"), 2);
-    assert_eq!(cid.get("approvals").json()[0]["asked_by"], "eve");
+    assert_eq!(cid.get("approvals").json()["items"][0]["asked_by"], "eve");
     home.verifies();
 }
 

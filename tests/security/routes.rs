@@ -227,7 +227,7 @@ impl Things {
             other_turn,
             approval,
             record: home.records(&["--session", &text(&view["session"])])[0]["seq"].to_string(),
-            sign_in: text(&bob.get("sign-ins").json()[0]["id"]),
+            sign_in: text(&bob.get("sign-ins").json()["items"][0]["id"]),
             token: text(&made["made"]["id"]),
             passkey: passkey(bob),
             erasure: text(

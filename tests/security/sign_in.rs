@@ -37,7 +37,7 @@ fn a_code_of_the_command_lets_somebody_in_once_and_their_password_from_then_on()
     drop(nobody.post("sign-in/code", &claim).is(401));
     let again = nobody.post("sign-in", &json!({ "person": "bob", "password": PASSWORD })).is(200);
     assert_ne!(again.cookie(), answer.cookie(), "each sign-in is a new one");
-    assert_eq!(bob.get("sign-ins").json().as_array().unwrap().len(), 2);
+    assert_eq!(bob.get("sign-ins").json()["items"].as_array().unwrap().len(), 2);
     let out = bob.post("sign-out", &json!({})).is(200);
     assert!(out.header("set-cookie").starts_with("bulkhead=; Max-Age=0"));
     drop(bob.get("me").is(401));
@@ -78,7 +78,7 @@ fn a_stream_ends_when_its_sign_in_ends_or_its_reader_is_no_administrator_any_mor
     let bob = Browser::signed_in(&home, "bob");
     let ended = bob.follow("events");
     assert_eq!(ended.status, 200);
-    let id = bob.get("sign-ins").json()[0]["id"].as_str().unwrap().to_owned();
+    let id = bob.get("sign-ins").json()["items"][0]["id"].as_str().unwrap().to_owned();
     home.run(&["people", "end", &id]).done().has("has ended");
     assert!(ended.rest().contains("\"type\":\"ended\""));
     let claim = json!({ "person": "bob", "password": PASSWORD });

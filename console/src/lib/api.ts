@@ -4,7 +4,7 @@ import type { Challenge } from './passkey';
 import { part } from './route';
 import { BrokenStream, events } from './stream';
 import type {
-  Agent, Approval, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, Grants, Invitation, KillReport, Look, Me, NewToken, Passkey, Pattern, PersonRow, Problem,
+  Agent, Approval, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, Grants, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
   RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
 import type { SoulDiff, SoulVersion } from './types';
@@ -197,6 +197,25 @@ async function* stream<T extends { type: string }>(method: string, path: string,
 const get = <T>(path: string, signal?: AbortSignal) => json<T>('GET', path, signal === undefined ? {} : { signal });
 const post = <T>(path: string, body: unknown = {}) => json<T>('POST', path, { body });
 
+/** The most of a list that is asked for at once; the gateway gives no more. */
+const PAGE = 200;
+
+/** The most pages of one list. What is behind them is left out: no page of the console shows so much. */
+const MAX_PAGES = 50;
+
+/** A whole list, page by page. */
+async function list<T>(path: string, conditions: Record<string, string> = {}): Promise<T[]> {
+  const items: T[] = [];
+  let after: string | null = null;
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const found: Page<T> = await get<Page<T>>(`${path}${query({ ...conditions, limit: PAGE, after })}`);
+    items.push(...found.items);
+    after = found.after;
+    if (after === null) break;
+  }
+  return items;
+}
+
 /** The conditions that are given, as the end of an address. */
 function query(conditions: Record<string, string | number | null | undefined>): string {
   const given = new URLSearchParams();
@@ -219,28 +238,28 @@ export const api = {
   signInByPasskey: (ticket: string, credential: unknown) => post('/sign-in/passkey/finish', { ticket, credential }),
   beginPasskeyConfirm: () => post<Challenge>('/confirm/passkey/begin'),
   confirmByPasskey: (ticket: string, credential: unknown) => post('/confirm/passkey/finish', { ticket, credential }),
-  passkeys: () => get<Passkey[]>('/passkeys'),
+  passkeys: () => list<Passkey>('/passkeys'),
   beginPasskey: () => post<Challenge>('/passkeys/begin'),
   addPasskey: (ticket: string, name: string, credential: unknown) => post<Passkey>('/passkeys/finish', { ticket, name, credential }),
   removePasskey: (id: string) => post(`/passkeys/${part(id)}/remove`),
   confirm: (password: string) => post('/confirm', { password }),
   changePassword: (old: string, fresh: string) => post('/me/password', { old, new: fresh }),
-  signIns: () => get<SignInRow[]>('/sign-ins'),
-  signInsOf: (person: string) => get<SignInRow[]>(`/sign-ins?person=${part(person)}`),
+  signIns: () => list<SignInRow>('/sign-ins'),
+  signInsOf: (person: string) => list<SignInRow>('/sign-ins', { person }),
   endSignIn: (id: string) => post(`/sign-ins/${part(id)}/end`),
-  tokens: () => get<Token[]>('/tokens'),
+  tokens: () => list<Token>('/tokens'),
   newToken: (wanted: { name: string; scopes: string[]; days: number }) => post<NewToken>('/tokens', wanted),
   endToken: (id: string) => post(`/tokens/${part(id)}/end`),
-  people: () => get<PersonRow[]>('/people'),
+  people: () => list<PersonRow>('/people'),
   grants: () => get<Grants>('/grants'),
   invite: (person: string) => post<Invitation>(`/people/${part(person)}/invite`),
 
-  agents: () => get<Agent[]>('/agents'),
+  agents: () => list<Agent>('/agents'),
   kill: (agent: string) => post<KillReport>(`/agents/${part(agent)}/kill`),
   killAll: () => post<KillReport>('/kill'),
   pause: (agent: string) => post(`/agents/${part(agent)}/pause`),
   resume: (agent: string) => post(`/agents/${part(agent)}/resume`),
-  approvals: (all: boolean) => get<Approval[]>(all ? '/approvals?all=true' : '/approvals'),
+  approvals: (all: boolean) => list<Approval>('/approvals', all ? { all: 'true' } : {}),
   approvers: () => get<Budgets>('/approvers'),
   approval: (id: string) => get<Approval>(`/approvals/${part(id)}`),
   // With what was shown, and to whom: another action, or another person at this browser by now, is a no.

@@ -57,6 +57,12 @@ export interface Ended {
 
 export type StreamLine = TurnEvent | Missed | Ended;
 
+/** One page of a list, and where it goes on when there is more. */
+export interface Page<T> {
+  items: T[];
+  after: string | null;
+}
+
 export interface Agent {
   name: string;
   role: string;

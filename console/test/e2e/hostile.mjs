@@ -76,6 +76,9 @@ const recorded = (text, index) => ({
   policy_version: text, call: { model: text, prompt_tokens: 1, completion_tokens: 1, finish: text, fault: text }, prev: text, hash: text,
 });
 
+/** All of a list on one page. */
+const one = (items) => ({ items, after: null });
+
 async function answer(page, path, body) {
   await page.route(`**/api/v1/${path}`, (route) =>
     route.fulfill(typeof body === 'string' ? { contentType: 'text/event-stream', body } : { contentType: 'application/json', body: JSON.stringify(body) }),
@@ -88,7 +91,7 @@ export async function hostileWordsInAChat(stage) {
   same('a corpus of at least 200', [CORPUS.length >= 200, new Set(CORPUS).size], [true, CORPUS.length]);
   const seat = await watched(stage);
   const { page } = seat;
-  await answer(page, 'agents', CORPUS.map(agent));
+  await answer(page, 'agents?*', one(CORPUS.map(agent)));
   await answer(page, 'sessions/*', {
     session: 's-1', agent: 'echo', labels: CORPUS, waiting: CORPUS[0],
     said: CORPUS.flatMap((text) => [{ time: text, by: 'person', text }, { time: text, by: 'agent', text }]),
@@ -116,14 +119,13 @@ export async function hostileWordsInAChat(stage) {
 export async function hostileWordsOnEveryPage(stage) {
   const seat = await watched(stage);
   const { page } = seat;
-  await answer(page, 'agents', CORPUS.map(agent));
+  await answer(page, 'agents?*', one(CORPUS.map(agent)));
   await answer(page, 'events', told(CORPUS.flatMap((text, index) => events(text, index).map((event) => ({ ...event, agent: text })))));
-  await answer(page, 'approvals', CORPUS.map(approval));
-  await answer(page, 'approvals?all=true', CORPUS.map(approval));
+  await answer(page, 'approvals?*', one(CORPUS.map(approval)));
   const row = (text, index) => ({ id: `i-${index}`, person: text, how: text, created: text, seen: text, expires: text, agent: text, current: false });
-  await answer(page, 'sign-ins', CORPUS.map(row));
-  await answer(page, 'tokens', CORPUS.map((text, index) => ({ id: `k-${index}`, person: text, name: text, scopes: [text], created: text, expires: text, used: text })));
-  await answer(page, 'people', CORPUS.map((text) => ({ id: text, groups: [text], administrator: false, clearance: [text], sign_ins: 0, tokens: 0, password: false })));
+  await answer(page, 'sign-ins?*', one(CORPUS.map(row)));
+  await answer(page, 'tokens?*', one(CORPUS.map((text, index) => ({ id: `k-${index}`, person: text, name: text, scopes: [text], created: text, expires: text, used: text }))));
+  await answer(page, 'people?*', one(CORPUS.map((text) => ({ id: text, groups: [text], administrator: false, clearance: [text], sign_ins: 0, tokens: 0, password: false }))));
   await answer(page, 'grants', {
     groups: CORPUS.map((text) => ({ name: text, people: [text] })), grants: CORPUS.map((text) => ({ right: text, resource: text, groups: [text], wider: [text] })),
   });

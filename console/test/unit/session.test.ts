@@ -31,7 +31,7 @@ const usual: Answer = (path, init) => {
   if (path.endsWith('/me')) return json(ME);
   if (path.endsWith('/status')) return json(STATUS);
   if (path.endsWith('/events')) return beating(init);
-  return json([]);
+  return json({ items: [], after: null });
 };
 
 /** The page's own modules, as a fresh page has them. */
@@ -150,7 +150,7 @@ describe('an answer', () => {
     const { session } = await page();
     const { api, Unreachable } = await import('../../src/lib/api');
     answer = (path, init) => {
-      if (!path.endsWith('/agents')) return usual(path, init);
+      if (!path.includes('/agents?')) return usual(path, init);
       const response = never();
       const aborted = new Promise<string>((_, fail) => init.signal?.addEventListener('abort', () => fail(new Error('aborted'))));
       return Object.assign(response, { text: () => aborted });

@@ -8,6 +8,7 @@ use bulkhead_http::Problem;
 use reqwest::{Method, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use turn::{MAX_PAGE, Page};
 
 use crate::failure::{Exit, Failure, exit_of};
 use crate::home::Home;
@@ -20,6 +21,9 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// The longest line of a stream, in bytes.
 const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
+
+/// The most pages of one list.
+const MAX_PAGES: usize = 500;
 
 /// The name that stands in requests; the socket decides where they go.
 const AUTHORITY: &str = "http://localhost";
@@ -66,6 +70,23 @@ impl Client {
         body: &B,
     ) -> Result<T, Failure> {
         self.answer(self.send(Method::POST, path, Some(body)).await?).await
+    }
+
+    /// A whole list, page by page.
+    ///
+    /// # Errors
+    /// When the gateway is not there or says no, or the list does not end.
+    pub(crate) async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let mut items = Vec::new();
+        let mut after = String::new();
+        for _ in 0..MAX_PAGES {
+            let page: Page<T> = self.get(&format!("{path}{joint}limit={MAX_PAGE}{after}")).await?;
+            items.extend(page.items);
+            let Some(place) = page.after else { return Ok(items) };
+            after = format!("&after={place}");
+        }
+        Err(Failure::internal(format!("the gateway's list has more than {MAX_PAGES} pages")))
     }
 
     /// Sends `body` to `path` and follows what comes back, line by line.

@@ -4,7 +4,7 @@
 //! the turn up again: the proposal is judged anew with the binding that was approved, and only if nothing has
 //! changed does it become a permit, once. Silence is a no.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use vocab::{AgentName, ApprovalId, Person, PersonId, Proposal, SessionId, Verb};
 use crate::accept::admits;
 use crate::event::{ApprovalState, What};
 use crate::gateway::Gateway;
+use crate::page::{Page, Place, Portion};
 use crate::program::Decided;
 use crate::run::Rest;
 use crate::session;
@@ -201,24 +202,30 @@ pub(crate) fn change_state(
 }
 
 impl Gateway {
-    /// Approvals that this person made, or may decide; only those that wait, unless `all_states`: then with
-    /// those of theirs among the newest 1,000 that are over.
+    /// A page of the approvals that this person made, or may decide, those first that expire first; only those that wait,
+    /// unless `all_states`: then with those of theirs among the newest 1,000 that are over. What is on the page has been shown.
     ///
     /// # Errors
     /// When the database cannot be read, or that they were shown cannot be recorded.
-    pub async fn approvals(&self, by: &Person, all_states: bool) -> Result<Vec<ApprovalView>, Refusal> {
+    pub async fn approvals(
+        &self,
+        by: &Person,
+        all_states: bool,
+        wanted: &Portion,
+    ) -> Result<Page<ApprovalView>, Refusal> {
         let monitor = self.monitor()?;
-        let mut rows = open(&self.journal)?;
+        let by_id = |row: ApprovalRow| (row.view.id.clone(), row);
+        let mut rows: BTreeMap<ApprovalId, ApprovalRow> =
+            open(&self.journal)?.into_iter().map(by_id).collect();
         if all_states {
-            rows.extend(over(&self.journal)?);
+            // What came to be over between the two readings is in both.
+            rows.extend(over(&self.journal)?.into_iter().map(by_id));
         }
-        let mut views = Vec::new();
-        for row in rows {
-            views.extend(self.as_seen(&monitor, by, row.view));
-        }
-        views.sort_by_key(|view| view.expires);
-        self.showing(by, &views, Shown::Looking).await?;
-        Ok(views)
+        let seen = rows.into_values().filter_map(|row| self.as_seen(&monitor, by, row.view));
+        let views = seen.collect();
+        let page = Page::of(views, wanted, |view| Place::at(view.expires, view.id.as_str()));
+        self.showing(by, &page.items, Shown::Looking).await?;
+        Ok(page)
     }
 
     /// One approval. Whoever decides sees the action whole: that look is part of the approval, and is on the record

@@ -28,6 +28,7 @@ mod judging;
 mod kill;
 mod looking;
 mod outage;
+mod page;
 mod pattern;
 mod perform;
 mod places;
@@ -67,6 +68,7 @@ pub use identity::May;
 pub use kill::Pending;
 pub use looking::{MAX_RECORDS, Records, Verified};
 pub use monitor::{Grant, Grants, Members, Risk};
+pub use page::{MAX_PAGE, NoPlace, Page, Place, Portion};
 pub use pattern::{MAX_PATTERNS, PATTERN_LIFETIME, PatternView};
 pub use process::AGENT_ROLE;
 pub use program::{

@@ -141,7 +141,7 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
 }
 
 async fn list(screen: Screen, client: &Client) -> Result<Exit, Failure> {
-    let agents: Vec<AgentView> = client.get("agents").await?;
+    let agents: Vec<AgentView> = client.list("agents").await?;
     if screen.json() {
         screen.value(&agents)?;
         return Ok(Exit::Done);

@@ -111,7 +111,7 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
 
 async fn list(screen: Screen, client: &Client, all: bool) -> Result<Exit, Failure> {
     let path = if all { "approvals?all=true" } else { "approvals" };
-    let views: Vec<ApprovalView> = client.get(path).await?;
+    let views: Vec<ApprovalView> = client.list(path).await?;
     if screen.json() {
         screen.value(&views)?;
         return Ok(Exit::Done);

@@ -207,7 +207,7 @@ fn tell(screen: Screen, said: &Value, words: &str) -> Result<(), Failure> {
 }
 
 async fn list(screen: Screen, client: &Client) -> Result<(), Failure> {
-    let people: Vec<PersonView> = client.get("people").await?;
+    let people: Vec<PersonView> = client.list("people").await?;
     if screen.json() {
         return screen.value(&people);
     }
@@ -265,7 +265,7 @@ async fn invite(screen: Screen, client: &Client, person: &PersonId) -> Result<()
 }
 
 async fn sign_ins(screen: Screen, client: &Client, person: Option<PersonId>) -> Result<(), Failure> {
-    let views: Vec<SignInView> = client.get(&of("sign-ins", person)).await?;
+    let views: Vec<SignInView> = client.list(&of("sign-ins", person)).await?;
     if screen.json() {
         return screen.value(&views);
     }
@@ -286,7 +286,7 @@ async fn sign_ins(screen: Screen, client: &Client, person: Option<PersonId>) -> 
 }
 
 async fn passkeys(screen: Screen, client: &Client, person: Option<PersonId>) -> Result<(), Failure> {
-    let views: Vec<PasskeyView> = client.get(&of("passkeys", person)).await?;
+    let views: Vec<PasskeyView> = client.list(&of("passkeys", person)).await?;
     if screen.json() {
         return screen.value(&views);
     }
@@ -306,7 +306,7 @@ async fn passkeys(screen: Screen, client: &Client, person: Option<PersonId>) -> 
 }
 
 async fn accounts(screen: Screen, client: &Client) -> Result<(), Failure> {
-    let views: Vec<AccountView> = client.get("accounts").await?;
+    let views: Vec<AccountView> = client.list("accounts").await?;
     if screen.json() {
         return screen.value(&views);
     }
@@ -331,7 +331,7 @@ async fn accounts(screen: Screen, client: &Client) -> Result<(), Failure> {
 }
 
 async fn tokens(screen: Screen, client: &Client, person: Option<PersonId>) -> Result<(), Failure> {
-    let views: Vec<TokenView> = client.get(&of("tokens", person)).await?;
+    let views: Vec<TokenView> = client.list(&of("tokens", person)).await?;
     if screen.json() {
         return screen.value(&views);
     }

@@ -1,12 +1,14 @@
-//! `GET /api/v1/people`: everybody whom the settings name, and with what they come in; for administrators.
+//! `GET /api/v1/people[?after=&limit=]`: everybody whom the settings name, and with what they come in; for administrators.
 
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use turn::{Page, Place, Portion};
 use vocab::{Labels, PersonId};
 
 use super::{Answer, Shared};
 use crate::caller::Caller;
+use crate::request::Asked;
 
 /// A person as administrators are shown them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +31,13 @@ pub struct PersonView {
     pub password: bool,
 }
 
-pub(crate) async fn list_people(State(api): Shared, Caller(person): Caller) -> Answer<Vec<PersonView>> {
+pub(crate) async fn list_people(
+    State(api): Shared,
+    Caller(person): Caller,
+    Asked(wanted): Asked<Portion>,
+) -> Answer<Page<PersonView>> {
     let everybody = api.gateway.people(&person)?;
+    let page = Page::of(everybody, &wanted, |person| Place::named(person.id.as_str()));
     let with_password = api.people.with_password()?;
     let view = |person: vocab::Person| PersonView {
         sign_ins: api.people.sign_ins(&person.id, None).len(),
@@ -42,5 +49,5 @@ pub(crate) async fn list_people(State(api): Shared, Caller(person): Caller) -> A
         administrator: person.administrator,
         clearance: person.clearance,
     };
-    Ok(Json(everybody.into_iter().map(view).collect()))
+    Ok(Json(Page { items: page.items.into_iter().map(view).collect(), after: page.after }))
 }

@@ -1,18 +1,20 @@
-//! `GET /api/v1/tokens[?person=NAME]`: the API tokens of the one who asks; of others for administrators.
+//! `GET /api/v1/tokens[?person=NAME&after=&limit=]`: the API tokens of the one who asks; of others for administrators.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use people::TokenView;
+use turn::{Page, Place};
 
 use super::{Answer, Of, Shared};
 use crate::caller::Who;
+use crate::request::Asked;
 
 pub(crate) async fn list_tokens(
     State(api): Shared,
     who: Who,
-    of: Result<Query<Of>, QueryRejection>,
-) -> Answer<Vec<TokenView>> {
-    let whose = Of::person(&api, &who, of)?;
-    Ok(Json(api.people.tokens(&whose)))
+    Asked(of): Asked<Of>,
+) -> Answer<Page<TokenView>> {
+    let (whose, wanted) = of.person(&api, &who)?;
+    let all = api.people.tokens(&whose);
+    Ok(Json(Page::of(all, &wanted, |token| Place::back(token.created, token.id.as_str()))))
 }

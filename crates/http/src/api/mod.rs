@@ -77,14 +77,14 @@ pub(crate) mod verify_record;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::Deserialize;
+use turn::{Place, Portion};
 use vocab::PersonId;
 
 use crate::Api;
 use crate::caller::Who;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::Problem;
 
 /// The state that every verb gets.
 pub(crate) type Shared = State<Arc<Api>>;
@@ -92,21 +92,21 @@ pub(crate) type Shared = State<Arc<Api>>;
 /// A JSON answer or a problem.
 pub(crate) type Answer<T> = Result<Json<T>, Problem>;
 
-/// Of whom a list is: of the one who asks, unless an administrator names somebody.
+/// Of whom a list is, and which page of it: of the one who asks, unless an administrator names somebody.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Of {
-    #[serde(default)]
     person: Option<PersonId>,
+    after: Option<Place>,
+    limit: Option<u32>,
 }
 
 impl Of {
-    fn person(api: &Api, who: &Who, of: Result<Query<Self>, QueryRejection>) -> Result<PersonId, Problem> {
-        let Query(of) = of.map_err(|error| Problem::new(ProblemKind::Invalid, error.body_text()))?;
-        let whose = of.person.unwrap_or_else(|| who.person.id.clone());
+    fn person(self, api: &Api, who: &Who) -> Result<(PersonId, Portion), Problem> {
+        let whose = self.person.unwrap_or_else(|| who.person.id.clone());
         if whose != who.person.id {
             api.gateway.administrator(&who.person, "see what others sign in with")?;
         }
-        Ok(whose)
+        Ok((whose, Portion { after: self.after, limit: self.limit }))
     }
 }

@@ -106,7 +106,7 @@ fn events(book: &mut Book) {
 fn agents(book: &mut Book) {
     book.about("agents");
     book.route("GET", "agents", "The agents that the caller may ask or manage, and how they are.")
-        .gives_list(the("Agent"));
+        .gives_pages(the("Agent"));
     book.route("GET", "agents/{name}", "One agent and how it is.").gives(the("Agent"));
     book.route("GET", "agents/{name}/soul", "The SOUL.md of an agent, with its version.")
         .gives(object().has("text", text()).has("version", digest()));
@@ -276,7 +276,7 @@ fn approvals(book: &mut Book) {
     );
     book.route("GET", "approvals", "The actions that wait for the caller, or all that ever did.")
         .asks("all", yes_or_no())
-        .gives_list(the("Approval"));
+        .gives_pages(the("Approval"));
     book.route("GET", "approvals/{id}", "One action that waits or waited for a person, whole.")
         .gives(the("Approval"));
     book.route("POST", "approvals/{id}/approve", "Says yes to exactly what was shown, by its digest.")

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::shape::{Fields, Shape, list, object};
+use super::shape::{Fields, Shape, list, object, or_null, place, some, within};
 
 /// All descriptions.
 #[derive(Default)]
@@ -86,6 +86,13 @@ impl Told {
     /// It gives a list of these.
     pub(super) fn gives_list(&mut self, of: Shape) {
         self.gives(list(of));
+    }
+
+    /// It gives a list of these page by page, and takes where to go on.
+    pub(super) fn gives_pages(&mut self, of: Shape) {
+        self.query.push(("after", place()));
+        self.query.push(("limit", within(0, u32::MAX)));
+        self.gives(object().has("items", some(of, 0, turn::MAX_PAGE)).has("after", or_null(place())));
     }
 
     /// It goes on and on.

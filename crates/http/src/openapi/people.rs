@@ -60,7 +60,7 @@ fn signing_in(book: &mut Book) {
         .gives(the("SignedIn"));
     book.route("GET", "sign-ins", "The sign-ins of the caller; of somebody else for administrators.")
         .asks("person", id())
-        .gives_list(the("SignIn"));
+        .gives_pages(the("SignIn"));
     book.route("POST", "sign-ins/{id}/end", "Ends a sign-in of one's own; anybody's for administrators.")
         .gives(object().has("sign_in", id()).has("ended", yes_or_no()));
     let may = object()
@@ -116,7 +116,7 @@ fn passkeys(book: &mut Book) {
         .gives(object().has("confirmed_until", or_null(time())));
     book.route("GET", "passkeys", "The passkeys of the caller; of somebody else for administrators.")
         .asks("person", id())
-        .gives_list(the("Passkey"));
+        .gives_pages(the("Passkey"));
     book.route("POST", "passkeys/begin", "A challenge for a new passkey.").gives(the("Challenge"));
     book.route("POST", "passkeys/finish", "Adds the passkey that was made.")
         .takes(answered().has("name", text()))
@@ -153,7 +153,8 @@ fn provider(book: &mut Book) {
     book.route("POST", "sign-in/provider/finish", "Signs in whoever comes back from the identity provider.")
         .takes(returned)
         .gives(the("SignedIn"));
-    book.route("GET", "accounts", "Whom the organisation's directory names here.").gives_list(the("Account"));
+    book.route("GET", "accounts", "Whom the organisation's directory names here.")
+        .gives_pages(the("Account"));
     book.route(
         "POST",
         "accounts/{id}/remove",
@@ -168,7 +169,7 @@ fn tokens(book: &mut Book) {
     book.about("tokens");
     book.route("GET", "tokens", "The API tokens of the caller; of somebody else for administrators.")
         .asks("person", id())
-        .gives_list(the("Token"));
+        .gives_pages(the("Token"));
     let scopes = some(the("Scope"), 1, Scope::ALL.len());
     book.route("POST", "tokens", "Makes an API token for a program of the caller; it is shown this once.")
         .takes(
@@ -194,7 +195,7 @@ fn people(book: &mut Book) {
         .has("passkeys", number(0))
         .has("password", yes_or_no());
     book.shape("Person", person);
-    book.route("GET", "people", "Everybody whom the settings name.").gives_list(the("Person"));
+    book.route("GET", "people", "Everybody whom the settings name.").gives_pages(the("Person"));
     let members = object().has("name", text()).has("people", list(id()));
     let grant = object()
         .has("right", text())

@@ -189,7 +189,7 @@ fn erasure(book: &mut Book) {
     book.shape("Erasure", erasure);
     book.route("GET", "erasures", "The requests to erase that wait or run, or all.")
         .asks("all", yes_or_no())
-        .gives_list(the("Erasure"));
+        .gives_pages(the("Erasure"));
     book.route("POST", "erasures", "Asks for content to be erased.")
         .takes(object().has("of", the("ErasureScope")).has("reason", reason()))
         .gives(the("Erasure"));
@@ -215,7 +215,7 @@ fn erasure(book: &mut Book) {
         .has("by", id())
         .has("since", time());
     book.shape("Hold", hold);
-    book.route("GET", "holds", "The legal holds that there are.").gives_list(the("Hold"));
+    book.route("GET", "holds", "The legal holds that there are.").gives_pages(the("Hold"));
     book.route("POST", "holds", "Puts a legal hold on content.")
         .takes(object().has("of", the("HoldScope")).has("reason", reason()))
         .gives(the("Hold"));

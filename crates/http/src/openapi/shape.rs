@@ -45,7 +45,7 @@ pub(super) fn label() -> Shape {
     of(Type::String).pattern(Some("^[a-z0-9-]+$")).max_length(Some(MAX_ID_BYTES)).into()
 }
 
-/// Where a list of conversations goes on.
+/// Where a list goes on.
 pub(super) fn place() -> Shape {
     let object = of(Type::String).pattern(Some("^[0-9]{20}-[a-z0-9][a-z0-9._-]*$"));
     object.max_length(Some(MAX_ID_BYTES + 21)).into()

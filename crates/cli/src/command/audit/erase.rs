@@ -113,7 +113,7 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
 
 async fn list(screen: Screen, client: &Client, all: bool) -> Result<Exit, Failure> {
     let path = if all { "erasures?all=true" } else { "erasures" };
-    let views: Vec<ErasureView> = client.get(path).await?;
+    let views: Vec<ErasureView> = client.list(path).await?;
     if screen.json() {
         screen.value(&views)?;
         return Ok(Exit::Done);

@@ -72,7 +72,7 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
             told(screen, &hold, "holds")
         }
         Verb::List => {
-            let holds: Vec<Hold> = client.get("holds").await?;
+            let holds: Vec<Hold> = client.list("holds").await?;
             list(screen, &holds)
         }
         Verb::Remove { id, why } => {
