@@ -94,13 +94,15 @@ fn table(root: &Path, files: &[PathBuf]) -> Result<String, Box<dyn Error>> {
         let gzipped = match &gzipped {
             Some(gzipped) => {
                 let file = gzipped.to_str().ok_or("a path is not UTF-8")?;
-                format!("Some(Form {{ tag: \"\\\"{tag}-gzip\\\"\", bytes: include_bytes!({file:?}) }})")
+                format!(
+                    "Some(super::Form {{ tag: \"\\\"{tag}-gzip\\\"\", bytes: include_bytes!({file:?}) }})"
+                )
             }
             None => "None".to_owned(),
         };
         writeln!(
             text,
-            "    Asset {{ path: {path:?}, kind: {kind:?}, plain: Form {{ tag: \"\\\"{tag}\\\"\", bytes: include_bytes!({file:?}) }}, gzipped: {gzipped} }},"
+            "    Asset {{ path: {path:?}, kind: {kind:?}, plain: super::Form {{ tag: \"\\\"{tag}\\\"\", bytes: include_bytes!({file:?}) }}, gzipped: {gzipped} }},"
         )?;
     }
     text.push_str("];\n");

@@ -27,7 +27,7 @@ struct Form {
 }
 
 mod files {
-    use super::{Asset, Form};
+    use super::Asset;
 
     include!(concat!(env!("OUT_DIR"), "/console.rs"));
 }
