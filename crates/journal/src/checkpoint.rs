@@ -10,7 +10,7 @@ use data_encoding::BASE64;
 use vocab::Digest;
 
 use crate::merkle::TreeHead;
-use crate::note::{Distrust, Note, NoteError, SigningKey, VerifierKey};
+use crate::note::{Distrust, Note, NoteError, SigningKey, VerifierKey, unbase64};
 
 pub use proof::{Consistency, FileError, Inclusion, MAX_FILE_BYTES};
 pub use rotation::{Keys, MAX_KEYS, Rotation, RotationError};
@@ -164,8 +164,7 @@ fn decimal(text: &str) -> Option<u64> {
 }
 
 fn hash(base64: &str) -> Option<Digest> {
-    let bytes = BASE64.decode(base64.as_bytes()).ok()?;
-    Some(Digest::from_bytes(bytes.try_into().ok()?))
+    Some(Digest::from_bytes(unbase64(base64)?.try_into().ok()?))
 }
 
 #[cfg(test)]

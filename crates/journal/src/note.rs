@@ -76,7 +76,7 @@ impl Signature {
 
     fn parse(line: &str) -> Option<Self> {
         let (name, base64) = line.strip_prefix(MARK)?.split_once(' ')?;
-        let bytes = BASE64.decode(base64.as_bytes()).ok()?;
+        let bytes = unbase64(base64)?;
         let (id, bytes) = bytes.split_first_chunk::<ID_BYTES>()?;
         let fits = key::is_name(name) && !bytes.is_empty();
         fits.then(|| Self { name: name.to_owned(), id: *id, bytes: bytes.to_vec() })
@@ -207,6 +207,13 @@ pub fn signatures(lines: &str) -> Result<Vec<Signature>, NoteError> {
         found.push(Signature::parse(line).ok_or(NoteError::Signature(number))?);
     }
     Ok(found)
+}
+
+/// The bytes of `base64`, which has one form for each: the decoder alone would take several pieces one after the other, each
+/// with its own padding.
+pub(crate) fn unbase64(base64: &str) -> Option<Vec<u8>> {
+    let bytes = BASE64.decode(base64.as_bytes()).ok()?;
+    (!base64.trim_end_matches('=').contains('=')).then_some(bytes)
 }
 
 fn check_characters(text: &str) -> Result<(), NoteError> {

@@ -9,7 +9,7 @@ use vocab::Digest;
 
 use super::{Checkpoint, CheckpointError, Sealed, decimal, hash};
 use crate::merkle::{self, MAX_HASHES, TreeHead};
-use crate::note::{MAX_NOTE_BYTES, Note};
+use crate::note::{MAX_NOTE_BYTES, Note, unbase64};
 
 /// The first line of a proof of inclusion.
 const INCLUSION: &str = "c2sp.org/tlog-proof@v1";
@@ -112,8 +112,7 @@ impl FromStr for Inclusion {
         let (mut at, mut line) = lines.next("`extra` or `index`")?;
         let mut body = None;
         if let Some(extra) = line.strip_prefix("extra ") {
-            let bytes = BASE64.decode(extra.as_bytes());
-            body = Some(bytes.map_err(|_| FileError::Form(at, "`extra` and base64"))?);
+            body = Some(unbase64(extra).ok_or(FileError::Form(at, "`extra` and base64"))?);
             (at, line) = lines.next("`index` and a number")?;
         }
         let index = line.strip_prefix("index ").and_then(decimal).and_then(|index| index.checked_add(1));

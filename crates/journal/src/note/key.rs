@@ -9,7 +9,7 @@ use data_encoding::{BASE64, HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::ID_BYTES;
+use super::{ID_BYTES, unbase64};
 
 /// The longest name of a key, in bytes.
 const MAX_NAME_BYTES: usize = 256;
@@ -163,7 +163,7 @@ impl From<VerifierKey> for String {
 fn id_and_key(text: &str) -> Option<([u8; ID_BYTES], u8, Vec<u8>)> {
     let (id, base64) = text.split_once('+')?;
     let id = HEXLOWER_PERMISSIVE.decode(id.as_bytes()).ok()?.try_into().ok()?;
-    let bytes = BASE64.decode(base64.as_bytes()).ok()?;
+    let bytes = unbase64(base64)?;
     let (kind, key) = bytes.split_first()?;
     Some((id, *kind, key.to_vec()))
 }

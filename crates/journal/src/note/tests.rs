@@ -123,6 +123,34 @@ fn texts_that_are_no_keys_are_refused_and_not_repeated() {
     assert_eq!(SigningKey::from_seed("two words", [1; 32]).unwrap_err(), KeyError::Name);
 }
 
+/// The same bytes in the form that a decoder of several pieces takes: each with its own padding.
+fn in_pieces(base64: &str) -> String {
+    let bytes = BASE64.decode(base64.as_bytes()).unwrap();
+    let (one, other) = bytes.split_at(4);
+    let pieces = format!("{}{}", BASE64.encode(one), BASE64.encode(other));
+    assert_eq!(BASE64.decode(pieces.as_bytes()).unwrap(), bytes);
+    pieces
+}
+
+#[test]
+fn base64_has_one_form_and_so_has_each_note_and_key() {
+    let (before, base64) = SIGNATURE.trim_end().rsplit_once(' ').unwrap();
+    let note = format!("{TEXT}\n{before} {}\n", in_pieces(base64));
+    assert_eq!(note.parse::<Note>().unwrap_err(), NoteError::Signature(1));
+    let (before, base64) = VERIFIER.split_once("a3+").unwrap();
+    let key = format!("{before}a3+{}", in_pieces(base64));
+    assert_eq!(key.parse::<VerifierKey>().unwrap_err(), KeyError::Form);
+    let (before, base64) = SIGNER.split_once("a3+").unwrap();
+    let key = format!("{before}a3+{}", in_pieces(base64));
+    assert_eq!(key.parse::<SigningKey>().unwrap_err(), KeyError::Private);
+    for plain in ["", "AA==", "AAA=", "AAAA"] {
+        assert!(unbase64(plain).is_some());
+    }
+    for odd in ["=", "====", "AA==AA==", "AAA=AAAA", "AB==", "AA=A", "AA", "AA==\n"] {
+        assert_eq!(unbase64(odd), None, "{odd}");
+    }
+}
+
 proptest! {
     #[test]
     fn whatever_is_read_as_a_note_is_written_as_it_was(text in ".{0,60}\n(\n)?[ -~]{0,20}\n\n(\u{2014} [a-z]{1,9} [A-Za-z0-9+/]{7}=\n){1,3}") {
