@@ -54,7 +54,7 @@ pub use fetch::fetch;
 pub use guest::{run_router, serve_run};
 pub use listen::{BindError, Bound, Config, bind};
 pub use problem::{Problem, ProblemKind};
-pub use scim::scim_routes;
+pub use scim::{ScimStep, scim_filter, scim_patch, scim_routes};
 pub use table::{Route, routes};
 pub use tls::Certificate;
 

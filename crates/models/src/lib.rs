@@ -33,4 +33,5 @@ pub use error::{ConfigError, ModelError};
 pub use find::{DEFAULT_CONTEXT_TOKENS, Found, REHEARSAL_CONTEXT_TOKENS};
 pub use rehearsal::{MARK, MAX_DELAY_MS, MAX_SCENARIO_BYTES, MAX_TURNS};
 pub use server::{MAX_SERVERS, Server};
+pub use stream::read_answer;
 pub use wire::{Style, ToolChoice};

@@ -220,6 +220,20 @@ impl Intake {
     }
 }
 
+/// The answer that a server gives with these bytes, however they are cut, to a call without tools. For whoever tries what a
+/// server can send.
+///
+/// # Errors
+/// Why they are no answer.
+pub fn read_answer<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Answer, ModelError> {
+    let mut intake = Intake::new("the server", Scrub::default());
+    for piece in pieces {
+        intake.take(piece)?;
+    }
+    let call = Call { system: String::new(), tools: Vec::new(), messages: Vec::new(), options: None };
+    intake.end(&call, &Ending::Closed)
+}
+
 /// `answer` without the server's key.
 fn clean(mut answer: Answer, scrub: &Scrub) -> Answer {
     let texts = [&mut answer.text, &mut answer.reasoning, &mut answer.finish];

@@ -64,6 +64,13 @@ impl Which {
     }
 }
 
+/// What a filter compares and with what, the name in lower case; none where it is no filter that is understood here. For
+/// whoever tries what can be sent.
+#[must_use]
+pub fn scim_filter(filter: &str) -> Option<(String, String)> {
+    parse(filter).map(|equals| (equals.name, equals.value))
+}
+
 fn parse(filter: &str) -> Option<Equals> {
     if filter.len() > MAX_FILTER_BYTES {
         return None;

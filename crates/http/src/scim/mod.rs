@@ -28,6 +28,9 @@ use crate::caller::{Through, came};
 use crate::problem::Problem;
 use crate::{Api, Provisions};
 
+pub use filter::scim_filter;
+pub use patch::{ScimStep, scim_patch};
+
 /// The content type of everything here.
 const KIND: &str = "application/scim+json";
 
@@ -182,10 +185,15 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
                 format!("the request's body is over the limit of {MAX_SCIM_BYTES} bytes"),
             )
         })?;
-        match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(fields)) if depth(&fields) => Ok(Self(fields)),
-            _ => Err(Fault::invalid("invalidSyntax", "the request's body is no object in JSON")),
-        }
+        object(&bytes).map(Self)
+    }
+}
+
+/// The object that a body is.
+fn object(body: &[u8]) -> Result<Map<String, Value>, Fault> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(fields)) if depth(&fields) => Ok(fields),
+        _ => Err(Fault::invalid("invalidSyntax", "the request's body is no object in JSON")),
     }
 }
 

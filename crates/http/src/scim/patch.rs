@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Fault, field, text};
+use super::{Fault, field, object, text};
 
 /// The most operations of one patch.
 const MAX_OPERATIONS: usize = 1_000;
@@ -12,6 +12,20 @@ pub(super) enum Op {
     Add,
     Replace,
     Remove,
+}
+
+impl Op {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Replace => "replace",
+            Self::Remove => "remove",
+        }
+    }
+
+    fn of(word: &str) -> Option<Self> {
+        [Self::Add, Self::Replace, Self::Remove].into_iter().find(|op| op.word().eq_ignore_ascii_case(word))
+    }
 }
 
 /// One operation on one attribute.
@@ -40,12 +54,7 @@ pub(super) fn steps(body: &Map<String, Value>) -> Result<Vec<Step>, Fault> {
     let mut steps = Vec::new();
     for one in all {
         let one = one.as_object().ok_or_else(wrong)?;
-        let op = match text(one, "op")?.map(|op| op.to_ascii_lowercase()).as_deref() {
-            Some("add") => Op::Add,
-            Some("replace") => Op::Replace,
-            Some("remove") => Op::Remove,
-            _ => return Err(wrong()),
-        };
+        let op = text(one, "op")?.and_then(|word| Op::of(&word)).ok_or_else(wrong)?;
         let value = field(one, "value").cloned().unwrap_or(Value::Null);
         match (text(one, "path")?, value) {
             (Some(path), value) => {
@@ -72,6 +81,25 @@ pub(super) fn steps(body: &Map<String, Value>) -> Result<Vec<Step>, Fault> {
         }
     }
     Ok(steps)
+}
+
+/// One operation on one attribute, as [`scim_patch`] tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScimStep {
+    /// `add`, `replace` or `remove`.
+    pub op: &'static str,
+    /// The attribute's name in lower case, without its schema.
+    pub name: String,
+    /// The value that a path picks out of many; empty for a condition of another kind, which picks nothing.
+    pub picked: Option<String>,
+}
+
+/// What the body of a patch changes; none where it is refused. For whoever tries what can be sent.
+#[must_use]
+pub fn scim_patch(body: &[u8]) -> Option<Vec<ScimStep>> {
+    let steps = object(body).and_then(|body| steps(&body)).ok()?;
+    let told = |step: Step| ScimStep { op: step.op.word(), name: step.name, picked: step.picked };
+    Some(steps.into_iter().map(told).collect())
 }
 
 fn short(path: &str) -> String {
