@@ -154,7 +154,7 @@ export const t = {
     stopped: (agents: number, processes: number, ms: number) =>
       `${agents === 1 ? '1 agent' : `${agents} agents`} stopped, ${processes === 1 ? '1 process' : `${processes} processes`} ended, the last after ${ms.toFixed(1)} ms.`,
     left: (count: number) => `${count} processes were not seen to end. Look at the machine.`,
-    polled: 'You see the agents that you may ask. Their single actions are shown to administrators.',
+    polled: 'You see the agents that you may ask or manage. Their single actions are shown to administrators and operators.',
     following: 'Following',
     broken: 'Not following: trying again',
     missed: (count: number) => `${count} events came too fast for this page; the record has them.`,

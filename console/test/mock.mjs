@@ -81,7 +81,7 @@ const routes = [
   ['POST', /^\/sign-in(\/code)?$/, (m, body, response) => { if (body.password === 'wrong password') return problem(response, 401, 'that person and password do not go together', 'unauthenticated'); signedIn = true; return { person: 'ada' }; }],
   ['POST', /^\/sign-out$/, () => { signedIn = false; return {}; }],
   ['POST', /^\/confirm$/, () => ({})],
-  ['GET', /^\/me$/, () => ({ person: 'ada', groups: ['content', 'review'], administrator: true, may: { approve: ['*'], content: [], erase: true }, confirmed_until: null, containment: 'full', version: '0.5.0', solo: true })],
+  ['GET', /^\/me$/, () => ({ person: 'ada', groups: ['content', 'review'], administrator: true, roles: [], may: { approve: ['*'], content: [], stop: [], pause: [], resume: [], soul: [], stop_all: true, follow: true, people: true, export: true, erase: true, record: true }, confirmed_until: null, containment: 'full', version: '0.5.0', solo: true })],
   ['GET', /^\/agents$/, () => agents],
   ['POST', /^\/agents\/([^/]+)\/(kill|pause|resume)$/, (m) => { const a = agents.find((one) => one.name === m[1]); a.state = { kill: 'killed', pause: 'paused', resume: 'idle' }[m[2]]; return { killed: [{ agent: m[1], processes: 2, left: 0, ms: 3.2 }] }; }],
   ['POST', /^\/kill$/, () => { for (const a of agents) a.state = 'killed'; return { killed: agents.map((a) => ({ agent: a.name, processes: 1, left: 0, ms: 4.1 })) }; }],

@@ -111,7 +111,7 @@ impl Stage {
             let event = accepted.events.next().await.unwrap().expect("the turn went on");
             match &event.what {
                 What::Approval { state: ApprovalState::Waiting, .. } => {
-                    drop(self.gateway.stop_turn(&person(who, false), &event.turn).await.unwrap());
+                    drop(self.gateway.stop_turn(&person(who, false), &event.turn, false).await.unwrap());
                     return false;
                 }
                 What::End => return true,

@@ -53,7 +53,7 @@ async fn a_turn_that_is_stopped_just_as_it_begins_to_wait_ends_once() {
         let house = House::new(POSTS);
         let (gateway, journal) = opened(house.folder.path(), &house.settings).await;
         let (turn, _) = about_to_wait(&gateway, &journal).await;
-        assert!(gateway.stop_turn(&person("anna", false), &turn).await.unwrap().over);
+        assert!(gateway.stop_turn(&person("anna", false), &turn, false).await.unwrap().over);
         gateway.shutdown(None, Pending::Keep).await.unwrap();
         assert_eq!(count(&house, Event::ApprovalCancelled), 1);
         assert_eq!(count(&house, Event::TurnEnded), 1, "{:?}", house.story());

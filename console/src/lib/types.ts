@@ -198,7 +198,12 @@ export interface Me {
   person: string;
   groups: string[];
   administrator: boolean;
-  may: { approve: string[]; content: string[]; erase: boolean; record: boolean };
+  /** Those that `[[role]]` gives. */
+  roles: string[];
+  may: {
+    approve: string[]; content: string[]; stop: string[]; pause: string[]; resume: string[]; soul: string[];
+    stop_all: boolean; follow: boolean; people: boolean; export: boolean; erase: boolean; record: boolean;
+  };
   confirmed_until: string | null;
   containment: string;
   version: string;

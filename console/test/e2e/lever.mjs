@@ -46,6 +46,6 @@ export async function liveAndTheLeverForAll(stage) {
 
   // A member sees no lever.
   await bob.go('live');
-  await bob.page.getByText('Their single actions are shown to administrators.').waitFor();
+  await bob.page.getByText('Their single actions are shown to administrators and operators.').waitFor();
   same('levers', await bob.page.getByRole('button', { name: /Stop/ }).count(), 0);
 }

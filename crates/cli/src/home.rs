@@ -69,6 +69,11 @@ impl Home {
         self.root.join("guardrails")
     }
 
+    /// The roles of the house, a file each.
+    pub(crate) fn roles(&self) -> PathBuf {
+        self.root.join("roles")
+    }
+
     pub(crate) fn agents(&self) -> PathBuf {
         self.root.join("agents")
     }
@@ -105,7 +110,7 @@ impl Home {
 
     /// What is the gateway's own: no agent reads or writes it.
     pub(crate) fn own(&self) -> Vec<PathBuf> {
-        let beside = ["keys", "secrets", "data", "rehearsal"].map(|name| self.root.join(name));
+        let beside = ["keys", "secrets", "data", "rehearsal", "roles"].map(|name| self.root.join(name));
         [self.settings(), self.guardrails()].into_iter().chain(beside).collect()
     }
 

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use people::{Came, Scope};
-use turn::Socket;
+use turn::{Act, Socket};
 use vocab::{Person, PersonId};
 
 use crate::Api;
@@ -138,10 +138,12 @@ fn named(api: &Api, id: &PersonId) -> Result<Person, Problem> {
 pub(crate) struct Watch {
     pub(crate) api: Arc<Api>,
     pub(crate) who: Who,
+    /// What they must be allowed to do with the gateway as long as they read.
+    pub(crate) needs: Option<Act>,
 }
 
 impl Watch {
-    /// Whether the person is still there, still signed in, and an administrator if they were.
+    /// Whether the person is still there, still signed in, and may still what they could when it began.
     pub(crate) fn holds(&self) -> bool {
         let carried = match &self.who.through {
             Through::Socket => true,
@@ -149,7 +151,7 @@ impl Watch {
             Through::Token { id, .. } => self.api.people.token_lives(id),
         };
         let then = &self.who.person;
-        let now = || self.api.gateway.person_named(&then.id);
+        let now = || self.api.gateway.person_who_may(&then.id, self.needs);
         carried && now().is_some_and(|now| now.administrator || !then.administrator)
     }
 }

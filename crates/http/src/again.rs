@@ -109,7 +109,8 @@ async fn keyed(api: &Arc<Api>, again: &Again, request: Request, next: Next) -> R
         Err(Done::Answered(answer)) => return Ok(answer.again()),
         Err(Done::Follows(Begun { turn, since })) => {
             let events = api.gateway.follow_turn(&who.person, &turn, Some(&since))?;
-            let mut response = stream::events(&form, events, Watch { api: Arc::clone(api), who });
+            let mut response =
+                stream::events(&form, events, Watch { api: Arc::clone(api), who, needs: None });
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
             return Ok(response);
         }

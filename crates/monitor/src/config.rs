@@ -6,6 +6,7 @@ use serde::Serialize;
 use vocab::{Group, Labels, Person, Resource, SkillSpec};
 
 use crate::queue::Queue;
+use crate::roles::Holders;
 
 /// What the monitor judges by, apart from each agent's SOUL.md.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -28,6 +29,10 @@ pub struct Config {
     pub default_model: String,
     /// Models whose server is another machine, by name or by server: a call to one leaves this machine.
     pub remote_models: Vec<String>,
+    /// The roles of the home, a text for each file.
+    pub role_files: Vec<PolicyText>,
+    /// Whose each role is.
+    pub roles: Vec<Holders>,
     /// Who decides what waits, the first that fits; where none does, whoever may approve for the agent.
     pub queues: Vec<Queue>,
 }
@@ -199,6 +204,42 @@ pub enum ConfigError {
     Empty {
         /// Where it stands.
         place: String,
+    },
+    /// A file that is no role.
+    #[error("the file `roles/{file}` {why}")]
+    RoleFile {
+        /// The file.
+        file: String,
+        /// What is wrong with it, and the mend.
+        why: &'static str,
+    },
+    /// A role that cannot be given.
+    #[error("the role `{role}` {why}")]
+    Role {
+        /// The role.
+        role: String,
+        /// What is wrong with it, and the mend.
+        why: String,
+    },
+    /// A policy of a role that waits for a person.
+    #[error("policy `{policy}` in `{file}` has `@decision`, and roles ask nobody; remove it")]
+    RoleAsks {
+        /// The file.
+        file: String,
+        /// The policy.
+        policy: String,
+    },
+    /// A policy that the schema of roles does not allow, or that can never apply.
+    #[error(
+        "policy `{policy}` in `{file}` does not fit the schema of roles: {why}; use the actions of `guardrails/roles.cedarschema`"
+    )]
+    RoleUnfit {
+        /// The file.
+        file: String,
+        /// The policy.
+        policy: String,
+        /// What the validator said.
+        why: String,
     },
     /// A queue that cannot work.
     #[error("{0}")]

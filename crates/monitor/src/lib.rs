@@ -5,6 +5,8 @@
 //! its [`Standing`]. Goes out: a [`Judgement`], which the journal makes durable and which then settles into a
 //! [`Ruling`]. Nothing here does any I/O, keeps the time, or counts; `judge` is a pure function.
 //!
+//! Apart from that, [`Monitor::may`] says what a person may do with the gateway itself, by rights and by roles.
+//!
 //! Five things are asked of every proposal, whatever the answers before, so that the record has every reason:
 //!
 //! 1. `resolve`: which action is that exactly?
@@ -33,6 +35,7 @@ mod queue;
 mod rates;
 mod reach;
 mod resolve;
+mod roles;
 
 pub use compartment::Compartment;
 pub use config::{Config, ConfigError, PolicyText, Sink, Source};
@@ -50,6 +53,7 @@ pub use queue::{Approvers, Escalation, MAX_NEEDED, Queue, Risk};
 pub use rates::{KILL_FACTOR, Rates};
 pub use reach::{LeftOut, Reach, no_program, reach};
 pub use resolve::MAX_RECORDED_ARGUMENT_BYTES;
+pub use roles::{Act, BUILT_IN_ROLES, Forbidden, Holders, ROLES_SCHEMA};
 
 /// The guardrails that ship, by file name: what a new home begins with.
 pub const SHIPPED_GUARDRAILS: &[(&str, &str)] =

@@ -20,6 +20,7 @@ use crate::policy::words::{self, Lineage, Named, Words};
 use crate::queue::Queue;
 use crate::resolve;
 use crate::resolve::path::is_canonical;
+use crate::roles::{Act, BUILT_IN_ROLES, Forbidden, ROLES_SCHEMA, Roles, Said};
 
 /// Where the text of rights is from, in errors.
 const RIGHTS_FILE: &str = "the groups of the settings";
@@ -48,6 +49,7 @@ pub(crate) struct House {
     pub(crate) default_model: String,
     remote_models: HashSet<String>,
     queues: Vec<Queue>,
+    roles: Roles,
     labelled: BTreeSet<String>,
     pub(crate) version: Digest,
 }
@@ -64,11 +66,17 @@ impl Monitor {
     ///
     /// # Errors
     /// When a policy text is not Cedar, lacks an id or a message, does not fit the schema or would do nothing;
-    /// when a name is there twice or missing, a path is not absolute, or a skill's schema is not one.
+    /// when a role cannot be read or given, a name is there twice or missing, a path is not absolute, or a skill's schema is not one.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         check(&config)?;
-        let version = Digest::of_canonical(&(env!("CARGO_PKG_VERSION"), words::SCHEMA, &config))
-            .map_err(|error| ConfigError::Version(error.to_string()))?;
+        let version = Digest::of_canonical(&(
+            env!("CARGO_PKG_VERSION"),
+            words::SCHEMA,
+            ROLES_SCHEMA,
+            BUILT_IN_ROLES,
+            &config,
+        ))
+        .map_err(|error| ConfigError::Version(error.to_string()))?;
         let agents_dir = config.agents_dir.to_str().unwrap_or_default();
         let schema = words::schema()?;
         let words = Words::new(agents_dir)?;
@@ -95,6 +103,7 @@ impl Monitor {
             default_model: config.default_model.clone(),
             remote_models: config.remote_models.iter().cloned().collect(),
             queues: config.queues.clone(),
+            roles: Roles::new(&config)?,
             labelled: config
                 .sources
                 .iter()
@@ -145,10 +154,51 @@ impl Monitor {
         self.has(person, agent, |group| &group.rights.agents)
     }
 
+    /// Whether a person may do something with the gateway, to `agent` where it is done to one. What being an administrator
+    /// gives, no role takes away, so that agents can always be stopped; apart from that a role's forbid counts before every
+    /// permit and every right.
+    ///
+    /// # Errors
+    /// When they may not; with the policy that says so, where one does.
+    pub fn may(&self, person: &Person, act: Act, agent: Option<&AgentName>) -> Result<(), Option<Forbidden>> {
+        let Some(known) = self.house.known(&person.id) else { return Err(None) };
+        let person = &known.person;
+        if person.administrator && self.house.roles.administrator(person, act, agent) {
+            return Ok(());
+        }
+        match self.house.roles.say(person, act, agent) {
+            Said::No(forbidden) => Err(Some(forbidden)),
+            Said::Yes => Ok(()),
+            Said::Nothing if self.by_right(person, act, agent) => Ok(()),
+            Said::Nothing => Err(None),
+        }
+    }
+
+    /// What the groups of a person give of that.
+    fn by_right(&self, person: &Person, act: Act, agent: Option<&AgentName>) -> bool {
+        let of_agent =
+            |names: fn(&Group) -> &Vec<String>| agent.is_some_and(|agent| self.has(person, agent, names));
+        match act {
+            Act::AgentSee => of_agent(|group| &group.rights.agents),
+            Act::ApprovalDecide => of_agent(|group| &group.rights.approve),
+            Act::ContentRead => of_agent(|group| &group.rights.content),
+            Act::RecordSee => self.groups_of(person).any(|group| group.rights.record),
+            Act::ContentErase => self.groups_of(person).any(|group| group.rights.erase),
+            _ => false,
+        }
+    }
+
+    /// The roles that a person holds by `[[role]]`, by name.
+    #[must_use]
+    pub fn roles_of(&self, person: &Person) -> Vec<String> {
+        let known = self.house.known(&person.id);
+        known.into_iter().flat_map(|known| self.house.roles.of(&known.person)).map(str::to_owned).collect()
+    }
+
     /// Whether a person may approve or deny what this agent wants to do.
     #[must_use]
     pub fn may_approve(&self, person: &Person, agent: &AgentName) -> bool {
-        self.has(person, agent, |group| &group.rights.approve)
+        self.may(person, Act::ApprovalDecide, Some(agent)).is_ok()
     }
 
     /// The queue that an action waits in; none where no queue of the settings has it.
@@ -180,23 +230,21 @@ impl Monitor {
     #[must_use]
     pub fn may_read_content(&self, person: &Person, agent: Option<&AgentName>) -> bool {
         match agent {
-            Some(agent) => self.has(person, agent, |group| &group.rights.content),
+            Some(agent) => self.may(person, Act::ContentRead, Some(agent)).is_ok(),
             None => self.has_all(person, |group| &group.rights.content),
         }
     }
 
-    /// Whether a person may ask for content to be erased, agree to it, and hold it: an administrator, or whose group may.
+    /// Whether a person may ask for content to be erased, agree to it, and hold it: an administrator, or whose group or role may.
     #[must_use]
     pub fn may_erase(&self, person: &Person) -> bool {
-        let Some(known) = self.house.known(&person.id) else { return false };
-        known.person.administrator || self.groups_of(person).any(|group| group.rights.erase)
+        self.may(person, Act::ContentErase, None).is_ok()
     }
 
-    /// Whether a person may see the records of others, without their content: an administrator, or whose group may.
+    /// Whether a person may see the records of others, without their content: an administrator, or whose group or role may.
     #[must_use]
     pub fn may_see_records(&self, person: &Person) -> bool {
-        let Some(known) = self.house.known(&person.id) else { return false };
-        known.person.administrator || self.groups_of(person).any(|group| group.rights.record)
+        self.may(person, Act::RecordSee, None).is_ok()
     }
 
     /// Who has what: each resource that is granted and each of `agents`, with the groups that have it.
@@ -291,6 +339,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     for group in &config.groups {
         check_rights(group)?;
     }
+    unique("role", config.roles.iter().map(|role| role.role.as_str()))?;
     unique("queue", config.queues.iter().map(|queue| queue.name.as_str()))?;
     if let Some(fault) = config.queues.iter().find_map(|queue| queue.fault(&config.people, &config.groups)) {
         return Err(ConfigError::Queue(fault));

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use journal::read::{Query, Reader, Record};
 use journal::{Draft, Event, Facts, Kind};
+use monitor::Act;
 use serde_json::Value;
 use vocab::{AgentName, Person, SessionId, Status, TurnId, Verb};
 
@@ -26,7 +27,7 @@ impl Gateway {
     pub fn agents(&self, by: &Person) -> Result<Vec<AgentView>, Refusal> {
         let monitor = self.monitor()?;
         let slots = self.all_slots()?;
-        let shown = slots.iter().filter(|slot| by.administrator || monitor.may_ask(by, &slot.name));
+        let shown = slots.iter().filter(|slot| monitor.may(by, Act::AgentSee, Some(&slot.name)).is_ok());
         Ok(shown.map(|slot| self.agent_view(slot)).collect())
     }
 
@@ -36,7 +37,7 @@ impl Gateway {
     /// When there is none that this person may ask or manage.
     pub fn agent(&self, by: &Person, name: &AgentName) -> Result<AgentView, Refusal> {
         let slot = self.slot(name)?;
-        if by.administrator || self.monitor()?.may_ask(by, name) {
+        if self.allows(by, Act::AgentSee, Some(name)) {
             return Ok(self.agent_view(&slot));
         }
         Err(Refusal::new(

@@ -154,7 +154,7 @@ impl Gateway {
                 Facts::new().with("approval", view.id.as_str()).with("what", "decide for the agent"),
             );
             let message = format!(
-                "`{}` may not decide for the agent `{}`; a group's `approve` in bulkhead.toml grants it",
+                "`{}` may not decide for the agent `{}`; a group's `approve` or a role in bulkhead.toml grants it",
                 by.id, view.agent
             );
             return Err(Refusal::new(RefusalKind::Forbidden, message));

@@ -1,6 +1,7 @@
 //! Exports that a person orders: said in the record before the first of it leaves.
 
 use journal::{Draft, Event, Facts, Kind};
+use monitor::Act;
 use vocab::Person;
 
 use crate::gateway::Gateway;
@@ -16,7 +17,7 @@ impl Gateway {
     /// # Errors
     /// When that person may not, or it cannot be recorded; then nothing is to be exported.
     pub async fn export(&self, by: &Person, format: &str, conditions: Vec<String>) -> Result<(), Refusal> {
-        self.administrator(by, "export the record")?;
+        self.demand(by, Act::RecordExport, None, "export the record")?;
         let long = |text: &str| text.len() > MAX_CONDITION_BYTES;
         if conditions.len() > MAX_CONDITIONS || conditions.iter().any(|one| long(one)) || long(format) {
             let message = format!(

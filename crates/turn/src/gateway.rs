@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use journal::{Change, Draft, Facts, Journal};
 use models::Models;
-use monitor::Compartment;
+use monitor::{Act, Compartment, Forbidden};
 use parking_lot::Mutex;
 use sandbox::Roster;
 use skills::{Bench, Skills};
@@ -389,13 +389,13 @@ impl Gateway {
         *self.marks.lock() = Arc::new(kept);
     }
 
-    /// Every event of the gateway, for an administrator, without anybody's words: what happens, not what is said. Whoever
+    /// Every event of the gateway, for an administrator and whose role may, without anybody's words: what happens, not what is said. Whoever
     /// may read content reads it in the record. From now on, or after the event with the id `since`.
     ///
     /// # Errors
-    /// When `by` is none.
+    /// When `by` may not.
     pub fn follow_all(&self, by: &Person, since: Option<&str>) -> Result<Events, Refusal> {
-        self.administrator(by, "follow everyone's turns")?;
+        self.demand(by, Act::ActivityFollow, None, "follow everyone's turns")?;
         Ok(Events::all(self.bus.follow(since)))
     }
 
@@ -408,6 +408,37 @@ impl Gateway {
             return Err("the gateway is stopping".into());
         }
         self.journal.healthy()
+    }
+
+    /// Whether `by` may do something with the gateway, by right or role. While the settings do not hold, by those before
+    /// them: nobody is kept from stopping an agent by that.
+    #[must_use]
+    pub fn allows(&self, by: &Person, act: Act, agent: Option<&AgentName>) -> bool {
+        self.monitor_or_last().may(by, act, agent).is_ok()
+    }
+
+    /// Demands a right or a role, and records who has neither.
+    ///
+    /// # Errors
+    /// When `by` may not; with the policy of a role that says so, where one does.
+    pub fn demand(
+        &self,
+        by: &Person,
+        act: Act,
+        agent: Option<&AgentName>,
+        what: &str,
+    ) -> Result<(), Refusal> {
+        let Err(why) = self.monitor_or_last().may(by, act, agent) else { return Ok(()) };
+        let facts = Facts::new().with("what", what);
+        let facts = facts.with_some("agent", agent.map(AgentName::as_str));
+        self.refused_right(by, facts.with_some("policy", why.as_ref().map(|why| why.policy.as_str())));
+        let message = match why {
+            None => format!("`{}` may not {what}; an administrator may", by.id),
+            Some(Forbidden { policy, message }) => {
+                format!("`{}` may not {what}: {message} (`{policy}`); an administrator may", by.id)
+            }
+        };
+        Err(Refusal::new(RefusalKind::Forbidden, message))
     }
 
     /// Demands an administrator, and records who is none.

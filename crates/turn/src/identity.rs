@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use monitor::{Grants, Monitor};
+use monitor::{Act, Grants, Monitor};
 use serde::{Deserialize, Serialize};
 use vocab::{AgentName, Person, PersonId, SessionId};
 
@@ -17,6 +17,22 @@ pub struct May {
     pub approve: Vec<AgentName>,
     /// The agents whose recorded content they may read.
     pub content: Vec<AgentName>,
+    /// The agents that they may stop, with turns of others.
+    pub stop: Vec<AgentName>,
+    /// The agents that they may have take up nothing new.
+    pub pause: Vec<AgentName>,
+    /// The agents that they may let work again.
+    pub resume: Vec<AgentName>,
+    /// The agents whose SOUL.md they may change.
+    pub soul: Vec<AgentName>,
+    /// Whether they may stop all agents at once.
+    pub stop_all: bool,
+    /// Whether they may follow what all agents do.
+    pub follow: bool,
+    /// Whether they may see who there is and who has a right to what.
+    pub people: bool,
+    /// Whether they may export the record.
+    pub export: bool,
     /// Whether they may ask for erasure, agree to it, and hold content.
     pub erase: bool,
     /// Whether they may see everybody's records, without content, and verify the record.
@@ -42,22 +58,30 @@ impl Gateway {
         self.monitor_or_last().person(id).cloned()
     }
 
-    /// Everybody, for an administrator.
+    /// The person of this name, if the settings still name them and they may still do this with the gateway.
+    #[must_use]
+    pub fn person_who_may(&self, id: &PersonId, act: Option<Act>) -> Option<Person> {
+        let monitor = self.monitor_or_last();
+        let person = monitor.person(id)?;
+        act.is_none_or(|act| monitor.may(person, act, None).is_ok()).then(|| person.clone())
+    }
+
+    /// Everybody, for an administrator and whose role may.
     ///
     /// # Errors
     /// When `by` is none.
     pub fn people(&self, by: &Person) -> Result<Vec<Person>, Refusal> {
-        self.administrator(by, "see who there is")?;
+        self.demand(by, Act::PeopleSee, None, "see who there is")?;
         drop(self.monitor_or_last());
         Ok(self.judging.lock().people())
     }
 
-    /// Who has what, for an administrator: each resource that the settings grant and each agent, with its groups.
+    /// Who has what, for an administrator and whose role may: each resource that the settings grant and each agent, with its groups.
     ///
     /// # Errors
     /// When `by` is none, or the agents' folder or the settings cannot be read.
     pub fn grants(&self, by: &Person) -> Result<Grants, Refusal> {
-        self.administrator(by, "see what is granted")?;
+        self.demand(by, Act::PeopleSee, None, "see what is granted")?;
         let monitor = self.monitor()?;
         let agents: Vec<AgentName> = self.all_slots()?.iter().map(|slot| slot.name.clone()).collect();
         Ok(monitor.grants(&agents))
@@ -82,12 +106,28 @@ impl Gateway {
         let names: Vec<AgentName> = self.all_slots()?.iter().map(|slot| slot.name.clone()).collect();
         let those =
             |may: &dyn Fn(&AgentName) -> bool| names.iter().filter(|name| may(name)).cloned().collect();
+        let to = |act| those(&|name| monitor.may(by, act, Some(name)).is_ok());
+        let here = |act| monitor.may(by, act, None).is_ok();
         Ok(May {
             approve: those(&|name| monitor.may_approve(by, name)),
             content: those(&|name| solo || monitor.may_read_content(by, Some(name))),
+            stop: to(Act::AgentStop),
+            pause: to(Act::AgentPause),
+            resume: to(Act::AgentResume),
+            soul: to(Act::SoulChange),
+            stop_all: here(Act::AgentsStop),
+            follow: here(Act::ActivityFollow),
+            people: here(Act::PeopleSee),
+            export: here(Act::RecordExport),
             erase: monitor.may_erase(by),
             record: solo || monitor.may_see_records(by),
         })
+    }
+
+    /// The roles that `by` holds by `[[role]]`, by name.
+    #[must_use]
+    pub fn roles(&self, by: &Person) -> Vec<String> {
+        self.monitor_or_last().roles_of(by)
     }
 
     /// Whether `by` is the person of a home of one.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::{Draft, Event, Facts, Kind};
+use monitor::Act;
 use sandbox::Killed;
 use vocab::{AgentName, Person};
 
@@ -30,10 +31,11 @@ impl Gateway {
     /// Stops one agent, or all, and refuses what they had in flight.
     ///
     /// # Errors
-    /// When `by` is no administrator or there is no such agent. The agent is stopped even when the record
+    /// When `by` may not, or there is no such agent. The agent is stopped even when the record
     /// cannot be written; the error then says so.
     pub async fn kill(&self, by: &Person, which: Option<&AgentName>) -> Result<KillReport, Refusal> {
-        self.administrator(by, "stop agents")?;
+        let act = if which.is_some() { Act::AgentStop } else { Act::AgentsStop };
+        self.demand(by, act, which, "stop agents")?;
         // What runs is stopped first; the folder is listed only after that, for agents that never ran.
         let mut slots = match which {
             Some(name) => vec![self.slot(name)?],
@@ -144,9 +146,9 @@ impl Gateway {
     /// Takes no new messages for an agent; what runs goes on.
     ///
     /// # Errors
-    /// When `by` is no administrator, there is no such agent, or it was stopped.
+    /// When `by` may not, there is no such agent, or it was stopped.
     pub async fn pause(&self, by: &Person, agent: &AgentName) -> Result<(), Refusal> {
-        self.administrator(by, "pause agents")?;
+        self.demand(by, Act::AgentPause, Some(agent), "pause agents")?;
         let slot = self.slot(agent)?;
         if slot.standing() == Standing::Killed {
             return Err(Refusal::new(
@@ -160,9 +162,9 @@ impl Gateway {
     /// Lets a paused or stopped agent take messages again. What it had in flight stays refused.
     ///
     /// # Errors
-    /// When `by` is no administrator, or there is no such agent.
+    /// When `by` may not, or there is no such agent.
     pub async fn resume(&self, by: &Person, agent: &AgentName) -> Result<(), Refusal> {
-        self.administrator(by, "resume agents")?;
+        self.demand(by, Act::AgentResume, Some(agent), "resume agents")?;
         let slot = self.slot(agent)?;
         self.restand(&slot, by, Standing::Open, Event::AgentResumed).await
     }

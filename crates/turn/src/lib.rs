@@ -67,7 +67,7 @@ pub use gateway::{Config, Gateway, MAX_RUNNING_TURNS, Parts, Policies, StartErro
 pub use identity::May;
 pub use kill::Pending;
 pub use looking::{MAX_RECORDS, Records, Verified};
-pub use monitor::{Grant, Grants, Members, Risk};
+pub use monitor::{Act, Grant, Grants, Members, Risk};
 pub use page::{MAX_PAGE, NoPlace, Page, Place, Portion};
 pub use pattern::{MAX_PATTERNS, PATTERN_LIFETIME, PatternView};
 pub use process::AGENT_ROLE;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use monitor::{Compartment, Gate, Monitor};
+use monitor::{Act, Compartment, Gate, Monitor};
 use serde::{Deserialize, Serialize};
 use soul::{Charter, CheckReport, Diagnostic};
 use vocab::limits::MAX_SOUL_BYTES;
@@ -116,7 +116,7 @@ impl Gateway {
         version: Digest,
         from: Option<u64>,
     ) -> Result<Changed, Refusal> {
-        self.administrator(by, "change what an agent is")?;
+        self.demand(by, Act::SoulChange, Some(name), "change what an agent is")?;
         let slot = self.slot(name)?;
         let text = bounded(text)?;
         let _editing = self.editing.lock().await;

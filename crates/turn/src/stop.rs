@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use journal::{Event, Facts, Kind};
+use monitor::Act;
 use vocab::{Person, PersonId, TurnId};
 
 use crate::gateway::Gateway;
@@ -17,19 +18,19 @@ const LOOK: Duration = Duration::from_millis(10);
 
 impl Gateway {
     /// Stops a turn that runs or waits: nothing that it wants begins any more, its processes end, what of it waits for a
-    /// person is cancelled. It is this person's own, or an administrator stops it. It is stopped even when the record
+    /// person is cancelled. It is this person's own, or, unless `own_only`, they may stop its agent. It is stopped even when the record
     /// cannot be written; the error then says so.
     ///
     /// # Errors
     /// When there is no such turn that still goes on and that this person may stop, or the record cannot be written.
-    pub async fn stop_turn(&self, by: &Person, id: &TurnId) -> Result<StoppedTurn, Refusal> {
+    pub async fn stop_turn(&self, by: &Person, id: &TurnId, own_only: bool) -> Result<StoppedTurn, Refusal> {
         let none = || {
             let message = format!("`{}` has no turn `{id}` that is still going on", by.id);
             Refusal::new(RefusalKind::NotFound, message)
         };
         let row = session::turn(&self.journal, id)?.ok_or_else(none)?;
         let own = row.person == by.id;
-        if !own && !by.administrator {
+        if !own && (own_only || !self.allows(by, Act::AgentStop, Some(&row.agent))) {
             let facts = Facts::new().with("what", "stop somebody else's turn").with("turn", id.as_str());
             self.refused_right(by, facts);
             // Somebody else's turn is not told apart from none.
@@ -66,7 +67,7 @@ impl Gateway {
         own.iter().for_each(|id| self.end_turn(id, &format!("`{whom}` is no longer here")));
         let mut count = 0_usize;
         for id in &own {
-            match self.stop_turn(by, id).await {
+            match self.stop_turn(by, id, false).await {
                 Ok(_) => count = count.saturating_add(1),
                 // It ended by itself meanwhile.
                 Err(refusal) if refusal.kind == RefusalKind::NotFound => {}

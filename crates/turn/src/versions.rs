@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use journal::{Change, Draft, Event, Facts, Journal, Kind};
+use monitor::Act;
 use serde::{Deserialize, Serialize};
 use vocab::{AgentName, Digest, Person, PersonId, Resource, Timestamp};
 
@@ -231,7 +232,7 @@ fn load(journal: &Journal, agent: &AgentName, number: u64) -> Result<SoulText, R
 }
 
 impl Gateway {
-    /// The versions of an agent's SOUL.md before the number `before`, the newest first, for an administrator: at most
+    /// The versions of an agent's SOUL.md before the number `before`, the newest first, for whoever may change it: at most
     /// `limit`, and never more than [`MAX_LISTED_VERSIONS`].
     ///
     /// # Errors
@@ -264,7 +265,7 @@ impl Gateway {
             .await
     }
 
-    /// One version whole, for an administrator. That it was read is durable before this answers.
+    /// One version whole, for whoever may change it. That it was read is durable before this answers.
     ///
     /// # Errors
     /// When this person is none, there is no such agent or version, its text is not that of its digest, or the look cannot be
@@ -281,7 +282,7 @@ impl Gateway {
         Ok(found)
     }
 
-    /// What the version `from` and the version `to`, or the file as it lies there, differ in, for an administrator; from the
+    /// What the version `from` and the version `to`, or the file as it lies there, differ in, for whoever may change it; from the
     /// version before that if no `from` is named. That they were read is durable before this answers.
     ///
     /// # Errors
@@ -336,7 +337,7 @@ impl Gateway {
 
     /// An agent, for whoever may see what it was. Whoever may only ask it sees what it is.
     fn slot_with_past(&self, by: &Person, name: &AgentName) -> Result<Arc<Slot>, Refusal> {
-        self.administrator(by, "see what an agent was")?;
+        self.demand(by, Act::SoulChange, Some(name), "see what an agent was")?;
         self.slot(name)
     }
 

@@ -29,10 +29,10 @@ pub(super) fn look(home: &Home, several: bool) -> Vec<Finding> {
     let mut seen = Looked { owner: None, count: 0, findings: Vec::new() };
     seen.above(home.root());
     seen.at(home.root(), WRITE);
-    for path in [home.settings(), home.agents(), home.guardrails(), home.rehearsal()] {
+    for path in [home.settings(), home.agents(), home.guardrails(), home.roles(), home.rehearsal()] {
         seen.at(&path, WRITE);
     }
-    for folder in [home.guardrails(), home.rehearsal()] {
+    for folder in [home.guardrails(), home.roles(), home.rehearsal()] {
         seen.beneath(&folder, WRITE);
     }
     for soul in seen.entries(&home.agents()) {

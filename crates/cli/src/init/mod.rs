@@ -46,8 +46,8 @@ impl Made {
 pub(crate) fn make(home: &Home, first: &Administrator) -> Result<Made, Failure> {
     let fresh = fs::symlink_metadata(home.settings()).is_err();
     folder(home.root(), if first.team { PASSABLE_FOLDER } else { PRIVATE_FOLDER })?;
-    for path in [home.guardrails(), home.agents(), home.data(), home.keys(), home.secrets(), home.rehearsal()]
-    {
+    let kept = [home.guardrails(), home.roles(), home.agents(), home.data(), home.keys(), home.secrets()];
+    for path in kept.into_iter().chain([home.rehearsal()]) {
         private_folder(&path)?;
     }
     let mut made = Made::default();

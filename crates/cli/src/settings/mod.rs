@@ -17,6 +17,7 @@ mod policies;
 mod queues;
 mod record;
 mod retention;
+mod roles;
 mod sign_in;
 
 use std::path::{Path, PathBuf};
@@ -76,6 +77,8 @@ pub(crate) struct Settings {
     group: Vec<Spanned<Group>>,
     #[serde(default)]
     queue: Vec<Spanned<queues::Row>>,
+    #[serde(default)]
+    role: Vec<Spanned<roles::Row>>,
     #[serde(default)]
     label: Vec<Spanned<labels::Label>>,
     #[serde(default)]
@@ -190,6 +193,7 @@ impl Settings {
             .or_else(|| {
                 directory::fault(self.oidc.as_ref(), &self.directory, &self.group, self.solo.as_ref())
             })
+            .or_else(|| roles::fault(&self.role))
             .or_else(|| labels::fault(&self.label, &self.destination))
             .or_else(|| self.gateway.fault())
             .or_else(|| self.retention.fault())

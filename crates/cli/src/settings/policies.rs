@@ -1,6 +1,8 @@
 //! What judgements depend on, read again whenever it changes.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +21,12 @@ const MAX_GUARDRAIL_BYTES: u64 = 1024 * 1024;
 
 /// The most guardrail files.
 const MAX_GUARDRAILS: usize = 256;
+
+/// The largest file of a role, in bytes.
+const MAX_ROLE_BYTES: u64 = 64 * 1024;
+
+/// The most files of roles.
+const MAX_ROLE_FILES: usize = 256;
 
 /// The settings and guardrails of a home.
 #[derive(Clone)]
@@ -56,7 +64,11 @@ impl Policies for HomePolicies {
         let guardrails = guardrails(&self.home.guardrails())?;
         let directory = self.people.directory_version().to_le_bytes();
         let mut parts = vec![settings.as_slice(), &directory];
-        for file in &guardrails {
+        let roles = roles(&self.home.roles())?;
+        // How many of the files are guardrails, so that none that is moved passes for what it was.
+        let count = (guardrails.len() as u64).to_le_bytes();
+        parts.push(&count);
+        for file in guardrails.iter().chain(&roles) {
             parts.extend([file.name.as_bytes(), file.text.as_bytes()]);
         }
         Ok(Digest::of_parts(&parts))
@@ -79,14 +91,19 @@ impl Policies for HomePolicies {
         let guardrail = |file: &PolicyText| {
             (folder.join(&file.name).display().to_string(), Digest::of(file.text.as_bytes()))
         };
-        let guardrails = guardrails(&folder)?.iter().map(guardrail).collect();
+        let mut guardrails: BTreeMap<_, _> = guardrails(&folder)?.iter().map(guardrail).collect();
+        let folder = self.home.roles();
+        let role = |file: &PolicyText| {
+            (folder.join(&file.name).display().to_string(), Digest::of(file.text.as_bytes()))
+        };
+        guardrails.extend(roles(&folder)?.iter().map(role));
         Ok(Files { settings: Some(settings), guardrails })
     }
 
     fn load(&self) -> Result<monitor::Config, String> {
         let settings = Settings::load(&self.home).map_err(|error| error.to_string())?;
         if settings.wired != self.wired {
-            return Err("bulkhead.toml has changed in what counts from a start on (all but people, groups, queues, labels, destinations and the \
+            return Err("bulkhead.toml has changed in what counts from a start on (all but people, groups, roles, queues, labels, destinations and the \
                         default model); `bulkhead gateway restart` takes it up"
                 .to_owned());
         }
@@ -95,7 +112,7 @@ impl Policies for HomePolicies {
 }
 
 /// The sections that every judgement looks up anew. Whatever else is in the file, a gateway is wired with when it starts.
-const JUDGED: [&str; 6] = ["person", "group", "queue", "directory", "label", "destination"];
+const JUDGED: [&str; 7] = ["person", "group", "role", "queue", "directory", "label", "destination"];
 
 /// What a gateway is wired with, as the file says it; places in the text and comments are no part of it.
 pub(super) fn wired(mut sections: toml::Table) -> Digest {
@@ -129,6 +146,8 @@ impl Settings {
             agents_dir: home.agents(),
             default_model: self.models.default.clone(),
             remote_models: self.models.remote(),
+            role_files: roles(&home.roles())?,
+            roles: self.role.iter().map(|role| role.get_ref().holders()).collect(),
             queues: self.queue.iter().map(|queue| queue.get_ref().queue()).collect(),
         })
     }
@@ -140,8 +159,24 @@ impl Settings {
 /// # Errors
 /// One sentence, when they cannot be read.
 fn guardrails(folder: &Path) -> Result<Vec<PolicyText>, String> {
+    policies(folder, "guardrails", MAX_GUARDRAILS, MAX_GUARDRAIL_BYTES)
+}
+
+/// The roles in `folder`, by name. Without the folder there are none; one that is given and not there the monitor refuses.
+///
+/// # Errors
+/// One sentence, when they cannot be read.
+fn roles(folder: &Path) -> Result<Vec<PolicyText>, String> {
+    match fs::symlink_metadata(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        _ => policies(folder, "roles", MAX_ROLE_FILES, MAX_ROLE_BYTES),
+    }
+}
+
+/// The `.cedar` files in `folder`, by name; `kind` is named in errors.
+fn policies(folder: &Path, kind: &str, most: usize, most_bytes: u64) -> Result<Vec<PolicyText>, String> {
     let unreadable = |path: &Path, error: &dyn std::fmt::Display| {
-        format!("the guardrails in `{}` cannot be read: {error}", path.display())
+        format!("the {kind} in `{}` cannot be read: {error}", path.display())
     };
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, &error))? {
@@ -150,9 +185,9 @@ fn guardrails(folder: &Path) -> Result<Vec<PolicyText>, String> {
             continue;
         }
         let size = fs::metadata(&path).map_err(|error| unreadable(&path, &error))?.len();
-        if size > MAX_GUARDRAIL_BYTES || files.len() >= MAX_GUARDRAILS {
+        if size > most_bytes || files.len() >= most {
             return Err(format!(
-                "the guardrails in `{}` are over {MAX_GUARDRAILS} files or one is over {MAX_GUARDRAIL_BYTES} bytes",
+                "the {kind} in `{}` are over {most} files or one is over {most_bytes} bytes",
                 folder.display()
             ));
         }

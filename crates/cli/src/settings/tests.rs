@@ -105,6 +105,12 @@ fn a_mistake_is_said_with_its_line_and_column() {
     assert!(fault("[approvals]\nlifetime = \"later\"").contains("such as `30m`"));
     assert!(fault("[gateway]\naddress = \"here\"").contains("line 2, column 11"));
     for (text, words) in [
+        ("[[role]]\npeople = [\"ada\"]", "line 1"),
+        ("[[role]]\nname = \"operator\"\nwho = \"ada\"", "unknown field `who`"),
+        (
+            "[[role]]\nname = \"r\"\n[[role]]\nname = \"r\"",
+            "line 3, column 1: the role `r` is in the settings twice",
+        ),
         ("[retention]\ndays = 0", "line 2, column 8: `0` is not a number of days from 1 to 36525"),
         ("[retention]\ndays = -1", "`-1` is not a number of days"),
         ("[retention]\ndays = \"400\"", "line 2"),

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use turn::Act;
 
 use super::Shared;
 use crate::access::Watch;
@@ -11,5 +12,5 @@ use crate::stream::{self, Form};
 
 pub(crate) async fn follow_events(State(api): Shared, who: Who, form: Form) -> Result<Response, Problem> {
     let events = api.gateway.follow_all(&who.person, form.since())?;
-    Ok(stream::events(&form, events, Watch { api, who }))
+    Ok(stream::events(&form, events, Watch { api, who, needs: Some(Act::ActivityFollow) }))
 }

@@ -17,5 +17,5 @@ pub(crate) async fn follow_turn(
     Path(turn): Path<String>,
 ) -> Result<Response, Problem> {
     let events = api.gateway.follow_turn(&who.person, &id(&turn)?, form.since())?;
-    Ok(stream::events(&form, events, Watch { api, who }))
+    Ok(stream::events(&form, events, Watch { api, who, needs: None }))
 }

@@ -19,6 +19,7 @@ pub(crate) async fn me(State(api): Shared, who: Who) -> Answer<Value> {
         "groups": person.groups,
         "administrator": person.administrator,
         "clearance": person.clearance,
+        "roles": api.gateway.roles(person),
         "may": api.gateway.may(person)?,
         "through": through,
         // With what this person confirms: whoever has a passkey, with that.

@@ -34,7 +34,7 @@ pub(crate) async fn send_message(
         Message { person: who.person.clone(), agent: id(&name)?, session: said.session, text: said.text };
     let accepted = api.gateway.accept(message).await?;
     let begun = Begun { turn: accepted.turn, since: accepted.events.before() };
-    let mut response = stream::events(&form, accepted.events, Watch { api, who });
+    let mut response = stream::events(&form, accepted.events, Watch { api, who, needs: None });
     response.extensions_mut().insert(begun);
     Ok(response)
 }

@@ -28,5 +28,5 @@ pub(crate) async fn verify_record(
     let notes = against.checkpoints.as_deref().map_or_else(|| Ok(Vec::new()), Note::all);
     let notes = notes.map_err(|error| Problem::new(ProblemKind::Invalid, error.to_string()))?;
     let told = api.gateway.verify_record(&who.person, notes).await?;
-    Ok(stream::verification(&form, told, Watch { api, who }))
+    Ok(stream::verification(&form, told, Watch { api, who, needs: None }))
 }

@@ -63,9 +63,12 @@ fn signing_in(book: &mut Book) {
         .gives_pages(the("SignIn"));
     book.route("POST", "sign-ins/{id}/end", "Ends a sign-in of one's own; anybody's for administrators.")
         .gives(object().has("sign_in", id()).has("ended", yes_or_no()));
-    let may = object()
-        .has("approve", list(id()))
-        .has("content", list(id()))
+    let may = ["approve", "content", "stop", "pause", "resume", "soul"]
+        .into_iter()
+        .fold(object(), |may, act| may.has(act, list(id())));
+    let may = ["stop_all", "follow", "people", "export"]
+        .into_iter()
+        .fold(may, |may, act| may.has(act, yes_or_no()))
         .has("erase", yes_or_no())
         .has("record", yes_or_no());
     let me = object()
@@ -73,6 +76,7 @@ fn signing_in(book: &mut Book) {
         .has("groups", list(text()))
         .has("administrator", yes_or_no())
         .has("clearance", the("Labels"))
+        .has("roles", list(text()))
         .has("may", may.into())
         .has("through", one_of(["socket", "sign-in", "token"]))
         .has("confirmed_until", or_null(time()))

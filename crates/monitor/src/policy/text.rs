@@ -200,12 +200,12 @@ fn scope(policy: &Policy) -> Option<EntityUID> {
 }
 
 /// The parser names policies `policy0`, `policy1`, ... in their order; its set keeps none.
-fn place(id: &PolicyId) -> usize {
+pub(crate) fn place(id: &PolicyId) -> usize {
     let digits = id.as_ref() as &str;
     digits.trim_start_matches("policy").parse().unwrap_or(usize::MAX)
 }
 
-fn with_line(errors: &cedar_policy::ParseErrors, text: &str) -> String {
+pub(crate) fn with_line(errors: &cedar_policy::ParseErrors, text: &str) -> String {
     use miette::Diagnostic as _;
     let first = errors.iter().next();
     let offset = first
@@ -223,7 +223,7 @@ fn with_line(errors: &cedar_policy::ParseErrors, text: &str) -> String {
     why
 }
 
-fn one_line(error: &impl ToString) -> String {
+pub(crate) fn one_line(error: &impl ToString) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

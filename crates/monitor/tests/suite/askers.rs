@@ -125,7 +125,7 @@ narrow | run git                | agent              | agent        | agent     
 narrow | run awk                | agent              | agent        | agent        | agent              | agent              | agent        | agent+asker
 ";
 
-fn settings() -> Config {
+pub(crate) fn settings() -> Config {
     let mut config = config();
     let personnel = config.groups.iter_mut().find(|group| group.name == "personnel").unwrap();
     personnel.rights.agents = strings(&["*"]);
@@ -226,6 +226,14 @@ fn cell(judgement: &Judgement) -> String {
             names.collect::<Vec<_>>().join("+")
         }
     }
+}
+
+/// What everybody comes to in a house of these settings: agent, what is wanted, asker, cell.
+pub(crate) fn cells(config: Config) -> Vec<(&'static str, &'static str, &'static str, String)> {
+    let (ship, wanted) = (Ship::with(config, BROAD), wanted());
+    let of = |agent, what, asker| (agent, what, asker, cell(&ship.judge(asker, agent, wanted[what].clone())));
+    let all = ["broad", "narrow"].into_iter().flat_map(|agent| wanted.keys().map(move |what| (agent, *what)));
+    all.flat_map(|(agent, what)| ASKERS.map(|asker| of(agent, what, asker))).collect()
 }
 
 #[test]

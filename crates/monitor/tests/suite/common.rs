@@ -117,6 +117,8 @@ pub(crate) fn config() -> Config {
         agents_dir: "/home/agents".into(),
         default_model: "ollama/llama3".into(),
         remote_models: strings(&["openai"]),
+        role_files: Vec::new(),
+        roles: Vec::new(),
         queues: Vec::new(),
     }
 }

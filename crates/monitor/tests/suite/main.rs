@@ -17,5 +17,6 @@ mod properties;
 mod queues;
 mod reach;
 mod record;
+mod roles;
 mod screens;
 mod slicing;
