@@ -143,7 +143,8 @@ fn however_many_were_decided_what_waits_is_listed_decided_and_expires() {
     let database = rusqlite::Connection::open(home.at("data/journal.sqlite")).unwrap();
     for (kind, before) in [("decided", ""), ("decided-order", "00000000000000000000/")] {
         let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) \
-                    INSERT INTO state (kind, key, value) SELECT kind, ?3 || i, value \
+                    INSERT INTO state (kind, key, value) SELECT kind, ?3 || i, \
+                    CASE kind WHEN 'decided' THEN json_set(value, '$.view.id', CAST(i AS TEXT)) ELSE value END \
                     FROM state, n WHERE kind = ?1";
         assert_eq!(database.execute(fill, (kind, MANY, before)).unwrap(), MANY);
     }
