@@ -36,6 +36,18 @@ turns:
     repeat: true
 ";
 
+/// A write, and that a person looks at each.
+const WRITES: &str = "
+turns:
+  - calls:
+      - {skill: file-writer, arguments: {path: HOME/agents/echo/workspace/draft.md, content: \"one\\nnew\\nthree\\n\"}}
+  - say: That is what became of it.
+    repeat: true
+";
+const LOOK: &str = "@id(\"look\") @message(\"a person looks at every write\") @decision(\"ask\")
+forbid (principal, action == Action::\"file.write\", resource) unless { context.approved };
+";
+
 /// Reads a page before it answers.
 const READS: &str = "
 turns:
@@ -136,6 +148,16 @@ fn the_same_again_is_let_through_for_an_hour_seen_and_revoked() {
 fn how_people_decide_is_shown_to_administrators_and_to_themselves() {
     let settings = "[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n[approvals.budget]\nan-hour = 1\n";
     plays("howPeopleDecide", &Home::team(settings, POSTS));
+}
+
+#[test]
+fn who_decides_on_a_write_sees_what_it_changes() {
+    let home = Home::made(&["--team", "--person", "ada"]);
+    home.add("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n");
+    std::fs::write(home.at("guardrails/ours.cedar"), LOOK).unwrap();
+    home.scene(WRITES);
+    home.start();
+    plays("aHeldWriteIsShownAsWhatItChanges", &home);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod past;
 mod people;
 mod provider;
 mod record;
+mod replaced;
 mod roles;
 mod routes;
 mod rules;

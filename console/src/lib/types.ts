@@ -102,6 +102,8 @@ export interface Approval {
   decidable: boolean;
   /** Whether that yes may also be for exactly the same again. */
   patternable: boolean;
+  /** What a write would change, where it is shown by itself to who decides on it. */
+  change?: FileChange | null;
 }
 
 /** What may happen again without another look, and on whose word. */
@@ -116,6 +118,15 @@ export interface Pattern {
   since: string;
   expires: string;
   uses: number;
+}
+
+/** What a held write would change, by the file as it was when the agent asked. */
+export interface FileChange {
+  created: boolean;
+  bytes: number;
+  labels: string[];
+  diff: TextDiff | null;
+  why: string | null;
 }
 
 /** How much somebody decided within some time, and how long they looked. */

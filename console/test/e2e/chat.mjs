@@ -99,6 +99,30 @@ export async function anAnswerIsStopped(stage) {
 }
 
 /** Ada asks, the action is held, and bob decides on the whole of it. */
+/** Who decides on a write sees what it changes, as the file was when the agent asked. */
+export async function aHeldWriteIsShownAsWhatItChanges(stage) {
+  const path = `${stage.home}/agents/echo/workspace/draft.md`;
+  writeFileSync(path, 'one\ntwo\nthree\n');
+  const ada = await stage.signedIn('ada');
+  const bob = await stage.signedIn('bob');
+  await ada.ask('echo', 'Write it');
+  await ada.page.locator('details.act.held').waitFor();
+  await bob.go('approvals');
+  await bob.page.locator('[data-key=item]').first().click();
+  const sheet = bob.page.locator('.sheet article');
+  await sheet.locator('.diff').waitFor();
+  const lines = (kind) => sheet.locator(`.diff ${kind} .exact`).allInnerTexts();
+  same('what goes and what comes', [await lines('del'), await lines('ins')], [['two'], ['new']]);
+  await bob.shot('approval-diff');
+  await bob.accessible('an approval with a diff');
+  // Somebody writes meanwhile: what they wrote is not written over.
+  writeFileSync(path, 'theirs\n');
+  await sheet.getByRole('button', { name: 'Approve exactly this' }).click();
+  await ada.page.locator('.reply').waitFor();
+  same('theirs is there', readFileSync(path, 'utf8'), 'theirs\n');
+  holds('the diff stays', (await sheet.locator('.diff').count()) === 1);
+}
+
 export async function heldAndApprovedByASecondPerson(stage) {
   const ada = await stage.signedIn('ada');
   const bob = await stage.signedIn('bob');

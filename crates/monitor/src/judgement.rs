@@ -107,6 +107,12 @@ impl Judgement {
         &self.proposal
     }
 
+    /// How far it would reach.
+    #[must_use]
+    pub const fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
     /// For what would be written: the labels that it is to carry from then on, by path; a folder's are on all
     /// beneath it.
     #[must_use]
@@ -200,7 +206,8 @@ impl Judgement {
         let Verdict { decision, reasons, policy_version, labels } = verdict;
         Ok(match decision {
             Decision::Permit => {
-                let granted = Granted { proposal: proposal.id, action, bounds, labels: returns, marks };
+                let granted =
+                    Granted { proposal: proposal.id, action, bounds, labels: returns, marks, over: None };
                 Ruling::Permit(Permit::new(granted, at, gate, generation))
             }
             Decision::Ask => {

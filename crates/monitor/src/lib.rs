@@ -45,7 +45,7 @@ pub use grants::{Grant, Grants, Members};
 pub use judge::{Standing, admit, judge};
 pub use judgement::{Denied, Held, Judgement, Ruling, WrongReceipt};
 pub use monitor::Monitor;
-pub use permit::{Bounds, Granted, Permit, Refused, Run};
+pub use permit::{Bounds, Granted, Over, Permit, Refused, Run};
 pub use policy::protect::protecting;
 pub use policy::words::SCHEMA;
 pub use programs::{Found, Programs};

@@ -1,6 +1,6 @@
 //! What holds for all agents: people, groups and their rights, guardrails, labels, skills.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use cedar_policy::Schema;
@@ -133,6 +133,12 @@ impl Monitor {
     #[must_use]
     pub fn carries(&self, path: &str, labels: &Labels) -> bool {
         self.house.flow.carries(path, labels)
+    }
+
+    /// What lies at an absolute path carries, by the settings and by what agents wrote there.
+    #[must_use]
+    pub fn labels_of(&self, path: &str, marks: &BTreeMap<String, Labels>) -> Labels {
+        self.house.flow.source(path, marks)
     }
 
     /// A person of the settings.

@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use vocab::limits::PERMIT_LIFETIME;
-use vocab::{Action, Labels, ProposalId, Timestamp};
+use vocab::{Action, Digest, Labels, ProposalId, Timestamp};
 
 use crate::gate::{Gate, Generation};
 use crate::reach::Reach;
@@ -34,6 +35,18 @@ pub struct Granted {
     pub labels: Labels,
     /// For what is written: the labels that it carries from then on, by path; a folder's are on all beneath it.
     pub marks: Vec<(String, Labels)>,
+    /// What alone may be written over; anything when nobody looked at it.
+    pub over: Option<Over>,
+}
+
+/// What may be written over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    /// Nothing: there must be no such file.
+    Nothing,
+    /// A file with this SHA-256.
+    Only(Digest),
 }
 
 /// How far an effect may reach, beside what its action says.
@@ -116,6 +129,12 @@ impl Permit {
     #[must_use]
     pub const fn proposal(&self) -> &ProposalId {
         &self.granted.proposal
+    }
+
+    /// The same, good for a write over this alone.
+    pub fn only_over(mut self, over: Over) -> Self {
+        self.granted.over = Some(over);
+        self
     }
 
     /// Uses the permit up. Whoever calls this does the action now, once, within its bounds.

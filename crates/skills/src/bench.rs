@@ -1,7 +1,7 @@
 //! The bench: the jailed workers of one agent's turn, started when first needed and used again.
 //!
-//! There are two kinds. One has the agent's granted paths and never sees a byte from the network; the
-//! other turns web pages into text and has no paths at all, so that a page that breaks its converter
+//! There are three kinds. One has the agent's granted paths and never sees a byte from the network; one like it may also
+//! read what it may write, and is there only for writes that a person decides on; the third turns web pages into text and has no paths at all, so that a page that breaks its converter
 //! finds nothing. A worker that dies, is late or breaks the form is ended, and the next call gets a
 //! fresh one, a bounded number of times.
 
@@ -75,6 +75,8 @@ impl Seat {
 pub(crate) enum Desk {
     /// The one with the granted paths.
     Files,
+    /// The one that also reads what it may write: for a person who is to see what a write would replace.
+    Changes,
     /// The one that turns pages into text.
     Pages,
 }
@@ -97,6 +99,7 @@ pub struct Bench {
     roster: Roster,
     seat: Seat,
     files: Option<Worker>,
+    changes: Option<Worker>,
     pages: Option<Worker>,
     deaths: u32,
     stopped: CancellationToken,
@@ -121,7 +124,15 @@ impl Bench {
     /// A bench without workers.
     #[must_use]
     pub fn new(roster: Roster, seat: Seat) -> Self {
-        Self { roster, seat, files: None, pages: None, deaths: 0, stopped: CancellationToken::new() }
+        Self {
+            roster,
+            seat,
+            files: None,
+            changes: None,
+            pages: None,
+            deaths: 0,
+            stopped: CancellationToken::new(),
+        }
     }
 
     /// The same, for a turn that is over once `stopped` is cancelled: what the gateway does itself does not
@@ -150,7 +161,7 @@ impl Bench {
     /// The process numbers of the workers that are running.
     #[must_use]
     pub fn pids(&self) -> Vec<u32> {
-        self.files.iter().chain(&self.pages).map(|worker| worker.child.pid()).collect()
+        self.files.iter().chain(&self.changes).chain(&self.pages).map(|worker| worker.child.pid()).collect()
     }
 
     /// Asks a worker and waits for its answer. A worker that does not succeed in that is gone afterwards;
@@ -181,6 +192,7 @@ impl Bench {
     const fn slot(&mut self, desk: Desk) -> &mut Option<Worker> {
         match desk {
             Desk::Files => &mut self.files,
+            Desk::Changes => &mut self.changes,
             Desk::Pages => &mut self.pages,
         }
     }
@@ -205,7 +217,9 @@ impl Bench {
         if desk == Desk::Pages {
             return (jail, Vec::new());
         }
-        let read: Vec<Granted> = self.seat.read.iter().filter_map(|path| present(path)).collect();
+        let replaced = self.seat.write.iter().filter(|_| desk == Desk::Changes);
+        let read = self.seat.read.iter().chain(replaced);
+        let read: Vec<Granted> = read.filter_map(|path| present(path)).collect();
         let write: Vec<Granted> = self.seat.write.iter().filter_map(|path| writable(path)).collect();
         let paths = |granted: &[Granted]| granted.iter().map(|(path, ..)| path.clone()).collect();
         (jail.read, jail.write) = (paths(&read), paths(&write));

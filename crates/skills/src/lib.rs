@@ -1,7 +1,7 @@
 //! What agents can do, a file each: read and write files, fetch a page, post a message, run a command.
 //!
 //! A [`monitor::Permit`] comes in and is consumed; an [`vocab::Outcome`] goes out. Every effect is
-//! private to this room, so nothing happens without a permit. Files and pages are handled by jailed
+//! private to this room, so nothing happens without a permit; what a held write would replace is looked at by its judgement. Files and pages are handled by jailed
 //! workers ([`work`] is what the role [`WORKER`] does in the jail); the gateway itself fetches (`egress`), since
 //! a worker has no network, and keeps the boards, since they are the home's.
 //!
@@ -26,10 +26,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use monitor::{Compartment, Granted, Permit, Refused};
+use monitor::{Compartment, Granted, Judgement, Permit, Refused};
 use sandbox::Roster;
 use tokio::sync::Mutex;
-use vocab::{Body, Outcome, PersonId, ProposalId, Status, Timestamp, Verb};
+use vocab::{Body, Digest, Outcome, PersonId, ProposalId, Status, Timestamp, Verb};
 
 pub use bench::{Bench, CALL_WAIT, MAX_DEATHS, Seat, WORKER};
 pub use egress::{Addresses, Egress, HeaderError, HostHeader, Resolve};
@@ -39,6 +39,18 @@ pub use worker::{WorkError, work};
 
 use crate::egress::Broker;
 use crate::told::Failure;
+use crate::wire::Sight;
+
+/// A file that a write would replace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The SHA-256 of all of it.
+    pub digest: Digest,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// Its text, if it is text of at most 128 KiB.
+    pub text: Option<String>,
+}
 
 /// What the skills need to know.
 #[derive(Debug, Clone)]
@@ -101,6 +113,17 @@ impl Skills {
         message::Boards { dir: &self.board_dir, turn: &self.posting }
     }
 
+    /// What a write that was judged would replace, if anything is there: for a person who is to decide on it, and for nobody
+    /// else. Nothing is changed.
+    ///
+    /// # Errors
+    /// One sentence, when it cannot be looked at.
+    pub async fn look(&self, bench: &mut Bench, held: &Judgement) -> Result<Option<Seen>, String> {
+        let seen = file_writer::look(bench, held.action(), held.bounds()).await;
+        let seen = seen.map_err(Failure::into_text)?;
+        Ok(seen.map(|Sight { digest, size, text }| Seen { digest, size, text }))
+    }
+
     /// Does what `permit` allows, in the jailed workers of `bench` where there are files or pages. What comes
     /// back carries the labels that the permit names, a failure's sentence too.
     ///
@@ -113,10 +136,10 @@ impl Skills {
         bench: &mut Bench,
         now: Timestamp,
     ) -> Result<Outcome, Refused> {
-        let Granted { proposal, action, bounds, labels, .. } = permit.redeem(now)?;
+        let Granted { proposal, action, bounds, labels, over, .. } = permit.redeem(now)?;
         let told = match action.verb {
             Verb::FileRead => file_reader::read(bench, &action, &bounds).await,
-            Verb::FileWrite => file_writer::write(bench, &action, &bounds).await,
+            Verb::FileWrite => file_writer::write(bench, &action, &bounds, over).await,
             Verb::WebGet => browser::get(self, bench, &action, &bounds).await,
             Verb::MessagePost => {
                 let (seat, stopped) = (bench.seat(), bench.stopped());

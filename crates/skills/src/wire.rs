@@ -4,7 +4,15 @@
 //! ends are the same binary. The worker's answers are still taken as hostile: the gateway bounds
 //! them again and puts its own marks around them.
 
+use monitor::Over;
 use serde::{Deserialize, Serialize};
+use vocab::Digest;
+
+/// The largest file that is looked at before it is replaced, in bytes.
+pub(crate) const MAX_LOOKED_BYTES: u64 = 8 * 1024 * 1024;
+
+/// The longest text of such a file that is handed on to be shown, in bytes.
+pub(crate) const MAX_SEEN_TEXT_BYTES: usize = 128 * 1024;
 
 /// A file or folder as a granted root and what lies beneath it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +47,13 @@ pub(crate) enum ToWorker {
         content: String,
         /// Whether the text goes behind what is there.
         append: bool,
+        /// What alone may be there.
+        over: Option<Over>,
+    },
+    /// Look at a file that a write would replace.
+    Look {
+        /// Which.
+        place: Place,
     },
     /// Turn the body of a web page into text.
     Page {
@@ -78,6 +93,11 @@ pub(crate) enum FromWorker {
         /// Whether there was no such file before.
         created: bool,
     },
+    /// What is where a file would be written.
+    Seen {
+        /// The file, if there is one.
+        there: Option<Sight>,
+    },
     /// A page's text.
     Text {
         /// The text.
@@ -92,6 +112,18 @@ pub(crate) enum FromWorker {
         /// Why, in one sentence.
         why: String,
     },
+}
+
+/// A file that a write would replace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sight {
+    /// The SHA-256 of all of it.
+    pub(crate) digest: Digest,
+    /// Its size, in bytes.
+    pub(crate) size: u64,
+    /// Its text, if it is text and short.
+    pub(crate) text: Option<String>,
 }
 
 /// One entry of a folder.

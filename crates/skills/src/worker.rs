@@ -6,6 +6,7 @@
 //! the jail does not rely on them.
 
 mod list;
+mod look;
 mod page;
 mod read;
 mod spot;
@@ -66,6 +67,8 @@ enum Trouble {
     TooDeep(String),
     #[error("`{0}`: {1}")]
     Other(String, std::io::Error),
+    #[error("`{0}` is not what a person saw when they said yes, so it was not written; ask again")]
+    Changed(String),
     #[error("this page could not be turned into text: {0}")]
     Page(String),
 }
@@ -113,7 +116,8 @@ pub fn work(stream: UnixStream) -> Result<(), WorkError> {
 fn answer(request: ToWorker) -> FromWorker {
     let done = match request {
         ToWorker::Read { place, offset, limit } => read::read(&place, offset, limit),
-        ToWorker::Write { place, content, append } => write::write(&place, &content, append),
+        ToWorker::Write { place, content, append, over } => write::write(&place, &content, append, over),
+        ToWorker::Look { place } => look::look(&place),
         ToWorker::Page { body, charset, html } => page::text(&body, charset.as_deref(), html),
     };
     done.unwrap_or_else(|trouble| FromWorker::Failed { why: trouble.to_string() })

@@ -18,10 +18,11 @@ use crate::event::{ApprovalState, What};
 use crate::gateway::Gateway;
 use crate::page::{Page, Place, Portion};
 use crate::program::Decided;
+use crate::replaced::Before;
 use crate::run::Rest;
 use crate::session;
 use crate::slot::{Slot, Standing};
-use crate::state::{Answer, Held, Made, Turn};
+use crate::state::{Answer, Held, Made, Turn, Yes};
 use crate::view::ApprovalView;
 use crate::{Refusal, RefusalKind, pattern, records};
 
@@ -59,6 +60,9 @@ pub(crate) struct ApprovalRow {
     pub(crate) proposal: Proposal,
     /// Why it was denied, once it was.
     pub(crate) why: Option<String>,
+    /// What a write would replace.
+    #[serde(default)]
+    pub(crate) before: Option<Before>,
 }
 
 /// The row of a judgement that asks, written together with its verdict.
@@ -66,6 +70,7 @@ pub(crate) fn hold(
     gateway: &Gateway,
     turn: &Turn,
     judgement: &Judgement,
+    before: Option<Before>,
 ) -> Result<(ApprovalId, Change), Refusal> {
     let id = ApprovalId::from_random(gateway.ambient.random());
     let (verdict, action, now) = (judgement.verdict(), judgement.action(), gateway.ambient.now());
@@ -99,9 +104,10 @@ pub(crate) fn hold(
         escalated: false,
         decidable: false,
         patternable: false,
+        change: None,
     };
     gateway.waiting.admit(&view)?;
-    let row = ApprovalRow { view, proposal: judgement.proposal().clone(), why: None };
+    let row = ApprovalRow { view, proposal: judgement.proposal().clone(), why: None, before };
     Ok((id.clone(), records::put(OPEN, id.as_str(), &row)?))
 }
 
@@ -236,7 +242,8 @@ impl Gateway {
     pub async fn approval(&self, by: &Person, id: &ApprovalId) -> Result<ApprovalView, Refusal> {
         let view = self.concerning(by, id)?;
         self.showing(by, std::slice::from_ref(&view), Shown::Looking).await?;
-        Ok(view)
+        let change = self.change_seen(by, &view, id).await?;
+        Ok(ApprovalView { change, ..view })
     }
 
     /// Makes durable which actions a person is about to be shown for the first time.
@@ -302,14 +309,15 @@ impl Gateway {
     }
 
     fn take_up(self: &Arc<Self>, row: ApprovalRow) -> Result<(), Refusal> {
-        let ApprovalRow { view, proposal, why } = row;
+        let over = row.over();
+        let ApprovalRow { view, proposal, why, .. } = row;
         let Some(turn_row) = session::turn(&self.journal, &view.turn)? else { return Ok(()) };
         let Some(session_row) = session::session(&self.journal, &view.session)? else { return Ok(()) };
         let answer = match view.state {
             ApprovalState::Approved if view.expires <= self.ambient.now() => {
                 Answer::Denied("it was approved and not used before it expired, which is a no".to_owned())
             }
-            ApprovalState::Approved => Answer::Approved(view.digest),
+            ApprovalState::Approved => Answer::Approved(Yes { binding: view.digest, over }),
             _ => Answer::Denied(why.unwrap_or_else(|| "nobody answered in time, which is a no".to_owned())),
         };
         if turn_row.program {

@@ -37,6 +37,7 @@ mod program;
 mod records;
 mod recovery;
 mod refusal;
+mod replaced;
 mod run;
 mod session;
 mod sessions;
@@ -82,6 +83,6 @@ pub use versions::{
     MAX_LISTED_VERSIONS, MAX_VERSION_BYTES, MAX_VERSIONS, SoulDiff, SoulText, SoulVersion, SoulVersions,
 };
 pub use view::{
-    AgentView, ApprovalView, Conversation, ConversationView, Conversations, KillReport, KilledAgent, Said,
-    StoppedTurn,
+    AgentView, ApprovalView, Conversation, ConversationView, Conversations, FileChange, KillReport,
+    KilledAgent, Said, StoppedTurn,
 };

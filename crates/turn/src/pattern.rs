@@ -97,9 +97,10 @@ impl Patterns {
     }
 }
 
-/// Whether a yes to this may count for the same again: one person decides on it, and it is not of high risk.
+/// Whether a yes to this may count for the same again: one person decides on it, it is not of high risk, and it is no write,
+/// since what that replaces would be another file each time.
 pub(crate) fn may_repeat(view: &ApprovalView) -> bool {
-    view.needed == 1 && view.risk != Risk::High
+    view.needed == 1 && view.risk != Risk::High && view.action.verb != Verb::FileWrite
 }
 
 /// The pattern that comes with a yes to `view`, with its record and row. Called with `deciding` held.
@@ -111,7 +112,7 @@ pub(crate) fn with_yes(
     let conflict = |message: String| Err(Refusal::new(RefusalKind::Conflict, message));
     if !may_repeat(view) {
         return conflict(format!(
-            "what the approval `{}` is for is looked at each time, because of its risk or because two people decide",
+            "what the approval `{}` is for is looked at each time, because of its risk, because two people decide or because it writes a file",
             view.id
         ));
     }

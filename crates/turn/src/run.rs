@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use monitor::{Denied, Ruling};
 use skills::Bench;
-use vocab::{Body, Decision, Digest, Entry, Outcome, Proposal, Status, Verb};
+use vocab::{Body, Decision, Entry, Outcome, Proposal, Status, Verb};
 
 use crate::gateway::Gateway;
 use crate::perform::{heard, perform};
 use crate::process::Process;
-use crate::state::{Answer, Held, Turn};
+use crate::replaced::is_held_write;
+use crate::state::{Answer, Held, Turn, Yes};
 use crate::{ApprovalState, Refusal, RefusalKind, What};
 
 /// Where a turn comes to rest.
@@ -39,9 +40,7 @@ pub(crate) async fn run(gateway: &Gateway, turn: &mut Turn, held: Option<Held>) 
     if let Some(held) = held {
         turn.take_up(&held.proposal);
         let next = match held.answer {
-            Answer::Approved(binding) => {
-                mediate(gateway, turn, &mut bench, held.proposal, Some(&binding)).await?
-            }
+            Answer::Approved(yes) => mediate(gateway, turn, &mut bench, held.proposal, Some(&yes)).await?,
             Answer::Denied(why) => {
                 if let Some(waited) = turn.row.waiting.take() {
                     // One that was approved and came too late counts no more.
@@ -81,13 +80,13 @@ pub(crate) async fn mediate(
     turn: &mut Turn,
     bench: &mut Bench,
     proposal: Proposal,
-    approved: Option<&Digest>,
+    approved: Option<&Yes>,
 ) -> Result<Next, Refusal> {
     let proposed = Instant::now();
     turn.refresh()?;
     let caught_up = turn.catch_up(gateway)?;
     let marks = gateway.marks();
-    let standing = turn.standing(gateway, &marks, approved);
+    let standing = turn.standing(gateway, &marks, approved.map(|yes| &yes.binding));
     let mut judgement = monitor::judge(&turn.compartment, proposal, &standing);
     let mut repeated = None;
     if judgement.verdict().decision == Decision::Ask {
@@ -101,13 +100,19 @@ pub(crate) async fn mediate(
     let id = judgement.proposal().id.clone();
     gateway.tell(turn, What::Proposal { proposal: id.clone(), action: Turn::shown(judgement.action()) });
 
+    let judged = proposed.elapsed();
+    let mut replaced = None;
+    if is_held_write(&judgement) {
+        replaced = Some(Box::pin(gateway.look_before(&judgement, bench)).await);
+    }
+    let recording = Instant::now();
     let mut entry = judgement.entry();
     entry.records.extend(repeated);
     entry.state.extend(caught_up);
-    entry.state.extend(turn.before(gateway, &judgement, approved.is_some())?);
+    entry.state.extend(turn.before(gateway, &judgement, approved.is_some(), replaced)?);
     let receipt = gateway.journal.append(entry).await?;
     let verdict = judgement.verdict().clone();
-    let micros = u64::try_from(proposed.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let micros = u64::try_from(judged.saturating_add(recording.elapsed()).as_micros()).unwrap_or(u64::MAX);
     gateway.tell(
         turn,
         What::Verdict { proposal: id, decision: verdict.decision, reasons: verdict.reasons, micros },
@@ -120,6 +125,10 @@ pub(crate) async fn mediate(
     match ruling {
         Ruling::Permit(permit) => {
             let verb = permit.action().verb;
+            let permit = match approved.and_then(|yes| yes.over) {
+                Some(over) => permit.only_over(over),
+                None => permit,
+            };
             let outcome = perform(gateway, turn, bench, permit).await;
             conclude(gateway, turn, verb, outcome).await
         }

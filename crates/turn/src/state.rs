@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::{Change, Ground, Kind};
-use monitor::{Compartment, Denied, Judgement, Rates, Reach, Standing};
+use monitor::{Compartment, Denied, Judgement, Over, Rates, Reach, Standing};
 use tokio_util::sync::CancellationToken;
 use vocab::{
     Action, Ambient, Answer as ModelAnswer, Body, Decision, Digest, Entry, Intent, Labels, Layer, Level,
@@ -14,6 +14,7 @@ use vocab::{
 
 use crate::call::{self, Salt};
 use crate::gateway::{Gateway, TOKENS};
+use crate::replaced::Before;
 use crate::session::{self, Call, Open, SessionRow, TurnRow};
 use crate::slot::{Running, Slot};
 use crate::{ApprovalState, Refusal, RefusalKind, What, approvals, records};
@@ -68,9 +69,18 @@ pub(crate) struct Held {
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// A person approved exactly this.
-    Approved(Digest),
+    Approved(Yes),
     /// A person said no, or nobody answered; why, in one sentence.
     Denied(String),
+}
+
+/// What a person said yes to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Yes {
+    /// The action, the policies and the labels.
+    pub(crate) binding: Digest,
+    /// What they saw that would be written over.
+    pub(crate) over: Option<Over>,
 }
 
 /// What a turn is made of.
@@ -216,6 +226,7 @@ impl Turn {
         gateway: &Gateway,
         judgement: &Judgement,
         approved: bool,
+        replaced: Option<Before>,
     ) -> Result<Vec<Change>, Refusal> {
         let (proposal, action) = (judgement.proposal(), judgement.action());
         let mut changes = Vec::new();
@@ -239,7 +250,7 @@ impl Turn {
             Decision::Ask => {
                 let now = gateway.ambient.now();
                 self.pause(now);
-                let (id, change) = approvals::hold(gateway, self, judgement)?;
+                let (id, change) = approvals::hold(gateway, self, judgement, replaced)?;
                 self.row.waiting = Some(id);
                 changes.push(change);
             }

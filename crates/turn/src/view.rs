@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use vocab::{Action, AgentName, ApprovalId, Digest, Labels, PersonId, Reason, SessionId, Timestamp, TurnId};
 
 use crate::ApprovalState;
+use crate::diff::Diff;
 
 /// An agent, as `agents list` shows it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -86,6 +87,24 @@ pub struct ApprovalView {
     /// Whether that yes may also be for exactly the same again, for an hour.
     #[serde(default)]
     pub patternable: bool,
+    /// For a write that is shown by itself to who decides on it: what would change.
+    #[serde(default)]
+    pub change: Option<FileChange>,
+}
+
+/// What a held write would change, by the file as it was when the agent asked. A yes lets that be replaced and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    /// Whether nothing was there.
+    pub created: bool,
+    /// The size of what was there.
+    pub bytes: u64,
+    /// What the file carries.
+    pub labels: Labels,
+    /// The way from what was there to what would be.
+    pub diff: Option<Diff>,
+    /// Why there is no diff.
+    pub why: Option<String>,
 }
 
 const fn one() -> u8 {

@@ -4,14 +4,14 @@ mod budget;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use turn::{ApprovalState, ApprovalView, PatternView};
+use turn::{ApprovalState, ApprovalView, FileChange, PatternView};
 use vocab::{Ambient as _, ApprovalId, Digest, Resource};
 
 use super::Place;
 use crate::ambient::Machine;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::terminal::{Keep, Paint, Screen, Table, age, field, visible};
+use crate::terminal::{Keep, Paint, Screen, Table, age, diff, field, visible};
 
 /// What waits for a person
 #[derive(Debug, clap::Args)]
@@ -250,10 +250,31 @@ fn page(screen: Screen, view: &ApprovalView) -> Vec<String> {
         lines.push(format!("  {}:", visible(name, Keep::Nothing)));
         lines.extend(argument(value));
     }
+    if let Some(change) = &view.change {
+        lines.extend(changed(screen, change));
+    }
     lines.push(field("digest", &view.digest.to_string()));
     lines.push(field("expires", &format!("{} ({})", view.expires, age(now, view.expires))));
     if view.state == ApprovalState::Waiting {
         lines.push(field("decide", &format!("bulkhead approvals approve {} | deny {0}", view.id)));
+    }
+    lines
+}
+
+/// What a write would change, by the file as it was when the agent asked.
+fn changed(screen: Screen, change: &FileChange) -> Vec<String> {
+    let FileChange { created, bytes, labels, diff: way, why } = change;
+    let lay = match (created, why) {
+        (true, _) => "makes a file: none was there when it was asked".to_owned(),
+        (false, Some(why)) => visible(why, Keep::Nothing),
+        (false, None) => {
+            format!("a file of {bytes} bytes with the labels {labels}, as it was when it was asked")
+        }
+    };
+    let mut lines = vec![field("replaces", &lay)];
+    if let Some(way) = way {
+        lines.push(field("changes", &format!("{} lines added, {} removed", way.added, way.removed)));
+        lines.extend(diff(screen, way));
     }
     lines
 }

@@ -272,7 +272,17 @@ fn approvals(book: &mut Book) {
             .has("escalates", or_null(time()))
             .has("escalated", yes_or_no())
             .has("decidable", yes_or_no())
-            .has("patternable", yes_or_no()),
+            .has("patternable", yes_or_no())
+            .has("change", or_null(the("FileChange"))),
+    );
+    book.shape(
+        "FileChange",
+        object()
+            .has("created", yes_or_no())
+            .has("bytes", number(0))
+            .has("labels", the("Labels"))
+            .has("diff", or_null(the("Diff")))
+            .has("why", or_null(text())),
     );
     book.route("GET", "approvals", "The actions that wait for the caller, or all that ever did.")
         .asks("all", yes_or_no())

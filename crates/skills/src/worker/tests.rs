@@ -3,6 +3,7 @@
 mod files;
 mod hostile;
 mod pages;
+mod seen;
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -54,11 +55,21 @@ impl Field {
     }
 
     fn write(&self, beneath: &str, content: &str) -> FromWorker {
-        answer(ToWorker::Write { place: self.place(beneath), content: content.into(), append: false })
+        answer(ToWorker::Write {
+            place: self.place(beneath),
+            content: content.into(),
+            append: false,
+            over: None,
+        })
     }
 
     fn append(&self, beneath: &str, content: &str) -> FromWorker {
-        answer(ToWorker::Write { place: self.place(beneath), content: content.into(), append: true })
+        answer(ToWorker::Write {
+            place: self.place(beneath),
+            content: content.into(),
+            append: true,
+            over: None,
+        })
     }
 
     fn held(&self, beneath: &str) -> String {

@@ -8,12 +8,15 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 
+use monitor::Over;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Stat, fstat, fsync, ftruncate, mkdirat, renameat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, fstat, fsync, ftruncate, mkdirat, renameat,
+    renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 
 use super::Trouble;
+use super::look::unchanged;
 use super::spot::{Spot, kind, open_beneath};
 use crate::wire::{FromWorker, Place};
 
@@ -33,7 +36,16 @@ const FOLDER_MODE: Mode = Mode::from_raw_mode(0o750);
 const KEPT_MODE: u32 = 0o777;
 
 /// Writes `content` to the file at `place`, or behind what it holds.
-pub(super) fn write(place: &Place, content: &str, append: bool) -> Result<FromWorker, Trouble> {
+///
+/// # Errors
+/// Among others when something else than `over` lies there. What somebody puts there between that last look and the write
+/// itself is seen where nothing may be there, and is not where a file is replaced.
+pub(super) fn write(
+    place: &Place,
+    content: &str,
+    append: bool,
+    over: Option<Over>,
+) -> Result<FromWorker, Trouble> {
     let spot = Spot::of(place)?;
     let (folders, name) = match spot.beneath.rsplit_once('/') {
         Some((folders, name)) => (folders, name),
@@ -53,9 +65,12 @@ pub(super) fn write(place: &Place, content: &str, append: bool) -> Result<FromWo
         Err(trouble) => return Err(trouble),
     };
     let size = match old {
-        Some(_) if append => behind(&spot, &folder, name, content, place.max_bytes)?,
+        Some(_) if append => {
+            over.map_or(Ok(()), |over| unchanged(&spot, &folder, name, over))?;
+            behind(&spot, &folder, name, content, place.max_bytes)?
+        }
         old => {
-            replace(&spot, &folder, name, content, old)?;
+            replace(&spot, &folder, name, content, (old, over))?;
             added
         }
     };
@@ -63,7 +78,7 @@ pub(super) fn write(place: &Place, content: &str, append: bool) -> Result<FromWo
 }
 
 /// `seen`, when it is a regular file with this one name.
-fn own(spot: &Spot, seen: Stat) -> Result<Stat, Trouble> {
+pub(super) fn own(spot: &Spot, seen: Stat) -> Result<Stat, Trouble> {
     match FileType::from_raw_mode(seen.st_mode) {
         FileType::RegularFile if seen.st_nlink > 1 => Err(Trouble::HardLink(spot.shown.clone())),
         FileType::RegularFile => Ok(seen),
@@ -103,18 +118,37 @@ fn replace(
     folder: &OwnedFd,
     name: &str,
     content: &str,
-    old: Option<Stat>,
+    (old, over): (Option<Stat>, Option<Over>),
 ) -> Result<(), Trouble> {
     let mode = old.map_or(FILE_MODE, |old| Mode::from_raw_mode(old.st_mode & KEPT_MODE));
     let (temporary, file) = temporary(spot, folder, mode)?;
-    let written = fill(file, content).and_then(|()| renameat(folder, &temporary, folder, name));
+    let failed = |errno| Trouble::from_errno(&spot.shown, errno);
+    let written = fill(file, content).map_err(failed).and_then(|()| match over {
+        None => renameat(folder, &temporary, folder, name).map_err(failed),
+        Some(over) => {
+            unchanged(spot, folder, name, over)?;
+            renamed_over(spot, folder, &temporary, name, over)
+        }
+    });
     match written {
         Ok(()) => fsync(folder).map_err(|errno| Trouble::NotConfirmed(spot.shown.clone(), errno)),
-        Err(errno) => match unlinkat(folder, &temporary, AtFlags::empty()) {
-            Ok(()) => Err(Trouble::from_errno(&spot.shown, errno)),
+        Err(trouble) => match unlinkat(folder, &temporary, AtFlags::empty()) {
+            Ok(()) => Err(trouble),
             Err(errno) => Err(Trouble::LeftBehind(spot.shown.clone(), temporary, errno)),
         },
     }
+}
+
+/// Gives the new file its name, and where nothing may be there does so only if nothing is.
+fn renamed_over(spot: &Spot, folder: &OwnedFd, from: &str, to: &str, over: Over) -> Result<(), Trouble> {
+    let flags = match over {
+        Over::Nothing => RenameFlags::NOREPLACE,
+        Over::Only(_) => RenameFlags::empty(),
+    };
+    renameat_with(folder, from, folder, to, flags).map_err(|errno| match errno {
+        Errno::EXIST => Trouble::Changed(spot.shown.clone()),
+        errno => Trouble::from_errno(&spot.shown, errno),
+    })
 }
 
 /// A new, empty file beside the one that is written. The process id keeps workers apart.

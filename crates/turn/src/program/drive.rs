@@ -199,14 +199,14 @@ impl Driver {
             return Ok(Came::Waiting(approval));
         };
         match answer {
-            Answer::Approved(binding) if expires > self.gateway.ambient.now() => {
+            Answer::Approved(yes) if expires > self.gateway.ambient.now() => {
                 self.turn.take_up(&held.proposal);
                 let next = Box::pin(mediate(
                     &self.gateway,
                     &mut self.turn,
                     &mut self.bench,
                     held.proposal,
-                    Some(&binding),
+                    Some(&yes),
                 ))
                 .await?;
                 self.came(&next)

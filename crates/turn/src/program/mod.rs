@@ -179,7 +179,7 @@ impl Gateway {
         let driver = Driver::new(Arc::clone(self), turn, mailbox, &run, stopped);
         let over = run.over.clone().drop_guard();
         self.tasks.spawn(async move {
-            driver.drive(asked).await;
+            Box::pin(driver.drive(asked)).await;
             drop((room, over));
         });
         run

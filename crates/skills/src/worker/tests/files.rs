@@ -43,7 +43,8 @@ fn a_grant_may_name_a_single_file() {
     field.put("only", "x");
     let place = Place { root: text(&field.root().join("only")), beneath: String::new(), max_bytes: MIB };
     assert_eq!(content(read(place.clone())), "x");
-    let written = answer(ToWorker::Write { place: place.clone(), content: "y".into(), append: false });
+    let written =
+        answer(ToWorker::Write { place: place.clone(), content: "y".into(), append: false, over: None });
     assert_eq!(written, FromWorker::Written { size: 1, created: false });
     let beneath = Place { beneath: "more".into(), ..place };
     assert!(why(read(beneath)).contains("not a folder"));
@@ -104,7 +105,8 @@ fn requests_over_the_socket_are_answered_in_order_until_it_closes() {
     let (mut ours, theirs) = UnixStream::pair().unwrap();
     let worker = std::thread::spawn(move || super::super::work(theirs));
     for count in 0..3 {
-        let request = ToWorker::Write { place: field.place("n"), content: count.to_string(), append: true };
+        let request =
+            ToWorker::Write { place: field.place("n"), content: count.to_string(), append: true, over: None };
         frame::write(&mut ours, &request).unwrap();
         let answer: FromWorker = frame::read(&mut ours).unwrap().unwrap();
         assert_eq!(answer, FromWorker::Written { size: count + 1, created: count == 0 });

@@ -151,7 +151,7 @@ fn sizes_are_kept_to_in_every_direction() {
     assert_eq!(content(read(small("ten"))), "0123456789");
     assert!(why(read(small("eleven"))).contains("larger than the 10 bytes"));
     let write = |beneath: &str, content: &str, append| {
-        answer(ToWorker::Write { place: small(beneath), content: content.into(), append })
+        answer(ToWorker::Write { place: small(beneath), content: content.into(), append, over: None })
     };
     assert!(why(write("new", "01234567890", false)).contains("larger"));
     assert!(why(write("ten", "x", true)).contains("larger"));

@@ -1,0 +1,107 @@
+//! What a held write would replace: looked at when the agent asks, shown to whoever decides, and the only thing that a yes
+//! lets be written over.
+//!
+//! The file is read by a jailed worker that has the agent's granted paths, and neither the agent nor the one who asked it hears
+//! what is in it. The text is kept with the approval and goes with it. Between the question and the yes the file may change:
+//! the yes is for what was there when the agent asked, and the worker looks again right before it writes.
+
+use monitor::{Judgement, Over};
+use serde::{Deserialize, Serialize};
+use skills::{Bench, Seen};
+use vocab::{ApprovalId, Decision, Labels, Person, Verb};
+
+use crate::Refusal;
+use crate::approvals::{ApprovalRow, load};
+use crate::diff::Diff;
+use crate::gateway::Gateway;
+use crate::view::{ApprovalView, FileChange};
+
+/// What lay where a held write goes, when the agent asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Before {
+    /// What may be written over.
+    pub(crate) over: Over,
+    /// Its size.
+    bytes: u64,
+    /// What it carried.
+    labels: Labels,
+    /// Its text, when it is short enough to be shown; empty where nothing was there.
+    text: Option<String>,
+    /// Why it could not be looked at.
+    why: Option<String>,
+}
+
+impl ApprovalRow {
+    /// What a yes to this lets be written over; nothing for what is no write.
+    pub(crate) fn over(&self) -> Option<Over> {
+        let seen = self.before.as_ref().map(|before| before.over);
+        // A write of which nobody looked at what it would replace replaces nothing.
+        seen.or_else(|| (self.view.action.verb == Verb::FileWrite).then_some(Over::Nothing))
+    }
+}
+
+/// Whether this is a write that waits for a person.
+pub(crate) fn is_held_write(judgement: &Judgement) -> bool {
+    judgement.verdict().decision == Decision::Ask && judgement.action().verb == Verb::FileWrite
+}
+
+impl Gateway {
+    /// What a held write would replace.
+    pub(crate) async fn look_before(&self, judgement: &Judgement, bench: &mut Bench) -> Before {
+        let action = judgement.action();
+        let seen = self.skills.look(bench, judgement).await;
+        let labels = self.monitor_or_last().labels_of(action.resource.name(), &self.marks());
+        let nothing = Before { over: Over::Nothing, bytes: 0, labels, text: None, why: None };
+        match seen {
+            Ok(None) => Before { text: Some(String::new()), ..nothing },
+            Ok(Some(Seen { digest, size, text })) => {
+                Before { over: Over::Only(digest), bytes: size, text, ..nothing }
+            }
+            Err(why) => Before { why: Some(why), ..nothing },
+        }
+    }
+
+    /// What would change in the file, as this person may see it. Whoever does not decide on it sees the action alone.
+    pub(crate) async fn change_seen(
+        &self,
+        by: &Person,
+        view: &ApprovalView,
+        id: &ApprovalId,
+    ) -> Result<Option<FileChange>, Refusal> {
+        let monitor = self.monitor()?;
+        if !monitor.may_decide(by, &view.agent, &view.action, &view.labels, view.escalated) {
+            return Ok(None);
+        }
+        let Some(before) = load(&self.journal, id)?.and_then(|row| row.before) else { return Ok(None) };
+        let path = view.action.resource.name();
+        // By the settings and marks as they are now, too: what was labelled meanwhile counts.
+        let labels = before.labels.join(&monitor.labels_of(path, &self.marks()));
+        let created = before.over == Over::Nothing && before.why.is_none();
+        let change = FileChange { created, bytes: before.bytes, labels, diff: None, why: None };
+        let plain = Labels::default();
+        let clearance = monitor.person(&by.id).map_or(&plain, |person| &person.clearance);
+        if !created && !change.labels.within(clearance) {
+            let why = format!(
+                "the file as it is carries `{}`, and you are cleared for `{clearance}`: only what would be written is shown",
+                change.labels
+            );
+            return Ok(Some(FileChange { bytes: 0, why: Some(why), ..change }));
+        }
+        if let Some(why) = before.why {
+            let why = format!("what lies there could not be looked at, so a yes replaces nothing: {why}");
+            return Ok(Some(FileChange { why: Some(why), ..change }));
+        }
+        let Some(old) = before.text else {
+            let why = format!(
+                "what lies there is no text, or too long to be set against what would be written: {} bytes",
+                before.bytes
+            );
+            return Ok(Some(FileChange { why: Some(why), ..change }));
+        };
+        let written = view.action.text("content").unwrap_or_default().to_owned();
+        let appends = view.action.args.get("append").and_then(serde_json::Value::as_bool) == Some(true);
+        let new = if appends { old.clone() + &written } else { written };
+        let diff = self.lookers.work(move || Ok(Diff::between(&old, &new))).await?;
+        Ok(Some(FileChange { diff: Some(diff), ..change }))
+    }
+}
