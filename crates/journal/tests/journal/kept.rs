@@ -32,7 +32,7 @@ fn bytes(path: &Path) -> Vec<u8> {
 }
 
 /// Which messages have their words in this.
-fn spoken_in(text: &str) -> BTreeSet<u64> {
+pub(crate) fn spoken_in(text: &str) -> BTreeSet<u64> {
     let numbers = text.split("the words of message ").skip(1);
     numbers.filter_map(|rest| rest.split_once('"')?.0.parse().ok()).collect()
 }
