@@ -442,6 +442,8 @@ export const t = {
     remove: 'Remove',
     removeOne: (name: string) => `Remove the passkey ${name}`,
     signIn: 'Sign in with a passkey',
+    first: 'Make a passkey instead',
+    firstName: 'the first',
     elsewhere: 'Passkeys work where this page has its name:',
     unmade: 'No passkey was made. You may have said no, or this device has one of yours already.',
     unanswered: 'No passkey answered. You may have said no, or none of this device is known here.',

@@ -21,7 +21,7 @@ fn built(registry: &str, wanted: &str, integrity: &str) -> (Option<i32>, String)
         fs::create_dir_all(at(path)).unwrap();
     }
     fs::copy(here.join("scripts/console"), at("scripts/console")).unwrap();
-    for file in ["index.html", "tsconfig.json", "svelte.config.js", "vite.config.ts"] {
+    for file in ["index.html", "tsconfig.json", "svelte.config.js", "vite.config.js"] {
         fs::write(at("console").join(file), "").unwrap();
     }
     let package = json!({ "name": "page", "version": "0.0.0", "dependencies": { "thing": wanted } });

@@ -105,6 +105,11 @@ fn a_code_lets_somebody_in_once_and_their_password_from_then_on() {
 }
 
 #[test]
+fn the_first_sign_in_is_by_a_passkey_and_there_is_never_a_password() {
+    plays("firstPasskey", &team(HELLO));
+}
+
+#[test]
 fn a_passkey_signs_in_confirms_and_is_refused_when_it_counts_back() {
     plays("passkeys", &team(HELLO));
 }

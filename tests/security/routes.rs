@@ -199,6 +199,8 @@ fn signing_in() -> Vec<Row> {
         row("GET", "passkeys", none(), [401, 403, 200, 200, 200, 200, 200, 200, 200]),
         row("POST", "passkeys/begin", none(), [401, 403, 200, 200, 200, 200, 200, 200, 200]),
         row("POST", "passkeys/finish", none(), [401, 403, 400, 400, 400, 400, 400, 400, 400]),
+        row("POST", "sign-in/code/passkey/begin", json!({ "code": "wrong" }), [401; 9]),
+        row("POST", "sign-in/code/passkey/finish", none(), [400; 9]),
         row("GET", "sign-in/ways", none(), [200; 9]),
         row("POST", "sign-in/passkey/begin", none(), [200; 9]),
         // Without a provider in the settings.

@@ -113,6 +113,34 @@ async function withDevice(seat) {
   };
 }
 
+/** The first sign-in of somebody who never has a password. */
+export async function firstPasskey(stage) {
+  stage.base = stage.base.replace('127.0.0.1', 'localhost');
+  const seat = await stage.seat();
+  const { page } = seat;
+  const device = await withDevice(seat);
+  const { code } = stage.json('people', 'invite', 'ada');
+  await page.goto(stage.base);
+  await page.getByRole('button', { name: 'With a one-time code' }).click();
+  const first = page.getByRole('button', { name: 'Make a passkey instead' });
+  await first.waitFor();
+  holds('not without a code', await first.isDisabled());
+  const typed = page.getByLabel('One-time code', { exact: false }).last();
+  await typed.fill('AAAA-BBBB-CCCC');
+  await first.click();
+  await page.getByRole('alert').waitFor();
+  same('a wrong code makes no passkey', (await device.keys()).length, 0);
+  await typed.fill(code);
+  await seat.accessible('the first sign-in');
+  await first.click();
+  await page.getByRole('navigation').waitFor();
+  await seat.go('people');
+  await page.getByRole('button', { name: 'Remove the passkey the first' }).waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).first().click();
+  await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+  await page.getByRole('navigation').waitFor();
+}
+
 export async function passkeys(stage) {
   // At its bare address the page says where passkeys work.
   const elsewhere = await stage.signedIn('ada');

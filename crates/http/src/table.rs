@@ -160,6 +160,8 @@ table! {
 
     post "sign-in", Anyone, plain, api::sign_in::sign_in;
     post "sign-in/code", Anyone, plain, api::sign_in_by_code::sign_in_by_code;
+    post "sign-in/code/passkey/begin", Anyone, plain, api::begin_passkey_by_code::begin_passkey_by_code;
+    post "sign-in/code/passkey/finish", Anyone, plain, api::sign_in_by_code_and_passkey::sign_in_by_code_and_passkey;
     get "sign-in/ways", Anyone, plain, api::sign_in_ways::sign_in_ways;
     post "sign-in/passkey/begin", Anyone, plain, api::begin_passkey_sign_in::begin_passkey_sign_in;
     post "sign-in/passkey/finish", Anyone, plain, api::sign_in_by_passkey::sign_in_by_passkey;

@@ -1,12 +1,12 @@
 //! One-time codes: how somebody without a password, or who forgot it, gets one.
 
 use journal::{Event, Facts};
-use vocab::{PersonId, Timestamp};
+use vocab::{Digest, PersonId, Timestamp};
 
 use crate::bounds::CODE_LIFE;
 use crate::no::No;
 use crate::rows::{INVITE, InviteRow, later};
-use crate::secret::Code;
+use crate::secret::{Code, same};
 use crate::store::{People, put};
 use crate::told;
 
@@ -37,5 +37,14 @@ impl People {
         self.held.lock().invites.insert(person.clone(), row);
         drop(changing);
         Ok(Invite { code, expires })
+    }
+
+    /// Whose a code is, by its digest, if it is good.
+    pub(crate) fn invited(&self, code: &Digest) -> Option<PersonId> {
+        let now = self.now();
+        let held = self.held.lock();
+        let mut invites = held.invites.iter();
+        let found = invites.find(|(_, row)| same(&row.digest, code) && row.lives(now));
+        found.map(|(person, _)| person.clone())
     }
 }

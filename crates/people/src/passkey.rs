@@ -1,6 +1,7 @@
 //! Passkeys: how one is added, and how one lets its person in or shows again that it is they.
 
 pub(crate) mod challenges;
+mod join;
 pub(crate) mod site;
 
 use journal::{Change, Event, Facts};
@@ -9,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use vocab::{PasskeyId, PersonId, Timestamp};
 use webauthn_rs::prelude::{
-    CredentialID, DiscoverableAuthentication, PublicKeyCredential, RegisterPublicKeyCredential,
+    CredentialID, DiscoverableAuthentication, Passkey, PublicKeyCredential, RegisterPublicKeyCredential,
 };
 
 use crate::bounds::MAX_PASSKEYS;
@@ -99,14 +100,7 @@ impl People {
     /// When they have too many, or there are no passkeys at this address.
     pub fn begin_passkey(&self, session: &Session) -> Result<Challenge, No> {
         let site = self.site()?;
-        let (handle, others) = {
-            let held = self.held.lock();
-            let own = || held.passkeys.values().filter(|row| row.person == session.person);
-            room(own().count(), &session.person)?;
-            let others: Vec<CredentialID> = own().map(|row| row.key.cred_id().clone()).collect();
-            (own().next().map(|row| row.handle), others)
-        };
-        let handle = handle.map_or_else(new_handle, Ok)?;
+        let (handle, others) = self.own_keys(&session.person)?;
         let (options, state) = site.add(handle, session.person.as_str(), others)?;
         self.wait(For::Add(session.id.clone(), handle, Box::new(state)), options)
     }
@@ -128,31 +122,12 @@ impl People {
         if by != session.id {
             return Err(late());
         }
-        let key = site.added(&made.0, &state).ok_or_else(|| {
-            let message = format!("this passkey is not what was asked for: begin again at {}", site.origin);
-            No::new(NoKind::Invalid, message)
-        })?;
+        let key = site.added(&made.0, &state).ok_or_else(|| unfit(site))?;
         let changing = self.changing.lock().await;
         if !self.lives(&session.id) {
             return Err(No::new(NoKind::Unidentified, "this sign-in has ended meanwhile; sign in again"));
         }
-        {
-            let held = self.held.lock();
-            room(held.passkeys.values().filter(|row| row.person == session.person).count(), &session.person)?;
-            if held.passkeys.values().any(|row| row.key.cred_id() == key.cred_id()) {
-                return Err(No::new(NoKind::Conflict, "this passkey is there already"));
-            }
-        }
-        let row = PasskeyRow {
-            id: PasskeyId::from_random(self.ambient.random()),
-            person: session.person.clone(),
-            name: name.trim().to_owned(),
-            site: site.origin.name().to_owned(),
-            handle,
-            key,
-            created: self.now(),
-            used: None,
-        };
+        let row = self.new_key(&session.person, name, handle, key)?;
         let facts = Facts::new().with("passkey", row.id.as_str());
         let draft = told::changed(Event::PasskeyAdded, &row.person, Some(&row.person), facts);
         self.commit(vec![draft], vec![put(PASSKEY, row.id.as_str(), &row)?]).await?;
@@ -265,6 +240,39 @@ impl People {
         Ok(until)
     }
 
+    /// By what a person's passkeys know them, and which they have already; room for one more is demanded.
+    fn own_keys(&self, person: &PersonId) -> Result<(Uuid, Vec<CredentialID>), No> {
+        let (handle, others) = {
+            let held = self.held.lock();
+            let own = || held.passkeys.values().filter(|row| row.person == *person);
+            room(own().count(), person)?;
+            let others: Vec<CredentialID> = own().map(|row| row.key.cred_id().clone()).collect();
+            (own().next().map(|row| row.handle), others)
+        };
+        Ok((handle.map_or_else(new_handle, Ok)?, others))
+    }
+
+    /// The row of a passkey that was made. Called with `changing` held.
+    fn new_key(&self, person: &PersonId, name: &str, handle: Uuid, key: Passkey) -> Result<PasskeyRow, No> {
+        let site = self.site()?;
+        let held = self.held.lock();
+        room(held.passkeys.values().filter(|row| row.person == *person).count(), person)?;
+        if held.passkeys.values().any(|row| row.key.cred_id() == key.cred_id()) {
+            return Err(No::new(NoKind::Conflict, "this passkey is there already"));
+        }
+        drop(held);
+        Ok(PasskeyRow {
+            id: PasskeyId::from_random(self.ambient.random()),
+            person: person.clone(),
+            name: name.trim().to_owned(),
+            site: site.origin.name().to_owned(),
+            handle,
+            key,
+            created: self.now(),
+            used: None,
+        })
+    }
+
     fn site(&self) -> Result<&Site, No> {
         self.site.as_ref().ok_or_else(|| {
             let message = "there are no passkeys at this address: name the one that browsers use as `origin` in `[gateway]` of bulkhead.toml";
@@ -353,6 +361,11 @@ fn new_handle() -> Result<Uuid, No> {
 
 fn late() -> No {
     No::new(NoKind::Invalid, "this took too long or was answered before: begin again")
+}
+
+fn unfit(site: &Site) -> No {
+    let message = format!("this passkey is not what was asked for: begin again at {}", site.origin);
+    No::new(NoKind::Invalid, message)
 }
 
 fn view(row: &PasskeyRow) -> PasskeyView {

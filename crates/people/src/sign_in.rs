@@ -10,9 +10,9 @@ use crate::no::{No, NoKind};
 use crate::passkey::asks_for_passkey;
 use crate::password::Password;
 use crate::rows::{How, INVITE, PASSWORD, PasswordRow, SIGN_IN, SignInRow, later};
-use crate::secret::{Code, Cookie, Secret, same};
+use crate::secret::{Code, Cookie, Secret};
 use crate::sign_ins::Session;
-use crate::store::{Held, People, get, put};
+use crate::store::{People, get, put};
 use crate::told::{self, Peer, Why, With};
 
 /// Who wants in, as far as the connection says.
@@ -116,32 +116,23 @@ impl People {
         known: impl Fn(&PersonId) -> bool,
     ) -> Result<SignedIn, No> {
         password.bounded()?;
-        self.guess(With::Code, None, None, came).await?;
+        self.guess_code(came).await?;
         let digest = Code::parse(typed).ok().map(|code| code.digest());
-        let find = |held: &Held| {
-            let now = self.now();
-            let digest = digest.as_ref()?;
-            let mut invites = held.invites.iter();
-            let (person, _) = invites.find(|(_, row)| same(&row.digest, digest) && row.lives(now))?;
-            Some(person.clone())
-        };
-        let found = find(&self.held.lock());
+        let find = || digest.as_ref().and_then(|digest| self.invited(digest));
+        let found = find();
         // Not under the lock: the settings ask this room whom the directory names.
         let found = found.filter(|person| known(person));
         let Some(person) = found else { return Err(self.wrong_code(came).await) };
         let phc = self.new_hash(password).await?;
         let changing = self.changing.lock().await;
         // It may have been used while the password was hashed.
-        if find(&self.held.lock()).as_ref() != Some(&person) {
+        if find().as_ref() != Some(&person) {
             drop(changing);
             return Err(self.wrong_code(came).await);
         }
-        let by = self.held.lock().invites.get(&person).map(|row| row.by.clone());
         let mut fresh = self.fresh(&person, How::Code, came, Ends::All)?;
         self.set(&mut fresh, phc, &person)?;
-        if let Some(by) = by {
-            self.say_who_invited(&mut fresh, &by, came)?;
-        }
+        self.say_who_invited(&mut fresh, came)?;
         fresh.state.push(Change::delete(INVITE, person.as_str()));
         let signed_in = self.admit(fresh).await?;
         self.held.lock().invites.remove(&person);
@@ -236,7 +227,11 @@ impl People {
         counted
     }
 
-    async fn wrong_code(&self, came: &Came) -> No {
+    pub(crate) async fn guess_code(&self, came: &Came) -> Result<(), No> {
+        self.guess(With::Code, None, None, came).await
+    }
+
+    pub(crate) async fn wrong_code(&self, came: &Came) -> No {
         self.refused((With::Code, Why::Wrong, came.peer, None)).await;
         let message = "this code is wrong, used or over: ask an administrator for another, or `bulkhead people invite` on the gateway's machine";
         No::new(NoKind::Unidentified, message)
@@ -263,16 +258,17 @@ impl People {
 
     /// Puts into the records of a new sign-in who made its code. With a code that somebody else made, they may be who has just
     /// signed in: that is an alert.
-    fn say_who_invited(&self, fresh: &mut Fresh, by: &PersonId, came: &Came) -> Result<(), No> {
+    pub(crate) fn say_who_invited(&self, fresh: &mut Fresh, came: &Came) -> Result<(), No> {
         let person = fresh.row.person.clone();
+        let Some(by) = self.held.lock().invites.get(&person).map(|row| row.by.clone()) else { return Ok(()) };
         for draft in &mut fresh.records {
-            if matches!(draft.event, Some(Event::SignedIn | Event::PasswordSet)) {
+            if matches!(draft.event, Some(Event::SignedIn | Event::PasswordSet | Event::PasskeyAdded)) {
                 draft.facts = std::mem::take(&mut draft.facts).with("invited_by", by.as_str());
             }
         }
-        if *by != person {
+        if by != person {
             let replaced = get::<PasswordRow>(&self.journal, PASSWORD, person.as_str())?.is_some();
-            fresh.records.push(told::invited(&person, &fresh.row.id, by, replaced, came.peer));
+            fresh.records.push(told::invited(&person, &fresh.row.id, &by, replaced, came.peer));
         }
         Ok(())
     }

@@ -12,10 +12,10 @@ use crate::request::Credentials;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Made {
-    ticket: String,
+    pub(super) ticket: String,
     /// What its person calls it.
-    name: String,
-    credential: MadeKey,
+    pub(super) name: String,
+    pub(super) credential: MadeKey,
 }
 
 pub(crate) async fn add_passkey(

@@ -108,6 +108,20 @@ fn passkeys(book: &mut Book) {
                 .has("passkeys", or_null(text()))
                 .has("provider", or_null(text())),
         );
+    book.route(
+        "POST",
+        "sign-in/code/passkey/begin",
+        "A challenge with which somebody who has a one-time code makes a passkey, in place of a password.",
+    )
+    .takes(object().has("code", text()))
+    .gives(the("Challenge"));
+    book.route(
+        "POST",
+        "sign-in/code/passkey/finish",
+        "Signs in with the passkey that was made for the code.",
+    )
+    .takes(answered().has("name", text()))
+    .gives(the("SignedIn"));
     book.route("POST", "sign-in/passkey/begin", "A challenge for whichever passkey there is.")
         .gives(the("Challenge"));
     book.route("POST", "sign-in/passkey/finish", "Signs in whoever the passkey is of.")

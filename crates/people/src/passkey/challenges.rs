@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
-use vocab::{SignInId, Timestamp};
+use vocab::{Digest, PersonId, SignInId, Timestamp};
 use webauthn_rs::prelude::{DiscoverableAuthentication, PasskeyRegistration};
 
 use crate::bounds::{CHALLENGE_LIFE, MAX_CHALLENGES};
@@ -18,6 +18,17 @@ pub(crate) enum For {
     Confirm(SignInId, Box<DiscoverableAuthentication>),
     /// To come in: nobody is known yet.
     SignIn(Box<DiscoverableAuthentication>),
+    /// To come in with a one-time code, and have a passkey from then on.
+    Join(Box<Join>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Join {
+    pub(crate) person: PersonId,
+    /// The code's digest.
+    pub(crate) code: Digest,
+    pub(crate) handle: Uuid,
+    pub(crate) state: PasskeyRegistration,
 }
 
 impl For {
@@ -25,12 +36,13 @@ impl For {
         matches!(self, Self::SignIn(_))
     }
 
-    /// Whether one takes the place of the other: a sign-in has one of each kind.
+    /// Whether one takes the place of the other: a sign-in has one of each kind, and a code has one.
     fn replaces(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Add(one, ..), Self::Add(two, ..)) | (Self::Confirm(one, _), Self::Confirm(two, _)) => {
                 one == two
             }
+            (Self::Join(one), Self::Join(two)) => one.person == two.person,
             _ => false,
         }
     }

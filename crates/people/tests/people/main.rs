@@ -12,6 +12,7 @@ mod codes;
 mod directory;
 mod floods;
 mod issuer;
+mod joining;
 mod passkeys;
 mod passwords;
 mod provider;

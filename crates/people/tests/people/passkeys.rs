@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::authenticator::{Authenticator, ORIGIN, answer, key};
 use crate::stage::{BETTER, GOOD, Stage, ada, bob, from, here, pass};
 
-fn stage() -> Stage {
+pub(crate) fn stage() -> Stage {
     Stage::with(Config { origin: Some(Origin::parse(ORIGIN).unwrap()), ..Config::default() })
 }
 
@@ -22,7 +22,7 @@ async fn add(stage: &Stage, session: &Session) -> (Authenticator, PasskeyView) {
     (device, view)
 }
 
-async fn enter(stage: &Stage, device: &mut Authenticator) -> Result<SignedIn, people::No> {
+pub(crate) async fn enter(stage: &Stage, device: &mut Authenticator) -> Result<SignedIn, people::No> {
     let challenge = stage.people.begin_sign_in_by_passkey().unwrap();
     let said = answer(device.answered(&challenge));
     stage.people.sign_in_by_passkey(&challenge.ticket, &said, &here(), |_| true).await

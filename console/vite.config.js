@@ -10,7 +10,7 @@ const OUT = 'dist/web';
 /** Each file that is text, once more in gzip's form, which the gateway gives to browsers that take it. */
 const gzipped = {
   name: 'gzipped',
-  apply: 'build' as const,
+  apply: 'build',
   closeBundle() {
     for (const entry of readdirSync(OUT, { recursive: true, withFileTypes: true })) {
       const file = join(entry.parentPath, entry.name);
