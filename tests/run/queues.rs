@@ -71,7 +71,14 @@ impl Stage {
             session: None,
             text: "announce it".into(),
         };
-        drop(self.gateway.accept(message).await.unwrap());
+        let mut accepted = self.gateway.accept(message).await.unwrap();
+        // Told when the turn has come to rest, and not before: a gateway that stops cancels what is about to wait.
+        loop {
+            let event = accepted.events.next().await.unwrap().expect("the turn went on");
+            if matches!(event.what, What::Approval { state: ApprovalState::Waiting, .. }) {
+                break;
+            }
+        }
         self.until(|view| view.state == ApprovalState::Waiting).await
     }
 
