@@ -138,13 +138,16 @@ fn what_is_no_place_is_refused_and_anothers_place_shows_nothing_of_theirs() {
     let hers: BTreeSet<_> = ids(&eve.get("tokens").is(200).json()).into_iter().collect();
     assert_eq!(hers.len(), 2);
     let place = bobs["after"].as_str().unwrap();
-    for list in ["tokens", "sign-ins", "passkeys", "approvals", "agents"] {
-        let seen = eve.get(&format!("{list}?after={place}")).is(200).json();
-        if list == "tokens" {
-            assert!(ids(&seen).iter().all(|id| hers.contains(id)), "{seen}");
+    // The second comes before everything that there is.
+    for place in [place, "00000000000000000000-0"] {
+        for list in ["tokens", "sign-ins", "passkeys", "approvals", "agents"] {
+            let seen = eve.get(&format!("{list}?after={place}")).is(200).json();
+            assert!(!seen.to_string().contains("bob"), "{list}: {seen}");
         }
-        assert!(!seen.to_string().contains("bob"), "{list}: {seen}");
     }
+    let behind = |place: &str| ids(&eve.get(&format!("tokens?after={place}")).is(200).json());
+    assert!(behind(place).iter().all(|id| hers.contains(id)));
+    assert_eq!(behind("00000000000000000000-0").into_iter().collect::<BTreeSet<_>>(), hers);
     drop(eve.get(&format!("tokens?person=bob&after={place}")).is(403));
     drop(eve.get(&format!("people?after={place}")).is(403));
 }

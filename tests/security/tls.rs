@@ -61,8 +61,10 @@ fn others_reach_the_address_over_tls_by_its_name_alone() {
     let cookie = cookie.split(';').next().unwrap();
     let me = ask(&trust, &there, &get(&name, "/api/v1/me", &format!("cookie: {cookie}\r\n"))).unwrap();
     assert!(me.starts_with("HTTP/1.1 200"), "{me}");
-    let other = ask(&trust, &there, &get("evil.example", "/", "")).unwrap();
-    assert!(other.starts_with("HTTP/1.1 403"), "{other}");
+    for other in ["evil.example", &there, &format!("127.0.0.1:{port}"), "localhost"] {
+        let said = ask(&trust, &there, &get(other, "/", "")).unwrap();
+        assert!(said.starts_with("HTTP/1.1 403"), "{other}: {said}");
+    }
     // Unencrypted, it says nothing that a browser would understand.
     let mut stream = TcpStream::connect(&there).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -85,6 +87,11 @@ fn a_renewed_certificate_is_taken_up_and_one_that_does_not_hold_is_not() {
     fs::create_dir(&before).unwrap();
     fs::copy(trust.join("authority.pem"), before.join("authority.pem")).unwrap();
     renew(&home);
+    // Written so that everybody may read it, and mended as the log says to.
+    let key = home.at("tls/key.pem");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    drop(ask(&before, &there, &health).unwrap());
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     drop(ask(&trust, &there, &health).unwrap());
     assert!(ask(&before, &there, &health).is_err(), "the one before is still shown");
     fs::write(trust.join("certificate.pem"), "-----BEGIN nothing").unwrap();
@@ -106,10 +113,29 @@ fn what_does_not_hold_is_one_sentence_and_nothing_is_served() {
     fs::write(&key, "").unwrap();
     home.run(&["gateway", "start"]).fails(2, "no private key");
     fs::remove_file(&key).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &key, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    home.run(&["gateway", "start"]).fails(2, "it is no file");
+    fs::remove_file(&key).unwrap();
     home.run(&["gateway", "start"]).fails(2, "cannot be read");
     home.edit("origin = \"https://", "origin = \"http://");
     home.run(&["gateway", "start"]).fails(2, "needs the `origin`");
     let shown = format!("\nkey = \"{}\"", key.display());
     home.edit(&shown, "");
     home.run(&["gateway", "start"]).fails(2, "needs its `key`");
+}
+
+#[test]
+fn no_agent_reads_the_key_whatever_it_is_granted() {
+    let (home, _) = home();
+    home.scene(
+        "turns: [{calls: [{skill: file-reader, arguments: {path: HOME/tls/key.pem}}]}, {say: So it is., repeat: true}]",
+    );
+    home.soul(
+        "echo",
+        "# Echo\n## Identity\n- Name: Echo\n- Role: Reader\n## Skills\n- file-reader: read\n  - paths: HOME/tls\n",
+    );
+    home.start();
+    drop(home.run(&["chat", "echo", "hello"]).done());
+    let judged = home.records(&["--kind", "verdict", "--action", "file.read"]);
+    assert!(judged.len() == 1 && judged[0].to_string().contains("home:own-"), "{judged:?}");
 }

@@ -146,7 +146,8 @@ pub async fn serve(bound: Bound, api: Api, drain: CancellationToken) {
     let local = router::local(Arc::clone(&api), Arc::clone(&again));
     let local = listen::unix(bound.socket, local, drain.clone());
     let runs = run::serve(bound.run_socket, Arc::clone(&api.gateway), drain.clone());
-    let web = listen::web(bound.web, bound.tls, router::address(Arc::clone(&api), again), drain.clone());
+    let address = router::address(Arc::clone(&api), again, bound.tls.is_some());
+    let web = listen::web(bound.web, bound.tls, address, drain.clone());
     tokio::join!(local, runs, web, keep_house(&api, &drain));
 }
 

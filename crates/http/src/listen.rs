@@ -145,10 +145,16 @@ pub(crate) async fn unix(listener: UnixListener, router: Router, drain: Cancella
 /// Serves `router` to whoever connects to the address, encrypted where there is a certificate: nobody in particular.
 pub(crate) async fn web(listener: TcpListener, tls: Option<Tls>, router: Router, drain: CancellationToken) {
     let Some(tls) = tls else { return over_tcp(listener, router, MAX_WEB_CONNECTIONS, drain).await };
+    let tls = Arc::new(tls);
     let served = |(stream, end)| {
-        let (acceptor, router, drain) = (tls.acceptor(), router.clone(), drain.clone());
+        let (tls, router, drain) = (Arc::clone(&tls), router.clone(), drain.clone());
         async move {
-            match tokio::time::timeout(HEAD_TIME, acceptor.accept(stream)).await {
+            let encrypted = async {
+                let acceptor =
+                    tokio::task::spawn_blocking(move || tls.acceptor()).await.map_err(io::Error::other)?;
+                acceptor.accept(stream).await
+            };
+            match tokio::time::timeout(HEAD_TIME, encrypted).await {
                 Ok(Ok(stream)) => connection(stream, end, router, drain).await,
                 Ok(Err(error)) => tracing::debug!("a connection was not encrypted: {error}"),
                 Err(_) => tracing::debug!("a connection did not come to be encrypted in time"),

@@ -21,7 +21,7 @@ pub(crate) fn local(api: Arc<Api>, again: Arc<Again>) -> Router {
 }
 
 /// What the address serves.
-pub(crate) fn address(api: Arc<Api>, again: Arc<Again>) -> Router {
+pub(crate) fn address(api: Arc<Api>, again: Arc<Again>, tls: bool) -> Router {
     let verbs = verbs(&api, &again).with_state(Arc::clone(&api));
     let health = health::router(Arc::clone(&api.gateway));
     Router::new()
@@ -30,7 +30,7 @@ pub(crate) fn address(api: Arc<Api>, again: Arc<Again>) -> Router {
         .merge(scim::router(&api))
         .fallback(console::serve)
         .layer(from_fn(in_time))
-        .layer(from_fn_with_state(api, web::only_ours))
+        .layer(from_fn_with_state((api, tls), web::only_ours))
 }
 
 /// The API: every row of the table behind its guard, and nothing else.

@@ -34,14 +34,9 @@ type Stamp = [(u64, u64, i64, i64); 2];
 #[derive(Debug)]
 pub(crate) struct Tls {
     files: Certificate,
-    held: Mutex<Held>,
-}
-
-#[derive(Debug)]
-struct Held {
     /// Of the files that were looked at last, whether they held or not.
-    stamp: Stamp,
-    acceptor: Arc<ServerConfig>,
+    stamp: Mutex<Stamp>,
+    config: Mutex<Arc<ServerConfig>>,
 }
 
 impl Tls {
@@ -50,32 +45,32 @@ impl Tls {
     /// # Errors
     /// One sentence, when one cannot be read, everybody may read the key, or they do not belong together.
     pub(crate) fn load(files: Certificate) -> Result<Self, String> {
-        let (stamp, acceptor) = read(&files)?;
-        Ok(Self { files, held: Mutex::new(Held { stamp, acceptor }) })
+        let (stamp, config) = read(&files)?;
+        Ok(Self { files, stamp: Mutex::new(stamp), config: Mutex::new(config) })
     }
 
     /// What takes the next connection. A renewed certificate is taken up; while the new files do not hold, the one before
-    /// goes on, and the log says so once.
+    /// goes on, and the log says so once. It reads files, so it is not for a thread that others wait on.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        let mut held = self.held.lock();
-        let now = stamp_of(&self.files.chain).and_then(|chain| Ok([chain, stamp_of(&self.files.key)?]));
-        let fresh = match now {
-            Ok(now) if now == held.stamp => None,
-            Ok(now) => Some((now, read(&self.files).map(|(_, acceptor)| acceptor))),
-            // In the middle of being replaced; the next connection looks again.
-            Err(_) => None,
-        };
-        if let Some((stamp, read)) = fresh {
-            held.stamp = stamp;
-            match read {
-                Ok(acceptor) => {
-                    held.acceptor = acceptor;
-                    tracing::info!("the certificate `{}` is in use", self.files.chain.display());
-                }
-                Err(why) => tracing::error!("the certificate before goes on being used: {why}"),
-            }
+        // While somebody looks, others take what there is: files that hang hold one thread and no connection but its own.
+        if let Some(mut stamp) = self.stamp.try_lock() {
+            self.look(&mut stamp);
         }
-        TlsAcceptor::from(Arc::clone(&held.acceptor))
+        TlsAcceptor::from(Arc::clone(&self.config.lock()))
+    }
+
+    fn look(&self, stamp: &mut Stamp) {
+        let now = stamp_of(&self.files.chain).and_then(|chain| Ok([chain, stamp_of(&self.files.key)?]));
+        // In the middle of being replaced; the next connection looks again.
+        let Some(now) = now.ok().filter(|now| now != stamp) else { return };
+        *stamp = now;
+        match read(&self.files) {
+            Ok((_, config)) => {
+                *self.config.lock() = config;
+                tracing::info!("the certificate `{}` is in use", self.files.chain.display());
+            }
+            Err(why) => tracing::error!("the certificate before goes on being used: {why}"),
+        }
     }
 }
 
@@ -84,7 +79,8 @@ fn stamp_of(path: &Path) -> io::Result<(u64, u64, i64, i64)> {
 }
 
 fn stamp(about: &Metadata) -> (u64, u64, i64, i64) {
-    (about.ino(), about.size(), about.mtime(), about.mtime_nsec())
+    // By its change of status: a `chmod` or `chown` that mends a file counts, too.
+    (about.ino(), about.size(), about.ctime(), about.ctime_nsec())
 }
 
 fn read(files: &Certificate) -> Result<(Stamp, Arc<ServerConfig>), String> {
@@ -113,6 +109,10 @@ fn read(files: &Certificate) -> Result<(Stamp, Arc<ServerConfig>), String> {
 
 fn open(path: &Path) -> Result<(Metadata, Vec<u8>), String> {
     let read = || {
+        // A pipe would be waited for.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("it is no file"));
+        }
         let file = File::open(path)?;
         let about = file.metadata()?;
         let mut bytes = Vec::new();
@@ -121,8 +121,8 @@ fn open(path: &Path) -> Result<(Metadata, Vec<u8>), String> {
     };
     let (about, bytes) =
         read().map_err(|error: io::Error| format!("`{}` cannot be read: {error}", path.display()))?;
-    if !about.is_file() || bytes.len() as u64 > MAX_PEM_BYTES {
-        return Err(format!("`{}` is no file of at most {MAX_PEM_BYTES} bytes", path.display()));
+    if bytes.len() as u64 > MAX_PEM_BYTES {
+        return Err(format!("`{}` is over {MAX_PEM_BYTES} bytes", path.display()));
     }
     Ok((about, bytes))
 }

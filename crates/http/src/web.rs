@@ -45,14 +45,21 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// Parameters of an address under which people put tokens. An address ends up in histories and logs.
 const SECRET_PARAMETERS: [&str; 6] = ["token", "access_token", "api_key", "apikey", "key", "authorization"];
 
-/// Refuses what no honest client sends; marks every answer.
-pub(crate) async fn only_ours(State(served): State<Arc<Api>>, request: Request, next: Next) -> Response {
+/// Refuses what no honest client sends; marks every answer. With `tls`, whoever is far away may ask, and by one name alone.
+pub(crate) async fn only_ours(
+    State((served, tls)): State<(Arc<Api>, bool)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let named = served.people.passkeys_at();
     let path = request.uri().path();
     let api = path.starts_with(API) || path.starts_with(SCIM);
-    let encrypted =
-        named.is_some_and(|named| named.is_https() && host(request.headers()) == Some(named.authority()));
-    let mut response = match fault(&request, api, named) {
+    let by_name = |named: &Origin| {
+        named.is_https()
+            && host(request.headers()).is_some_and(|host| host.eq_ignore_ascii_case(named.authority()))
+    };
+    let encrypted = tls || named.is_some_and(by_name);
+    let mut response = match fault(&request, api, named, tls) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     };
@@ -96,14 +103,16 @@ fn names(named: &Origin, request: &Request) -> bool {
 
 /// What is wrong with a request before it is looked at who sent it. `named` is where the settings say that browsers reach
 /// the gateway.
-fn fault(request: &Request, api: bool, named: Option<&Origin>) -> Option<Problem> {
+fn fault(request: &Request, api: bool, named: Option<&Origin>, tls: bool) -> Option<Problem> {
     let forbidden = |message: &str| Some(Problem::new(ProblemKind::Forbidden, message));
     // A web page whose name was made to point here (DNS rebinding) still sends its own name.
     let by_name = named.filter(|named| names(named, request));
-    if by_name.is_none() && !names_us(request) {
-        return forbidden(
-            "ask for this by a loopback address, `localhost`, or the `origin` in `[gateway]` of bulkhead.toml",
-        );
+    if by_name.is_none() && (tls || !names_us(request)) {
+        return forbidden(if tls {
+            "ask for this by the `origin` in `[gateway]` of bulkhead.toml"
+        } else {
+            "ask for this by a loopback address, `localhost`, or the `origin` in `[gateway]` of bulkhead.toml"
+        });
     }
     if request.uri().query().is_some_and(has_secret) {
         let message = "a token does not belong into an address, where histories and logs keep it: end that token, and send the new one as `Authorization: Bearer`";
@@ -180,7 +189,7 @@ mod tests {
         let request = request.body(axum::body::Body::empty()).unwrap();
         let api = request.uri().path().starts_with(API);
         let named = Origin::parse("https://bulkhead.example").unwrap();
-        fault(&request, api, Some(&named)).map(|problem| problem.status)
+        fault(&request, api, Some(&named), false).map(|problem| problem.status)
     }
 
     const HOST: (&str, &str) = ("host", "127.0.0.1:7400");

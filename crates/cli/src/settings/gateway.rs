@@ -41,6 +41,12 @@ impl Gateway {
         Some(Certificate { chain: path(&self.certificate)?, key: path(&self.key)? })
     }
 
+    /// Where the private key lies, by every name that it has here: no agent reads it.
+    pub(crate) fn key(&self) -> Vec<PathBuf> {
+        let named = self.key.iter().map(|key| key.get_ref().clone());
+        named.flat_map(|key| [std::fs::canonicalize(&key).ok(), Some(key)]).flatten().collect()
+    }
+
     /// What does not hold, and where.
     pub(super) fn fault(&self) -> Option<(usize, String)> {
         let at = |file: &Spanned<PathBuf>, why: &str| Some((file.span().start, why.to_owned()));

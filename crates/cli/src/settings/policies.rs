@@ -135,7 +135,9 @@ impl Settings {
         let mut people: Vec<Person> = self.person.iter().map(|person| person.get_ref().clone()).collect();
         people.extend(self.vouched(vouched)?);
         let mut guardrails = guardrails(&home.guardrails())?;
-        guardrails.push(monitor::protecting(&home.own(), &home.agents()));
+        let mut own = home.own();
+        own.extend(self.gateway.key());
+        guardrails.push(monitor::protecting(&own, &home.agents()));
         Ok(monitor::Config {
             guardrails,
             people,
