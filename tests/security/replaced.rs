@@ -226,6 +226,7 @@ fn who_is_not_cleared_for_the_file_sees_what_would_be_written_and_no_more() {
     assert_eq!(drawn(&seen(&cyn)["change"])[1], "removed two");
     // Ada asked: what she does not decide on is not shown to her.
     assert!(!seen(&ada)["decidable"].as_bool().unwrap());
+    assert_eq!(seen(&ada)["change"], Value::Null);
     // A clearance that is taken away counts at once.
     let cyns =
         |clearance: &str| format!("id = \"cyn\"\ngroups = [\"owners\"]\nclearance = [\"{clearance}\"]");
@@ -238,4 +239,22 @@ fn who_is_not_cleared_for_the_file_sees_what_would_be_written_and_no_more() {
     Said::of(chat).done().has("replaced");
     assert_eq!(fs::read_to_string(draft(&home)).unwrap(), NEW);
     home.verifies();
+}
+
+#[test]
+fn who_asked_sees_nothing_of_what_lies_there_though_they_may_approve_and_are_cleared() {
+    let home = Home::made(&["--team", "--person", "ada"]);
+    home.add("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n");
+    begun(&home, WRITES);
+    fs::write(draft(&home), OLD).unwrap();
+    let people: [Browser; 2] = home.signed_in(["ada", "bob"]);
+    let chat = home.begin(&["chat", "echo", "write it", "--json"]);
+    let id = home.waiting();
+    let [to_ada, to_bob] = people.each_ref().map(|who| who.get(&format!("approvals/{id}")).is(200).json());
+    // Both have the right to approve and are cleared for the file.
+    assert_eq!(drawn(&to_bob["change"])[1], "removed two");
+    assert_eq!(to_ada["change"], Value::Null);
+    assert_eq!(home.json(&["approvals", "show", &id])["change"], Value::Null);
+    drop(people[1].post(&format!("approvals/{id}/deny"), &json!({ "reason": "no" })).is(200));
+    drop(Said::of(chat));
 }

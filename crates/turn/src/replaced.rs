@@ -61,13 +61,17 @@ impl Gateway {
         }
     }
 
-    /// What would change in the file, as this person may see it. Whoever does not decide on it sees the action alone.
+    /// What would change in the file, as this person may see it. Whoever does not decide on it sees the action alone: whoever
+    /// asked, too, since nothing says that they may read the file.
     pub(crate) async fn change_seen(
         &self,
         by: &Person,
         view: &ApprovalView,
         id: &ApprovalId,
     ) -> Result<Option<FileChange>, Refusal> {
+        if view.asked_by == by.id && !self.is_solo(by) {
+            return Ok(None);
+        }
         let monitor = self.monitor()?;
         if !monitor.may_decide(by, &view.agent, &view.action, &view.labels, view.escalated) {
             return Ok(None);
