@@ -119,6 +119,42 @@ fn an_error_in_a_role_denies_is_one_sentence_and_keeps_nobody_from_stopping() {
 }
 
 #[test]
+fn a_role_whose_file_is_broken_or_gone_gives_nothing_any_more_but_stopping() {
+    let home = home(ALL);
+    let [bob, opi, max, ada] = home.signed_in(["bob", "opi", "max", "ada"]);
+    let export = || max.post("exports", &json!({ "format": "csv", "conditions": [] }));
+    drop((max.get("people").is(200), max.get("grants").is(200), export().is(200)));
+    drop(max.get("agents/echo").is(200));
+    let stream = max.follow("events");
+    assert_eq!(stream.status, 200);
+    for gone in [false, true] {
+        if gone {
+            fs::remove_file(home.at("roles/all.cedar")).unwrap();
+        } else {
+            fs::write(home.at("roles/all.cedar"), "permit (").unwrap();
+        }
+        let answers = [max.get("people"), max.get("grants"), export(), max.get("agents/echo")];
+        for answer in answers {
+            assert!(answer.status >= 400, "gone: {gone}: {answer:?}");
+        }
+        assert!(max.follow("events").status >= 400, "gone: {gone}");
+        drop(opi.post("agents/echo/pause", &json!({})).is(200));
+        drop(opi.post("agents/echo/kill", &json!({})).is(200));
+        drop(opi.post("kill", &json!({})).is(200));
+        // Somebody of whom no role ever said anything is no wiser, and an administrator goes on by being one.
+        drop(bob.post("agents/echo/kill", &json!({})).is(403));
+        assert!(opi.post("agents/echo/resume", &json!({})).status >= 400);
+        drop(ada.get("people").is(200));
+        drop(ada.post("agents/echo/resume", &json!({})).is(200));
+    }
+    // What was open ends as well.
+    drop(stream.rest());
+    fs::write(home.at("roles/all.cedar"), ALL).unwrap();
+    drop(max.get("people").is(200));
+    home.verifies();
+}
+
+#[test]
 fn a_forbid_of_a_role_is_named_and_is_on_the_record_and_what_is_taken_away_is_gone_at_once() {
     let home = home(
         "@id(\"stop\")\npermit (principal, action in [Action::\"agent.stop\", Action::\"activity.follow\"], resource);\n\

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use journal::{Change, Draft, Facts, Journal};
 use models::Models;
-use monitor::{Act, Compartment, Forbidden};
+use monitor::{Act, Compartment, Forbidden, Monitor};
 use parking_lot::Mutex;
 use sandbox::Roster;
 use skills::{Bench, Skills};
@@ -410,17 +410,28 @@ impl Gateway {
         self.journal.healthy()
     }
 
-    /// Whether `by` may do something with the gateway, by right or role. While the settings do not hold, by those before
-    /// them: nobody is kept from stopping an agent by that.
+    /// By what it is decided whether `by` may do that. While the settings do not hold, stopping and whatever an administrator
+    /// does go by those before them, so that nobody is kept from stopping an agent; nothing else goes by what was taken away.
+    ///
+    /// # Errors
+    /// When the settings do not hold, for all else.
+    fn judge_of(&self, by: &Person, act: Act) -> Result<Arc<Monitor>, Refusal> {
+        let stops = matches!(act, Act::AgentStop | Act::AgentPause | Act::AgentsStop);
+        if stops || by.administrator { Ok(self.monitor_or_last()) } else { self.monitor() }
+    }
+
+    /// Whether `by` may do something with the gateway, by right or role. While the settings do not hold, stopping agents and
+    /// what administrators do go by those before them, and nothing else is allowed.
     #[must_use]
     pub fn allows(&self, by: &Person, act: Act, agent: Option<&AgentName>) -> bool {
-        self.monitor_or_last().may(by, act, agent).is_ok()
+        self.judge_of(by, act).is_ok_and(|monitor| monitor.may(by, act, agent).is_ok())
     }
 
     /// Demands a right or a role, and records who has neither.
     ///
     /// # Errors
-    /// When `by` may not; with the policy of a role that says so, where one does.
+    /// When `by` may not; with the policy of a role that says so, where one does. When the settings do not hold and it is
+    /// neither to stop an agent nor done by an administrator.
     pub fn demand(
         &self,
         by: &Person,
@@ -428,7 +439,7 @@ impl Gateway {
         agent: Option<&AgentName>,
         what: &str,
     ) -> Result<(), Refusal> {
-        let Err(why) = self.monitor_or_last().may(by, act, agent) else { return Ok(()) };
+        let Err(why) = self.judge_of(by, act)?.may(by, act, agent) else { return Ok(()) };
         let facts = Facts::new().with("what", what);
         let facts = facts.with_some("agent", agent.map(AgentName::as_str));
         self.refused_right(by, facts.with_some("policy", why.as_ref().map(|why| why.policy.as_str())));

@@ -61,9 +61,8 @@ impl Gateway {
     /// The person of this name, if the settings still name them and they may still do this with the gateway.
     #[must_use]
     pub fn person_who_may(&self, id: &PersonId, act: Option<Act>) -> Option<Person> {
-        let monitor = self.monitor_or_last();
-        let person = monitor.person(id)?;
-        act.is_none_or(|act| monitor.may(person, act, None).is_ok()).then(|| person.clone())
+        let person = self.person_named(id)?;
+        act.is_none_or(|act| self.allows(&person, act, None)).then_some(person)
     }
 
     /// Everybody, for an administrator and whose role may.
