@@ -193,7 +193,7 @@ impl Settings {
             .or_else(|| {
                 directory::fault(self.oidc.as_ref(), &self.directory, &self.group, self.solo.as_ref())
             })
-            .or_else(|| roles::fault(&self.role))
+            .or_else(|| roles::fault(&self.role, &self.person))
             .or_else(|| labels::fault(&self.label, &self.destination))
             .or_else(|| self.gateway.fault())
             .or_else(|| self.retention.fault())

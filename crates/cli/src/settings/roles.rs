@@ -3,7 +3,7 @@
 use monitor::{Approvers, Holders};
 use serde::Deserialize;
 use toml::Spanned;
-use vocab::PersonId;
+use vocab::{Person, PersonId};
 
 /// The most roles that are given.
 const MAX_ROLES: usize = 256;
@@ -28,15 +28,26 @@ impl Row {
 }
 
 /// The first entry that cannot be, with its place in the text. Which roles there are, the monitor knows.
-pub(super) fn fault(rows: &[Spanned<Row>]) -> Option<(usize, String)> {
+///
+/// A role is given to people of the file alone: of others a directory decides whose name is whose, and could give one to
+/// somebody else.
+pub(super) fn fault(rows: &[Spanned<Row>], people: &[Spanned<Person>]) -> Option<(usize, String)> {
     if let Some(row) = rows.get(MAX_ROLES) {
         return Some((row.span().start, format!("more than {MAX_ROLES} entries of `[[role]]`; remove some")));
     }
-    rows.iter().enumerate().find_map(|(nth, row)| {
-        let name = &row.get_ref().name;
-        let twice = rows.iter().take(nth).any(|other| other.get_ref().name == *name);
-        let message =
-            format!("the role `{name}` is in the settings twice; put its people and groups into one");
-        twice.then(|| (row.span().start, message))
+    rows.iter().enumerate().find_map(|(nth, spanned)| {
+        let row = spanned.get_ref();
+        let name = &row.name;
+        let stranger = row.people.iter().find(|id| people.iter().all(|person| person.get_ref().id != **id));
+        let message = if rows.iter().take(nth).any(|other| other.get_ref().name == *name) {
+            format!("the role `{name}` is in the settings twice; put its people and groups into one")
+        } else {
+            let id = stranger?;
+            format!(
+                "the role `{name}` is given to `{id}`, who is no `[[person]]` of this file; give it to a group, \
+                 to which `[[directory]]` maps people"
+            )
+        };
+        Some((spanned.span().start, message))
     })
 }

@@ -111,6 +111,11 @@ fn a_mistake_is_said_with_its_line_and_column() {
             "[[role]]\nname = \"r\"\n[[role]]\nname = \"r\"",
             "line 3, column 1: the role `r` is in the settings twice",
         ),
+        (
+            "[[person]]\nid = \"ada\"\n[[role]]\nname = \"operator\"\npeople = [\"ada\", \"carol\"]",
+            "line 3, column 1: the role `operator` is given to `carol`, who is no `[[person]]` of this file; \
+             give it to a group, to which `[[directory]]` maps people",
+        ),
         ("[retention]\ndays = 0", "line 2, column 8: `0` is not a number of days from 1 to 36525"),
         ("[retention]\ndays = -1", "`-1` is not a number of days"),
         ("[retention]\ndays = \"400\"", "line 2"),

@@ -314,6 +314,5 @@ fn given(
     if let Some(group) = unknown {
         return wrong(format!("is given to the group `{group}`, and there is no `[[group]]` of that name"));
     }
-    // People of the organisation's directory come and go; one who is not there holds nothing.
     Ok(())
 }
