@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use journal::{Event, Journal};
 use serde_json::json;
-use turn::{Came, Choice, Gateway, Message, Pending, What};
+use turn::{Came, Choice, Gateway, Message, Pending, Portion, What};
 use vocab::{ApprovalId, Verb};
 
 use crate::driver::call;
@@ -114,4 +114,30 @@ async fn a_yes_that_a_program_comes_back_for_too_late_is_void() {
     assert!(!house.story().contains(&"message.post done".to_owned()), "{:?}", house.story());
     let shown = gateway.approval(&person("ben", false), &id).await.unwrap();
     assert_eq!(shown.state, turn::ApprovalState::Void);
+}
+
+#[test]
+fn a_list_of_what_waits_is_read_on_no_thread_that_takes_requests() {
+    // One thread that takes requests and one for what is waited for, which is busy when the list is asked for.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
+    runtime.unwrap().block_on(async {
+        let house = House::new(POSTS);
+        let (gateway, journal) = opened(house.folder.path(), &house.settings).await;
+        let (_, id) = about_to_wait(&gateway, &journal).await;
+        let (ben, wanted) = (person("ben", false), Portion::default());
+        for all in [false, true] {
+            // The first look is on the record, which has to be waited for in any case.
+            drop(gateway.approvals(&ben, all, &wanted).await.unwrap());
+            let (go, gate) = std::sync::mpsc::sync_channel::<()>(1);
+            let busy = tokio::task::spawn_blocking(move || gate.recv());
+            let mut list = Box::pin(gateway.approvals(&ben, all, &wanted));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(list.as_mut().poll(&mut context).is_pending(), "it was read where it was asked for");
+            go.send(()).unwrap();
+            let listed = list.await.unwrap().items;
+            assert_eq!(listed.iter().map(|view| &view.id).collect::<Vec<_>>(), [&id]);
+            busy.await.unwrap().unwrap();
+        }
+        gateway.shutdown(None, Pending::Keep).await.unwrap();
+    });
 }

@@ -258,3 +258,106 @@ fn who_asked_sees_nothing_of_what_lies_there_though_they_may_approve_and_are_cle
     drop(people[1].post(&format!("approvals/{id}/deny"), &json!({ "reason": "no" })).is(200));
     drop(Said::of(chat));
 }
+
+/// What a gateway keeps for the diff of what waits.
+fn kept(home: &Home) -> Vec<Value> {
+    home.left("approval-before")
+}
+
+/// Asks, and gives the name of what waits when its text is kept beside it and not in its row.
+fn asked_and_kept(home: &Home) -> (Child, String) {
+    fs::write(draft(home), OLD).unwrap();
+    let (chat, id, change) = asked(home);
+    assert_eq!(drawn(&change)[1], "removed two");
+    assert_eq!(kept(home), [json!(OLD)]);
+    assert!(!json!(home.left("approval")).to_string().contains("two"));
+    (chat, id)
+}
+
+/// The wait is over in this way, and nothing of the file is left in the database.
+#[track_caller]
+fn over(home: &Home, id: &str, state: &str) {
+    eventually(&format!("it is {state}"), || home.json(&["approvals", "show", id])["state"] == state);
+    assert_eq!(kept(home), Vec::<Value>::new(), "{state}");
+    assert!(!json!(home.left("decided")).to_string().contains("two"), "{state}");
+    let change = &home.json(&["approvals", "show", id])["change"];
+    assert_eq!(change["diff"], Value::Null);
+    assert!(change["why"].as_str().unwrap().contains("does not wait any more"), "{change}");
+}
+
+#[test]
+fn the_text_that_would_be_replaced_is_kept_beside_what_waits_and_goes_with_the_wait() {
+    for home in Home::both(
+        "security::replaced::the_text_that_would_be_replaced_is_kept_beside_what_waits_and_goes_with_the_wait",
+    ) {
+        begun(&home, WRITES);
+        let (chat, id) = asked_and_kept(&home);
+        home.run(&["approvals", "deny", &id, "--reason", "no"]).done();
+        drop(Said::of(chat));
+        over(&home, &id, "denied");
+
+        let (chat, id) = asked_and_kept(&home);
+        yes(&home, chat, &id).done().has("replaced");
+        over(&home, &id, "used");
+
+        // A rule that came meanwhile: the yes counts for nothing.
+        let (chat, id) = asked_and_kept(&home);
+        let never = "@id(\"never\") @message(\"nobody writes now\")\n\
+            forbid (principal, action == Action::\"file.write\", resource);\n";
+        fs::write(home.at("guardrails/ours.cedar"), format!("{LOOK}{never}")).unwrap();
+        drop(yes(&home, chat, &id));
+        over(&home, &id, "void");
+        fs::write(home.at("guardrails/ours.cedar"), LOOK).unwrap();
+
+        // Its time is over.
+        let (chat, id) = asked_and_kept(&home);
+        home.crash();
+        drop(Said::of(chat));
+        let mut row = home.left("approval").remove(0);
+        row["view"]["expires"] = json!("2026-01-01T00:00:00Z");
+        home.leave("approval", &id, &row);
+        home.start();
+        over(&home, &id, "expired");
+        home.until("echo", "idle");
+
+        let (chat, id) = asked_and_kept(&home);
+        home.run(&["agents", "kill", "echo"]).done();
+        drop(Said::of(chat));
+        over(&home, &id, "cancelled");
+        home.run(&["agents", "resume", "echo"]).done();
+
+        // Its conversation is erased while it waits.
+        let (chat, id) = asked_and_kept(&home);
+        let view = home.json(&["approvals", "show", &id]);
+        let session = view["session"].as_str().unwrap();
+        let erase = ["audit", "erase", "request", "--session", session, "--reason", "the wrong agent"];
+        assert_eq!(home.json(&erase)["state"], "done");
+        drop(Said::of(chat));
+        assert_eq!(kept(&home), Vec::<Value>::new());
+        home.run(&["approvals", "show", &id]).fails(2, "there is no approval");
+        home.verifies();
+    }
+}
+
+#[test]
+fn a_wait_whose_row_has_the_text_within_it_is_shown_and_loses_it_at_its_end() {
+    for home in Home::both(
+        "security::replaced::a_wait_whose_row_has_the_text_within_it_is_shown_and_loses_it_at_its_end",
+    ) {
+        begun(&home, WRITES);
+        let (chat, id) = asked_and_kept(&home);
+        let shown = home.json(&["approvals", "show", &id])["change"].clone();
+        home.crash();
+        drop(Said::of(chat));
+        let mut row = home.left("approval").remove(0);
+        row["before"]["text"] = json!(OLD);
+        home.leave("approval", &id, &row);
+        home.take("approval-before", &id);
+        home.start();
+        assert_eq!(home.json(&["approvals", "show", &id])["change"], shown);
+        home.run(&["approvals", "approve", &id]).done();
+        over(&home, &id, "used");
+        eventually("it is written", || fs::read_to_string(draft(&home)).unwrap() == NEW);
+        home.verifies();
+    }
+}

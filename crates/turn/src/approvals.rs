@@ -35,6 +35,13 @@ const OVER: &str = "decided";
 /// The order in which approvals that are over would have expired; their rows are without content.
 const ORDER: &str = "decided-order";
 
+/// The text of the files that writes which wait would replace, by the approval: read for one of them at a time, and gone
+/// with the wait.
+const BEFORE: &str = "approval-before";
+
+/// How many people list approvals at once; more wait, in bounded number.
+pub(crate) const MAX_LISTERS: usize = 2;
+
 /// The most approvals that are over in one list: the newest of them.
 pub(crate) const MAX_DECIDED: usize = 1_000;
 
@@ -70,8 +77,8 @@ pub(crate) fn hold(
     gateway: &Gateway,
     turn: &Turn,
     judgement: &Judgement,
-    before: Option<Before>,
-) -> Result<(ApprovalId, Change), Refusal> {
+    mut before: Option<Before>,
+) -> Result<(ApprovalId, Vec<Change>), Refusal> {
     let id = ApprovalId::from_random(gateway.ambient.random());
     let (verdict, action, now) = (judgement.verdict(), judgement.action(), gateway.ambient.now());
     let monitor = gateway.monitor_or_last();
@@ -107,26 +114,47 @@ pub(crate) fn hold(
         change: None,
     };
     gateway.waiting.admit(&view)?;
+    let text = before.as_mut().and_then(|before| before.text.take());
     let row = ApprovalRow { view, proposal: judgement.proposal().clone(), why: None, before };
-    Ok((id.clone(), records::put(OPEN, id.as_str(), &row)?))
+    let mut changes = vec![records::put(OPEN, id.as_str(), &row)?];
+    if let Some(text) = text {
+        changes.push(records::put(BEFORE, id.as_str(), &text)?);
+    }
+    Ok((id, changes))
+}
+
+/// The text of the file that a write which waits would replace, if it was kept.
+pub(crate) fn text_before(journal: &Journal, id: &ApprovalId) -> Result<Option<String>, Refusal> {
+    records::get(journal, BEFORE, id.as_str())
 }
 
 impl ApprovalRow {
-    /// The changes that keep this row where its state belongs.
+    /// The changes that keep this row where its state belongs. Once it does not wait any more, nobody is shown the text of
+    /// the file that it would replace, and the text goes.
     pub(crate) fn changes(&self) -> Result<Vec<Change>, Refusal> {
         let key = self.view.id.as_str();
+        if self.view.state == ApprovalState::Waiting {
+            return Ok(vec![records::put(OPEN, key, self)?]);
+        }
+        let mut row = self.clone();
+        let mut changes = Vec::new();
+        if let Some(before) = &mut row.before {
+            before.text = None;
+            changes.push(Change::delete(BEFORE, key));
+        }
         match self.view.state {
-            ApprovalState::Waiting | ApprovalState::Approved => Ok(vec![records::put(OPEN, key, self)?]),
+            ApprovalState::Waiting | ApprovalState::Approved => changes.push(records::put(OPEN, key, &row)?),
             ApprovalState::Denied
             | ApprovalState::Expired
             | ApprovalState::Cancelled
             | ApprovalState::Used
-            | ApprovalState::Void => Ok(vec![
+            | ApprovalState::Void => changes.extend([
                 Change::delete(OPEN, key),
-                records::put(OVER, key, self)?,
+                records::put(OVER, key, &row)?,
                 records::put(ORDER, &self.order(), &())?,
             ]),
         }
+        Ok(changes)
     }
 }
 
@@ -212,24 +240,18 @@ impl Gateway {
     /// unless `all_states`: then with those of theirs among the newest 1,000 that are over. What is on the page has been shown.
     ///
     /// # Errors
-    /// When the database cannot be read, or that they were shown cannot be recorded.
+    /// When the database cannot be read, too many people list approvals already, or that they were shown cannot be recorded.
     pub async fn approvals(
         &self,
         by: &Person,
         all_states: bool,
         wanted: &Portion,
     ) -> Result<Page<ApprovalView>, Refusal> {
-        let monitor = self.monitor()?;
-        let by_id = |row: ApprovalRow| (row.view.id.clone(), row);
-        let mut rows: BTreeMap<ApprovalId, ApprovalRow> =
-            open(&self.journal)?.into_iter().map(by_id).collect();
-        if all_states {
-            // What came to be over between the two readings is in both.
-            rows.extend(over(&self.journal)?.into_iter().map(by_id));
-        }
-        let seen = rows.into_values().filter_map(|row| self.as_seen(&monitor, by, row.view));
-        let views = seen.collect();
-        let page = Page::of(views, wanted, |view| Place::at(view.expires, view.id.as_str()));
+        let (journal, monitor, solo) = (self.journal.clone(), self.monitor()?, self.is_solo(by));
+        let (person, wanted) = (by.clone(), wanted.clone());
+        let read = move || page(&journal, &monitor, (&person, solo), all_states, &wanted);
+        // Thousands of rows may be read, and whoever stops an agent meanwhile must not wait for that.
+        let page = self.listers.work(read).await?;
         self.showing(by, &page.items, Shown::Looking).await?;
         Ok(page)
     }
@@ -276,26 +298,7 @@ impl Gateway {
             )
         };
         let row = load(&self.journal, id)?.ok_or_else(none)?;
-        self.as_seen(self.monitor()?.as_ref(), by, row.view).ok_or_else(none)
-    }
-
-    /// An approval as this person may see it: whole if they decide on it, without a held reply's words if they
-    /// asked for it alone, else not at all.
-    fn as_seen(&self, monitor: &Monitor, by: &Person, mut view: ApprovalView) -> Option<ApprovalView> {
-        let decides = monitor.may_decide(by, &view.agent, &view.action, &view.labels, view.escalated);
-        let own = view.asked_by == by.id;
-        view.decidable = decides
-            && view.state == ApprovalState::Waiting
-            && (!own || self.is_solo(by))
-            && !view.approved_by.contains(&by.id);
-        view.patternable = view.decidable && pattern::may_repeat(&view);
-        if !decides {
-            if !own {
-                return None;
-            }
-            hide_reply(&mut view);
-        }
-        Some(view)
+        as_seen(self.monitor()?.as_ref(), (by, self.is_solo(by)), row.view).ok_or_else(none)
     }
 
     /// Carries on the turn that waited for `row`, or ends it when it can no longer be carried on.
@@ -419,6 +422,43 @@ impl Gateway {
         };
         self.bus.tell(&view.session, &view.turn, &view.agent, what);
     }
+}
+
+/// A page of the approvals that concern `by`, who may be the only person of the home.
+fn page(
+    journal: &Journal,
+    monitor: &Monitor,
+    by: (&Person, bool),
+    all_states: bool,
+    wanted: &Portion,
+) -> Result<Page<ApprovalView>, Refusal> {
+    let by_id = |row: ApprovalRow| (row.view.id.clone(), row);
+    let mut rows: BTreeMap<ApprovalId, ApprovalRow> = open(journal)?.into_iter().map(by_id).collect();
+    if all_states {
+        // What came to be over between the two readings is in both.
+        rows.extend(over(journal)?.into_iter().map(by_id));
+    }
+    let views = rows.into_values().filter_map(|row| as_seen(monitor, by, row.view)).collect();
+    Ok(Page::of(views, wanted, |view| Place::at(view.expires, view.id.as_str())))
+}
+
+/// An approval as this person, who may be the only one of the home, may see it: whole if they decide on it, without a held
+/// reply's words if they asked for it alone, else not at all.
+fn as_seen(monitor: &Monitor, (by, solo): (&Person, bool), mut view: ApprovalView) -> Option<ApprovalView> {
+    let decides = monitor.may_decide(by, &view.agent, &view.action, &view.labels, view.escalated);
+    let own = view.asked_by == by.id;
+    view.decidable = decides
+        && view.state == ApprovalState::Waiting
+        && (!own || solo)
+        && !view.approved_by.contains(&by.id);
+    view.patternable = view.decidable && pattern::may_repeat(&view);
+    if !decides {
+        if !own {
+            return None;
+        }
+        hide_reply(&mut view);
+    }
+    Some(view)
 }
 
 /// The record of a person being shown an action.

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vocab::{AgentName, Ambient, ApprovalId, Digest, Labels, Person, PersonId, SessionId, Timestamp, TurnId};
 
+use crate::approvals::MAX_LISTERS;
 use crate::budget::Thresholds;
 use crate::callers::Callers;
 use crate::changes::Files;
@@ -173,6 +174,8 @@ pub struct Gateway {
     pub(crate) traces: Arc<dyn Traces>,
     /// Room for people who look into the record.
     pub(crate) lookers: Places,
+    /// Room for people who list approvals.
+    pub(crate) listers: Places,
     /// Held while somebody writes a SOUL.md.
     pub(crate) editing: tokio::sync::Mutex<()>,
     /// Room for people who have a SOUL.md compiled.
@@ -216,6 +219,7 @@ impl Gateway {
             editing: tokio::sync::Mutex::new(()),
             checkers: Places::new(MAX_CHECKERS),
             lookers: Places::new(MAX_LOOKERS),
+            listers: Places::new(MAX_LISTERS),
             verifying: Arc::new(Semaphore::new(1)),
             policies,
             judging: Mutex::new(judging),

@@ -2,8 +2,9 @@
 //! lets be written over.
 //!
 //! The file is read by a jailed worker that has the agent's granted paths, and neither the agent nor the one who asked it hears
-//! what is in it. The text is kept with the approval and goes with it. Between the question and the yes the file may change:
-//! the yes is for what was there when the agent asked, and the worker looks again right before it writes.
+//! what is in it. The text is kept beside the approval for as long as that waits, in a row of its own. Between the question
+//! and the yes the file may change: the yes is for what was there when the agent asked, and the worker looks again right
+//! before it writes.
 
 use monitor::{Judgement, Over};
 use serde::{Deserialize, Serialize};
@@ -11,10 +12,14 @@ use skills::{Bench, Seen};
 use vocab::{ApprovalId, Decision, Labels, Person, Verb};
 
 use crate::Refusal;
-use crate::approvals::{ApprovalRow, load};
+use crate::approvals::{ApprovalRow, load, text_before};
 use crate::diff::Diff;
+use crate::event::ApprovalState;
 use crate::gateway::Gateway;
 use crate::view::{ApprovalView, FileChange};
+
+/// Why nothing is compared for what does not wait any more.
+const GONE: &str = "this does not wait any more, and the text of what lay there is kept only until then";
 
 /// What lay where a held write goes, when the agent asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,8 +30,10 @@ pub(crate) struct Before {
     bytes: u64,
     /// What it carried.
     labels: Labels,
-    /// Its text, when it is short enough to be shown; empty where nothing was there.
-    text: Option<String>,
+    /// Its text, when it is short enough to be shown; empty where nothing was there. It is kept in a row of its own; one
+    /// in the approval's row is of a gateway before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) text: Option<String>,
     /// Why it could not be looked at.
     why: Option<String>,
 }
@@ -76,7 +83,10 @@ impl Gateway {
         if !monitor.may_decide(by, &view.agent, &view.action, &view.labels, view.escalated) {
             return Ok(None);
         }
-        let Some(before) = load(&self.journal, id)?.and_then(|row| row.before) else { return Ok(None) };
+        let row = load(&self.journal, id)?;
+        let Some((state, before)) = row.and_then(|row| Some((row.view.state, row.before?))) else {
+            return Ok(None);
+        };
         let path = view.action.resource.name();
         // By the settings and marks as they are now, too: what was labelled meanwhile counts.
         let labels = before.labels.join(&monitor.labels_of(path, &self.marks()));
@@ -95,17 +105,34 @@ impl Gateway {
             let why = format!("what lies there could not be looked at, so a yes replaces nothing: {why}");
             return Ok(Some(FileChange { why: Some(why), ..change }));
         }
-        let Some(old) = before.text else {
-            let why = format!(
-                "what lies there is no text, or too long to be set against what would be written: {} bytes",
-                before.bytes
-            );
-            return Ok(Some(FileChange { why: Some(why), ..change }));
-        };
+        if state != ApprovalState::Waiting {
+            return Ok(Some(FileChange { why: Some(GONE.to_owned()), ..change }));
+        }
         let written = view.action.text("content").unwrap_or_default().to_owned();
         let appends = view.action.args.get("append").and_then(serde_json::Value::as_bool) == Some(true);
-        let new = if appends { old.clone() + &written } else { written };
-        let diff = self.lookers.work(move || Ok(Diff::between(&old, &new))).await?;
-        Ok(Some(FileChange { diff: Some(diff), ..change }))
+        let (journal, approval) = (self.journal.clone(), id.clone());
+        let compare = move || {
+            let kept = match before.text {
+                Some(text) => Some(text),
+                None => text_before(&journal, &approval)?,
+            };
+            let Some(old) = kept else { return Ok(None) };
+            let new = if appends { old.clone() + &written } else { written };
+            Ok(Some(Diff::between(&old, &new)))
+        };
+        let diff = self.lookers.work(compare).await?;
+        let why = if diff.is_some() { None } else { Some(self.without_text(id, before.bytes)?) };
+        Ok(Some(FileChange { diff, why, ..change }))
+    }
+
+    /// Why there is no text of what would be replaced.
+    fn without_text(&self, id: &ApprovalId, bytes: u64) -> Result<String, Refusal> {
+        // It may have been decided since it was found waiting, and then the text is gone.
+        if load(&self.journal, id)?.is_none_or(|row| row.view.state != ApprovalState::Waiting) {
+            return Ok(GONE.to_owned());
+        }
+        Ok(format!(
+            "what lies there is no text, or too long to be set against what would be written: {bytes} bytes"
+        ))
     }
 }

@@ -250,9 +250,9 @@ impl Turn {
             Decision::Ask => {
                 let now = gateway.ambient.now();
                 self.pause(now);
-                let (id, change) = approvals::hold(gateway, self, judgement, replaced)?;
+                let (id, held) = approvals::hold(gateway, self, judgement, replaced)?;
                 self.row.waiting = Some(id);
-                changes.push(change);
+                changes.extend(held);
             }
             Decision::Deny | Decision::Kill => {}
         }
