@@ -232,12 +232,19 @@ impl Monitor {
         self.may_approve(person, agent) && self.queue(agent, action, labels).is_none_or(of_queue)
     }
 
-    /// Whether a person may read the recorded content of this agent; of none, that which belongs to no agent.
+    /// Whether a person may read the recorded content of this agent; of none, that which belongs to no agent: a role can forbid
+    /// that, and gives none of it.
     #[must_use]
     pub fn may_read_content(&self, person: &Person, agent: Option<&AgentName>) -> bool {
         match agent {
             Some(agent) => self.may(person, Act::ContentRead, Some(agent)).is_ok(),
-            None => self.has_all(person, |group| &group.rights.content),
+            None => {
+                let forbidden = |known: &Known| {
+                    matches!(self.house.roles.say(&known.person, Act::ContentRead, None), Said::No(_))
+                };
+                self.has_all(person, |group| &group.rights.content)
+                    && !self.house.known(&person.id).is_none_or(forbidden)
+            }
         }
     }
 

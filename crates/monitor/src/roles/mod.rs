@@ -243,7 +243,8 @@ impl Roles {
         let Some(set) = self.sets.get(role) else { return failed("it is not there".to_owned()) };
         let resource = match (act.is_of_agent(), agent) {
             (true, Some(agent)) => entity(&self.words.agent, agent.as_str()),
-            (false, None) => entity(&self.words.gateway, THIS),
+            // Content of no agent is the gateway's.
+            (_, None) if act == Act::ContentRead || !act.is_of_agent() => entity(&self.words.gateway, THIS),
             _ => return failed(format!("`{}` was asked about something else", act.as_str())),
         };
         let principal = entity(&self.words.person, person.id.as_str());

@@ -105,6 +105,25 @@ fn a_custom_role_gives_what_it_permits_and_its_forbid_counts_before_every_right(
 }
 
 #[test]
+fn a_roles_forbid_counts_for_content_of_no_agent_and_its_permit_gives_none_of_that() {
+    let reads = |text: &str, who: &str| {
+        let roles = vec![given("r", &["boss", "tom"], &[])];
+        let monitor = Monitor::new(house(roles, &[("r.cedar", text)])).unwrap();
+        monitor.may_read_content(known(&monitor, who), None)
+    };
+    let permit = "@id(\"x\") permit (principal, action, resource);";
+    assert!(reads(permit, "boss") && !reads(permit, "tom"));
+    for resource in ["resource", "resource is Gateway", "resource == Gateway::\"this\""] {
+        let text = format!(
+            "@id(\"x\") @message(\"x\") forbid (principal, action == Action::\"content.read\", {resource});"
+        );
+        assert!(!reads(&text, "boss"), "{text}");
+    }
+    let of_agents = "@id(\"x\") @message(\"x\") forbid (principal, action == Action::\"content.read\", resource is Agent);";
+    assert!(reads(of_agents, "boss"), "what a policy says of agents, it says of them alone");
+}
+
+#[test]
 fn no_role_keeps_an_administrator_from_stopping_agents() {
     let text = "@id(\"x\") @message(\"x\") forbid (principal, action, resource);";
     let monitor =
