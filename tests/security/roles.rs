@@ -155,6 +155,29 @@ fn a_role_whose_file_is_broken_or_gone_gives_nothing_any_more_but_stopping() {
 }
 
 #[test]
+fn what_an_agent_was_is_shown_to_whoever_may_see_it_and_change_it_by_a_role() {
+    // Max may see it by a group.
+    let change = "@id(\"change\")\npermit (principal, action == Action::\"soul.change\", resource == Agent::\"echo\");\n";
+    let see = "@id(\"see\")\npermit (principal, action == Action::\"agent.see\", resource);\n";
+    let unseen = "@id(\"unseen\")\n@message(\"it is its owners' to see\")\n\
+                  forbid (principal, action == Action::\"agent.see\", resource);\n";
+    let home = home(change);
+    let max = Browser::signed_in(&home, "max");
+    let rolled = json!({ "number": 1, "version": "0".repeat(64) });
+    let back = || max.post("agents/echo/soul/rollback", &rolled).status;
+    let paths = ["agents/echo/soul/versions", "agents/echo/soul/versions/1", "agents/echo/soul/diff"];
+    let answers = || paths.map(|path| max.get(path).status);
+    // There is one version alone, and what lies there is another than the one that is named.
+    assert_eq!((answers(), back()), ([200, 200, 404], 409));
+    assert_eq!(max.get("agents/helper/soul/versions").status, 403);
+    for role in [format!("{change}{unseen}"), see.to_owned()] {
+        fs::write(home.at("roles/all.cedar"), &role).unwrap();
+        assert_eq!((answers(), back()), ([403; 3], 403), "{role}");
+    }
+    home.verifies();
+}
+
+#[test]
 fn a_forbid_of_a_role_is_named_and_is_on_the_record_and_what_is_taken_away_is_gone_at_once() {
     let home = home(
         "@id(\"stop\")\npermit (principal, action in [Action::\"agent.stop\", Action::\"activity.follow\"], resource);\n\

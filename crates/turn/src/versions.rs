@@ -335,9 +335,11 @@ impl Gateway {
         self.write_as(by, name, text, version, Some(number)).await
     }
 
-    /// An agent, for whoever may see what it was. Whoever may only ask it sees what it is.
+    /// An agent, for whoever may see what it was: who may see and change it. Whoever may only ask it sees what it is.
     fn slot_with_past(&self, by: &Person, name: &AgentName) -> Result<Arc<Slot>, Refusal> {
-        self.demand(by, Act::SoulChange, Some(name), "see what an agent was")?;
+        for act in [Act::SoulChange, Act::AgentSee] {
+            self.demand(by, act, Some(name), "see what an agent was")?;
+        }
         self.slot(name)
     }
 
