@@ -135,6 +135,35 @@ fn a_home_that_is_older_than_its_versions_begins_with_what_lies_there() {
     }
 }
 
+#[test]
+fn a_folder_of_agents_that_is_empty_for_a_while_costs_no_version() {
+    let home = Home::playing(ANSWERS);
+    assert_eq!(versions(&home).len(), 1);
+    home.run(&["gateway", "stop"]).done();
+    // More that are gone than are kept of such.
+    for nth in 0..40 {
+        let row = json!({
+            "number": 1, "version": digest("x"), "time": format!("2020-01-01T00:00:{nth:02}Z"), "bytes": 1,
+        });
+        home.leave("soul-version", &format!("gone-{nth}/00000000000000000001"), &row);
+        home.leave("soul-text", &format!("gone-{nth}/00000000000000000001"), &json!("x"));
+    }
+    let kept = home.left("soul-version").len();
+    let (agents, elsewhere) = (home.at("agents"), home.at("elsewhere"));
+    fs::rename(&agents, &elsewhere).unwrap();
+    fs::create_dir(&agents).unwrap();
+    home.start();
+    home.run(&["gateway", "stop"]).done();
+    assert_eq!(home.left("soul-version").len(), kept);
+    fs::remove_dir(&agents).unwrap();
+    fs::rename(&elsewhere, &agents).unwrap();
+    home.start();
+    assert_eq!(versions(&home).len(), 1);
+    home.run(&["gateway", "stop"]).done();
+    // With an agent there, those of the others that changed first go.
+    assert_eq!(home.left("soul-version").len(), kept - 8);
+}
+
 fn team() -> (Home, Browser, Browser) {
     let home = Home::team(&members(&["bob"], "echo"), ANSWERS);
     let [ada, bob] = home.signed_in(["ada", "bob"]);

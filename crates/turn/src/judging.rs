@@ -193,7 +193,11 @@ impl Gateway {
                 self.note_gone(&gone, stopped)?;
             }
         }
-        let is_there = |name: &AgentName| self.config.agents_dir.join(name.as_str()).is_dir();
+        // Without any agent, the folder may be one whose share is away.
+        if self.known_slots().is_empty() {
+            return Ok(());
+        }
+        let is_there = |name: &AgentName| !versions::is_gone(&self.config.agents_dir.join(name.as_str()));
         for old in versions::forget_gone(&self.journal, is_there)? {
             self.note(Vec::new(), old)?;
         }

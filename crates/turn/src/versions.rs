@@ -5,6 +5,8 @@
 //! go when there are too many or they take too much room; the newest always stays.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 
 use journal::{Change, Draft, Event, Facts, Journal, Kind};
@@ -185,6 +187,11 @@ fn key(agent: &AgentName, number: u64) -> String {
 
 fn gone(key: &str) -> [Change; 2] {
     [Change::delete(VERSION, key), Change::delete(TEXT, key)]
+}
+
+/// Whether nothing is there any more. What cannot be looked at may be there.
+pub(crate) fn is_gone(folder: &Path) -> bool {
+    folder.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 /// The changes that let the versions of agents go that are there no more, but for the [`MAX_GONE`] that changed last: a list

@@ -51,3 +51,16 @@ fn a_plan_that_was_not_taken_changes_nothing() {
     }
     assert_eq!(history.0.len(), 1);
 }
+
+#[test]
+fn what_cannot_be_looked_at_is_not_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir(at("echo")).unwrap();
+    std::fs::write(at("file"), "").unwrap();
+    std::os::unix::fs::symlink(at("a-share-that-is-away"), at("link")).unwrap();
+    for there in [at("echo"), at("link"), at("file").join("echo"), at(&"x".repeat(300))] {
+        assert!(!is_gone(&there), "{}", there.display());
+    }
+    assert!(is_gone(&at("helper")));
+}
