@@ -116,6 +116,13 @@ async fn a_place_that_is_away_gets_all_it_missed_when_it_is_back() {
         fs::create_dir(home.mount()).unwrap();
         gets(&home.history(), &one_after_the_other([&first, &second])).await;
         gets(&home.file(), &second.note().to_string()).await;
+        // Whoever publishes has gone to its end, too, and is not stopped on the way.
+        let calm = async {
+            while !notary.unpublished().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, calm).await.expect("it is still said to be away");
         keeping.abort();
         let third = home.sealed(&notary).await;
         assert!(notary.unpublished().is_empty());
