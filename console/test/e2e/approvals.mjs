@@ -45,7 +45,8 @@ export async function sameAgainForAnHour(stage) {
 
   // On a page that is still open it is gone already, and it says so.
   await again.getByRole('button', { name: 'Revoke' }).click();
-  await again.waitFor({ state: 'detached' });
+  await again.getByText('there is no pattern').waitFor();
+  same('nothing is left to revoke', await again.getByRole('button').count(), 0);
   await asksAnew(ada);
   await ada.page.locator('details.act.held').waitFor();
 
