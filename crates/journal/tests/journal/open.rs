@@ -198,8 +198,15 @@ fn looking_at_what_is_not_there_makes_nothing() {
     assert!(!path.exists());
 }
 
-/// The locks that this process has on a file, as the kernel lists them. While others lock and unlock, it may list one twice.
+/// How often the kernel's list is read: while others lock and unlock, a reading may have one twice or leave one out.
+const READINGS: usize = 32;
+
+/// The locks that this process has on a file, as the kernel lists them.
 fn locks(path: &Path) -> BTreeSet<String> {
+    (0..READINGS).flat_map(|_| listed(path)).collect()
+}
+
+fn listed(path: &Path) -> BTreeSet<String> {
     use std::os::unix::fs::MetadataExt;
     let inode = format!(":{}", std::fs::metadata(path).unwrap().ino());
     let process = std::process::id().to_string();
