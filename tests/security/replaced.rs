@@ -5,8 +5,9 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Child;
 
-use bulkhead_tests::{Browser, Home, Said, eventually};
+use bulkhead_tests::{Browser, Home, Said, content, eventually};
 use serde_json::{Value, json};
+use vocab::Digest;
 
 const WRITES: &str = "
 turns:
@@ -92,6 +93,10 @@ fn a_write_that_waits_is_shown_as_what_it_changes_and_happens_when_nothing_else_
     assert!(home.json(&["approvals", "show", &id])["patternable"] == false, "each is another file");
     yes(&home, chat, &id).done().has("replaced, 14 bytes now");
     assert_eq!(fs::read_to_string(draft(&home)).unwrap(), NEW);
+    // An auditor can tell which file the yes was for.
+    let approved = home.records(&["--event", "approval.approved"]).remove(0);
+    let said = content(&home.at("data/journal.sqlite"), approved["seq"].as_u64().unwrap());
+    assert_eq!(said["over"], json!({ "only": Digest::of(OLD.as_bytes()) }));
     home.verifies();
 }
 

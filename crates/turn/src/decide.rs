@@ -111,7 +111,7 @@ impl Gateway {
         row.view.approved_by.clone_from(&yes);
         if yes.len() < usize::from(needed) {
             let mut draft = of_decision(&row, Some(by), Event::ApprovalSupported, Facts::new());
-            draft.payload = records::of_approval(&row.view.digest, None);
+            draft.payload = row.content();
             self.record(draft, row.changes()?).await?;
             self.tell_approval(&row.view);
             return Ok((ApprovalState::Waiting, yes));
@@ -192,7 +192,7 @@ impl Gateway {
         row.view.state = state;
         row.why = why;
         let mut draft = of_decision(&row, by, state.event(), facts);
-        draft.payload = records::of_approval(&row.view.digest, row.why.as_deref());
+        draft.payload = row.content();
         let (mut drafts, mut state) = (vec![draft], row.changes()?);
         let mut repeats = None;
         if let Some((pattern, draft, change)) = pattern {

@@ -8,15 +8,16 @@
 
 use monitor::{Judgement, Over};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use skills::{Bench, Seen};
 use vocab::{ApprovalId, Decision, Labels, Person, Verb};
 
-use crate::Refusal;
 use crate::approvals::{ApprovalRow, load, text_before};
 use crate::diff::Diff;
 use crate::event::ApprovalState;
 use crate::gateway::Gateway;
 use crate::view::{ApprovalView, FileChange};
+use crate::{Refusal, records};
 
 /// Why nothing is compared for what does not wait any more.
 const GONE: &str = "this does not wait any more, and the text of what lay there is kept only until then";
@@ -44,6 +45,15 @@ impl ApprovalRow {
         let seen = self.before.as_ref().map(|before| before.over);
         // A write of which nobody looked at what it would replace replaces nothing.
         seen.or_else(|| (self.view.action.verb == Verb::FileWrite).then_some(Over::Nothing))
+    }
+
+    /// The content of a record of what was decided on this: of a write, the file that it is for, too.
+    pub(crate) fn content(&self) -> Value {
+        let mut content = records::of_approval(&self.view.digest, self.why.as_deref());
+        if let (Some(fields), Some(over)) = (content.as_object_mut(), self.over()) {
+            fields.insert("over".to_owned(), json!(over));
+        }
+        content
     }
 }
 
