@@ -19,7 +19,7 @@ use crate::crash::{place, start_at};
 use crate::erase::erasure;
 use crate::full::healthy_again;
 use crate::kept::Kept;
-use crate::outage::own_cluster;
+use crate::outage::{own_cluster, restarted};
 
 /// How often the child is killed, for each database.
 const LIVES: u64 = 24;
@@ -139,12 +139,7 @@ async fn an_erasure_is_whole_or_not_there_whenever_its_server_is_killed() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         tokio::time::sleep(Duration::from_micros(life * 1_347 % 6_000)).await;
-        tokio::task::spawn_blocking(move || {
-            cluster.crash();
-            cluster.resume();
-        })
-        .await
-        .unwrap();
+        restarted(cluster).await;
         healthy_again(&journal).await;
     }
     stop.store(true, Ordering::Relaxed);

@@ -209,6 +209,16 @@ pub(crate) fn own_cluster(settings: &[(&str, &str)]) -> Option<&'static Cluster>
     }
 }
 
+/// Kills the server and starts it again, while others go on.
+pub(crate) async fn restarted(cluster: &'static Cluster) {
+    tokio::task::spawn_blocking(move || {
+        cluster.crash();
+        cluster.resume();
+    })
+    .await
+    .unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_acknowledged_is_lost_when_postgresql_is_killed_under_load() {
     let Some(cluster) = own_cluster(&[]) else { return };
@@ -282,12 +292,7 @@ async fn a_full_disk_under_postgresql_refuses_clearly_and_recovers() {
     assert!(bigger.unwrap().success());
     // A server whose log has no room stops; whoever looks after it starts it again.
     if cluster.try_sql("postgres", "postgres", "SELECT 1").is_err() {
-        tokio::task::spawn_blocking(move || {
-            cluster.crash();
-            cluster.resume();
-        })
-        .await
-        .unwrap();
+        restarted(cluster).await;
     }
     healthy_again(&journal).await;
     let receipt = journal.append(large(acknowledged.len() as u64 + 1)).await.unwrap();
