@@ -16,16 +16,19 @@ const IDLE: &str = "turns: [{say: hello, repeat: true}]";
 #[test]
 fn it_has_a_terminal_of_its_own_as_large_as_the_persons() {
     let home = Home::running(IDLE).with_coder();
-    let script = "test -t 0 && test -t 1 && test -t 2 && stty size; read line; stty size; exit 7";
+    let script = "test -t 0 && test -t 1 && test -t 2 && stty size
+        while test \"$(stty size)\" = '33 111'; do sleep 0.1; done
+        stty size; read line; exit 7";
     let mut seat = Seat::new(&home, &["sh", "-c", script]);
     seat.until("33 111");
     assert!(!seat.modes().local_modes.contains(LocalModes::ICANON), "keys go through one by one");
     size(&seat.keyboard.try_clone().unwrap().into(), 50, 70);
     kill_process(Pid::from_child(&seat.child), Signal::WINCH).unwrap();
+    seat.until("50 70\r\n");
     seat.type_in("typed\r");
     let (code, screen) = seat.ended();
     assert_eq!(code, Some(7));
-    assert!(screen.contains("typed\r\n50 70\r\n"), "{screen:?}");
+    assert!(screen.contains("50 70\r\ntyped\r\n"), "{screen:?}");
 }
 
 #[test]
