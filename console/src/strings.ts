@@ -473,7 +473,13 @@ export const t = {
   },
 
   confirm: { title: 'It is you?', lead: 'This needs your password again. It then counts for five minutes.', go: 'Confirm',
-    leadPasskey: 'This needs your passkey. It then counts for five minutes.', goPasskey: 'Use your passkey' },
+    leadPasskey: 'This needs your passkey. It then counts for five minutes.', goPasskey: 'Use your passkey',
+    leadProvider: 'This needs you to show again that it is you, where you sign in. It opens in a window of its own, and all that is here stays as it is. It then counts for five minutes.',
+    goProvider: (name: string) => `Confirm with ${name}`,
+    away: 'Come back here when you have been let in: this goes on by itself.',
+    nothing: 'You have nothing here to show with that it is you. Ask an administrator for a one-time code, and set a password or make a passkey with it.',
+    shown: 'That was you. Close this window: what you were doing goes on in the other one.',
+    notShown: 'Close this window, and try again in the other one.' },
 
   help: {
     title: 'Keys',

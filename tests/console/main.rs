@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bulkhead_tests::home::bulkhead;
+use bulkhead_tests::provider::Provider;
 use bulkhead_tests::{Browser, Home, skipped};
 use serde_json::json;
 
@@ -117,6 +118,21 @@ fn a_passkey_signs_in_confirms_and_is_refused_when_it_counts_back() {
 #[test]
 fn sign_ins_and_tokens_are_seen_and_ended() {
     plays("ownSignInsAndTokens", &team(HELLO));
+}
+
+#[test]
+fn who_comes_by_a_provider_confirms_there_and_loses_nothing() {
+    let test = "console::who_comes_by_a_provider_confirms_there_and_loses_nothing";
+    let Some(mut provider) = Provider::start(test) else { return };
+    let home = Home::made(&["--team", "--person", "root"]);
+    provider.named_in(&home);
+    home.add("[[directory]]\ngroup = \"staff\"\ngroups = [\"owners\"]\n");
+    home.scene(HELLO);
+    home.start();
+    // Browsers know the gateway by the name that passkeys have.
+    provider
+        .comes_back_to(&format!("http://{}", Browser::at(&home).address.replace("127.0.0.1", "localhost")));
+    plays("confirmsAtTheProvider", &home);
 }
 
 #[test]

@@ -1,16 +1,25 @@
-// A real identity provider on a free port of this machine: `node provider.mjs DIR REDIRECT`. Prints its address and serves until
-// its standard input ends. Whoever is named as `login_hint` is let in at once.
+// A real identity provider on a free port of this machine: `node provider.mjs DIR`. Prints its address, reads a line with the one
+// place that it sends browsers back to, and serves from then on until its standard input ends. Whoever is named as `login_hint` is
+// let in at once.
 import { createRequire } from 'node:module';
 import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
-const [dir, redirect] = process.argv.slice(2);
+const [dir] = process.argv.slice(2);
 const { default: Provider } = await import(pathToFileURL(createRequire(`${dir}/`).resolve('oidc-provider')));
 const GROUPS = { ada: ['staff'], eve: ['chess'], root: ['staff'] };
 
-const server = createServer();
+// Whoever comes before it serves waits.
+let ready;
+const serving = new Promise((done) => (ready = done));
+const server = createServer((request, response) => void serving.then((serve) => serve(request, response)));
 await new Promise((done) => server.listen(0, '127.0.0.1', done));
 const issuer = `http://127.0.0.1:${server.address().port}`;
+console.log(issuer);
+const lines = createInterface({ input: process.stdin });
+lines.on('close', () => process.exit(0));
+const redirect = await new Promise((told) => lines.once('line', told));
 const provider = new Provider(issuer, {
   clients: [{ client_id: 'bulkhead', client_secret: 'a-secret-of-the-client', redirect_uris: [redirect] }],
   claims: { openid: ['sub'], profile: ['preferred_username', 'name', 'groups'] },
@@ -36,12 +45,10 @@ async function letIn(request, response) {
 }
 
 const serve = provider.callback();
-server.on('request', (request, response) => {
+ready((request, response) => {
   if (!request.url.startsWith('/let-in/')) return serve(request, response);
   letIn(request, response).catch((error) => response.writeHead(500).end(String(error)));
 });
-console.log(issuer);
 // Nobody listens from here on.
 for (const name of ['log', 'info', 'warn', 'error']) console[name] = () => undefined;
 process.stdout.on('error', () => undefined);
-process.stdin.resume().on('end', () => process.exit(0));

@@ -206,6 +206,13 @@ fn signing_in() -> Vec<Row> {
         // Without a provider in the settings.
         row("POST", "sign-in/provider/begin", none(), [409; 9]),
         row("POST", "sign-in/provider/finish", json!({ "state": "x" }), [409; 9]),
+        row("POST", "confirm/provider/begin", none(), [401, 403, 409, 409, 409, 409, 409, 409, 409]),
+        row(
+            "POST",
+            "confirm/provider/finish",
+            json!({ "state": "x" }),
+            [401, 403, 409, 409, 409, 409, 409, 409, 409],
+        ),
         row("GET", "accounts", none(), [401, 403, 403, 403, 403, 403, 403, 403, 200]),
         row("POST", "accounts/{id}/remove", none(), [401, 403, 403, 403, 403, 403, 403, 403, 404]),
         row("POST", "sign-in/passkey/finish", none(), [400; 9]),

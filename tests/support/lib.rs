@@ -8,6 +8,7 @@ pub mod llama;
 #[path = "../../crates/journal/tests/support/postgres.rs"]
 pub mod postgres;
 pub mod procs;
+pub mod provider;
 #[path = "../../crates/journal/tests/support/proxy.rs"]
 pub mod proxy;
 pub mod record;

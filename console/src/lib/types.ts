@@ -219,8 +219,8 @@ export interface Me {
   containment: string;
   version: string;
   solo: boolean;
-  /** Whether dangerous acts want a passkey of them. */
-  passkey: boolean;
+  /** With what they show again that it is they, before dangerous acts. */
+  confirms: ('passkey' | 'password' | 'provider')[];
 }
 
 export interface Ways {

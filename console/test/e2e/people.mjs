@@ -99,7 +99,7 @@ export async function invitations(stage) {
 }
 
 /** A device with a passkey of its own in it, at a browser that knows the gateway by the name that passkeys have. */
-async function withDevice(seat) {
+export async function withDevice(seat) {
   const devtools = await seat.context.newCDPSession(seat.page);
   await devtools.send('WebAuthn.enable');
   const { authenticatorId } = await devtools.send('WebAuthn.addVirtualAuthenticator', {

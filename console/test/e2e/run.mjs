@@ -10,10 +10,11 @@ import * as hostile from './hostile.mjs';
 import * as lever from './lever.mjs';
 import * as looks from './looks.mjs';
 import * as people from './people.mjs';
+import * as provider from './provider.mjs';
 import * as record from './record.mjs';
 
 const [name, setting] = process.argv.slice(2);
-const scene = { ...agents, ...approvals, ...chat, ...figures, ...hostile, ...lever, ...looks, ...people, ...record }[name];
+const scene = { ...agents, ...approvals, ...chat, ...figures, ...hostile, ...lever, ...looks, ...people, ...provider, ...record }[name];
 if (scene === undefined) throw new Error(`there is no scene \`${name}\``);
 const stage = await Stage.open(JSON.parse(setting));
 try {

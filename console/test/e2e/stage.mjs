@@ -99,11 +99,14 @@ export class Seat {
     this.context = context;
     this.page = page;
     this.faults = [];
+    /** Other origins that are part of the play. */
+    this.others = [];
     this.watch(page);
   }
 
   watch(page) {
     const fault = (text) => this.faults.push(text);
+    const ours = (url) => [this.stage.base, ...this.others].some((base) => url.startsWith(base)) || url === 'about:blank';
     page.on('pageerror', (error) => fault(`thrown: ${error.message}`));
     page.on('dialog', (dialog) => {
       fault(`a dialog: ${dialog.message()}`);
@@ -114,12 +117,12 @@ export class Seat {
       if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) fault(`logged: ${message.text()}`);
     });
     page.on('request', (request) => {
-      if (!request.url().startsWith(this.stage.base)) fault(`asked of elsewhere: ${request.url()}`);
+      if (!ours(request.url())) fault(`asked of elsewhere: ${request.url()}`);
     });
-    page.on('popup', (popup) => fault(`another window: ${popup.url()}`));
+    page.on('popup', (popup) => (this.others.length > 0 ? this.watch(popup) : fault(`another window: ${popup.url()}`)));
     page.on('framenavigated', (frame) => {
       if (frame !== page.mainFrame()) fault(`a frame: ${frame.url()}`);
-      else if (!frame.url().startsWith(this.stage.base) && frame.url() !== 'about:blank') fault(`led away: ${frame.url()}`);
+      else if (!ours(frame.url())) fault(`led away: ${frame.url()}`);
     });
   }
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 type Answer = (path: string, init: RequestInit) => Response | Promise<Response>;
 
 const json = (value: unknown) => new Response(JSON.stringify(value));
-const ME = { person: 'ada', groups: [], administrator: true, roles: [], may: { approve: [], content: [], stop: [], pause: [], resume: [], soul: [], stop_all: true, follow: true, people: true, export: true, erase: false, record: true }, confirmed_until: null, containment: 'full', version: '1', solo: true };
+const ME = { person: 'ada', groups: [], administrator: true, roles: [], may: { approve: [], content: [], stop: [], pause: [], resume: [], soul: [], stop_all: true, follow: true, people: true, export: true, erase: false, record: true }, confirms: ['password'], confirmed_until: null, containment: 'full', version: '1', solo: true };
 const STATUS = { version: '1', pid: 7, address: '', containment: 'full', ready: true, why: null, exports: [], person: 'ada' };
 const MINUTE = 60_000;
 

@@ -135,7 +135,7 @@ impl Who {
     pub(crate) fn confirmed(&self) -> Result<(), Problem> {
         match self.session() {
             Some(session) if session.confirmed_until.is_none() => {
-                let message = "this needs your passkey or your password once more: confirm, then ask again";
+                let message = "this needs you to show once more that it is you: confirm, then ask again";
                 Err(Problem::new(ProblemKind::Unconfirmed, message))
             }
             _ => Ok(()),

@@ -171,6 +171,8 @@ table! {
     post "confirm", SignedIn, plain, api::confirm::confirm;
     post "confirm/passkey/begin", SignedIn, plain, api::begin_passkey_confirm::begin_passkey_confirm;
     post "confirm/passkey/finish", SignedIn, plain, api::confirm_by_passkey::confirm_by_passkey;
+    post "confirm/provider/begin", SignedIn, plain, api::begin_provider_confirm::begin_provider_confirm;
+    post "confirm/provider/finish", SignedIn, plain, api::confirm_by_provider::confirm_by_provider;
     get "me", READ, plain, api::me::me;
     post "me/password", SignedIn, plain, api::change_password::change_password;
     get "sign-ins", Oneself, plain, api::list_sign_ins::list_sign_ins;

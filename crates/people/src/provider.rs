@@ -3,6 +3,7 @@
 //! In: what the provider says, over connections that [`Fetch`] makes, and what a browser brings back. Out: who somebody is
 //! there. Nothing that comes over the wire names where to go next but within the hosts that the settings name.
 
+mod confirm;
 mod enter;
 mod flows;
 mod protocol;

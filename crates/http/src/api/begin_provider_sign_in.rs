@@ -24,5 +24,6 @@ pub(crate) async fn begin_provider_sign_in(
     Credentials(wish): Credentials<Wish>,
 ) -> Result<Response, Problem> {
     let begun = api.people.begin_by_provider(wish.again).await?;
-    Ok((cookie::keep_flow(&begun.browser), Json(json!({ "url": begun.url }))).into_response())
+    Ok((cookie::keep_flow(cookie::Flow::SignIn, &begun.browser), Json(json!({ "url": begun.url })))
+        .into_response())
 }

@@ -14,18 +14,33 @@ pub(crate) fn forget() -> [(HeaderName, String); 1] {
     [(header::SET_COOKIE, format!("{COOKIE_NAME}=; Max-Age=0; HttpOnly; SameSite=Strict; Path=/"))]
 }
 
-/// Where alone the cookie of a sign-in at the identity provider is sent.
-const FLOW_PATH: &str = "/api/v1/sign-in/provider";
+/// For what a browser goes to the identity provider.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Flow {
+    SignIn,
+    Confirm,
+}
 
-/// What a browser keeps while its person is at the identity provider, so that nobody else's sign-in there ends in it.
-pub(crate) fn keep_flow(value: &str) -> [(HeaderName, String); 1] {
-    let kept =
-        format!("{FLOW_COOKIE_NAME}={value}; Max-Age=600; HttpOnly; SameSite=Strict; Path={FLOW_PATH}");
+impl Flow {
+    /// Where alone its cookie is sent.
+    const fn path(self) -> &'static str {
+        match self {
+            Self::SignIn => "/api/v1/sign-in/provider",
+            Self::Confirm => "/api/v1/confirm/provider",
+        }
+    }
+}
+
+/// What a browser keeps while its person is at the identity provider, so that nobody else's way there ends in it.
+pub(crate) fn keep_flow(flow: Flow, value: &str) -> [(HeaderName, String); 1] {
+    let path = flow.path();
+    let kept = format!("{FLOW_COOKIE_NAME}={value}; Max-Age=600; HttpOnly; SameSite=Strict; Path={path}");
     [(header::SET_COOKIE, kept)]
 }
 
 /// The same, forgotten.
-pub(crate) fn forget_flow() -> [(HeaderName, String); 1] {
-    let gone = format!("{FLOW_COOKIE_NAME}=; Max-Age=0; HttpOnly; SameSite=Strict; Path={FLOW_PATH}");
+pub(crate) fn forget_flow(flow: Flow) -> [(HeaderName, String); 1] {
+    let path = flow.path();
+    let gone = format!("{FLOW_COOKIE_NAME}=; Max-Age=0; HttpOnly; SameSite=Strict; Path={path}");
     [(header::SET_COOKIE, gone)]
 }

@@ -22,8 +22,9 @@ pub(crate) async fn me(State(api): Shared, who: Who) -> Answer<Value> {
         "roles": api.gateway.roles(person),
         "may": api.gateway.may(person)?,
         "through": through,
-        // With what this person confirms: whoever has a passkey, with that.
         "passkey": api.people.has_passkey(&person.id),
+        // With what this person confirms; nothing where there is no signing in.
+        "confirms": api.people.confirms_with(&person.id)?.iter().map(|how| how.as_str()).collect::<Vec<_>>(),
         "confirmed_until": who.session().and_then(|session| session.confirmed_until),
         "containment": api.about.containment,
         "version": api.about.version,

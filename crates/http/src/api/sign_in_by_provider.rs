@@ -22,7 +22,7 @@ pub(crate) async fn sign_in_by_provider(
     let settle = Settle { local: api.house.local.as_ref(), mapped: api.house.mapped.as_ref() };
     let signed_in = api.people.sign_in_by_provider(returned, browser, &came, &settle).await?;
     let mut response = welcome(&signed_in).into_response();
-    for (name, value) in cookie::forget_flow() {
+    for (name, value) in cookie::forget_flow(cookie::Flow::SignIn) {
         if let Ok(value) = value.parse() {
             response.headers_mut().append(name, value);
         }

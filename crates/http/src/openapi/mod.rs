@@ -84,7 +84,11 @@ fn method(row: &Row) -> HttpMethod {
 }
 
 fn operation(row: &Row, told: &Told) -> Operation {
-    let confirmed = if row.rule.confirmed { " In a browser it asks for the password again." } else { "" };
+    let confirmed = if row.rule.confirmed {
+        " In a browser it asks for the passkey, the password or the identity provider again."
+    } else {
+        ""
+    };
     let mut operation = OperationBuilder::new()
         .operation_id(Some(row.name()))
         .tag(told.tag)

@@ -83,7 +83,8 @@ fn signing_in(book: &mut Book) {
         .has("containment", text())
         .has("version", text())
         .has("solo", yes_or_no())
-        .has("passkey", yes_or_no());
+        .has("passkey", yes_or_no())
+        .has("confirms", list(one_of(["passkey", "password", "provider"])));
     book.route("GET", "me", "Who asks, and what they may.").gives(me);
 }
 
@@ -163,14 +164,25 @@ fn provider(book: &mut Book) {
     book.route("POST", "sign-in/provider/begin", "Where a browser goes to sign in at the identity provider.")
         .takes(object().may_have("again", yes_or_no()))
         .gives(object().has("url", text()));
-    let returned = object()
-        .has("state", text())
-        .may_have("code", or_null(text()))
-        .may_have("iss", or_null(text()))
-        .may_have("error", or_null(text()));
+    let returned = || {
+        object()
+            .has("state", text())
+            .may_have("code", or_null(text()))
+            .may_have("iss", or_null(text()))
+            .may_have("error", or_null(text()))
+    };
     book.route("POST", "sign-in/provider/finish", "Signs in whoever comes back from the identity provider.")
-        .takes(returned)
+        .takes(returned())
         .gives(the("SignedIn"));
+    book.route(
+        "POST",
+        "confirm/provider/begin",
+        "Where a browser goes for its person to show again that it is they, at the identity provider.",
+    )
+    .gives(object().has("url", text()));
+    book.route("POST", "confirm/provider/finish", "Shows again that it is they, by the identity provider.")
+        .takes(returned())
+        .gives(object().has("confirmed_until", or_null(time())));
     book.route("GET", "accounts", "Whom the organisation's directory names here.")
         .gives_pages(the("Account"));
     book.route(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use journal::Event;
 use url::Url;
-use vocab::{DirectoryId, PersonId};
+use vocab::{DirectoryId, PersonId, SignInId};
 
 use super::Returned;
 use super::flows::Flow;
@@ -53,7 +53,7 @@ impl People {
         let provider = self.the_provider()?;
         let browser = ticket()?;
         let digest = vocab::Digest::of(browser.as_bytes());
-        let (url, state, flow) = provider.begin(again, digest, self.now()).await?;
+        let (url, state, flow) = provider.begin(again, digest, None, self.now()).await?;
         self.flows.lock().put(state, flow);
         Ok(Begun { url, browser })
     }
@@ -71,7 +71,7 @@ impl People {
         settle: &Settle<'_>,
     ) -> Result<SignedIn, No> {
         let provider = self.the_provider()?;
-        let flow = browser.and_then(|browser| self.flow(&returned.state, &browser));
+        let flow = browser.and_then(|browser| self.flow(&returned.state, &browser, None));
         let Some(flow) = flow else {
             self.refused((With::Provider, Why::Over, came.peer, None)).await;
             let message = "this sign-in was not begun in this browser, took too long or was answered before: begin again";
@@ -89,8 +89,8 @@ impl People {
         self.enter(identity, came, settle).await
     }
 
-    fn flow(&self, state: &str, browser: &str) -> Option<Flow> {
-        self.flows.lock().take(state, &vocab::Digest::of(browser.as_bytes()), self.now())
+    pub(super) fn flow(&self, state: &str, browser: &str, confirms: Option<&SignInId>) -> Option<Flow> {
+        self.flows.lock().take(state, &vocab::Digest::of(browser.as_bytes()), confirms, self.now())
     }
 
     async fn enter(&self, identity: Identity, came: &Came, settle: &Settle<'_>) -> Result<SignedIn, No> {
@@ -224,7 +224,7 @@ impl People {
         })
     }
 
-    fn the_provider(&self) -> Result<&super::Provider, No> {
+    pub(super) fn the_provider(&self) -> Result<&super::Provider, No> {
         self.provider.as_ref().ok_or_else(|| {
             No::new(
                 NoKind::Conflict,

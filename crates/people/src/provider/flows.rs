@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use openidconnect::{Nonce, PkceCodeVerifier};
-use vocab::{Digest, Timestamp};
+use vocab::{Digest, SignInId, Timestamp};
 
 use crate::bounds::{FLOW_LIFE, MAX_FLOWS};
 use crate::rows::{future, later};
@@ -17,6 +17,8 @@ pub(crate) struct Flow {
     pub(crate) verifier: PkceCodeVerifier,
     pub(crate) nonce: Nonce,
     pub(crate) made: Timestamp,
+    /// The sign-in whose person is to show again that it is they; none where somebody signs in.
+    pub(crate) confirms: Option<SignInId>,
 }
 
 /// All of them, by the `state` that comes back with the browser.
@@ -35,9 +37,16 @@ impl Flows {
         self.0.insert(state, flow);
     }
 
-    /// Takes one out. One that another browser began stays for that one.
-    pub(crate) fn take(&mut self, state: &str, browser: &Digest, now: Timestamp) -> Option<Flow> {
-        self.0.get(state).filter(|flow| same(&flow.browser, browser))?;
+    /// Takes one out. One that another browser began, or that is to confirm another sign-in or none, stays for that one.
+    pub(crate) fn take(
+        &mut self,
+        state: &str,
+        browser: &Digest,
+        confirms: Option<&SignInId>,
+        now: Timestamp,
+    ) -> Option<Flow> {
+        let its = |flow: &&Flow| same(&flow.browser, browser) && flow.confirms.as_ref() == confirms;
+        self.0.get(state).filter(its)?;
         self.0.remove(state).filter(|flow| lives(flow, now))
     }
 }
@@ -56,6 +65,7 @@ mod tests {
             verifier: PkceCodeVerifier::new("v".repeat(43)),
             nonce: Nonce::new("n".to_owned()),
             made: Timestamp::from_second(second).unwrap(),
+            confirms: None,
         }
     }
 
@@ -65,17 +75,22 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         let (ada, eve) = (Digest::of(b"ada"), Digest::of(b"eve"));
         flows.put("s".into(), flow(1000, "ada"));
-        assert!(flows.take("s", &eve, at(1000)).is_none());
-        assert!(flows.take("s", &ada, at(1001)).is_some());
-        assert!(flows.take("s", &ada, at(1001)).is_none());
+        assert!(flows.take("s", &eve, None, at(1000)).is_none());
+        assert!(flows.take("s", &ada, None, at(1001)).is_some());
+        assert!(flows.take("s", &ada, None, at(1001)).is_none());
+        let (one, other) = (SignInId::from_random([1; 16]), SignInId::from_random([2; 16]));
+        flows.put("c".into(), Flow { confirms: Some(one.clone()), ..flow(1000, "ada") });
+        assert!(flows.take("c", &ada, None, at(1000)).is_none(), "it signs nobody in");
+        assert!(flows.take("c", &ada, Some(&other), at(1000)).is_none(), "it confirms no other sign-in");
+        assert!(flows.take("c", &ada, Some(&one), at(1000)).is_some());
         flows.put("s".into(), flow(1000, "ada"));
-        assert!(flows.take("s", &ada, at(1600)).is_none(), "late");
+        assert!(flows.take("s", &ada, None, at(1600)).is_none(), "late");
         flows.put("s".into(), flow(1000, "ada"));
-        assert!(flows.take("s", &ada, at(100)).is_none(), "the clock was set back");
+        assert!(flows.take("s", &ada, None, at(100)).is_none(), "the clock was set back");
         for nth in 0..5_000 {
             flows.put(format!("{nth}"), flow(2000 + nth / 100, "ada"));
         }
         assert_eq!(flows.0.len(), MAX_FLOWS);
-        assert!(flows.take("4999", &ada, at(2050)).is_some());
+        assert!(flows.take("4999", &ada, None, at(2050)).is_some());
     }
 }

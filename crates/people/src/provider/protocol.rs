@@ -21,7 +21,7 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
-use vocab::Timestamp;
+use vocab::{SignInId, Timestamp};
 
 use super::flows::Flow;
 use super::{Fetch, FetchError, Fetching, Provider};
@@ -112,6 +112,10 @@ pub(crate) struct Identity {
     /// When they last proved to the provider who they are, as far as it says.
     pub(crate) proved: Option<Timestamp>,
 }
+
+/// What the `state` of a flow begins with that confirms a sign-in, so that the page that a browser comes back to knows what to
+/// ask for. What the flow is good for is kept here and not read from it.
+const CONFIRMS: &str = "confirm-";
 
 /// Signatures that only who has the provider's private key can make. Not `none`, and nothing with a shared secret.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
@@ -241,29 +245,33 @@ impl Provider {
         Ok(client.set_redirect_uri(redirect).set_auth_type(kind))
     }
 
-    /// Where a browser is sent, with what is kept until it is back. `again` has the provider ask its person anew.
+    /// Where a browser is sent, with what is kept until it is back. `again` has the provider ask its person anew, as it always
+    /// does for a sign-in that is to be confirmed.
     pub(crate) async fn begin(
         &self,
         again: bool,
         browser: vocab::Digest,
+        confirms: Option<SignInId>,
         now: Timestamp,
     ) -> Result<(Url, String, Flow), No> {
         let known = self.known(now, false).await?;
         let client = self.client(&known)?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let kind = if confirms.is_some() { CONFIRMS } else { "" };
+        let state = move || CsrfToken::new(format!("{kind}{}", CsrfToken::new_random().secret()));
         let mut asked = client
             .authorize_url(
                 AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
-                CsrfToken::new_random,
+                state,
                 Nonce::new_random,
             )
             .add_scopes(self.config.scopes.iter().cloned().map(Scope::new))
             .set_pkce_challenge(challenge);
-        if again {
+        if again || confirms.is_some() {
             asked = asked.add_prompt(CoreAuthPrompt::Login).set_max_age(std::time::Duration::ZERO);
         }
         let (url, state, nonce) = asked.url();
-        Ok((url, state.secret().clone(), Flow { browser, verifier, nonce, made: now }))
+        Ok((url, state.secret().clone(), Flow { browser, verifier, nonce, made: now, confirms }))
     }
 
     /// Who it is that came back.
