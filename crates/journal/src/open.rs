@@ -56,6 +56,16 @@ pub enum OpenError {
         /// What does not fit.
         why: String,
     },
+    /// Somebody put something into it, or changed how it is made.
+    #[error(
+        "the journal `{path}` {what} and was left untouched: find out who did that and what it did, put it right with `sqlite3` or restore a backup, and run `bulkhead audit verify`", path = path.display()
+    )]
+    Foreign {
+        /// The database.
+        path: PathBuf,
+        /// What, and its name.
+        what: String,
+    },
     /// Written by a newer version.
     #[error(
         "the journal `{path}` has form {found} and this version knows form {SCHEMA_VERSION}: use the version of Bulkhead that wrote it, or a newer one", path = path.display()
@@ -200,7 +210,11 @@ pub(crate) fn open(path: &Path, ambient: &dyn Ambient) -> Result<Opened, OpenErr
     let lock = LockFile::take(path)?;
     if path.try_exists().map_err(|error| OpenError::unwritable(path, &error))? {
         // An empty file would be a fresh database to SQLite, and another program's would be brought in order.
-        drop(readonly::open(path).map_err(|error| OpenError::from_look(path, error))?);
+        let conn = readonly::open(path).map_err(|error| OpenError::from_look(path, error))?;
+        let foreign = schema::foreign(&conn).map_err(|error| OpenError::from_database(path, &error))?;
+        if let Some(what) = foreign {
+            return Err(OpenError::Foreign { path: path.clone(), what });
+        }
     } else {
         if beside(path, "-wal").exists() {
             let why = "the database is gone and its write-ahead log is still there";
@@ -257,6 +271,9 @@ pub(crate) fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connec
     let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     // What turns out to be damaged must not be written to, not even by a checkpoint on the way out.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // A journal has none. One that somebody puts in does nothing here.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
     conn.busy_timeout(BUSY)?;
     conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     conn.pragma_update(None, "cell_size_check", true)?;

@@ -9,6 +9,7 @@ mod append;
 mod batch;
 mod config;
 mod edge;
+pub(crate) mod foreign;
 mod line;
 mod link;
 mod reader;
@@ -87,7 +88,9 @@ fn refused(unfit: &Unfit, config: &PostgresConfig) -> OpenError {
         Unfit::Trouble(Trouble::Astray { .. } | Trouble::Broken { .. }) => {
             OpenError::Damaged { path: place.into(), why }
         }
-        Unfit::Form(_) | Unfit::AnotherLog | Unfit::Unsafe(_) => OpenError::Unfit { place, why },
+        Unfit::Form(_) | Unfit::AnotherLog | Unfit::Unsafe(_) | Unfit::Foreign(_) => {
+            OpenError::Unfit { place, why }
+        }
         Unfit::Trouble(Trouble::Fault(_)) => OpenError::Unreachable { place, why },
     }
 }

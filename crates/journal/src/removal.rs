@@ -61,13 +61,15 @@ fn removable(conn: &Connection, erased: &Erased) -> rusqlite::Result<u64> {
     Ok(found)
 }
 
-/// Removes contents with their salts, in the name of the record `by`.
-pub(crate) fn remove(conn: &Connection, erased: &Erased, by: u64) -> rusqlite::Result<()> {
+/// Removes contents with their salts, in the name of the record `by`; whether all of them went.
+pub(crate) fn remove(conn: &Connection, erased: &Erased, by: u64) -> rusqlite::Result<bool> {
     let (mut remove, mut tell) = (conn.prepare_cached(REMOVE)?, conn.prepare_cached(ERASED)?);
-    erased.ranges().iter().try_for_each(|(first, last)| {
-        remove.execute((first, last))?;
-        tell.execute((first, last, by)).map(drop)
-    })
+    let (mut removed, mut told) = (0_u64, 0_usize);
+    for (first, last) in erased.ranges() {
+        removed = removed.saturating_add(remove.execute((first, last))? as u64);
+        told = told.saturating_add(tell.execute((first, last, by))?);
+    }
+    Ok(removed == erased.contents() && told == erased.ranges().len())
 }
 
 /// Removes a list of state with its items.

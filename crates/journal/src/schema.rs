@@ -1,7 +1,9 @@
 //! The database's form, and its making. Only ever a new file is made; an existing one is opened as it is.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::open::{beside, private};
@@ -116,8 +118,7 @@ pub(crate) fn create(path: &Path, log_id: &str) -> Result<(), CreateError> {
     let making = conn.unchecked_transaction()?;
     making.pragma_update(None, "application_id", APPLICATION_ID)?;
     making.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    making.execute_batch(TABLES)?;
-    making.execute_batch(STATE)?;
+    make(&making)?;
     making.execute("INSERT INTO meta (name, value) VALUES ('log', ?1)", [log_id])?;
     making.commit()?;
     conn.pragma_update(None, "journal_mode", "WAL")?;
@@ -128,6 +129,59 @@ pub(crate) fn create(path: &Path, log_id: &str) -> Result<(), CreateError> {
         std::fs::File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+/// How much of a name that somebody else chose is shown.
+const MAX_NAME_CHARS: usize = 64;
+
+/// The first thing that the database of `conn` has and a journal has not, or the other way round, in words that go on after "the
+/// journal". Such a thing may copy what is erased later, or keep out what was acknowledged.
+pub(crate) fn foreign(conn: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut own = own();
+    let mut statement = conn.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY rowid")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let text =
+            |column| row.get_ref(column).map(|value| String::from_utf8_lossy(bytes(value)).into_owned());
+        let (kind, name, sql) = (text(0)?, text(1)?, text(2)?);
+        let (kind, shown) = (shown(&kind), shown(&name));
+        match own.remove(name.as_str()) {
+            None => return Ok(Some(format!("has the {kind} `{shown}`, which Bulkhead did not make"))),
+            // A table that was renamed has its name in quotes.
+            Some(own) if kind == "table" && sql.replacen(&format!("\"{name}\""), &name, 1) == own => {}
+            Some(_) => return Ok(Some(format!("has a {kind} `{shown}` that is not as Bulkhead makes it"))),
+        }
+    }
+    Ok(own.keys().next().map(|name| format!("lacks the table `{name}`")))
+}
+
+/// The tables of a journal, each with what SQLite keeps of its making.
+fn own() -> BTreeMap<&'static str, &'static str> {
+    let made = [TABLES, STATE].into_iter().flat_map(|tables| tables.split(';')).map(str::trim);
+    made.filter_map(|sql| Some((sql.strip_prefix("CREATE TABLE ")?.split_whitespace().next()?, sql)))
+        .collect()
+}
+
+/// The bytes of a text; anything else has none that count.
+const fn bytes(value: ValueRef<'_>) -> &[u8] {
+    match value {
+        ValueRef::Text(bytes) => bytes,
+        ValueRef::Blob(_) | ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => &[],
+    }
+}
+
+/// What somebody else chose, as a part of one line.
+pub(crate) fn shown(name: &str) -> String {
+    let mut shown: String = name.chars().take(MAX_NAME_CHARS).flat_map(char::escape_debug).collect();
+    if name.chars().nth(MAX_NAME_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Makes the tables in an empty database.
+pub(crate) fn make(conn: &Connection) -> rusqlite::Result<()> {
+    [TABLES, STATE].into_iter().try_for_each(|tables| conn.execute_batch(tables))
 }
 
 /// Why a new journal could not be made.

@@ -2,8 +2,8 @@
 //! SQL, its own parsing, its own connection, which can only read. It goes through the log once, one record at
 //! a time, and stops at the first that does not fit.
 //!
-//! What it can find alone: a changed, removed, inserted or moved record, and content that is not the one
-//! that was recorded. What only a [`Head`] that was kept elsewhere shows: a tail that was cut off, and a chain that
+//! What it can find alone: a changed, removed, inserted or moved record, content that is not the one
+//! that was recorded, and what somebody put to the tables. What only a [`Head`] that was kept elsewhere shows: a tail that was cut off, and a chain that
 //! somebody built anew.
 
 mod blocks;
@@ -32,6 +32,7 @@ use crate::note::{Note, VerifierKey};
 use crate::place::Place;
 use crate::postgres::PostgresConfig;
 pub use crate::readonly::LookError;
+use crate::schema::foreign;
 
 /// Why a journal cannot be verified at all.
 #[derive(Debug, thiserror::Error)]
@@ -110,8 +111,13 @@ pub fn verify_with(place: &Place, options: &Options, progress: Told<'_>) -> Resu
         }
         Place::Postgres(config) => on_a_thread(|| {
             let mut log = Postgres::open(config)?;
-            log.begin(first);
-            let found = walk.all(&mut log, options, progress);
+            let found = log.foreign().and_then(|foreign| match foreign {
+                Some(what) => Ok(Some(FirstBad::foreign(what))),
+                None => {
+                    log.begin(first);
+                    walk.all(&mut log, options, progress)
+                }
+            });
             found.or_else(|halt| halted(halt, config, Some(walk.next())))
         })?,
     };
@@ -128,6 +134,9 @@ fn go(
 ) -> rusqlite::Result<Option<FirstBad>> {
     // One transaction, so that a gateway that writes meanwhile does not move what is being looked at.
     conn.execute_batch("BEGIN")?;
+    if let Some(what) = foreign(conn)? {
+        return Ok(Some(FirstBad::foreign(what)));
+    }
     if let Some(bad) = walk.all(&mut Statements::new(conn)?.from(first)?, options, progress)? {
         return Ok(Some(bad));
     }
@@ -165,13 +174,17 @@ pub fn verify_tail(place: &Place, count: u32) -> Result<Option<FirstBad>, Verify
             // SQLite cannot go on from there.
             let unreadable =
                 |error: rusqlite::Error| FirstBad { seq: None, why: Why::Unreadable(error.to_string()) };
-            let found = conn.execute_batch("BEGIN").and_then(|()| tail(&conn, count));
+            let found = conn.execute_batch("BEGIN").and_then(|()| match foreign(&conn)? {
+                Some(what) => Ok(Some(FirstBad::foreign(what))),
+                None => tail(&conn, count),
+            });
             Ok(found.unwrap_or_else(|error| Some(unreadable(error))))
         }
         Place::Postgres(config) => on_a_thread(|| {
             let mut log = Postgres::open(config)?;
-            let last = match log.last() {
-                Ok(last) => last,
+            let last = match log.foreign().and_then(|foreign| Ok((foreign, log.last()?))) {
+                Ok((Some(what), _)) => return Ok(Some(FirstBad::foreign(what))),
+                Ok((None, last)) => last,
                 Err(halt) => return halted(halt, config, None),
             };
             let found = match walk::first_of(last, count) {

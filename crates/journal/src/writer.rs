@@ -20,7 +20,7 @@ use crate::merkle::{Frontier, TreeHead};
 use crate::open::Opened;
 use crate::placed::Placed;
 use crate::queue::{Item, Patience, Queue, Wake};
-use crate::transaction::{self, Scribe};
+use crate::transaction::{self, Refused, Scribe};
 use crate::{misfit, open, wal};
 
 /// How long an entry that nobody waits for is held back, so that it shares the next commit.
@@ -129,6 +129,8 @@ pub(crate) struct Writer {
     failing: bool,
     /// The last checkpoint failed.
     behind: bool,
+    /// The version of the database's making when it was looked at last, and was a journal's.
+    making: Option<i64>,
     /// The transaction that is being written erases something.
     erasing: bool,
     /// What was erased may still stand in the write-ahead log's file.
@@ -184,6 +186,7 @@ impl Writer {
             due: wal::FULL_FRAMES,
             failing: false,
             behind: false,
+            making: None,
             erasing: false,
             traces: !wiped,
             wiped_at: Instant::now(),
@@ -297,17 +300,17 @@ impl Writer {
     /// After a failure, sees whether the disk takes something again: whoever asks whether the journal is
     /// healthy, and sends nothing until it is, would otherwise never hear of it.
     fn probe(&mut self) {
-        let tried = self.ascertain().and_then(|()| {
-            self.conn
-                .execute(
-                    "INSERT INTO meta (name, value) VALUES ('probe', hex(randomblob(8))) \
-                     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                    [],
-                )
-                .map_err(|error| refusal(&error))
-        });
+        let tried = self.ascertain().and_then(|()| self.try_probe().map_err(|refused| in_words(&refused)));
         self.failing = tried.is_err();
         self.shared.update(|known| known.commit = tried.err());
+    }
+
+    fn try_probe(&mut self) -> Result<(), Refused> {
+        transaction::examine(&self.conn, &mut self.making)?;
+        let probe = "INSERT INTO meta (name, value) VALUES ('probe', hex(randomblob(8))) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        self.conn.execute(probe, [])?;
+        Ok(())
     }
 
     /// Writes what has come and nobody waits for, so that the next commit finds it done.
@@ -378,7 +381,7 @@ impl Writer {
         self.try_write(group).map_err(|error| self.take_back(&error))
     }
 
-    fn try_write(&mut self, group: &mut Group) -> rusqlite::Result<()> {
+    fn try_write(&mut self, group: &mut Group) -> Result<(), Refused> {
         let Group { items, heads, refused, begun } = group;
         let (mut head, mut in_place) = (heads.last().copied().unwrap_or(self.head), true);
         let new = items.get(heads.len()..).unwrap_or_default();
@@ -389,6 +392,7 @@ impl Writer {
         if begun.is_none() {
             transaction::begin(&self.conn)?;
             *begun = Some(Instant::now());
+            transaction::examine(&self.conn, &mut self.making)?;
         }
         let mut scribe = Scribe::new(&self.conn)?;
         for item in new {
@@ -420,20 +424,27 @@ impl Writer {
 
     fn make_durable(&mut self, group: &Group) -> Result<(), AppendError> {
         match group.begun {
-            Some(_) => transaction::commit(&self.conn).map_err(|error| self.take_back(&error)),
+            Some(_) => transaction::commit(&self.conn).map_err(|error| self.take_back(&error.into())),
             None => Ok(()),
         }
     }
 
     /// Takes back a transaction that failed.
-    fn take_back(&mut self, error: &rusqlite::Error) -> AppendError {
+    fn take_back(&mut self, refused: &Refused) -> AppendError {
         self.certain = false;
         self.erasing = false;
-        let error = refusal(error);
+        let error = in_words(refused);
         match transaction::roll_back(&self.conn) {
             Ok(()) => error,
             Err(again) => AppendError::Write(format!("{error}; nor can it be taken back: {again}")),
         }
+    }
+}
+
+fn in_words(refused: &Refused) -> AppendError {
+    match refused {
+        Refused::Database(error) => refusal(error),
+        Refused::Foreign(_) | Refused::NotTaken => AppendError::Write(refused.to_string()),
     }
 }
 

@@ -65,7 +65,9 @@ fn end(place: &Place) -> Vec<Finding> {
         Ok(None) => Finding::ok("record", format!("the newest records verify, up to {TAIL}")),
         Ok(Some(bad)) => {
             let mend = "stop the gateway, keep the file as it is, and see `bulkhead audit verify`";
-            Finding::of("record", State::Unsafe, format!("the record is broken at {bad}"), mend)
+            let broken =
+                if bad.seq.is_some() { "the record is broken at" } else { "the record does not hold:" };
+            Finding::of("record", State::Unsafe, format!("{broken} {bad}"), mend)
         }
         Err(error) => Finding::of(
             "record",

@@ -64,7 +64,8 @@ pub(super) async fn add(
     let shape = batch.shape();
     let ask = async |all: &[&(dyn ToSql + Sync)]| {
         let ask = async { Ok(link.client.execute(append.of(shape), all).await?) };
-        link.looking(LOOK, ask).await.map(|added| added > 0)
+        let added = link.looking(LOOK, ask).await?;
+        all_or_none(added, batch.seqs.len())
     };
     if shape == Shape::One
         && let Some(One { seq, hash: own, body, salt, bytes }) = batch.one()
@@ -100,6 +101,20 @@ pub(super) async fn add(
         &nodes,
     ];
     ask(all.get(..shape.parameters()).unwrap_or_default()).await
+}
+
+/// Whether a statement that adds `count` records, or none, has added them.
+fn all_or_none(added: u64, count: usize) -> Result<bool, Fault> {
+    match added {
+        0 => Ok(false),
+        added if added == count as u64 => Ok(true),
+        added => Err(Fault::Refused {
+            code: SqlState::INTEGRITY_CONSTRAINT_VIOLATION,
+            why: format!(
+                "the server took {added} records of {count}: look what was put to its tables, and run `bulkhead audit verify`"
+            ),
+        }),
+    }
 }
 
 /// Finds out whether the database takes anything: a row of this gateway's own is written, and a record and a content are, and

@@ -2,6 +2,7 @@
 //! acknowledges.
 
 use super::PostgresConfig;
+use super::foreign::{MEND, foreign};
 use super::link::{Fault, Link, TEXT};
 use super::runtime::on_a_thread;
 use super::schema::{ERASER, Form, OWNER, form, text};
@@ -48,6 +49,7 @@ pub fn weaknesses(config: &PostgresConfig) -> Result<Vec<Weakness>, String> {
             }
             let mut found = standing(&link).await?;
             found.extend(tried(&link).await?);
+            found.extend(put_to(&link).await?);
             found.extend(durability(&link).await?);
             link.close().await;
             Ok::<_, Fault>(Some(found))
@@ -180,6 +182,11 @@ async fn succeeds(link: &Link, sql: &str) -> Result<bool, Fault> {
         Err(Fault::Refused { .. }) => Ok(false),
         Err(lost) => Err(lost),
     }
+}
+
+/// What somebody has put to the tables.
+async fn put_to(link: &Link) -> Result<Vec<Weakness>, Fault> {
+    Ok(foreign(link).await?.into_iter().map(|what| severe(format!("the record {what}"), MEND)).collect())
 }
 
 /// Whether what is acknowledged is on the disk.

@@ -9,6 +9,7 @@ use tokio_postgres::types::Type;
 use super::PostgresConfig;
 use super::batch::{CHANGE, Shape};
 use super::edge::Trouble;
+use super::foreign::foreign;
 use super::link::{BIGINT, Fault, INT, Link, TEXT};
 use super::schema::{Form, form, text};
 use crate::schema::SCHEMA_VERSION;
@@ -66,6 +67,8 @@ pub(super) enum Unfit {
     Held(String),
     /// What the server promises is not enough.
     Unsafe(&'static str),
+    /// Somebody put something to the tables, or changed how they are made.
+    Foreign(String),
 }
 
 impl<T: Into<Trouble>> From<T> for Unfit {
@@ -119,6 +122,9 @@ async fn fit(link: &Link) -> Result<String, Unfit> {
         Form::None => return Err(Unfit::NoRecord),
         Form::Some(form) if form == SCHEMA_VERSION.to_string() => {}
         Form::Some(form) => return Err(Unfit::Form(form)),
+    }
+    if let Some(what) = foreign(link).await?.into_iter().next() {
+        return Err(Unfit::Foreign(what));
     }
     if text(link, "SELECT current_setting('fsync')").await?.as_deref() != Some("on") {
         return Err(Unfit::Unsafe(

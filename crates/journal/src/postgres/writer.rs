@@ -16,6 +16,7 @@ use super::apart::{self, is_apart};
 use super::append::{add, confirm, send};
 use super::batch::Batch;
 use super::edge::{self, Trouble};
+use super::foreign::{MEND, foreign};
 use super::link::{Fault, Link};
 use super::session::{self, Session, TURN, Unfit, prepare_append};
 use crate::body::{genesis, time_text};
@@ -222,6 +223,7 @@ impl Writer {
             })?;
         }
         let Some(session) = &self.session else { return Ok(()) };
+        own(&session.link).await?;
         let caught = edge::catch_up(&session.link, genesis(&self.log), &mut self.head, &mut self.edge).await;
         caught.map_err(|trouble| {
             self.session = None;
@@ -408,6 +410,10 @@ impl Writer {
             Some((append, link)) => (append, link),
             None => (&session.append, &session.link),
         };
+        if item.entry.erases() {
+            // What is erased must not live on where a trigger has put it.
+            own(link).await.map_err(Failure::Final)?;
+        }
         begin_turn(link, &self.log, &mut self.head, &mut self.edge).await?;
         let misfit = apart::misfit(link, &item.entry, self.head.records).await.map_err(failure)?;
         if let Some(error) = misfit {
@@ -442,6 +448,14 @@ impl Writer {
             }
             Err(fault) => Err(failure(fault)),
         }
+    }
+}
+
+/// Makes sure that nobody has put anything to the tables.
+async fn own(link: &Link) -> Result<(), AppendError> {
+    match foreign(link).await.map_err(|fault| refusal(fault.into()))?.into_iter().next() {
+        Some(what) => Err(AppendError::Write(in_words_of(&what))),
+        None => Ok(()),
     }
 }
 
@@ -512,5 +526,10 @@ pub(super) fn in_words(unfit: &Unfit, config: &PostgresConfig) -> String {
         Unfit::AnotherLog => "another record stands in its place".to_owned(),
         Unfit::Held(holder) => format!("the gateway `{}` is {holder}", config.gateway()),
         Unfit::Unsafe(why) => (*why).to_owned(),
+        Unfit::Foreign(what) => in_words_of(what),
     }
+}
+
+fn in_words_of(foreign: &str) -> String {
+    format!("it {foreign}: {MEND}")
 }

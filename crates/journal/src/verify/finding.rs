@@ -15,6 +15,10 @@ pub struct FirstBad {
 }
 
 impl FirstBad {
+    pub(super) const fn foreign(what: String) -> Self {
+        Self { seq: None, why: Why::Foreign(what) }
+    }
+
     pub(super) const fn at(seq: u64, why: Why) -> Self {
         Self { seq: Some(seq), why }
     }
@@ -111,6 +115,9 @@ pub enum Why {
     /// SQLite cannot read on.
     #[error("the database is damaged here: {0}")]
     Unreadable(String),
+    /// Something that is no part of a record's database.
+    #[error("the database around the records {0}: it may keep what is erased, or keep out what is recorded")]
+    Foreign(String),
     /// Every record is good, and an index or the space between them is not.
     #[error("the records are whole and the database around them is damaged: {0}")]
     Structure(String),

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Row};
 use super::kept::KeyRows;
 use super::source::{Content, Line, MAX_BYTES, Source};
 use crate::checkpoint::MAX_KEYS;
-use crate::postgres::PostgresConfig;
+use crate::postgres::{PostgresConfig, foreign};
 use crate::readonly::LookError;
 
 /// Rows that are asked for at once.
@@ -123,6 +123,11 @@ impl Postgres {
     pub(super) fn last(&mut self) -> Result<Option<i64>, Halt> {
         let rows = self.rows("SELECT max(seq) FROM bulkhead.record", &[])?;
         Ok(rows.first().map(|row| row.try_get(0)).transpose()?.flatten())
+    }
+
+    /// The first thing that was put to its tables.
+    pub(super) fn foreign(&mut self) -> Result<Option<String>, Halt> {
+        Ok(self.rows(foreign::FOREIGN, &[])?.first().map(foreign::in_words).transpose()?)
     }
 
     fn ask<T>(

@@ -14,7 +14,7 @@ use bulkhead_journal::{Config, Head, Journal, Place, PostgresConfig};
 use serde_json::json;
 use vocab::Digest;
 
-use crate::common::{Clock, NOON, config, database, draft, entry, number, put};
+use crate::common::{Clock, NOON, config, database, draft, entry, number, open_with, put};
 use crate::kept::{ERASER, Kept};
 
 /// How often the child is killed.
@@ -62,7 +62,7 @@ async fn child() {
     let session = if std::env::var_os(RESTLESS).is_some() { SESSION } else { u64::MAX };
     let next = Arc::new(AtomicU64::new(0));
     loop {
-        let journal = Journal::open(Config { place: place.clone() }, Clock::at(NOON)).unwrap();
+        let journal = open_with(&Config { place: place.clone() }, &Clock::at(NOON));
         next.fetch_max(journal.head().records * 10, Ordering::Relaxed);
         println!("\nopen");
         let tasks: Vec<_> = (0..TASKS)
@@ -122,7 +122,10 @@ fn start(path: &Path, restless: bool) -> Child {
 /// A process of which the test `child` makes what it is.
 fn playing(child: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", child, "--ignored", "--nocapture"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .args(["--exact", child, "--ignored", "--nocapture"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit());
     command
 }
 

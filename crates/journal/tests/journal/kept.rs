@@ -187,6 +187,15 @@ impl Kept {
         }
     }
 
+    /// The same of a database that may have been changed beyond reading.
+    pub(crate) fn bodies_if_any(&self) -> Option<Vec<(u64, String)>> {
+        let Self::Sqlite(folder) = self else { return Some(self.bodies()) };
+        let conn = rusqlite::Connection::open(database(folder.path())).unwrap();
+        let mut rows = conn.prepare("SELECT seq, body FROM record ORDER BY seq").ok()?;
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        Some(rows.map(Result::unwrap).collect())
+    }
+
     /// Which messages have their words somewhere: in the files of a file's, in the tables of a server's.
     pub(crate) fn spoken(&self) -> BTreeSet<u64> {
         match self {

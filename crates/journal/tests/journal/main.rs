@@ -18,6 +18,7 @@ mod common;
 mod crash;
 mod cut;
 mod erase;
+mod foreign;
 mod full;
 mod harsh;
 mod independent;

@@ -114,7 +114,9 @@ fn show(screen: Screen, report: &Report, options: &Options) -> Result<(), Failur
             Ok(())
         }
         Some(bad) => {
-            let text = format!("the record is broken at {}", visible(&bad.to_string(), Keep::Nothing));
+            let broken =
+                if bad.seq.is_some() { "the record is broken at" } else { "the record does not hold:" };
+            let text = format!("{broken} {}", visible(&bad.to_string(), Keep::Nothing));
             screen.line(&screen.paint(Paint::Bad, &text))?;
             screen.line(&field("good until", &end))
         }
