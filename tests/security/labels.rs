@@ -41,7 +41,10 @@ turns:
       - {skill: message, arguments: {channel: \"board:content-team\", text: we merge}}
       - {skill: browser, arguments: {url: \"https://docs.example.org/we-merge\"}}
       - {skill: file-writer, arguments: {path: notes.md, content: we merge in May}}
+      - {skill: file-writer, arguments: {path: we-merge/in-May.md, content: well}}
+      - {skill: file-writer, arguments: {path: /we-merge/in-May.md, content: well}}
   - say: I have noted it.
+  - say: So it is.
 ";
 
 /// A later conversation that has seen nothing but the note.
@@ -111,10 +114,12 @@ fn an_asker_who_is_not_cleared_does_not_read() {
 fn what_was_read_is_not_passed_on_and_its_label_outlives_the_conversation() {
     let home = home("confidential", PASSES_ON);
     home.run(&["chat", "keeper", "what is planned?"]).done().has("I have noted it.");
+    not_in_the_heartbeat(&home);
     assert_eq!(verdict(&home, "file.read")["decision"], "permit");
     denied_by(&verdict(&home, "message.post"), "flow");
     denied_by(&verdict(&home, "web.get"), "flow");
-    let write = verdict(&home, "file.write");
+    let writes = home.records(&["--agent", "keeper", "--kind", "verdict", "--decision", "permit"]);
+    let write = writes.iter().find(|verdict| verdict["action"]["verb"] == "file.write").unwrap();
     assert_eq!(
         (&write["decision"], &write["labels"]),
         (&"permit".into(), &serde_json::json!(["confidential"]))
@@ -135,11 +140,25 @@ fn what_was_read_is_not_passed_on_and_its_label_outlives_the_conversation() {
         "nobody is asked for what may not be"
     );
 
-    // Content above `internal` is not in the view that anybody may open.
-    eventually("the heartbeat is written", || home.at("agents/keeper/HEARTBEAT.md").is_file());
-    let heart = std::fs::read_to_string(home.at("agents/keeper/HEARTBEAT.md")).unwrap();
-    assert!(!heart.contains("in May"), "{heart}");
     home.verifies();
+}
+
+/// What the agent proposed once it had seen the plan, and what it was asked then, may be the plan in other words: the view that
+/// scripts read names neither.
+fn not_in_the_heartbeat(home: &Home) {
+    let session = verdict(home, "reply")["session"].as_str().unwrap().to_owned();
+    home.run(&["chat", "keeper", "--session", &session, "do we merge in May?"]).done();
+    let heart = || std::fs::read_to_string(home.at("agents/keeper/HEARTBEAT.md")).unwrap_or_default();
+    eventually("the second task is in the heartbeat", || heart().matches("Completed task").count() == 2);
+    let heart = heart();
+    for told in ["Received task: \"what is planned?\"", "Used skill: file-reader", "DENIED", "above internal"]
+    {
+        assert!(heart.contains(told), "{told} is not in {heart}");
+    }
+    assert!(heart.contains("Used skill: file-writer (file.write, above internal)"), "{heart}");
+    for words in ["May", "merge"] {
+        assert!(!heart.contains(words), "{heart}");
+    }
 }
 
 #[test]

@@ -16,6 +16,9 @@ use vocab::{
 
 use crate::state::Turn;
 
+/// What stands for words that a heartbeat does not name.
+const ABOVE: &str = "above internal";
+
 /// What a list of agents says of one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pulse {
@@ -41,14 +44,19 @@ impl Hearts {
     /// A person asked for something.
     pub(crate) fn received(&self, turn: &Turn, entry: &Entry) {
         if let Entry::Person { text } = entry {
-            self.add(turn, What::Received { task: text.clone() });
+            let task = if ordinary(&turn.session.labels) { text.clone() } else { ABOVE.to_owned() };
+            self.add(turn, What::Received { task });
         }
     }
 
     /// The monitor has judged an action.
     pub(crate) fn judged(&self, turn: &Turn, action: &Action, verdict: &Verdict) {
-        let why = || verdict.reasons.first().map(|reason| reason.message.clone());
-        let subject = || format!("{} {}", action.verb, action.resource);
+        let named = ordinary(&turn.session.labels);
+        let why = || {
+            let first = verdict.reasons.first()?;
+            Some(if named { first.message.clone() } else { first.layer.to_string() })
+        };
+        let subject = || subject(action, named);
         match verdict.decision {
             Decision::Permit => {}
             Decision::Ask => self.add(turn, What::Note(format!("Waits for approval: {}", subject()))),
@@ -71,25 +79,17 @@ impl Hearts {
             Verb::CommandRun => "exec",
             Verb::ModelCall | Verb::Reply | Verb::SkillCall => "",
         };
-        let subject = format!("{} {}", action.verb, action.resource);
+        let named = ordinary(&turn.session.labels) && ordinary(&outcome.labels);
+        let subject = subject(action, named);
         match outcome.status {
             Status::Done if skill.is_empty() => {}
-            Status::Done => {
-                let detail = Some(if ordinary(&outcome.labels) {
-                    subject
-                } else {
-                    format!("{}, above internal", action.verb)
-                });
-                self.add(turn, What::Used { skill: skill.to_owned(), detail });
-            }
+            Status::Done => self.add(turn, What::Used { skill: skill.to_owned(), detail: Some(subject) }),
             Status::Withheld | Status::Denied => {
                 self.add(turn, What::Denied { subject, detail: Some(outcome.status.as_str().to_owned()) });
             }
             Status::Failed | Status::Unknown | Status::Late => {
                 let detail = match &outcome.body {
-                    Body::Text { text } | Body::Fault { text, .. } if ordinary(&outcome.labels) => {
-                        text.clone()
-                    }
+                    Body::Text { text } | Body::Fault { text, .. } if named => text.clone(),
                     _ => outcome.status.as_str().to_owned(),
                 };
                 self.add(turn, What::Error { subject, detail: Some(detail) });
@@ -104,6 +104,7 @@ impl Hearts {
 
     /// A turn has ended without an answer.
     pub(crate) fn failed(&self, turn: &Turn, why: &str) {
+        let why = if ordinary(&turn.session.labels) { why } else { ABOVE };
         self.add(turn, What::Error { subject: "turn".to_owned(), detail: Some(why.to_owned()) });
     }
 
@@ -288,6 +289,12 @@ fn untold(path: &Path, error: &std::io::Error) -> String {
 
 fn unwritten(path: &Path, error: &std::io::Error) -> String {
     format!("`{}` still has words that were erased, and cannot be written: {error}", path.display())
+}
+
+/// What a heartbeat says of an action. Its path, host or command are words of the agent's, which may hold whatever its
+/// conversation has seen; what is above `internal` is not named.
+fn subject(action: &Action, named: bool) -> String {
+    if named { format!("{} {}", action.verb, action.resource) } else { format!("{}, {ABOVE}", action.verb) }
 }
 
 /// Whether data may be named in a heartbeat.
