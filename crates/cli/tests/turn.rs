@@ -98,6 +98,21 @@ fn what_is_outside_the_grant_is_denied_with_its_reason() {
 }
 
 #[test]
+fn the_words_of_a_soul_for_what_is_out_of_scope_are_shown_where_it_is() {
+    let home = Home::playing(READS_OUTSIDE);
+    let words = "I answer questions about the handbook only.";
+    home.edit_soul(
+        "helper",
+        "## Rules\n",
+        &format!("## Rules\n\n- If a request falls outside the handbook, respond: \"{words}\"\n"),
+    );
+    home.run(&["chat", "helper", "What is in /etc/passwd?"]).done().has("denied     file.read").has(words);
+    home.scene(&READS.replace("HOME", home.path().to_str().unwrap()));
+    home.run(&["gateway", "restart"]).done();
+    home.run(&["chat", "helper", "When are receipts due?"]).done().has("by the fifth").lacks(words);
+}
+
+#[test]
 fn a_held_action_waits_shows_itself_whole_and_happens_once_approved() {
     let home = Home::playing(POSTS);
     let chat = home.start(&["chat", "echo", "Announce it"]);
@@ -135,7 +150,9 @@ fn a_held_action_that_is_denied_does_not_happen() {
     let home = Home::playing(POSTS);
     let chat = home.start(&["chat", "echo", "Announce it"]);
     let id = home.waiting();
-    home.run(&["approvals", "deny", &id, "--reason", "not today"]).done().has("denied");
+    home.run(&["approvals", "deny", &id, "--digest", &"0".repeat(64)]).fails(3, "not for the digest");
+    let digest = home.json(&["approvals", "show", &id])["digest"].as_str().unwrap().to_owned();
+    home.run(&["approvals", "deny", &id, "--digest", &digest, "--reason", "not today"]).done().has("denied");
     ended(chat).done().has("denied").has("That is what became of it.");
     assert!(!home.path().join("data/board").exists());
 }

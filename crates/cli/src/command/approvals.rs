@@ -66,7 +66,7 @@ enum Verb {
     Budget,
     /// Say no
     #[command(
-        after_help = "Examples:\n  bulkhead approvals deny a-xxxxxxxx\n  bulkhead approvals deny a-xxxxxxxx --reason \"wrong channel\""
+        after_help = "Examples:\n  bulkhead approvals deny a-xxxxxxxx\n  bulkhead approvals deny a-xxxxxxxx --reason \"wrong channel\"\n  bulkhead approvals deny a-xxxxxxxx --digest 4f2a...   only what you saw with this digest"
     )]
     Deny {
         /// The approval, as `approvals list` names it
@@ -74,6 +74,9 @@ enum Verb {
         /// Why, for the one who asked and for the record
         #[arg(long, default_value = "")]
         reason: String,
+        /// The digest that `approvals show` printed
+        #[arg(long)]
+        digest: Option<Digest>,
     },
 }
 
@@ -102,9 +105,9 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
             }
             Ok(Exit::Done)
         }
-        Verb::Deny { id, reason } => {
-            let path = format!("approvals/{id}/deny");
-            decided(screen, &client.post(&path, &json!({ "reason": reason })).await?)
+        Verb::Deny { id, reason, digest } => {
+            let body = json!({ "reason": reason, "digest": digest });
+            decided(screen, &client.post(&format!("approvals/{id}/deny"), &body).await?)
         }
     })
 }
