@@ -1,4 +1,4 @@
-//! A person's terminal, with `bulkhead run` in it.
+//! A person's terminal, with a command of ours in it.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -27,6 +27,12 @@ impl Seat {
     }
 
     pub(crate) fn with(home: &Home, program: &[&str], stdin: Option<Stdio>) -> Self {
+        let args: Vec<&str> = ["run", "-q", "coder", "--"].iter().chain(program).copied().collect();
+        Self::at(home, &args, &[], stdin)
+    }
+
+    /// Sits down and gives any command, with these variables besides.
+    pub(crate) fn at(home: &Home, args: &[&str], vars: &[(&str, &str)], stdin: Option<Stdio>) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let terminal = openpt(flags).unwrap();
         unlockpt(&terminal).unwrap();
@@ -39,10 +45,11 @@ impl Seat {
         }
         let child = command
             .arg(env!("CARGO_BIN_EXE_bulkhead"))
-            .args(["run", "-q", "coder", "--"])
-            .args(program)
+            .args(args)
             .env("BULKHEAD_HOME", home.path())
+            .env_remove("NO_COLOR")
             .env("TERM", "xterm")
+            .envs(vars.iter().copied())
             .stdin(stdin.unwrap_or_else(end))
             .stdout(end())
             .stderr(end())

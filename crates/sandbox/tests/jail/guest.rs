@@ -28,7 +28,7 @@ const CHECKS: &[Check] = &[
     ("guest: its environment is exactly the given one", its_environment_is_exactly_the_given_one),
 ];
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What a guest has here unless a check says otherwise.
 pub(crate) fn system() -> System {

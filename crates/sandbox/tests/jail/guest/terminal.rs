@@ -23,7 +23,7 @@ pub(super) const CHECKS: &[Check] = &[
     ("guest: a terminal that is none", a_terminal_that_is_none),
 ];
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The most pieces of what is shown that wait to be looked at.
 const MAX_CHUNKS: usize = 1024;
