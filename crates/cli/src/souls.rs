@@ -11,7 +11,7 @@ use soul::{Charter, Diagnostic};
 use vocab::limits::MAX_SOUL_BYTES;
 use vocab::{AgentName, IdError};
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::settings::Settings;
 
@@ -165,13 +165,14 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     fs::File::open(path).map_err(unreadable)?.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > limit {
-        return Err(Failure::usage(format!("`{}` is over the limit of {limit} bytes", path.display())));
+        let large = format!("`{}` is over the limit of {limit} bytes; make it shorter", path.display());
+        return Err(Failure::new(Exit::Found, large));
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
         Failure::new(
-            crate::failure::Exit::Found,
+            Exit::Found,
             format!("`{}` line {line}: this is not UTF-8 text; save the file as UTF-8", path.display()),
         )
     })

@@ -124,9 +124,9 @@ fn broken_settings_are_said_with_line_and_column() {
     home.edit("containment =\n", "");
     home.edit("groups = [\"owners\"]", "groups = [\"ghosts\"]");
     home.run(&["gateway", "start"]).fails(2, "no `[[group]]` of that name");
-    fs::write(home.settings(), [0xff, 0xfe]).unwrap();
-    home.run(&["gateway", "start"]).fails(4, "cannot be read");
-    home.run(&["init"]).fails(4, "cannot be read");
+    fs::write(home.settings(), b"[gateway]\n# \xff\xfe").unwrap();
+    home.run(&["gateway", "start"]).fails(2, "line 2, column 3: this is not UTF-8");
+    home.run(&["init"]).fails(2, "line 2, column 3: this is not UTF-8");
 }
 
 #[test]

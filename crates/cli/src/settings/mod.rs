@@ -159,8 +159,16 @@ impl Settings {
         if size > MAX_SETTINGS_BYTES {
             return Err(unreadable(format!("it is over {MAX_SETTINGS_BYTES} bytes")));
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(error.to_string()))?;
-        Self::parse(&path, &text)
+        let bytes = std::fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::parse(&path, &text),
+            Err(error) => {
+                let (text, at) =
+                    (String::from_utf8_lossy(error.as_bytes()), error.utf8_error().valid_up_to());
+                let message = "this is not UTF-8 text; save the file as UTF-8".to_owned();
+                Err(wrong(&path, &text, at, message))
+            }
+        }
     }
 
     /// Takes the text of `path` apart.
