@@ -378,3 +378,20 @@ fn refused_on_record(house: &House, words: &str) {
     assert_eq!(record.decision, Some(Decision::Deny));
     assert!(why.contains(words) && content["command"] == "claude --print hello", "{content}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_when_whoever_began_it_is_no_longer_here() {
+    let house = House::new(SLOW);
+    let gateway = house.open().await;
+    let run = begin(&gateway).await;
+    let bens = gateway.begin_run(Program { person: person("ben", false), ..program() }).await.unwrap();
+    house.settings.lock().people.retain(|person| person.id.as_str() != "anna");
+    tokio::time::timeout(PATIENCE, run.ended()).await.expect("the run ends");
+    assert_eq!(run.propose(chat("again")).await.unwrap_err().kind, RefusalKind::Conflict);
+    // Two looks find anybody who is not there; ben is.
+    house.tells("turn.ended").await;
+    bens.close("exited with 0").await;
+    gateway.shutdown(None, Pending::Cancel).await.unwrap();
+    let stopped = house.record().into_iter().filter(|record| record.event == Some(Event::TurnStopped));
+    assert_eq!(stopped.count(), 1);
+}

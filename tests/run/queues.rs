@@ -360,3 +360,33 @@ async fn what_two_decide_on_and_ones_own_request_have_no_pattern() {
     assert!(stage.gateway.patterns(&person("ben", false)).unwrap().is_empty());
     assert_eq!(posted(&stage.end().await), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_and_what_may_repeat_ends_when_whoever_asked_is_no_longer_here() {
+    let stage = Stage::new(|_| {}).await;
+    let view = stage.asks().await;
+    stage.again(&view).await.unwrap();
+    stage.house.tells("turn.ended").await;
+    {
+        // Something else, so that it waits.
+        let mut settings = stage.house.settings.lock();
+        settings.groups[0].rights.read.push("/srv/elsewhere".into());
+    }
+    let view = stage.asks().await;
+    {
+        let mut settings = stage.house.settings.lock();
+        settings.people.retain(|person| person.id.as_str() != "anna");
+        settings.queues[0].approvers = approvers(&["ben", "cleo"]);
+    }
+    stage.until_ended(1).await;
+    stage
+        .house
+        .until("both turns ended", |story| story.iter().filter(|line| *line == "turn.ended").count() == 2)
+        .await;
+    assert_eq!(stage.sees("ben", &view.id).await.unwrap().state, ApprovalState::Cancelled);
+    assert_eq!(stage.yes("ben", &view).await.unwrap_err(), RefusalKind::Conflict);
+    let house = stage.end().await;
+    assert_eq!(posted(&house), 1, "{:?}", house.story());
+    let stopped = house.record().into_iter().filter(|record| record.event == Some(Event::TurnStopped));
+    assert_eq!(stopped.count(), 1);
+}

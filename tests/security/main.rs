@@ -16,6 +16,7 @@ mod exec;
 mod hostile;
 mod labels;
 mod late;
+mod leavers;
 mod looking;
 mod past;
 mod people;

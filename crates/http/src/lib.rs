@@ -120,7 +120,7 @@ impl Api {
     /// Ends what somebody who left has under way, by order of `by`; how many turns. What they sign in with is gone already, and
     /// nothing that they asked for is permitted any more.
     pub(crate) async fn left(&self, by: &Person, whom: &PersonId) -> usize {
-        self.gateway.stop_turns_of(by, whom).await.unwrap_or_else(|refusal| {
+        self.gateway.end_all_of(by, whom).await.unwrap_or_else(|refusal| {
             tracing::error!("what `{whom}` had under way was not all ended: {refusal}");
             0
         })

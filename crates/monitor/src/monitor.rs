@@ -147,6 +147,12 @@ impl Monitor {
         self.house.known(id).map(|known| &known.person)
     }
 
+    /// Whether the settings have nobody at all.
+    #[must_use]
+    pub fn names_nobody(&self) -> bool {
+        self.house.people.is_empty()
+    }
+
     /// The person who is this operating-system user.
     #[must_use]
     pub fn person_of_os_user(&self, user: &str) -> Option<&Person> {

@@ -92,11 +92,11 @@ impl Gateway {
         let events = Events::of_turn(self.bus.follow(None), turn.clone());
         let made = Made {
             id: turn.clone(),
+            stopped: self.ended_by(&turn, &turn_row.person, &stopped),
             row: turn_row,
             session: row,
             asker: message.person,
             slot,
-            stopped: self.ended_by(&turn, &stopped),
             compartment,
             transcript,
             reach: None,

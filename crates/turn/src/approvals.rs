@@ -334,7 +334,7 @@ impl Gateway {
         let stopped = slot.stopped();
         admits_held(&slot)?;
         let made = Made {
-            stopped: self.ended_by(&view.turn, &stopped),
+            stopped: self.ended_by(&view.turn, &view.asked_by, &stopped),
             id: view.turn,
             asker: self.person(&view.asked_by)?,
             compartment: self.compartment(&slot, &monitor)?,

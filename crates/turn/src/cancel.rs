@@ -50,14 +50,22 @@ impl Gateway {
         self.cancel_rows(rows, why, Vec::new(), Vec::new()).await
     }
 
-    /// Ends a turn for a person's word: cancels what of it waits for somebody, and records `draft`, all or nothing.
-    pub(crate) async fn cancel_stopped(&self, turn: &TurnId, why: &str, draft: Draft) -> Result<(), Refusal> {
+    /// Cancels what of these turns waits for somebody, and records of each that it was stopped, as many at a time as fit.
+    pub(crate) async fn cancel_stopped(
+        &self,
+        why: &str,
+        stopped: Vec<(TurnId, Draft)>,
+    ) -> Result<(), Refusal> {
         let _deciding = self.deciding.lock().await;
         let mut rows = self.pending(None)?;
-        rows.retain(|row| row.view.turn == *turn);
-        self.cancel_rows(rows, why, vec![draft], Vec::new()).await?;
-        // Somebody may have decided in its favour after it was ended, and so have taken it up again.
-        self.end_turn(turn, why);
+        for some in stopped.chunks(MAX_TOGETHER) {
+            let of_these = |row: &mut ApprovalRow| some.iter().any(|(turn, _)| row.view.turn == *turn);
+            let theirs = rows.extract_if(.., of_these).collect();
+            let drafts = some.iter().map(|(_, draft)| draft.clone()).collect();
+            self.cancel_rows(theirs, why, drafts, Vec::new()).await?;
+        }
+        // Somebody may have decided in a turn's favour after it was ended, and so have taken it up again.
+        stopped.iter().for_each(|(turn, _)| self.end_turn(turn, why));
         Ok(())
     }
 

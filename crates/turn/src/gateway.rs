@@ -137,6 +137,8 @@ pub enum StartError {
 #[derive(Debug)]
 pub(crate) struct End {
     token: CancellationToken,
+    /// On whose behalf the turn is.
+    person: PersonId,
     /// Why it was ended, when it was this turn and not its agent.
     why: Option<String>,
 }
@@ -228,6 +230,7 @@ impl Gateway {
         });
         gateway.recover().await?;
         gateway.keep_house();
+        gateway.keep_out_leavers();
         gateway.watch_the_record();
         gateway.keep_erasing();
         gateway.keep_no_longer();
@@ -311,10 +314,25 @@ impl Gateway {
     }
 
     /// What ends this turn: a stop of its agent, `stopped`, or an end of its own.
-    pub(crate) fn ended_by(&self, turn: &TurnId, stopped: &CancellationToken) -> CancellationToken {
-        let end = stopped.child_token();
-        self.ends.lock().insert(turn.clone(), End { token: end.clone(), why: None });
-        end
+    pub(crate) fn ended_by(
+        &self,
+        turn: &TurnId,
+        person: &PersonId,
+        stopped: &CancellationToken,
+    ) -> CancellationToken {
+        let (token, person) = (stopped.child_token(), person.clone());
+        self.ends.lock().insert(turn.clone(), End { token: token.clone(), person, why: None });
+        token
+    }
+
+    /// Whether any turn runs, or waits since this gateway let it.
+    pub(crate) fn have_turns(&self) -> bool {
+        !self.ends.lock().is_empty()
+    }
+
+    /// Those on whose behalf such turns are and of whom this is true.
+    pub(crate) fn turns_of(&self, which: impl Fn(&PersonId) -> bool) -> Vec<PersonId> {
+        self.ends.lock().values().map(|end| &end.person).filter(|person| which(person)).cloned().collect()
     }
 
     /// Ends a turn that runs, for this reason, and nothing else of its agent.

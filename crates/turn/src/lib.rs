@@ -26,6 +26,7 @@ mod hearts;
 mod identity;
 mod judging;
 mod kill;
+mod leavers;
 mod looking;
 mod outage;
 mod page;

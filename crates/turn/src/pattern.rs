@@ -4,7 +4,7 @@
 //! that it is one agent's and one asker's. It ends by time, when somebody revokes it, and with a stop of the agent;
 //! and since settings, SOUL.md and guardrails are part of what it is bound to, a change of any of them ends its use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use journal::{Change, Draft, Event, Facts, Journal, Kind};
@@ -90,6 +90,13 @@ impl Patterns {
         let gone: Vec<PatternView> = held.values().filter(|view| ends(view)).cloned().collect();
         held.retain(|_, view| !ends(view));
         gone
+    }
+
+    /// Those for whom, or by whom, there is one and of whom this is true.
+    fn people(&self, which: impl Fn(&PersonId) -> bool) -> Vec<PersonId> {
+        let held = self.0.lock();
+        let people = held.values().flat_map(|view| [&view.asked_by, &view.approved_by]);
+        people.filter(|person| which(person)).cloned().collect()
     }
 
     fn all(&self) -> Vec<PatternView> {
@@ -223,6 +230,30 @@ impl Gateway {
             |view: &PatternView| of_pattern(view, Event::PatternEnded, by, Facts::new().with("why", why));
         let row = |view: &PatternView| Change::delete(PATTERN, view.id.as_str());
         Some((gone.iter().map(draft).collect(), gone.iter().map(row).collect()))
+    }
+
+    /// Ends the patterns that these people asked for or said yes to: they are no longer here.
+    pub(crate) async fn end_patterns_of(
+        &self,
+        by: Option<&Person>,
+        whom: &BTreeSet<PersonId>,
+    ) -> Result<(), Refusal> {
+        let _deciding = self.deciding.lock().await;
+        let theirs = |view: &PatternView| whom.contains(&view.asked_by) || whom.contains(&view.approved_by);
+        match self.end_patterns(by, "left", theirs) {
+            Some((drafts, changes)) => self.put_patterns_down(drafts, changes).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there is any pattern.
+    pub(crate) fn have_patterns(&self) -> bool {
+        !self.patterns.0.lock().is_empty()
+    }
+
+    /// Those for whom, or by whom, there is a pattern and of whom this is true.
+    pub(crate) fn patterns_of(&self, which: impl Fn(&PersonId) -> bool) -> Vec<PersonId> {
+        self.patterns.people(which)
     }
 
     /// Ends the patterns whose time is over.

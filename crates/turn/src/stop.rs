@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use journal::{Event, Facts, Kind};
 use monitor::Act;
-use vocab::{Person, PersonId, TurnId};
+use vocab::{Person, TurnId};
 
 use crate::gateway::Gateway;
+use crate::session::TurnRow;
 use crate::view::StoppedTurn;
 use crate::{Refusal, RefusalKind, records, session};
 
@@ -37,43 +38,50 @@ impl Gateway {
             return Err(none());
         }
         let why = format!("this turn was stopped by `{}`", by.id);
-        self.end_turn(id, &why);
         let facts = Facts::new().with("own", own);
-        let mut draft = records::of_agent(Kind::Admin, Event::TurnStopped, Some(by), &row.agent, facts);
-        draft.session = Some(row.session.clone());
-        draft.turn = Some(id.clone());
-        self.cancel_stopped(id, &why, draft).await.map_err(|refusal| {
-            Refusal::new(refusal.kind, format!("the turn `{id}` is stopped, but: {}", refusal.message))
-        })?;
-        let until = tokio::time::Instant::now() + MAX_ENDING;
-        let is_over = || session::turn(&self.journal, id).map(|row| row.is_none());
-        let mut over = is_over()?;
-        while !over && tokio::time::Instant::now() < until {
-            tokio::time::sleep(LOOK).await;
-            over = is_over()?;
-        }
-        Ok(StoppedTurn { turn: id.clone(), session: row.session, agent: row.agent, over })
+        let (session, agent) = (row.session.clone(), row.agent.clone());
+        self.stop_turns(Some(by), &[(id.clone(), row)], &why, &facts).await?;
+        let over = self.are_over(std::slice::from_ref(id)).await?;
+        Ok(StoppedTurn { turn: id.clone(), session, agent, over })
     }
 
-    /// Stops all turns that somebody asked for, by order of an administrator; how many.
+    /// Stops turns: all of them at once, then with a record of each.
     ///
     /// # Errors
-    /// When it cannot be read which there are, or one is stopped and that cannot be recorded.
-    pub async fn stop_turns_of(&self, by: &Person, whom: &PersonId) -> Result<usize, Refusal> {
-        let turns = session::open_turns(&self.journal)?;
-        let own: Vec<TurnId> =
-            turns.into_iter().filter(|(_, row)| row.person == *whom).map(|(id, _)| id).collect();
-        // All end now; that each is over is waited for afterwards.
-        own.iter().for_each(|id| self.end_turn(id, &format!("`{whom}` is no longer here")));
-        let mut count = 0_usize;
-        for id in &own {
-            match self.stop_turn(by, id, false).await {
-                Ok(_) => count = count.saturating_add(1),
-                // It ended by itself meanwhile.
-                Err(refusal) if refusal.kind == RefusalKind::NotFound => {}
-                Err(refusal) => return Err(refusal),
+    /// When the record cannot be written; they are stopped all the same.
+    pub(crate) async fn stop_turns(
+        &self,
+        by: Option<&Person>,
+        turns: &[(TurnId, TurnRow)],
+        why: &str,
+        facts: &Facts,
+    ) -> Result<(), Refusal> {
+        turns.iter().for_each(|(id, _)| self.end_turn(id, why));
+        let stopped = |(id, row): &(TurnId, TurnRow)| {
+            let mut draft = records::of_agent(Kind::Admin, Event::TurnStopped, by, &row.agent, facts.clone());
+            draft.session = Some(row.session.clone());
+            draft.turn = Some(id.clone());
+            (id.clone(), draft)
+        };
+        let told = self.cancel_stopped(why, turns.iter().map(stopped).collect()).await;
+        told.map_err(|refusal| {
+            let which: Vec<&str> = turns.iter().map(|(id, _)| id.as_str()).collect();
+            let message = format!("`{}` is stopped, but: {}", which.join("`, `"), refusal.message);
+            Refusal::new(refusal.kind, message)
+        })
+    }
+
+    /// Waits, not for long, until turns that were stopped are over; whether they are.
+    pub(crate) async fn are_over(&self, turns: &[TurnId]) -> Result<bool, Refusal> {
+        let until = tokio::time::Instant::now() + MAX_ENDING;
+        for id in turns {
+            while session::turn(&self.journal, id)?.is_some() {
+                if tokio::time::Instant::now() >= until {
+                    return Ok(false);
+                }
+                tokio::time::sleep(LOOK).await;
             }
         }
-        Ok(count)
+        Ok(true)
     }
 }

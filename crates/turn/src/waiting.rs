@@ -1,10 +1,10 @@
 //! Which approvals wait, by when they expire or more people are asked: whether one is due is known without asking the
 //! database.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
-use vocab::{ApprovalId, Timestamp};
+use vocab::{ApprovalId, PersonId, Timestamp};
 
 use crate::view::ApprovalView;
 use crate::{Refusal, RefusalKind};
@@ -15,9 +15,9 @@ pub(crate) const MAX_WAITING: usize = 10_000;
 /// The most approvals that expire in one round of housekeeping; the next round has the rest.
 const MAX_DUE: usize = 256;
 
-/// The approvals that wait. An entry whose row is not there, or waits no more, is dropped when it is due.
+/// The approvals that wait, with who asked. An entry whose row is not there, or waits no more, is dropped when it is due.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting(Mutex<BTreeSet<(Timestamp, ApprovalId)>>);
+pub(crate) struct Waiting(Mutex<BTreeMap<(Timestamp, ApprovalId), PersonId>>);
 
 impl Waiting {
     /// Takes one more.
@@ -31,13 +31,13 @@ impl Waiting {
                 format!("{MAX_WAITING} actions wait for a person, which is the most; decide some first");
             return Err(Refusal::new(RefusalKind::Busy, message));
         }
-        held.insert((next(view), view.id.clone()));
+        held.insert((next(view), view.id.clone()), view.asked_by.clone());
         Ok(())
     }
 
     /// Takes up one that waited when the gateway ended.
     pub(crate) fn restore(&self, view: &ApprovalView) {
-        self.0.lock().insert((next(view), view.id.clone()));
+        self.0.lock().insert((next(view), view.id.clone()), view.asked_by.clone());
     }
 
     /// Forgets one that waits no more.
@@ -55,7 +55,16 @@ impl Waiting {
     /// Those for which something is due at `now`, earliest first.
     pub(crate) fn due(&self, now: Timestamp) -> Vec<(Timestamp, ApprovalId)> {
         let held = self.0.lock();
-        held.iter().take_while(|(expires, _)| *expires <= now).take(MAX_DUE).cloned().collect()
+        held.keys().take_while(|(expires, _)| *expires <= now).take(MAX_DUE).cloned().collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
+
+    /// Those who asked for what waits and of whom this is true.
+    pub(crate) fn askers(&self, which: impl Fn(&PersonId) -> bool) -> Vec<PersonId> {
+        self.0.lock().values().filter(|asker| which(asker)).cloned().collect()
     }
 }
 
@@ -72,7 +81,8 @@ mod tests {
         let waiting = Waiting::default();
         let entry = |n: usize| {
             let id = ApprovalId::new(&format!("a-{n}")).unwrap();
-            (Timestamp::from_second(i64::try_from(n).unwrap()).unwrap(), id)
+            let asker = PersonId::new("anna").unwrap();
+            ((Timestamp::from_second(i64::try_from(n).unwrap()).unwrap(), id), asker)
         };
         waiting.0.lock().extend((0..count).map(entry));
         waiting

@@ -142,7 +142,7 @@ impl Gateway {
         let writes = reach.as_ref().map_or(&[][..], |reach| &reach.write);
         let marks = self.mark_all(writes, &session_row.labels)?;
         self.record_run(&turn, &row, &session_row, &command, marks).await?;
-        let stopped = self.ended_by(&turn, &stopped);
+        let stopped = self.ended_by(&turn, &row.person, &stopped);
         let made = Made {
             id: turn,
             row,
