@@ -208,3 +208,83 @@ fn a_leaver_loses_sign_ins_tokens_streams_approvals_and_running_turns() {
     }
     home.verifies();
 }
+
+#[test]
+fn what_is_there_is_described_and_holds_of_what_is_given() {
+    let home = home();
+    let [ada] = home.signed_in(["ada"]);
+    let program = token(&ada, "scim");
+    let get = |path: &str| ask(&program, "GET", path, &Value::Null);
+    let account = id(&ask(&program, "POST", "Users", &user("cid")).is(201));
+    let group = json!({ "displayName": "platform-team", "members": [{ "value": account }] });
+    drop(ask(&program, "POST", "Groups", &group).is(201));
+
+    let types = get("ResourceTypes").is(200).json()["Resources"].as_array().unwrap().clone();
+    assert_eq!(types.iter().map(|kind| kind["id"].as_str().unwrap()).collect::<Vec<_>>(), ["User", "Group"]);
+    let schemas = get("Schemas").is(200).json();
+    assert_eq!((&schemas["totalResults"], &schemas["startIndex"]), (&json!(2), &json!(1)));
+    for kind in &types {
+        let name = kind["id"].as_str().unwrap();
+        let one = get(&format!("ResourceTypes/{name}")).is(200);
+        assert_eq!(one.json(), *kind);
+        assert_eq!(one.header("location"), "", "that is for what was made");
+        let urn = kind["schema"].as_str().unwrap();
+        let schema = get(&format!("Schemas/{urn}")).is(200).json();
+        assert!(schemas["Resources"].as_array().unwrap().contains(&schema), "{schema}");
+        // What is given of one is what is described, and nothing that is said to be hidden.
+        let listed = get(kind["endpoint"].as_str().unwrap().trim_start_matches('/')).is(200).json();
+        let given = listed["Resources"][0].as_object().unwrap().clone();
+        assert_eq!(given["schemas"], json!([urn]));
+        let described = schema["attributes"].as_array().unwrap();
+        let common = ["schemas", "id", "externalId", "meta"];
+        for field in given.keys().filter(|field| !common.contains(&field.as_str())) {
+            let own = described.iter().find(|one| one["name"] == **field);
+            assert_eq!(own.unwrap_or_else(|| panic!("`{field}` of {name}"))["returned"], "default");
+        }
+        for one in described.iter().filter(|one| one["required"] == true) {
+            let field = one["name"].as_str().unwrap();
+            assert!(given.contains_key(field), "`{field}` of {name}");
+            assert_eq!(
+                ask(&program, "POST", kind["endpoint"].as_str().unwrap().trim_start_matches('/'), &json!({}))
+                    .status,
+                400
+            );
+        }
+    }
+    let config = get("ServiceProviderConfig").is(200).json();
+    for (feature, there) in [
+        ("patch", true),
+        ("filter", true),
+        ("bulk", false),
+        ("sort", false),
+        ("etag", false),
+        ("changePassword", false),
+    ] {
+        assert_eq!(config[feature]["supported"], there, "{feature}");
+    }
+    assert!(config["meta"]["location"].as_str().unwrap().ends_with("/scim/v2/ServiceProviderConfig"));
+
+    // What is there is not filtered, what is not there is no page of the console, and nothing of it is changed.
+    for path in ["ServiceProviderConfig", "ResourceTypes", "Schemas", "Schemas/urn:x", "ResourceTypes/User"] {
+        drop(get(&format!("{path}?filter=id%20eq%20%22User%22")).is(403));
+    }
+    for path in ["Schemas/urn:x", "ResourceTypes/user", "ResourceTypes/%00", "Me", "Bulk", "Schemas/User/x"] {
+        let none = get(path).is(404);
+        assert_eq!(
+            (none.header("content-type"), &none.json()["status"]),
+            ("application/scim+json", &json!("404"))
+        );
+    }
+    for (method, path) in [
+        ("POST", "Schemas"),
+        ("DELETE", "ResourceTypes/User"),
+        ("PUT", "ServiceProviderConfig"),
+        ("PATCH", "Users"),
+    ] {
+        let no = ask(&program, method, path, &json!({})).is(405);
+        assert_eq!(no.json()["status"], "405", "{method} {path}");
+    }
+    // What was made says where it is.
+    let made = ask(&program, "POST", "Users", &user("dee")).is(201);
+    assert_eq!(made.header("location"), made.json()["meta"]["location"]);
+}

@@ -46,6 +46,11 @@ impl Which {
         })
     }
 
+    /// Whether only some are wanted.
+    pub(super) const fn filters(&self) -> bool {
+        self.filter.is_some()
+    }
+
     /// How many to pass over, and how many to give at most.
     pub(super) fn page(&self) -> (usize, usize) {
         let number = |given: Option<i64>, otherwise: usize| {

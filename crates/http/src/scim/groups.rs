@@ -10,6 +10,7 @@ use people::{GroupView, NewGroup, No};
 use serde_json::{Map, Value, json};
 use vocab::DirectoryId;
 
+use super::about::{Attribute, Told};
 use super::filter::{Which, listed};
 use super::patch::{Op, Step, steps};
 use super::{Answer, By, Fault, Scim, Sent, field, place, text};
@@ -170,6 +171,36 @@ fn none() -> Fault {
 
 fn one(id: &str) -> Result<DirectoryId, Fault> {
     DirectoryId::new(id).map_err(|_| none())
+}
+
+/// What is kept of a group.
+pub(super) fn attributes() -> Vec<Value> {
+    let text = |name, description, mutability, told| {
+        Attribute { name, kind: "string", description, mutability, told }.described(Vec::new())
+    };
+    let exact = Told { case_exact: true, ..Told::default() };
+    let parts = vec![
+        text("value", "The id of a user who is there already", "immutable", Told { required: true, ..exact }),
+        text("display", "Who that is", "readOnly", exact),
+        text("type", "`User`: no group is in another", "readOnly", exact),
+    ];
+    let name = Told { required: true, unique: true, ..exact };
+    vec![
+        text(
+            "displayName",
+            "What it is called; `[[directory]]` of bulkhead.toml says what that is worth",
+            "readWrite",
+            name,
+        ),
+        Attribute {
+            name: "members",
+            kind: "complex",
+            description: "Who is in it",
+            mutability: "readWrite",
+            told: Told { many: true, ..Told::default() },
+        }
+        .described(parts),
+    ]
 }
 
 fn group(api: &Api, view: &GroupView, with_members: bool) -> Value {

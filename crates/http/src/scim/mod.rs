@@ -17,7 +17,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use people::{Came, No, NoKind, Scope};
 use serde_json::{Map, Value, json};
 use vocab::Person;
@@ -42,13 +42,17 @@ pub fn scim_routes() -> impl Iterator<Item = (&'static str, &'static str)> {
     let of_one = ["Users/{id}", "Groups/{id}"]
         .into_iter()
         .flat_map(|path| ["GET", "PUT", "PATCH", "DELETE"].map(|method| (method, path)));
-    [("GET", "ServiceProviderConfig"), ("GET", "ResourceTypes")].into_iter().chain(of_many).chain(of_one)
+    let about = ["ServiceProviderConfig", "ResourceTypes", "ResourceTypes/{id}", "Schemas", "Schemas/{id}"];
+    about.into_iter().map(|path| ("GET", path)).chain(of_many).chain(of_one)
 }
 
 pub(crate) fn router(api: &Arc<Api>) -> Router {
     Router::new()
         .route("/scim/v2/ServiceProviderConfig", get(about::config))
         .route("/scim/v2/ResourceTypes", get(about::types))
+        .route("/scim/v2/ResourceTypes/{id}", get(about::one_type))
+        .route("/scim/v2/Schemas", get(about::schemas))
+        .route("/scim/v2/Schemas/{id}", get(about::one_schema))
         .route("/scim/v2/Users", get(users::list).post(users::create))
         .route(
             "/scim/v2/Users/{id}",
@@ -59,8 +63,18 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
             "/scim/v2/Groups/{id}",
             get(groups::show).put(groups::replace).patch(groups::patch).delete(groups::remove),
         )
+        .route("/scim/v2/{*other}", any(nothing))
+        .method_not_allowed_fallback(not_so)
         .route_layer(from_fn_with_state(Arc::clone(api), guard))
         .with_state(Arc::clone(api))
+}
+
+async fn nothing() -> Fault {
+    Fault::new(StatusCode::NOT_FOUND, "there is nothing of SCIM at this path")
+}
+
+async fn not_so() -> Fault {
+    Fault::new(StatusCode::METHOD_NOT_ALLOWED, "this method does nothing at this path")
 }
 
 /// Whose token it is that a request came with.
@@ -151,12 +165,18 @@ impl IntoResponse for Fault {
     }
 }
 
-/// An answer.
+/// An answer; of what was made, with where it is.
 struct Scim(StatusCode, Value);
 
 impl IntoResponse for Scim {
     fn into_response(self) -> Response {
-        (self.0, [(header::CONTENT_TYPE, KIND)], self.1.to_string()).into_response()
+        let place = self.1.pointer("/meta/location").and_then(Value::as_str);
+        let place = place.filter(|_| self.0 == StatusCode::CREATED).and_then(|place| place.parse().ok());
+        let mut response = (self.0, [(header::CONTENT_TYPE, KIND)], self.1.to_string()).into_response();
+        if let Some(place) = place {
+            response.headers_mut().insert(header::LOCATION, place);
+        }
+        response
     }
 }
 

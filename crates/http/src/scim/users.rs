@@ -9,6 +9,7 @@ use people::{AccountView, NewAccount, Wish};
 use serde_json::{Map, Value, json};
 use vocab::{DirectoryId, PersonId};
 
+use super::about::{Attribute, Told};
 use super::filter::{Which, listed};
 use super::patch::{Op, Step, steps};
 use super::{Answer, By, Fault, Scim, Sent, field, place, provisions, text, yes};
@@ -163,6 +164,64 @@ fn one(api: &Api, id: &str) -> Result<AccountView, Fault> {
     let found = DirectoryId::new(id).ok().and_then(|id| api.people.account(&id));
     found.ok_or_else(|| Fault::new(StatusCode::NOT_FOUND, "there is no such user"))
 }
+
+/// What is kept of a user, and what a name to show is made of.
+pub(super) fn attributes() -> Vec<Value> {
+    let text = |name, description, mutability, told| Attribute {
+        name,
+        kind: "string",
+        description,
+        mutability,
+        told,
+    };
+    let formatted = text("formatted", "Shown where there is no `displayName`", "writeOnly", HIDDEN);
+    let value =
+        text("value", "The id of the group", "readOnly", Told { case_exact: true, ..Told::default() });
+    let display = text("display", "What the group is called", "readOnly", Told::default());
+    let name = Told { required: true, unique: true, ..Told::default() };
+    vec![
+        text(
+            "userName",
+            "Whose account it is; somebody with another name is somebody else",
+            "immutable",
+            name,
+        )
+        .described(Vec::new()),
+        text(
+            "displayName",
+            "What people call them",
+            "readWrite",
+            Told { case_exact: true, ..Told::default() },
+        )
+        .described(Vec::new()),
+        Attribute {
+            name: "name",
+            kind: "complex",
+            description: "Parts of a name",
+            mutability: "writeOnly",
+            told: HIDDEN,
+        }
+        .described(vec![formatted.described(Vec::new())]),
+        Attribute {
+            name: "active",
+            kind: "boolean",
+            description: "Whether they may come in; without, they lose all that they have here",
+            mutability: "readWrite",
+            told: Told::default(),
+        }
+        .described(Vec::new()),
+        Attribute {
+            name: "groups",
+            kind: "complex",
+            description: "The groups that they are in",
+            mutability: "readOnly",
+            told: Told { many: true, ..Told::default() },
+        }
+        .described(vec![value.described(Vec::new()), display.described(Vec::new())]),
+    ]
+}
+
+const HIDDEN: Told = Told { many: false, required: false, case_exact: true, unique: false, hidden: true };
 
 fn user(api: &Api, view: &AccountView) -> Value {
     let groups: Vec<Value> =
