@@ -8,7 +8,8 @@ use std::sync::Mutex;
 
 use bulkhead_tests::postgres::Cluster;
 use bulkhead_tests::proxy::{Proxy, Way};
-use bulkhead_tests::{Home, eventually, procs, skipped, tls};
+use bulkhead_tests::{Browser, Home, eventually, procs, skipped, tls};
+use serde_json::json;
 
 /// Roles are the whole cluster's, and made once.
 static MAKING: Mutex<()> = Mutex::new(());
@@ -75,6 +76,14 @@ fn a_gateway_keeps_its_record_on_a_server_and_every_command_reads_it_there() {
     home.crash();
     home.start();
     home.run(&["chat", "helper", "--session", &session, "again"]).done().has("hello");
+    // What was said in it is searched there, too.
+    let person = home.json(&["gateway", "status"])["person"].as_str().unwrap().to_owned();
+    let found = Browser::signed_in(&home, &person).post("sessions/search", &json!({ "text": "AGAIN" }));
+    let found = found.is(200).json();
+    assert_eq!(
+        (&found["items"][0]["session"], found["items"].as_array().unwrap().len()),
+        (&json!(session), 1)
+    );
     home.run(&["gateway", "stop"]).done();
     home.run(&["audit", "verify"]).done().has("the record is whole");
     cluster.sql(&database, "DELETE FROM bulkhead.record WHERE seq = 3");

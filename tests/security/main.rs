@@ -21,6 +21,7 @@ mod looking;
 mod past;
 mod people;
 mod provider;
+mod recall;
 mod record;
 mod replaced;
 mod roles;

@@ -5,7 +5,7 @@ import { part } from './route';
 import { BrokenStream, events } from './stream';
 import type {
   Agent, Approval, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, Grants, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
-  RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
+  Recalled, RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
 import type { SoulDiff, SoulVersion } from './types';
 
@@ -275,6 +275,7 @@ export const api = {
   status: () => get<GatewayStatus>('/status'),
 
   sessions: (agent: string | null, before: string | null, limit: number) => get<Conversations>(`/sessions${query({ agent, before, limit })}`),
+  recall: (words: string, after: number | null, limit: number) => post<Recalled>('/sessions/search', { text: words, after, limit }),
   stopTurn: (id: string) => post<{ over: boolean }>(`/turns/${part(id)}/stop`),
 
   records: (which: RecordQuery, signal?: AbortSignal) => get<Records>(`/records${query({ ...which })}`, signal),

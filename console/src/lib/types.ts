@@ -158,6 +158,8 @@ export interface Budgets {
 }
 
 export interface Said {
+  /** Its place in the conversation. */
+  seq: number;
   time: string;
   by: string;
   text: string | null;
@@ -323,6 +325,27 @@ export interface ConversationRow {
 export interface Conversations {
   sessions: ConversationRow[];
   before: string | null;
+}
+
+/** Something said that has the words of a search, and what stands around the first of them. */
+export interface Passage {
+  session: string;
+  agent: string;
+  title: string | null;
+  /** Its place in the conversation. */
+  seq: number;
+  time: string;
+  by: 'person' | 'agent';
+  before: string;
+  word: string;
+  after: string;
+}
+
+/** What a search found, and how far back it has come where there is more. */
+export interface Recalled {
+  items: Passage[];
+  after: number | null;
+  until: string | null;
 }
 
 export type Fact = string | number | boolean | string[];

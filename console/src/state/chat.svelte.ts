@@ -35,6 +35,8 @@ export class Talk {
   waiting = $state<string | null>(null);
   busy = $state(false);
   loaded = false;
+  /** Whether there is all here that was said, in one form or the other. */
+  #whole = false;
   #stop: AbortController | null = null;
 
   constructor(
@@ -65,6 +67,18 @@ export class Talk {
     this.labels = told.labels;
     this.waiting = told.waiting;
     this.entries = told.said.map((said) => ({ kind: 'said', said }));
+    this.#whole = true;
+  }
+
+  /** Has what was said in this place in the page. What was said while it is open has no place yet: it is read anew then. */
+  async show(seq: number): Promise<void> {
+    const there = this.entries.some((entry) => entry.kind === 'said' && entry.said.seq === seq);
+    if (there || !this.#whole || this.session === null || this.busy) return;
+    try {
+      await this.#read(this.session);
+    } catch (error) {
+      this.problem = (error as Error).message;
+    }
   }
 
   /** A turn that went on when this page was loaded. */
@@ -130,6 +144,7 @@ export class Talk {
     if (!first || spoken.turn.session === null || spoken.turn.id === null) return;
     this.session = spoken.turn.session;
     this.loaded = true;
+    this.#whole = true;
     void live.refresh();
   }
 

@@ -5,7 +5,7 @@ import { api } from '../lib/api';
 import type { ConversationRow } from '../lib/types';
 import { session } from './session.svelte';
 
-/** How many are asked for at once, and the most that are shown or searched for one agent. */
+/** How many are asked for at once, and the most that are shown of one agent. */
 const PAGE = 50;
 export const MAX_KNOWN = 1_000;
 
@@ -30,11 +30,6 @@ class History {
   /** Older ones. */
   async further(): Promise<void> {
     if (this.more) await this.#page(false);
-  }
-
-  /** All of them, as far as they are shown: for a search. */
-  async all(): Promise<void> {
-    while (this.more && this.problem === '') await this.#page(false);
   }
 
   /** The turn that goes on or waits in a conversation. */

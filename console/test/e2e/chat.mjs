@@ -52,10 +52,21 @@ export async function conversationsAreFoundStoppedAndTakenUp(stage) {
   const list = page.getByRole('list', { name: 'Your conversations' });
   await list.getByText('Something else altogether').waitFor();
   same('both, the newest first', (await list.locator('.words').allInnerTexts()).map((one) => one.slice(0, 9)), ['Something', 'Read the ']);
-  await page.getByRole('searchbox').fill('TIME OFF');
-  await page.waitForFunction(() => document.querySelectorAll('.begun .words').length === 1);
-  await list.getByRole('link').click();
-  await page.locator('.said', { hasText: 'Read the page about time off' }).waitFor();
+  await page.getByRole('searchbox').fill('OFF time');
+  await page.keyboard.press('Enter');
+  const found = page.getByRole('list', { name: 'What was found' });
+  await found.getByRole('link').first().waitFor();
+  same('one place', [await found.getByRole('link').count(), await found.locator('mark').innerText()], [1, 'off']);
+  await ada.shot('search');
+  await ada.accessible('what was found');
+  await found.getByRole('link').click();
+  await page.locator('.said.sought', { hasText: 'Read the page about time off' }).waitFor();
+  holds('it has an address', /#\/chat\/helper\/s-[^/]+\/[0-9]+$/.test(page.url()));
+  await page.getByRole('searchbox').fill('no such words anywhere');
+  await page.keyboard.press('Enter');
+  await page.getByText('Nothing in your conversations has these words.').waitFor();
+  await page.getByRole('button', { name: 'End the search' }).click();
+  same('the field is empty', await page.getByRole('searchbox').inputValue(), '');
   // Another browser of hers has the same.
   const other = await stage.elsewhere('ada');
   await other.go('chat/helper');

@@ -26,7 +26,8 @@ pub(crate) struct Row {
 }
 
 /// What is asked with a body and changes nothing.
-const LOOKS: [&str; 4] = ["content", "content/search", "record/verify", "agents/{name}/soul/check"];
+const LOOKS: [&str; 5] =
+    ["content", "content/search", "sessions/search", "record/verify", "agents/{name}/soul/check"];
 
 impl Row {
     /// Whether it does something for somebody who is known, so that they may want it done once however often they ask. What
@@ -147,6 +148,7 @@ table! {
     post "holds/{id}/remove", ADMIN, confirmed, api::remove_hold::remove_hold;
     get "events", READ, plain, api::follow_events::follow_events;
     get "sessions", CHAT, plain, api::list_sessions::list_sessions;
+    post "sessions/search", CHAT, plain, api::search_sessions::search_sessions;
     // Somebody else's needs a confirmed sign-in; whose it is, the verb finds out.
     get "sessions/{id}", CHAT, plain, api::show_session::show_session;
     get "turns/{id}/events", CHAT, plain, api::follow_turn::follow_turn;

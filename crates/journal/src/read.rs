@@ -4,6 +4,7 @@
 //! A [`Record`] is metadata and holds no words of anybody. Content is read apart, by [`Reader::contents`]: whoever gives
 //! it to a person asks first for that person's right to it and records the look.
 
+mod back;
 mod content;
 mod nodes;
 mod recent;
@@ -20,6 +21,7 @@ use vocab::{
     TurnId, Verb,
 };
 
+pub use self::back::Back;
 pub use self::content::whole;
 pub(crate) use self::nodes::Run;
 pub use self::recent::{MAX_RECENT, Recent, Recently};

@@ -8,6 +8,7 @@ use journal::read::{Query, Reader, Record};
 use journal::{Draft, Event, Facts, Kind};
 use monitor::Act;
 use serde_json::Value;
+use vocab::limits::MAX_TRANSCRIPT_ENTRIES;
 use vocab::{AgentName, Person, SessionId, Status, TurnId, Verb};
 
 use crate::event::Events;
@@ -16,8 +17,11 @@ use crate::slot::{Slot, Standing};
 use crate::view::{AgentView, Conversation, Said};
 use crate::{Refusal, RefusalKind, session};
 
-/// The most things said that a conversation is shown with; the newest.
-const MAX_SAID: u32 = 1_000;
+/// The most things said that a conversation is shown with; the newest. A conversation has no room for more.
+const MAX_SAID: usize = MAX_TRANSCRIPT_ENTRIES;
+
+/// How often the record is gone further back for them; each time it gives up to 10,000 records.
+const MAX_LOOKS_BACK: usize = 32;
 
 impl Gateway {
     /// Every agent that this person may ask or manage.
@@ -114,11 +118,8 @@ impl Gateway {
             Some(turn) => session::turn(&self.journal, &turn)?.and_then(|row| row.waiting),
             None => None,
         };
-        let session = Some(id.clone());
-        let look = move |reader: &Reader| {
-            said(reader, &reader.query(&Query { session, limit: MAX_SAID, ..Query::default() })?)
-        };
-        let said = self.looking(look).await?;
+        let session = id.clone();
+        let said = self.looking(move |reader| said(reader, session)).await?;
         let facts = Facts::new().with("count", said.len() as u64);
         let facts = if own { facts.with("own", true) } else { facts };
         let mut draft = Draft::of_event(Kind::Admin, Event::ContentRead, facts);
@@ -131,20 +132,31 @@ impl Gateway {
     }
 }
 
-/// What was heard according to `records`: a person's messages, and the replies that were delivered.
-fn said(reader: &Reader, records: &[Record]) -> Result<Vec<Said>, Refusal> {
-    let heard: Vec<_> = records.iter().filter_map(|record| Some((record, heard(record)?))).collect();
-    let seqs: Vec<u64> = heard.iter().map(|(record, _)| record.seq).collect();
+/// What was heard in a conversation, the newest [`MAX_SAID`] of it: a person's messages, and the replies that were delivered.
+fn said(reader: &Reader, session: SessionId) -> Result<Vec<Said>, Refusal> {
+    let mut query = Query { session: Some(session), ..Query::default() };
+    let mut heard = Vec::new();
+    for _ in 0..MAX_LOOKS_BACK {
+        let back = reader.back(&query)?;
+        heard.extend(back.records.into_iter().filter_map(|record| Some((heard_in(&record)?, record))));
+        query.before = back.before;
+        if back.before.is_none() || heard.len() >= MAX_SAID {
+            break;
+        }
+    }
+    heard.truncate(MAX_SAID);
+    heard.reverse();
+    let seqs: Vec<u64> = heard.iter().map(|(_, record)| record.seq).collect();
     let contents: BTreeMap<u64, Value> = reader.contents(&seqs)?.0.into_iter().collect();
-    let said = heard.into_iter().map(|(record, (by, place))| {
+    let said = heard.into_iter().map(|((by, place), record)| {
         let text = contents.get(&record.seq).and_then(|content| content.pointer(place)?.as_str());
-        Said { time: record.time, by: by.to_owned(), text: text.map(str::to_owned) }
+        Said { seq: record.seq, time: record.time, by: by.to_owned(), text: text.map(str::to_owned) }
     });
     Ok(said.collect())
 }
 
 /// Who said what a record has, and where the words stand in its content; none for what nobody heard.
-pub(crate) fn heard(record: &Record) -> Option<(&'static str, &'static str)> {
+pub(crate) fn heard_in(record: &Record) -> Option<(&'static str, &'static str)> {
     let verb = record.action.as_ref().and_then(|action| action.verb);
     match record.kind {
         Kind::Message if record.event == Some(Event::MessageReceived) => Some(("person", "/entry/text")),

@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use vocab::{Decision, Labels, Layer, Person, PersonId};
 
-use crate::agents::heard;
+use crate::agents::heard_in;
 use crate::gateway::Gateway;
 use crate::{Refusal, RefusalKind};
 
 mod search;
 
-pub use search::{Found, MAX_FOUND, MAX_SEARCHED};
+pub(crate) use search::MAX_SEARCHED_BYTES;
+pub use search::{Found, MAX_FOUND, MAX_SEARCHED, MAX_TEXT_BYTES};
 
 /// The most records of which one look reads the content.
 pub const MAX_LOOK: usize = 256;
@@ -65,7 +66,7 @@ impl Eyes {
     /// # Errors
     /// Why they may not.
     pub(crate) fn may_read(&self, record: &Record) -> Result<bool, Unread> {
-        if record.person.as_ref() == Some(&self.by.id) && heard(record).is_some() {
+        if record.person.as_ref() == Some(&self.by.id) && heard_in(record).is_some() {
             return Ok(true);
         }
         self.may_read_of(record.agent.as_ref(), record.labels.as_ref()).map(|()| false)
@@ -233,7 +234,7 @@ impl Looked {
 }
 
 /// The record of a look at `records`, which names their agent and conversation if all have the same.
-fn of_look(by: &Person, event: Event, records: &[Record], own: bool) -> Draft {
+pub(crate) fn of_look(by: &Person, event: Event, records: &[Record], own: bool) -> Draft {
     let seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
     let facts = Facts::new().with("records", ranges(&seqs)).with("count", seqs.len() as u64);
     let mut draft = Draft::of_event(Kind::Admin, event, if own { facts.with("own", true) } else { facts });

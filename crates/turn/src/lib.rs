@@ -57,7 +57,7 @@ pub use budget::{
 };
 pub use callers::{OsUser, Socket};
 pub use changes::{Files, SettingsFile};
-pub use content::{Found, Look, MAX_FOUND, MAX_LOOK, MAX_SEARCHED};
+pub use content::{Found, Look, MAX_FOUND, MAX_LOOK, MAX_SEARCHED, MAX_TEXT_BYTES};
 pub use decide::{Choice, MAX_REASON_CHARS};
 pub use diff::{Diff, MAX_COMPARED_LINES, MAX_DIFF_BYTES, MAX_DIFF_LINES, Piece, PieceKind};
 pub use erasure::{
@@ -77,7 +77,7 @@ pub use program::{
     Came, Ended, Launched, MAX_COMMAND_BYTES, MAX_WAITING_REQUESTS, NotLaunched, Program, Run, Stamp, Wanted,
 };
 pub use refusal::{Refusal, RefusalKind};
-pub use sessions::MAX_LISTED;
+pub use sessions::{MAX_LISTED, MAX_RECALLED, Recall};
 pub use soul::{CheckReport, Diagnostic};
 pub use souls::{Changed, Soul, check};
 pub use versions::{
@@ -85,5 +85,5 @@ pub use versions::{
 };
 pub use view::{
     AgentView, ApprovalView, Conversation, ConversationView, Conversations, FileChange, KillReport,
-    KilledAgent, Said, StoppedTurn,
+    KilledAgent, Passage, Recalled, Said, StoppedTurn,
 };

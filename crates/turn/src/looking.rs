@@ -26,12 +26,6 @@ const USUAL_RECORDS: u32 = 100;
 /// How many people look into the record or their conversations at once; more wait, in bounded number.
 pub(crate) const MAX_LOOKERS: usize = 4;
 
-/// The records that are gone through at once from the end on.
-const WINDOW: u64 = 1_024;
-
-/// The most windows that one page goes through; it says where to go on.
-const MAX_WINDOWS: usize = 256;
-
 /// How far a verification may be ahead of who hears of it. What is more is not told.
 const MAX_PROGRESS_BEHIND: usize = 16;
 
@@ -237,36 +231,8 @@ fn page(reader: &Reader, query: Query) -> Result<Records, Refusal> {
         let after = records.last().map(|last| last.seq).or(query.after);
         return Ok(Records { records, before: None, after });
     }
-    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-    let mut end = query.before.unwrap_or(u64::MAX).min(reader.last()?.saturating_add(1));
-    let mut records = Vec::new();
-    for _ in 0..MAX_WINDOWS {
-        if end <= 1 || records.len() >= limit {
-            break;
-        }
-        let begin = end.saturating_sub(1).saturating_sub(WINDOW);
-        let mut window = window(reader, &query, begin, end)?;
-        window.reverse();
-        records.append(&mut window);
-        end = begin.saturating_add(1);
-    }
-    if records.len() > limit {
-        records.truncate(limit);
-        end = records.last().map_or(end, |last| last.seq);
-    }
-    Ok(Records { records, before: (end > 1).then_some(end), after: None })
-}
-
-/// The records after `begin` and before `end`, oldest first.
-fn window(reader: &Reader, query: &Query, begin: u64, end: u64) -> Result<Vec<Record>, Refusal> {
-    let mut query = Query { after: Some(begin), before: Some(end), limit: 0, ..query.clone() };
-    let mut records = Vec::new();
-    loop {
-        let mut some = reader.query(&query)?;
-        let Some(last) = some.last() else { return Ok(records) };
-        query.after = Some(last.seq);
-        records.append(&mut some);
-    }
+    let back = reader.back(&query)?;
+    Ok(Records { records: back.records, before: back.before, after: None })
 }
 
 fn prove(reader: &Reader, seq: u64) -> Result<String, Refusal> {

@@ -1,7 +1,11 @@
-//! The list of a person's own conversations.
+//! A person's own conversations: their list, and searching them.
 
 use journal::{Draft, Event, Facts, Journal, Kind};
 use vocab::{AgentName, Person, PersonId, SessionId};
+
+mod recall;
+
+pub use recall::{MAX_RECALLED, Recall};
 
 use crate::gateway::Gateway;
 use crate::session;

@@ -175,6 +175,40 @@ pub struct ConversationView {
     pub title: Option<String>,
 }
 
+/// What a search of a person's own conversations found, the newest first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Recalled {
+    /// What has the words.
+    pub items: Vec<Passage>,
+    /// Where to go on, when there may be more.
+    pub after: Option<u64>,
+    /// When the oldest that was gone through was said: of what is older nothing is known yet. None at the beginning.
+    pub until: Option<Timestamp>,
+}
+
+/// Something said that has the words of a search, with what stands around the first of them, on one line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Passage {
+    /// In which conversation.
+    pub session: SessionId,
+    /// With which agent.
+    pub agent: AgentName,
+    /// The first words of the conversation, unless they have been erased.
+    pub title: Option<String>,
+    /// The record that has it: its place in the conversation.
+    pub seq: u64,
+    /// When.
+    pub time: Timestamp,
+    /// `person` or `agent`.
+    pub by: String,
+    /// What stands before the word.
+    pub before: String,
+    /// The word, as it was written.
+    pub word: String,
+    /// What stands behind it.
+    pub after: String,
+}
+
 /// A turn that somebody stopped.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StoppedTurn {
@@ -206,6 +240,8 @@ pub struct Conversation {
 /// One thing said.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Said {
+    /// The record that has it: its place in the conversation.
+    pub seq: u64,
     /// When.
     pub time: Timestamp,
     /// `person` or `agent`.

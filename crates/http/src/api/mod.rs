@@ -59,6 +59,7 @@ pub(crate) mod revoke_pattern;
 pub(crate) mod roll_soul_back;
 pub(crate) mod seal_record;
 pub(crate) mod search_content;
+pub(crate) mod search_sessions;
 pub(crate) mod send_message;
 pub(crate) mod show_agent;
 pub(crate) mod show_approval;

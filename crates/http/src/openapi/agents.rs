@@ -1,12 +1,13 @@
 //! Agents, what they are told to be, and what people say to them.
 
+use turn::{MAX_RECALLED, MAX_TEXT_BYTES};
 use vocab::Verb;
 use vocab::limits::MAX_MESSAGE_BYTES;
 
 use super::book::Book;
 use super::shape::{
-    any_of, anything, decimal, digest, id, list, map, number, object, one_of, or_null, place, short, text,
-    the, time, told, within, yes_or_no,
+    any_of, anything, decimal, digest, id, list, map, number, object, one_of, or_null, place, short, some,
+    text, the, time, told, within, words, yes_or_no,
 };
 
 /// What an action may do if it is wrong.
@@ -234,8 +235,12 @@ fn conversations(book: &mut Book) {
     .asks("before", place())
     .asks("limit", within(0, u32::MAX))
     .gives(object().has("sessions", list(view.into())).has("before", or_null(text())));
-    let said =
-        object().has("time", time()).has("by", one_of(["person", "agent"])).has("text", or_null(text()));
+    searching(book);
+    let said = object()
+        .has("seq", number(1))
+        .has("time", time())
+        .has("by", one_of(["person", "agent"]))
+        .has("text", or_null(text()));
     let conversation = object()
         .has("session", id())
         .has("agent", id())
@@ -246,6 +251,37 @@ fn conversations(book: &mut Book) {
     book.route("GET", "turns/{id}/events", "What happens in one turn from now on.").streams("Event");
     let stopped = object().has("turn", id()).has("session", id()).has("agent", id()).has("over", yes_or_no());
     book.route("POST", "turns/{id}/stop", "Ends a turn, and nothing else of its agent.").gives(stopped);
+}
+
+fn searching(book: &mut Book) {
+    let passage = object()
+        .has("session", id())
+        .has("agent", id())
+        .has("title", or_null(text()))
+        .has("seq", number(1))
+        .has("time", time())
+        .has("by", one_of(["person", "agent"]))
+        .has("before", text())
+        .has("word", text())
+        .has("after", text());
+    book.route(
+        "POST",
+        "sessions/search",
+        "What was said in the caller's own conversations and has some words, the newest first, as far as it came. On the record.",
+    )
+    .takes(
+        object()
+            .has("text", words(MAX_TEXT_BYTES))
+            .may_have("agent", or_null(id()))
+            .may_have("after", or_null(number(0)))
+            .may_have("limit", or_null(within(0, u32::MAX))),
+    )
+    .gives(
+        object()
+            .has("items", some(passage.into(), 0, MAX_RECALLED))
+            .has("after", or_null(number(1)))
+            .has("until", or_null(time())),
+    );
 }
 
 fn approvals(book: &mut Book) {

@@ -1,13 +1,13 @@
 //! Looking into the log.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use tokio_postgres::Row;
 
 use super::PostgresConfig;
 use super::batch::number;
 use super::line::{Line, NoAnswer};
-use super::link::{BIGINT, Fault, Link, TEXT};
+use super::link::{BIGINT, Fault, Link};
 use super::schema::{Form, form};
 use super::states::unread;
 use crate::block::Field;
@@ -82,17 +82,39 @@ impl Log {
         end: u64,
         limit: u32,
     ) -> Result<Vec<u64>, ReadError> {
+        self.blocks_of(values, from..end, "ASC", limit)
+    }
+
+    /// The last blocks before `end` in which each of the values occurs, from the last on, at most `limit`.
+    pub(crate) fn blocks_back(
+        &self,
+        values: &[(Field, &str)],
+        end: u64,
+        limit: u32,
+    ) -> Result<Vec<u64>, ReadError> {
+        self.blocks_of(values, 0..end, "DESC", limit)
+    }
+
+    fn blocks_of(
+        &self,
+        values: &[(Field, &str)],
+        range: Range<u64>,
+        order: &'static str,
+        limit: u32,
+    ) -> Result<Vec<u64>, ReadError> {
         let fields: Vec<String> = values.iter().map(|(field, _)| (*field).to_owned()).collect();
         let values: Vec<String> = values.iter().map(|(_, value)| (*value).to_owned()).collect();
         let (from, end, limit, count) =
-            (number(from), number(end), i64::from(limit), number(fields.len() as u64));
+            (number(range.start), number(range.end), i64::from(limit), number(fields.len() as u64));
         // The first value's blocks, as far as each of the others is there too.
-        let sql = "SELECT number FROM bulkhead.block AS block \
+        let sql = format!(
+            "SELECT number FROM bulkhead.block AS block \
              WHERE field = ($1::text[])[1] AND value = ($2::text[])[1] AND number >= $3 AND number < $4 \
              AND (SELECT count(*) FROM unnest($1::text[], $2::text[]) AS given (field, value) WHERE EXISTS ( \
                SELECT FROM bulkhead.block AS other \
                WHERE other.field = given.field AND other.value = given.value AND other.number = block.number)) = $5 \
-             ORDER BY number LIMIT $6";
+             ORDER BY number {order} LIMIT $6"
+        );
         let asked = self.line.ask(move |link| async move {
             let texts = tokio_postgres::types::Type::TEXT_ARRAY;
             let parameters = [
@@ -103,7 +125,7 @@ impl Log {
                 (&count as _, BIGINT),
                 (&limit as _, BIGINT),
             ];
-            let rows = link.rows(sql, &parameters).await?;
+            let rows = link.rows(&sql, &parameters).await?;
             rows.iter().map(|row| Ok(row.try_get::<_, i64>(0)?)).collect::<Result<Vec<i64>, Fault>>()
         });
         Ok(asked.map_err(unread)?.into_iter().filter_map(|number| u64::try_from(number).ok()).collect())
@@ -141,26 +163,6 @@ impl Log {
             let texts = tokio_postgres::types::Type::TEXT_ARRAY;
             link.rows(&sql, &[(&from, BIGINT), (&to, BIGINT), (&marks, texts)]).await
         })
-    }
-
-    /// The last blocks before `before` in which the value occurs, from the last on, at most `limit`.
-    pub(crate) fn blocks_back(
-        &self,
-        field: Field,
-        value: &'static str,
-        before: u64,
-        limit: u32,
-    ) -> Result<Vec<u64>, ReadError> {
-        let sql = "SELECT number FROM bulkhead.block WHERE field = $1 AND value = $2 AND number < $3 \
-             ORDER BY number DESC LIMIT $4";
-        let (before, limit) = (number(before), i64::from(limit));
-        let asked = self.line.ask(move |link| async move {
-            let parameters =
-                [(&field as _, TEXT), (&value as _, TEXT), (&before as _, BIGINT), (&limit as _, BIGINT)];
-            let rows = link.rows(sql, &parameters).await?;
-            rows.iter().map(|row| Ok(row.try_get::<_, i64>(0)?)).collect::<Result<Vec<i64>, Fault>>()
-        });
-        Ok(asked.map_err(unread)?.into_iter().filter_map(|number| u64::try_from(number).ok()).collect())
     }
 
     fn found<F: Future<Output = Result<Vec<Row>, Fault>>>(

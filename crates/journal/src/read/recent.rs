@@ -81,7 +81,7 @@ impl Reader {
             if records.len() == had && self.is_before(end, wanted.since)? {
                 return Ok(Recently { records, whole: true });
             }
-            let blocks = self.blocks_back(wanted.kind, before)?;
+            let blocks = self.blocks_back(&[(KIND, wanted.kind.as_str())], before, STEP_BLOCKS)?;
             let Some(lowest) = blocks.last() else { return Ok(Recently { records, whole: true }) };
             before = *lowest;
             step = blocks.iter().map(|number| records_of(*number)).collect();
@@ -119,20 +119,6 @@ impl Reader {
             Ok(Found { seq, hash, body, has_content: row.get(3)?, erased_by: row.get(4)? })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// The last blocks before the block `before` in which the kind occurs, from the last on.
-    fn blocks_back(&self, kind: Kind, before: u64) -> Result<Vec<u64>, ReadError> {
-        let conn = match &self.source {
-            Source::Sqlite(conn) => conn,
-            Source::Postgres(log) => return log.blocks_back(KIND, kind.as_str(), before, STEP_BLOCKS),
-        };
-        let sql = "SELECT number FROM block WHERE field = ?1 AND value = ?2 AND number < ?3 \
-             ORDER BY number DESC LIMIT ?4";
-        let mut statement = conn.prepare_cached(sql)?;
-        let parameters = rusqlite::params![KIND, kind.as_str(), number(before), STEP_BLOCKS];
-        let numbers = statement.query_map(parameters, |row| row.get(0))?;
-        Ok(numbers.collect::<rusqlite::Result<_>>()?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The SQL of a query: which blocks can hold what it asks for, and which records of them do.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use rusqlite::types::Value as SqlValue;
 use serde_json::Value;
@@ -142,14 +142,7 @@ impl<'a> Search<'a> {
     /// The blocks from `from` on and before `end` in which each of its values occurs, in order, at most
     /// [`MAX_BLOCKS`].
     pub(super) fn blocks(&self, from: u64, end: u64) -> (String, Vec<SqlValue>) {
-        let mut parameters = vec![number(from), number(end)];
-        let conditions = self.fields.iter().map(|(field, value)| {
-            parameters.push(SqlValue::from((*value).to_owned()));
-            let value = parameters.len();
-            format!("SELECT number FROM block WHERE field = '{field}' AND value = ?{value} AND number >= ?1 AND number < ?2")
-        });
-        let all = conditions.collect::<Vec<_>>().join(" INTERSECT ");
-        (format!("{all} ORDER BY number LIMIT {MAX_BLOCKS}"), parameters)
+        blocks(&self.fields, from..end, "ASC", MAX_BLOCKS)
     }
 
     /// The records of `range`, in order, at most `limit`.
@@ -196,6 +189,23 @@ impl<'a> Search<'a> {
         let filter = conditions.join(" AND ");
         (format!("{SELECT} WHERE {filter} ORDER BY record.seq LIMIT {limit}"), parameters)
     }
+}
+
+/// The blocks of `range` in which each of the values occurs, in this order, at most `limit`.
+pub(super) fn blocks(
+    fields: &[(Field, &str)],
+    range: Range<u64>,
+    order: &'static str,
+    limit: u32,
+) -> (String, Vec<SqlValue>) {
+    let mut parameters = vec![number(range.start), number(range.end)];
+    let conditions = fields.iter().map(|(field, value)| {
+        parameters.push(SqlValue::from((*value).to_owned()));
+        let value = parameters.len();
+        format!("SELECT number FROM block WHERE field = '{field}' AND value = ?{value} AND number >= ?1 AND number < ?2")
+    });
+    let all = conditions.collect::<Vec<_>>().join(" INTERSECT ");
+    (format!("{all} ORDER BY number {order} LIMIT {limit}"), parameters)
 }
 
 fn number(number: u64) -> SqlValue {

@@ -90,10 +90,47 @@ async fn queries_find_what_is_there_in_every_block() {
                     let most = if limit == 0 { MAX_LIMIT } else { limit } as usize;
                     let there: Vec<u64> = there.map(|(seq, _)| seq).take(most).collect();
                     assert_eq!(found, there, "{records} records, {query:?}");
+                    there_and_back(&reader, &query, &drafts);
                 }
             }
         }
     }
+}
+
+/// That all a query asks for comes from the end back, too, once and in order, however many at a time.
+fn there_and_back(reader: &Reader, query: &Query, drafts: &[Draft]) {
+    let there = (1_u64..).zip(drafts).filter(|(seq, draft)| matches(query, *seq, draft));
+    let mut there: Vec<u64> = there.map(|(seq, _)| seq).collect();
+    there.reverse();
+    let (mut query, mut found) = (query.clone(), Vec::new());
+    let most = if query.limit == 0 { MAX_LIMIT } else { query.limit } as usize;
+    loop {
+        let back = reader.back(&query).unwrap();
+        assert!(back.records.len() <= most, "{query:?}");
+        found.extend(back.records.iter().map(|record| record.seq));
+        let Some(before) = back.before else { break };
+        assert!(
+            query.before.is_none_or(|was| before < was) && before > query.after.unwrap_or(0),
+            "{query:?}"
+        );
+        query.before = Some(before);
+    }
+    assert_eq!(found, there, "{} records, {query:?}", drafts.len());
+}
+
+#[tokio::test]
+async fn a_look_back_that_finds_nothing_goes_a_bounded_way_and_says_where_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.sqlite");
+    // The agent is in each block, and nothing was written so long ago.
+    journal(&path, 5 * BLOCK_RECORDS + 9).await;
+    let reader = Reader::open(&path.into()).unwrap();
+    let nothing =
+        Query { agent: AgentName::new("agent-1").ok(), until: Some(Timestamp::MIN), ..Query::default() };
+    let first = reader.back_through(&nothing, 3).unwrap();
+    assert_eq!(first, Back { records: Vec::new(), before: Some(3 * BLOCK_RECORDS + 1) });
+    let last = reader.back_through(&Query { before: first.before, ..nothing }, 3).unwrap();
+    assert_eq!(last, Back { records: Vec::new(), before: None });
 }
 
 #[tokio::test]

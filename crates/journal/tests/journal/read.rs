@@ -82,6 +82,44 @@ async fn queries_find_what_they_ask_for_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn from_the_end_back_each_comes_once_and_in_order() {
+    for kept in Kept::both() {
+        let journal = kept.open();
+        for number in 0..700_u64 {
+            let mut record = draft(number);
+            record.agent = Some(AgentName::new(&format!("agent-{}", number % 2)).unwrap());
+            record.person = Some(PersonId::new(if number / 256 == 1 { "eve" } else { "bob" }).unwrap());
+            journal.follow(entry(vec![record])).await.unwrap();
+        }
+        journal.flush().await.unwrap();
+        let reader = Reader::open(&kept.place()).unwrap();
+        for (agent, person) in [("agent-0", "bob"), ("agent-1", "eve"), ("agent-1", "nobody")] {
+            let mut query = Query {
+                agent: AgentName::new(agent).ok(),
+                person: PersonId::new(person).ok(),
+                ..Query::default()
+            };
+            let mut all = seqs(&reader.query(&query).unwrap());
+            all.reverse();
+            assert_eq!(all.is_empty(), person == "nobody");
+            for limit in [1, 100, 0] {
+                (query.limit, query.before) = (limit, None);
+                let mut found = Vec::new();
+                loop {
+                    let back = reader.back(&query).unwrap();
+                    found.extend(seqs(&back.records));
+                    query.before = back.before;
+                    if back.before.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(found, all, "{agent} {person} {limit}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn actions_labels_and_texts_of_the_metadata_are_found_and_content_is_not() {
     for kept in Kept::both() {
         let journal = kept.open();

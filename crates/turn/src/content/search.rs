@@ -9,10 +9,10 @@ pub const MAX_SEARCHED: usize = 20_000;
 pub const MAX_FOUND: usize = 256;
 
 /// About how many bytes of content one search goes through.
-const MAX_SEARCHED_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_SEARCHED_BYTES: usize = 64 * 1024 * 1024;
 
 /// The longest text that is searched for, in bytes.
-const MAX_TEXT_BYTES: usize = 1_024;
+pub const MAX_TEXT_BYTES: usize = 1_024;
 
 /// The records that are read at once.
 const PAGE: u32 = 256;
