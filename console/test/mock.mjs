@@ -89,7 +89,7 @@ const routes = [
   ['GET', /^\/approvals\/([^/]+)$/, (m) => approvals.get(m[1])?.view],
   ['POST', /^\/approvals\/([^/]+)\/(approve|deny)$/, (m) => { const one = approvals.get(m[1]); one.view.state = m[2] === 'approve' ? 'approved' : 'denied'; one.done(one.view.state); return one.view; }],
   ['GET', /^\/patterns$/, () => [...approvals.values()].filter((one) => one.view.state === 'approved').map(({ view }) => ({ id: view.id, agent: view.agent, asked_by: 'ada', approved_by: 'ada', verb: view.action.verb, resource: view.action.resource, digest: view.digest, since: now(), expires: later(1), uses: 2 }))],
-  ['GET', /^\/approvers$/, () => { const spent = (decisions, approved, risks) => ({ decisions, approved, busiest_hour: decisions, look_median_ms: 4200, look_p10_ms: 900, high_risk: 6, high_risk_look_median_ms: 3100, unseen: risks.length, untimed: 0, risks }); return { thresholds: { an_hour: 30, look_ms: 10000, approved_percent: 98, decisions: 50 }, whole: true, people: [{ person: 'bob', hour: spent(3, 3, []), day: spent(41, 41, ['too-many']), month: spent(96, 95, ['too-many', 'too-fast', 'nearly-always-yes']) }, { person: 'ada', hour: spent(0, 0, []), day: spent(2, 1, []), month: spent(14, 9, []) }] }; }],
+  ['GET', /^\/approvers$/, () => { const spent = (decisions, approved, risks) => ({ decisions, approved, busiest_hour: decisions, look_median_ms: 4200, look_p10_ms: 900, high_risk: 6, high_risk_look_median_ms: 3100, unseen: risks.length, untimed: 0, risks }); return { thresholds: { an_hour: 30, look_ms: 10000, approved_percent: 98, decisions: 50 }, whole: true, after: null, items: [{ person: 'bob', hour: spent(3, 3, []), day: spent(41, 41, ['too-many']), month: spent(96, 95, ['too-many', 'too-fast', 'nearly-always-yes']) }, { person: 'ada', hour: spent(0, 0, []), day: spent(2, 1, []), month: spent(14, 9, []) }] }; }],
   ['GET', /^\/sessions\/([^/]+)$/, (m) => sessions.get(m[1])],
   ['GET', /^\/sign-ins$/, () => [{ id: 'i-1', person: 'ada', how: 'password', created: later(-2), seen: later(-0.01), expires: later(10), agent: 'Chromium on Linux', current: true }, { id: 'i-2', person: 'ada', how: 'code', created: later(-30), seen: later(-5), expires: later(1), agent: 'Firefox on Android', current: false }]],
   ['GET', /^\/tokens$/, () => [{ id: 'k-1', name: 'nightly report', scopes: ['read', 'record'], created: later(-300), expires: later(4000), person: 'ada', used: later(-9) }]],
@@ -97,7 +97,7 @@ const routes = [
   ['POST', /^\/(tokens|sign-ins)\/([^/]+)\/end$/, () => ({})],
   ['POST', /^\/me\/password$/, () => ({})],
   ['GET', /^\/people$/, () => [{ id: 'ada', groups: ['content', 'review'], administrator: true, clearance: ['restricted'], sign_ins: 2, tokens: 1, password: true }, { id: 'bob', groups: ['content'], administrator: false, clearance: ['internal'], sign_ins: 0, tokens: 0, password: false }]],
-  ['GET', /^\/grants$/, () => ({ groups: [{ name: 'content', people: ['ada', 'bob'] }, { name: 'review', people: ['ada'] }], grants: [{ right: 'agents', resource: 'echo', groups: ['content'], wider: [] }, { right: 'agents', resource: 'helper', groups: [], wider: [] }, { right: 'approve', resource: 'echo', groups: ['review'], wider: [] }, { right: 'read', resource: '/srv', groups: ['review'], wider: [] }, { right: 'read', resource: '/srv/docs', groups: ['content'], wider: ['review'] }] })],
+  ['GET', /^\/grants$/, () => ({ groups: [{ name: 'content', people: ['ada', 'bob'] }, { name: 'review', people: ['ada'] }], after: null, items: [{ right: 'agents', resource: 'echo', groups: ['content'], wider: [] }, { right: 'agents', resource: 'helper', groups: [], wider: [] }, { right: 'approve', resource: 'echo', groups: ['review'], wider: [] }, { right: 'read', resource: '/srv', groups: ['review'], wider: [] }, { right: 'read', resource: '/srv/docs', groups: ['content'], wider: ['review'] }] })],
   ['POST', /^\/people\/([^/]+)\/invite$/, () => ({ code: 'k3mx-7q2p-w9ra-5tzb', expires: later(24) })],
   ['GET', /^\/status$/, () => ({ version: '0.5.0', pid: 4711, address: '127.0.0.1:7400', containment: 'full', ready: true, why: null, person: 'ada', exports: [{ name: 'siem', format: 'ocsf', to: 'tcp+tls://siem.example.org:6514', local: false, taken: 18233, behind: 12, failing_since: null, last_error: null, late: false }, { name: 'archive', format: 'jsonl', to: '/mnt/archive/record.jsonl', local: true, taken: 17020, behind: 1225, failing_since: later(-1), last_error: 'No space left on device (os error 28)', late: true }] })],
 ];
@@ -130,7 +130,7 @@ createServer(async (request, response) => {
     const found = form.exec(path);
     if (found === null || method !== request.method) continue;
     const given = handler(found, body, response, url);
-    const answer = Array.isArray(given) && path !== '/patterns' ? { items: given, after: null } : given;
+    const answer = Array.isArray(given) ? { items: given, after: null } : given;
     if (response.writableEnded) return;
     if (answer === undefined) break;
     response.writeHead(200, { 'content-type': 'application/json' });

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use bulkhead_tests::{Browser, Home, POSTS, members};
+use bulkhead_tests::{Browser, Home, POSTS, eventually, members};
 use serde_json::{Value, json};
 
 /// Every list that goes on behind a place.
-const LISTS: [&str; 10] = [
+const LISTS: [&str; 13] = [
     "approvals",
     "approvals?all=true",
+    "patterns",
+    "approvers",
+    "grants",
     "agents",
     "people",
     "accounts",
@@ -27,6 +30,7 @@ groups = [\"auditors\"]
 [[group]]
 name = \"auditors\"
 erase = true
+approve = [\"echo\"]
 ";
 
 fn home() -> Home {
@@ -38,7 +42,10 @@ fn with(list: &str, more: &str) -> String {
 }
 
 fn ids(page: &Value) -> Vec<String> {
-    let name = |item: &Value| item.get("id").or(item.get("name")).unwrap().as_str().unwrap().to_owned();
+    let name = |item: &Value| match (&item["right"], &item["resource"]) {
+        (Value::String(right), Value::String(resource)) => format!("{right} {resource}"),
+        _ => ["id", "name", "person"].iter().find_map(|key| item[key].as_str()).unwrap().to_owned(),
+    };
     page["items"].as_array().unwrap().iter().map(name).collect()
 }
 
@@ -55,6 +62,24 @@ fn walked(person: &Browser, list: &str, limit: usize) -> Vec<String> {
     panic!("{list} does not end: {found:?}");
 }
 
+/// Asks for something that waits, and has `by` decide on it; whether it may happen again is said with a yes.
+fn decides(who: &Browser, by: &Browser, pattern: bool) {
+    let waits = || ids(&by.get("approvals").is(200).json()).into_iter().collect::<BTreeSet<_>>();
+    let before = waits();
+    who.say("echo", "announce it once more");
+    let new = || waits().difference(&before).next().cloned();
+    eventually("it waits", || new().is_some());
+    let id = new().unwrap();
+    let seen = by.get(&format!("approvals/{id}")).is(200).json();
+    let body = json!({ "digest": seen["digest"] });
+    if pattern {
+        let body = json!({ "digest": seen["digest"], "pattern": true });
+        drop(by.post(&format!("approvals/{id}/approve"), &body).is(200));
+    } else {
+        drop(by.post(&format!("approvals/{id}/deny"), &body).is(200));
+    }
+}
+
 #[test]
 fn each_list_goes_on_to_its_end_with_everything_once() {
     let home = home();
@@ -69,6 +94,9 @@ fn each_list_goes_on_to_its_end_with_everything_once() {
         let claim = json!({ "person": "ada", "password": bulkhead_tests::web::PASSWORD });
         drop(Browser::at(&home).post("sign-in", &claim).is(200));
     }
+    decides(&bob, &ada, true);
+    decides(&eve, &ada, true);
+    decides(&ada, &dee, false);
     for list in LISTS {
         let person = if list.starts_with("erasures") || list == "holds" { &dee } else { &ada };
         let whole = person.get(list).is(200).json();
@@ -150,4 +178,5 @@ fn what_is_no_place_is_refused_and_anothers_place_shows_nothing_of_theirs() {
     assert_eq!(behind("00000000000000000000-0").into_iter().collect::<BTreeSet<_>>(), hers);
     drop(eve.get(&format!("tokens?person=bob&after={place}")).is(403));
     drop(eve.get(&format!("people?after={place}")).is(403));
+    drop(eve.get(&format!("grants?after={place}")).is(403));
 }

@@ -254,7 +254,7 @@ decisions = 2
 
     let seen_by = |person: &Browser| {
         let budgets = person.get("approvers").is(200).json();
-        let people = budgets["people"].as_array().unwrap().iter();
+        let people = budgets["items"].as_array().unwrap().iter();
         people.map(|one| one["person"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(seen_by(&bob), [""; 0], "bob has decided nothing");
@@ -263,7 +263,7 @@ decisions = 2
 
     let told = home.json(&["approvals", "budget"]);
     assert_eq!(told, ada.get("approvers").is(200).json());
-    let hour = &told["people"][1]["hour"];
+    let hour = &told["items"][1]["hour"];
     assert_eq!((&hour["decisions"], &hour["approved"], &hour["unseen"]), (&2.into(), &2.into(), &0.into()));
     assert_eq!(hour["risks"], json!(["too-many", "nearly-always-yes"]));
     let said = home.run(&["approvals", "budget"]).done();

@@ -213,7 +213,7 @@ fn the_table_of_grants_says_who_comes_to_what_and_changes_with_the_settings() {
     let ada = Browser::signed_in(&home, "ada");
     let groups = |right: &str, resource: &str| {
         let table = ada.get("grants").is(200).json();
-        let rows = table["grants"].as_array().unwrap().clone();
+        let rows = table["items"].as_array().unwrap().clone();
         rows.into_iter()
             .find(|row| row["right"] == right && row["resource"] == resource)
             .map(|row| row["groups"].clone())

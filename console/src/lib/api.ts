@@ -4,7 +4,7 @@ import type { Challenge } from './passkey';
 import { part } from './route';
 import { BrokenStream, events } from './stream';
 import type {
-  Agent, Approval, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, Grants, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
+  Agent, Approval, Budget, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, GrantRow, Grants, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
   Recalled, RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
 import type { SoulDiff, SoulVersion } from './types';
@@ -203,18 +203,19 @@ const PAGE = 200;
 /** The most pages of one list. What is behind them is left out: no page of the console shows so much. */
 const MAX_PAGES = 50;
 
-/** A whole list, page by page. */
-async function list<T>(path: string, conditions: Record<string, string> = {}): Promise<T[]> {
-  const items: T[] = [];
-  let after: string | null = null;
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    const found: Page<T> = await get<Page<T>>(`${path}${query({ ...conditions, limit: PAGE, after })}`);
-    items.push(...found.items);
-    after = found.after;
-    if (after === null) break;
+/** A whole list, page by page, with what stands beside it. */
+async function entire<T, P extends Page<T> = Page<T>>(path: string, conditions: Record<string, string> = {}): Promise<P> {
+  const first = await get<P>(`${path}${query({ ...conditions, limit: PAGE })}`);
+  let { after } = first;
+  for (let page = 1; page < MAX_PAGES && after !== null; page += 1) {
+    const found: P = await get<P>(`${path}${query({ ...conditions, limit: PAGE, after })}`);
+    first.items.push(...found.items);
+    ({ after } = found);
   }
-  return items;
+  return first;
 }
+
+const list = async <T>(path: string, conditions?: Record<string, string>) => (await entire<T>(path, conditions)).items;
 
 /** The conditions that are given, as the end of an address. */
 function query(conditions: Record<string, string | number | null | undefined>): string {
@@ -255,7 +256,7 @@ export const api = {
   newToken: (wanted: { name: string; scopes: string[]; days: number }) => post<NewToken>('/tokens', wanted),
   endToken: (id: string) => post(`/tokens/${part(id)}/end`),
   people: () => list<PersonRow>('/people'),
-  grants: () => get<Grants>('/grants'),
+  grants: () => entire<GrantRow, Grants>('/grants'),
   invite: (person: string) => post<Invitation>(`/people/${part(person)}/invite`),
 
   agents: () => list<Agent>('/agents'),
@@ -264,11 +265,11 @@ export const api = {
   pause: (agent: string) => post(`/agents/${part(agent)}/pause`),
   resume: (agent: string) => post(`/agents/${part(agent)}/resume`),
   approvals: (all: boolean) => list<Approval>('/approvals', all ? { all: 'true' } : {}),
-  approvers: () => get<Budgets>('/approvers'),
+  approvers: () => entire<Budget, Budgets>('/approvers'),
   approval: (id: string) => get<Approval>(`/approvals/${part(id)}`),
   // With what was shown, and to whom: another action, or another person at this browser by now, is a no.
   approve: ({ id, digest }: Approval, person: string, pattern = false) => post<Approval>(`/approvals/${part(id)}/approve`, { digest, person, pattern }),
-  patterns: () => get<Pattern[]>('/patterns'),
+  patterns: () => list<Pattern>('/patterns'),
   revokePattern: (id: string) => post<Pattern>(`/patterns/${part(id)}/revoke`),
   deny: ({ id, digest }: Approval, person: string, reason: string) => post<Approval>(`/approvals/${part(id)}/deny`, { reason, digest, person }),
   conversation: (id: string) => get<Conversation>(`/sessions/${part(id)}`),

@@ -150,11 +150,17 @@ export interface Thresholds {
   decisions: number;
 }
 
-export interface Budgets {
+export interface Budget {
+  person: string;
+  hour: Spent;
+  day: Spent;
+  month: Spent;
+}
+
+export interface Budgets extends Page<Budget> {
   thresholds: Thresholds;
   /** Whether all of thirty days was read. */
   whole: boolean;
-  people: { person: string; hour: Spent; day: Spent; month: Spent }[];
 }
 
 export interface Said {
@@ -283,9 +289,8 @@ export interface GrantRow {
   wider: string[];
 }
 
-export interface Grants {
+export interface Grants extends Page<GrantRow> {
   groups: { name: string; people: string[] }[];
-  grants: GrantRow[];
 }
 
 export interface Invitation {

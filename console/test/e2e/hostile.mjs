@@ -103,11 +103,22 @@ export async function hostileWordsInAChat(stage) {
   await seat.go('chat/echo/s-1');
   await page.reload();
   await page.locator('.said').nth(CORPUS.length - 1).waitFor();
+  await page.locator('.reply .markdown').first().waitFor();
   const said = await page.locator('.said .words > p:first-child').evaluateAll((all) => all.map((one) => one.textContent));
   // A lone surrogate and a zero byte cannot be put into a document; all else is there as it was said.
   const plain = (text) => text.replace(/\0/g, '\ufffd').toWellFormed();
   same('a person’s words are shown as they are', said.map(plain), CORPUS.map(plain));
   await onlyWords(seat, 'what was said earlier');
+
+  await answer(page, 'sessions/search', {
+    items: CORPUS.map((text, index) => ({ session: `s-${index}`, agent: text, title: index % 2 ? text : null, seq: index + 1, time: text, by: index % 3 ? 'person' : 'agent', before: text, word: text, after: text })),
+    after: 1, until: CORPUS[0],
+  });
+  await page.getByRole('searchbox').fill('anything');
+  await page.keyboard.press('Enter');
+  await page.locator('.found li').nth(CORPUS.length - 1).waitFor();
+  await onlyWords(seat, 'what was found');
+  await page.getByRole('button', { name: 'End the search' }).click();
 
   await answer(page, 'agents/*/messages', told([...CORPUS.flatMap(events), { ...place, type: 'end' }]));
   await seat.ask('echo', 'go');
@@ -127,14 +138,14 @@ export async function hostileWordsOnEveryPage(stage) {
   await answer(page, 'sign-ins?*', one(CORPUS.map(row)));
   await answer(page, 'tokens?*', one(CORPUS.map((text, index) => ({ id: `k-${index}`, person: text, name: text, scopes: [text], created: text, expires: text, used: text }))));
   await answer(page, 'people?*', one(CORPUS.map((text) => ({ id: text, groups: [text], administrator: false, clearance: [text], sign_ins: 0, tokens: 0, password: false }))));
-  await answer(page, 'grants', {
-    groups: CORPUS.map((text) => ({ name: text, people: [text] })), grants: CORPUS.map((text) => ({ right: text, resource: text, groups: [text], wider: [text] })),
+  await answer(page, 'grants?*', {
+    groups: CORPUS.map((text) => ({ name: text, people: [text] })), ...one(CORPUS.map((text) => ({ right: text, resource: text, groups: [text], wider: [text] }))),
   });
-  await answer(page, 'patterns', CORPUS.map((text, index) => ({ id: `a-${index}`, agent: text, asked_by: text, approved_by: text, verb: text, resource: { kind: text, name: text }, digest: text, since: text, expires: text, uses: index })));
+  await answer(page, 'patterns?*', one(CORPUS.map((text, index) => ({ id: `a-${index}`, agent: text, asked_by: text, approved_by: text, verb: text, resource: { kind: text, name: text }, digest: text, since: text, expires: text, uses: index }))));
   const spent = (text) => ({ decisions: 2, approved: 1, busiest_hour: 2, look_median_ms: 1, look_p10_ms: null, high_risk: 1, high_risk_look_median_ms: 1, unseen: 1, untimed: 1, risks: ['too-many', text] });
-  await answer(page, 'approvers', {
+  await answer(page, 'approvers?*', {
     thresholds: { an_hour: 1, look_ms: 1, approved_percent: 98, decisions: 1 }, whole: false,
-    people: CORPUS.map((text) => ({ person: text, hour: spent(text), day: spent(text), month: spent(text) })),
+    ...one(CORPUS.map((text) => ({ person: text, hour: spent(text), day: spent(text), month: spent(text) }))),
   });
   await answer(page, 'status', {
     version: CORPUS[0], pid: 1, address: CORPUS[1], containment: CORPUS[2], ready: false, why: CORPUS[3], person: 'ada',

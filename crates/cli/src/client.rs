@@ -77,14 +77,27 @@ impl Client {
     /// # Errors
     /// When the gateway is not there or says no, or the list does not end.
     pub(crate) async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
+        let whole: Page<T> = self.whole(path, |page| page).await?;
+        Ok(whole.items)
+    }
+
+    /// A whole list that has something beside it, page by page; `page` is where the list stands in it.
+    ///
+    /// # Errors
+    /// As [`Client::list`].
+    pub(crate) async fn whole<T: DeserializeOwned, I>(
+        &self,
+        path: &str,
+        page: impl Fn(&mut T) -> &mut Page<I>,
+    ) -> Result<T, Failure> {
         let joint = if path.contains('?') { '&' } else { '?' };
-        let mut items = Vec::new();
-        let mut after = String::new();
+        let mut whole: T = self.get(&format!("{path}{joint}limit={MAX_PAGE}")).await?;
         for _ in 0..MAX_PAGES {
-            let page: Page<T> = self.get(&format!("{path}{joint}limit={MAX_PAGE}{after}")).await?;
-            items.extend(page.items);
-            let Some(place) = page.after else { return Ok(items) };
-            after = format!("&after={place}");
+            let Some(place) = page(&mut whole).after.take() else { return Ok(whole) };
+            let mut next: T = self.get(&format!("{path}{joint}limit={MAX_PAGE}&after={place}")).await?;
+            let (next, all) = (page(&mut next), page(&mut whole));
+            all.items.append(&mut next.items);
+            all.after = next.after.take();
         }
         Err(Failure::internal(format!("the gateway's list has more than {MAX_PAGES} pages")))
     }

@@ -84,6 +84,6 @@ pub use versions::{
     MAX_LISTED_VERSIONS, MAX_VERSION_BYTES, MAX_VERSIONS, SoulDiff, SoulText, SoulVersion, SoulVersions,
 };
 pub use view::{
-    AgentView, ApprovalView, Conversation, ConversationView, Conversations, FileChange, KillReport,
-    KilledAgent, Passage, Recalled, Said, StoppedTurn,
+    AgentView, ApprovalView, Approvers, Conversation, ConversationView, Conversations, FileChange, Granted,
+    KillReport, KilledAgent, Passage, Recalled, Said, StoppedTurn,
 };

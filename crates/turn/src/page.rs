@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use vocab::{MAX_ID_BYTES, Timestamp};
+use vocab::{Digest, MAX_ID_BYTES, Timestamp};
 
 /// The most items in one page.
 pub const MAX_PAGE: usize = 200;
@@ -56,6 +56,15 @@ impl Place {
     #[must_use]
     pub fn named(id: &str) -> Self {
         Self { rank: 0, id: id.to_owned() }
+    }
+
+    /// In a list by a first name, of items whose second name may be anything: among those in no order that says anything.
+    #[must_use]
+    pub fn of_two(first: &str, second: &str) -> Self {
+        let second = Digest::of(second.as_bytes()).to_string();
+        let room = MAX_ID_BYTES.saturating_sub(first.len()).saturating_sub(1);
+        let id = [first, "."].into_iter().flat_map(str::chars).chain(second.chars().take(room)).collect();
+        Self { rank: 0, id }
     }
 
     /// In a list of what is oldest first.
@@ -184,6 +193,12 @@ mod tests {
                 .parse::<Place>()
                 .is_ok_and(|last| last > Place::back(Timestamp::MIN, "z"))
         );
+        let path = "/srv/\u{e4}rger \0 and \u{1f600}".repeat(99);
+        for place in [Place::of_two("read", &path), Place::of_two("agents", "*"), Place::of_two("read", "")] {
+            assert_eq!(place.to_string().parse(), Ok(place));
+        }
+        assert_ne!(Place::of_two("read", "/srv/a"), Place::of_two("read", "/srv/b"));
+        assert!(Place::of_two("agents", "z") < Place::of_two("read", "a"));
         for place in [Place::named("ada"), Place::at(at, "a-k3mx7q2p"), Place::back(at, "s.i_g-n")] {
             assert_eq!(place.to_string().parse(), Ok(place));
         }

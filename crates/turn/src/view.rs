@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use journal::Facts;
-use monitor::Risk;
+use monitor::{Grant, Members, Risk};
 use serde::{Deserialize, Serialize};
 use vocab::{Action, AgentName, ApprovalId, Digest, Labels, PersonId, Reason, SessionId, Timestamp, TurnId};
 
 use crate::ApprovalState;
+use crate::budget::{Budget, Thresholds};
 use crate::diff::Diff;
+use crate::page::Page;
 
 /// An agent, as `agents list` shows it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -173,6 +175,28 @@ pub struct ConversationView {
     pub waiting: Option<ApprovalId>,
     /// The first words of the first message, unless they have been erased.
     pub title: Option<String>,
+}
+
+/// A page of what those who approve decide, by name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Approvers {
+    /// What the risks are reckoned by.
+    pub thresholds: Thresholds,
+    /// Whether all of thirty days was read; otherwise there was too much, and the oldest is left out.
+    pub whole: bool,
+    /// The people.
+    #[serde(flatten)]
+    pub people: Page<Budget>,
+}
+
+/// A page of what is granted, by right.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Granted {
+    /// All groups, by name, each with its members.
+    pub groups: Vec<Members>,
+    /// The resources.
+    #[serde(flatten)]
+    pub grants: Page<Grant>,
 }
 
 /// What a search of a person's own conversations found, the newest first.

@@ -162,7 +162,7 @@ async fn approve(
 }
 
 async fn patterns(screen: Screen, client: &Client) -> Result<Exit, Failure> {
-    let views: Vec<PatternView> = client.get("patterns").await?;
+    let views: Vec<PatternView> = client.list("patterns").await?;
     if screen.json() {
         screen.value(&views)?;
         return Ok(Exit::Done);

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use people::{AccountView, PasskeyView, Scope, SignInView, TokenView};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use turn::Grants;
+use turn::Granted;
 use vocab::{Ambient as _, DirectoryId, PasskeyId, PersonId, SignInId, Timestamp, TokenId};
 
 use super::Place;
@@ -229,12 +229,16 @@ async fn list(screen: Screen, client: &Client) -> Result<(), Failure> {
 }
 
 async fn grants(screen: Screen, client: &Client) -> Result<(), Failure> {
-    let table_of: Grants = client.get("grants").await?;
+    let mut table_of: Granted = client.whole("grants", |page: &mut Granted| &mut page.grants).await?;
+    table_of
+        .grants
+        .items
+        .sort_by(|one, other| (&one.right, &one.resource).cmp(&(&other.right, &other.resource)));
     if screen.json() {
         return screen.value(&table_of);
     }
     let mut table = Table::new(&["RIGHT", "RESOURCE", "GROUPS"]);
-    for grant in &table_of.grants {
+    for grant in &table_of.grants.items {
         let wider = grant.wider.iter().map(|group| format!("{group} (by a wider grant)"));
         let groups: Vec<String> = grant.groups.iter().cloned().chain(wider).collect();
         let groups = if groups.is_empty() { "nobody".to_owned() } else { groups.join(", ") };

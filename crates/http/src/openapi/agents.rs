@@ -373,11 +373,9 @@ fn approvers(book: &mut Book) {
         "approvers",
         "How much those who approve decide and how long they look: of everybody for administrators, else of the caller.",
     )
-    .gives(
-        object()
-            .has("thresholds", thresholds.into())
-            .has("whole", yes_or_no())
-            .has("people", list(budget.into())),
+    .gives_pages_with(
+        object().has("thresholds", thresholds.into()).has("whole", yes_or_no()),
+        budget.into(),
     );
 }
 
@@ -401,7 +399,7 @@ fn patterns(book: &mut Book) {
         "patterns",
         "What may happen again without another look, as far as it concerns the caller.",
     )
-    .gives_list(the("Pattern"));
+    .gives_pages(the("Pattern"));
     book.route("POST", "patterns/{id}/revoke", "Has exactly the same looked at again.")
         .takes(object())
         .gives(the("Pattern"));

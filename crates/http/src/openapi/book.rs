@@ -90,9 +90,14 @@ impl Told {
 
     /// It gives a list of these page by page, and takes where to go on.
     pub(super) fn gives_pages(&mut self, of: Shape) {
+        self.gives_pages_with(object(), of);
+    }
+
+    /// The same, with something beside each page.
+    pub(super) fn gives_pages_with(&mut self, beside: Fields, of: Shape) {
         self.query.push(("after", place()));
         self.query.push(("limit", within(0, u32::MAX)));
-        self.gives(object().has("items", some(of, 0, turn::MAX_PAGE)).has("after", or_null(place())));
+        self.gives(beside.has("items", some(of, 0, turn::MAX_PAGE)).has("after", or_null(place())));
     }
 
     /// It goes on and on.

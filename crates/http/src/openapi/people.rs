@@ -235,9 +235,9 @@ fn people(book: &mut Book) {
     book.route(
         "GET",
         "grants",
-        "Each resource that is granted and each agent, with the groups that have it.",
+        "Each resource that is granted and each agent, by right, with the groups that have it.",
     )
-    .gives(object().has("groups", list(members.into())).has("grants", list(grant.into())));
+    .gives_pages_with(object().has("groups", list(members.into())), grant.into());
     book.route(
         "POST",
         "people/{id}/invite",

@@ -1,13 +1,13 @@
 //! `bulkhead approvals budget`: how much each person decides, how long they look, how often they say yes.
 
-use turn::{Budget, BudgetRisk, Budgets, Spent, Thresholds};
+use turn::{Approvers, Budget, BudgetRisk, Spent, Thresholds};
 
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::terminal::{Screen, Table};
 
 pub(super) async fn run(screen: Screen, client: &Client) -> Result<Exit, Failure> {
-    let budgets: Budgets = client.get("approvers").await?;
+    let budgets: Approvers = client.whole("approvers", |page: &mut Approvers| &mut page.people).await?;
     if screen.json() {
         screen.value(&budgets)?;
         return Ok(Exit::Done);
@@ -22,7 +22,7 @@ pub(super) async fn run(screen: Screen, client: &Client) -> Result<Exit, Failure
         "SHORTEST TENTH",
         "APPROVED",
     ]);
-    for Budget { person, hour, day, month } in &budgets.people {
+    for Budget { person, hour, day, month } in &budgets.people.items {
         table.row(vec![
             person.to_string(),
             hour.decisions.to_string(),
@@ -65,9 +65,9 @@ fn share(spent: &Spent) -> String {
 }
 
 /// Each risk in a sentence. What a shorter time has is said for the shortest.
-fn risks(budgets: &Budgets) -> Vec<String> {
+fn risks(budgets: &Approvers) -> Vec<String> {
     let mut lines = Vec::new();
-    for Budget { person, hour, day, month } in &budgets.people {
+    for Budget { person, hour, day, month } in &budgets.people.items {
         for risk in [BudgetRisk::TooMany, BudgetRisk::TooFast, BudgetRisk::NearlyAlwaysYes] {
             let spans = [("the last hour", hour), ("the last day", day), ("the last 30 days", month)];
             let shortest = spans.into_iter().find(|(_, spent)| spent.risks.contains(&risk));
@@ -99,6 +99,8 @@ fn said(risk: BudgetRisk, spent: &Spent, thresholds: &Thresholds) -> String {
 
 #[cfg(test)]
 mod tests {
+    use turn::Page;
+
     use super::*;
 
     #[test]
@@ -124,7 +126,8 @@ mod tests {
         };
         let many = Spent { risks: vec![BudgetRisk::TooMany], ..busy.clone() };
         let people = vec![Budget { person: "ben".parse().unwrap(), hour: quiet, day: many, month: busy }];
-        let lines = risks(&Budgets { thresholds: Thresholds::default(), whole: true, people });
+        let people = Page { items: people, after: None };
+        let lines = risks(&Approvers { thresholds: Thresholds::default(), whole: true, people });
         assert_eq!(lines.len(), 3, "{lines:?}");
         for (line, words) in lines.iter().zip([
             "ben, in the last day: 40 decisions within an hour, more than 30",
