@@ -32,5 +32,6 @@ export default defineConfig({
     license: { fileName: 'licenses.md' },
   },
   server: { port: 7399, proxy: { '/api': 'http://127.0.0.1:7398' } },
-  test: { include: ['test/unit/**/*.test.ts'] },
+  // As patient as the other tests: how long one takes says how busy the machine is.
+  test: { include: ['test/unit/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000 },
 });

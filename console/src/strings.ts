@@ -75,6 +75,8 @@ export const t = {
     tooLarge: (name: string, most: number) => `\`${name}\` is larger than ${most / 1024} KiB.`,
     noText: (name: string) => `\`${name}\` is no text: only text can go along.`,
     fresh: 'New conversation',
+    emptyLead: (agent: string) => `Nothing was said here yet. Ask ${agent} something.`,
+    emptySkills: 'What it was given to work with:',
     pick: 'Ask an agent',
     pickHint: 'Everything that an agent does on the way to an answer is judged first, and shown here as it happens.',
     write: (agent: string) => `Message to ${agent}`,

@@ -7,7 +7,7 @@ export async function chatWithItsActions(stage) {
   const { page } = ada;
   await ada.ask('echo', 'Write about the handbook');
   const reply = page.locator('.reply');
-  await reply.waitFor();
+  await reply.locator('.markdown').waitFor();
   holds('an agent is marked as one', (await reply.innerText()).includes('Written by an agent. It can be wrong.'));
   same('the table of the answer', await reply.locator('td').allInnerTexts(), ['invoice', '10 years', 'chat', '90 days']);
   same('the code of the answer', (await reply.locator('pre').innerText()).trim(), 'bulkhead audit verify');
@@ -203,6 +203,13 @@ export async function overARestart(stage) {
   await ada.ask('echo', 'Announce it');
   await page.locator('details.act.held').waitFor();
   await page.getByLabel('Message to echo').fill('a draft of mine');
+  // Somebody else is about to decide, and has begun to say why.
+  const bob = await stage.signedIn('bob');
+  await bob.go('approvals');
+  await bob.page.locator('[data-key=item]').first().click();
+  const sheet = bob.page.locator('.sheet article');
+  await sheet.getByRole('button', { name: 'Deny' }).click();
+  await sheet.getByLabel('Reason').fill('not before Monday');
   process.kill(stage.json('gateway', 'status').pid, 'SIGKILL');
   await page.getByText('The gateway does not answer.').waitFor();
   await ada.shot('gateway-away');
@@ -214,8 +221,10 @@ export async function overARestart(stage) {
   same('the draft is still there', await page.getByLabel('Message to echo').inputValue(), 'a draft of mine');
   await page.getByText('trying to follow it again').waitFor();
   await page.getByText('Connected again').waitFor();
-  const [{ id }] = stage.json('approvals', 'list');
-  stage.run('approvals', 'deny', id);
+  await bob.page.getByText('The gateway was restarted.').waitFor();
+  same('his reason is still there', await sheet.getByLabel('Reason').inputValue(), 'not before Monday');
+  await sheet.getByRole('button', { name: 'Deny' }).click();
+  await sheet.getByText('denied by a person').waitFor();
   await page.locator('.reply').waitFor();
   await page.getByRole('button', { name: 'Send' }).waitFor();
 }

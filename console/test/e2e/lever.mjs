@@ -25,7 +25,7 @@ export async function liveAndTheLeverForAll(stage) {
   const room = page.locator('li.room', { has: page.getByRole('link', { name: 'echo', exact: true }) });
   await room.locator('.beat').waitFor();
   await page.waitForFunction(() => [...document.querySelectorAll('rect.permits')].some((bar) => Number(bar.getAttribute('height')) > 0));
-  holds('it is lit', (await room.getAttribute('class')).includes('lit'));
+  await page.locator('li.room.lit').first().waitFor();
   await page.waitForFunction(() => Number(document.querySelector('.bow dd')?.textContent) >= 8);
   await ada.shot('live');
   await ada.accessible('the plan');

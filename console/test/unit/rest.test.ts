@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { browser } from '../../src/lib/browser';
 import { href, parse } from '../../src/lib/route';
 import { relative } from '../../src/lib/time';
 import { type Watch, minute, rates, see } from '../../src/lib/watch';
@@ -16,6 +17,16 @@ describe('addresses', () => {
   it('that lead nowhere lead to the chat', () => {
     for (const hash of ['', '#', '#/', '#/nowhere/x', '#//evil.example', '#javascript:alert(1)', '#/%', '#/%zz']) expect(parse(hash)).toEqual({ page: 'chat', rest: [] });
     expect(parse(`#/chat/${'x/'.repeat(100)}`).rest).toHaveLength(4);
+  });
+});
+
+describe('browsers', () => {
+  it('are called as people call them, and by their own words where nothing is known', () => {
+    expect(browser('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36')).toBe('Chrome on Linux');
+    expect(browser('Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0')).toBe('Edge on Windows');
+    expect(browser('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1')).toBe('Safari on iPhone');
+    expect(browser('Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0')).toBe('Firefox on Android');
+    for (const own of ['', 'curl/8.5.0', 'a Firefox/ of mine on Linux', 'Mozilla/5.0 (Plan9)']) expect(browser(own)).toBe(own);
   });
 });
 
