@@ -13,14 +13,18 @@ use crate::record::OnServer;
 use crate::said::Said;
 use crate::{eventually, procs};
 
-/// The binary that was built beside this test.
+/// Names another binary to test than the one beside the test: a release build, whose figures count.
+const UNDER_TEST: &str = "BULKHEAD_UNDER_TEST";
+
+/// The binary that was built beside this test, or the one that the environment names.
 ///
 /// # Panics
 /// When it is not there.
 #[must_use]
 pub fn bulkhead() -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let path = own.parent().and_then(Path::parent).unwrap().join("bulkhead");
+    let beside = || own.parent().and_then(Path::parent).unwrap().join("bulkhead");
+    let path = std::env::var_os(UNDER_TEST).map_or_else(beside, PathBuf::from);
     assert!(
         path.is_file(),
         "`{}` is not built: run `cargo test --workspace`, or `cargo build -p bulkhead` before this package's tests",
