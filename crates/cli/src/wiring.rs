@@ -1,5 +1,6 @@
 //! The rooms, put together into a gateway. Nothing is decided here.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bulkhead_http::{About, Api, Bound, House};
@@ -10,7 +11,7 @@ use sandbox::{Layer, Roster, SpawnError};
 use skills::Skills;
 use tokio_util::sync::CancellationToken;
 use turn::{Gateway, Parts, StartError};
-use vocab::Ambient;
+use vocab::{Ambient, PersonId};
 
 use crate::ambient::Machine;
 use crate::daemon::log::Logs;
@@ -52,7 +53,7 @@ pub(crate) async fn gateway(
     }
     let ambient: Arc<dyn Ambient> = Arc::new(Machine);
     let place = settings.record_to_write(home, ambient.as_ref())?;
-    let journal = record(&place)?;
+    let journal = record(home, &place)?;
     let notary =
         Notary::open(journal.clone(), place.clone(), settings.notary(home), Arc::clone(&ambient)).await;
     let notary = Arc::new(notary.map_err(|error| unsigned(&error))?);
@@ -97,39 +98,83 @@ pub(crate) async fn gateway(
     Ok(Running { gateway, people, notary, outgoing, house: policies.house(settings) })
 }
 
-/// Opens a record for writing.
-fn record(place: &Place) -> Result<Journal, Failure> {
+/// Opens the record of a home for writing. One that is gone does not begin anew by itself: nobody would hear of it.
+fn record(home: &Home, place: &Place) -> Result<Journal, Failure> {
+    match lost(home, place) {
+        Some(lost) => Err(Failure::unreachable(lost)),
+        None => open(place),
+    }
+}
+
+/// When the home's record is gone although there was one, what that is, and the ways out.
+pub(crate) fn lost(home: &Home, place: &Place) -> Option<String> {
+    let database = place.file().filter(|path| !path.exists())?;
+    let remains = journal::remains(&home.keys())?;
+    Some(format!(
+        "the record `{}` is gone, and `{}` says that there was one: put the database back, or begin another record, which says so, with `bulkhead record begin --reason WHY`",
+        database.display(),
+        remains.display()
+    ))
+}
+
+fn open(place: &Place) -> Result<Journal, Failure> {
     Journal::open(journal::Config { place: place.clone() }, Arc::new(Machine))
         .map_err(|error| Failure::unreachable(error.to_string()))
 }
 
 /// The notary of a home whose gateway does not run, with the record that it signs. `lost` makes a new key for one that is
-/// not there any more.
+/// not there any more, in the name of whoever asks for it.
 ///
 /// # Errors
 /// When a gateway runs after all, or the record cannot be signed.
 pub(crate) async fn notary(
     home: &Home,
     settings: &Settings,
-    lost: bool,
+    lost: Option<Option<PersonId>>,
 ) -> Result<(Journal, Notary), Failure> {
     let place = settings.record_to_write(home, &Machine)?;
-    let journal = record(&place)?;
+    let journal = record(home, &place)?;
     let (config, ambient) = (settings.notary(home), Arc::new(Machine));
-    let notary = if lost {
-        Notary::open_without_key(journal.clone(), place, config, ambient, None).await
-    } else {
-        Notary::open(journal.clone(), place, config, ambient).await
+    let notary = match lost {
+        Some(by) => Notary::open_without_key(journal.clone(), place, config, ambient, by).await,
+        None => Notary::open(journal.clone(), place, config, ambient).await,
     };
     Ok((journal, notary.map_err(|error| unsigned(&error))?))
+}
+
+/// The notary of a home that leaves a record which is gone, and goes on with the one that its settings name.
+///
+/// # Errors
+/// When a gateway runs, or there is no record that could be left.
+pub(crate) async fn begin_anew(
+    home: &Home,
+    settings: &Settings,
+    by: Option<PersonId>,
+    reason: &str,
+) -> Result<(Journal, Notary, Vec<PathBuf>), Failure> {
+    let place = settings.record_to_write(home, &Machine)?;
+    if place.file().is_some_and(|path| !path.exists()) && journal::remains(&home.keys()).is_none() {
+        return Err(unsigned(&SealError::NothingFormer));
+    }
+    let journal = open(&place)?;
+    let (config, ambient) = (settings.notary(home), Arc::new(Machine));
+    let begun = Notary::begin_anew(journal.clone(), place, config, ambient, by, reason).await;
+    let (notary, left) = begun.map_err(|error| unsigned(&error))?;
+    Ok((journal, notary, left))
 }
 
 /// Why the record of a home is not signed.
 pub(crate) fn unsigned(error: &SealError) -> Failure {
     let exit = match error {
         // What was signed and what is there contradict each other.
-        SealError::NotContinued { .. } | SealError::Checkpoint(_) | SealError::Cosignature(_) => Exit::Found,
-        SealError::Key { .. } | SealError::KeyThere(_) | SealError::Renamed { .. } => Exit::Usage,
+        SealError::NotContinued { .. }
+        | SealError::AnotherRecord { .. }
+        | SealError::Checkpoint(_)
+        | SealError::Cosignature(_) => Exit::Found,
+        SealError::Key { .. }
+        | SealError::KeyThere(_)
+        | SealError::NothingFormer
+        | SealError::Renamed { .. } => Exit::Usage,
         SealError::Thread(_) => Exit::Internal,
         SealError::Append(_) | SealError::Read(_) | SealError::KeyLost { .. } | SealError::File { .. } => {
             Exit::Unreachable

@@ -121,3 +121,64 @@ fn files_that_are_none_are_one_sentence() {
     let said = said.fails(2, "`--key` needs a public key");
     assert!(!said.err.contains("c2VzYW1l"), "{}", said.err);
 }
+
+#[test]
+fn a_record_that_is_gone_does_not_begin_anew_until_somebody_says_so() {
+    let home = Home::playing(SCENE);
+    home.run(&["record", "begin", "--reason", "x"]).fails(2, "a gateway runs");
+    home.run(&["chat", "helper", "one"]).done();
+    let old = json(&home, &["audit", "checkpoint"]);
+    home.run(&["gateway", "stop"]).done();
+    home.run(&["record", "begin", "--reason", "x"]).fails(2, "nothing to begin anew");
+    let database = home.path().join("data/journal.sqlite");
+    let aside = home.path().join("aside.sqlite");
+    fs::rename(&database, &aside).unwrap();
+    for args in [
+        &["gateway", "start"][..],
+        &["audit", "verify"],
+        &["audit", "checkpoint"],
+        &["audit", "key", "rotate", "--lost"],
+    ] {
+        let said = home.run(args).fails(4, "says that there was one");
+        assert!(said.err.contains("bulkhead record begin --reason"), "{}", said.err);
+        assert!(!database.exists(), "{args:?} made another");
+    }
+    home.run(&["doctor"]).has("says that there was one");
+    // It is found again, and all goes on.
+    fs::rename(&aside, &database).unwrap();
+    home.run(&["gateway", "start"]).done();
+    home.run(&["gateway", "stop"]).done();
+    fs::remove_file(&database).unwrap();
+
+    home.run(&["record", "begin"]).fails(2, "--reason");
+    home.run(&["record", "begin", "--reason", "the disk is lost"])
+        .done()
+        .has("record.checkpoint.of-bulkhead-");
+    let begun = home.run(&["audit", "query", "--json"]).done().lines();
+    let begun = begun.iter().find(|record| record["event"] == "record.begun").unwrap();
+    assert_eq!((&begun["facts"]["key"], &begun["kind"]), (&old["key"], &"admin".into()));
+    assert!(begun["person"].is_string(), "{begun}");
+    home.run(&["gateway", "start"]).done();
+    home.run(&["chat", "helper", "two"]).done().has("hello");
+    home.run(&["gateway", "stop"]).done();
+    home.run(&["audit", "verify"]).done();
+}
+
+#[test]
+fn what_is_signed_without_a_gateway_is_recorded_with_whose_hand_it_was() {
+    let home = Home::playing(SCENE);
+    home.run(&["chat", "helper", "one"]).done();
+    home.run(&["gateway", "stop"]).done();
+    let me = home.run(&["audit", "query", "--json"]).done().lines();
+    let me = me.iter().find(|record| record["event"] == "message.received").unwrap()["person"].clone();
+    home.run(&["audit", "checkpoint"]).done();
+    home.run(&["audit", "key", "rotate"]).done();
+    fs::remove_file(home.path().join("keys/record.key")).unwrap();
+    home.run(&["audit", "key", "rotate", "--lost"]).done();
+    let said = home.run(&["audit", "query", "--json"]).done().lines();
+    for (event, count) in [("checkpoint.made", 1), ("key.rotated", 2)] {
+        let of: Vec<&Value> = said.iter().filter(|record| record["event"] == event).collect();
+        assert_eq!(of.len(), count, "{event}");
+        assert!(of.iter().all(|record| record["person"] == me), "{event}: {of:?}, {me}");
+    }
+}

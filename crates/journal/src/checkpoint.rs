@@ -34,6 +34,14 @@ pub enum CheckpointError {
         /// What that line should be.
         expected: String,
     },
+    /// Stored where one of another size belongs.
+    #[error("the checkpoint is of {found} records and stands where one of {size} belongs: it was put there")]
+    OtherSize {
+        /// Where it stands.
+        size: u64,
+        /// What it says.
+        found: u64,
+    },
     /// Not signed by who has to.
     #[error("the checkpoint is not to be believed: {0}")]
     Distrust(#[from] Distrust),

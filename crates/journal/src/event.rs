@@ -177,6 +177,8 @@ events! {
     /// A legal hold was taken off.
     HoldRemoved = "hold.removed",
 
+    /// A home goes on with another record than the one that it wrote before.
+    RecordBegun = "record.begun",
     /// The key that checkpoints are signed with was made.
     KeyMade = "key.made",
     /// The key that checkpoints are signed with was replaced.
@@ -185,7 +187,7 @@ events! {
     CheckpointMade = "checkpoint.made",
     /// A witness's cosignature of a checkpoint was taken in.
     CheckpointCosigned = "checkpoint.cosigned",
-    /// The newest checkpoint is signed by a key that had been retired.
+    /// What is stored as the newest checkpoint was not signed by a key that was the record's then.
     CheckpointDistrusted = "checkpoint.distrusted",
 
     /// The record could not be written for a while.

@@ -1,6 +1,7 @@
 //! Who signs the log: makes checkpoints of it when they are due, keeps the key, and puts each checkpoint where it
 //! is to be published. It never signs what does not continue what it signed before.
 
+mod anew;
 mod begin;
 mod files;
 mod history;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 use vocab::{Ambient, Digest, PersonId};
 
 use self::files::KeyFiles;
+pub use self::files::remains;
 use self::publish::Publisher;
 use crate::checkpoint::{Checkpoint, CheckpointError, Keys, Rotation, Sealed};
 use crate::entry::{Draft, Kind};
@@ -93,6 +95,23 @@ pub enum SealError {
         /// What the settings say.
         said: String,
     },
+    /// The home wrote another record before.
+    #[error(
+        "`{path}` is of the record `{of}`, and the database has the record `{is}`: put the former database back, or have this home go on with the new record by `bulkhead record begin --reason WHY`", path = .path.display()
+    )]
+    AnotherRecord {
+        /// What says so.
+        path: PathBuf,
+        /// The former record's name.
+        of: String,
+        /// The name of the one that there is.
+        is: String,
+    },
+    /// There is no former record to leave.
+    #[error(
+        "this home has neither key nor checkpoint of another record, so there is nothing to begin anew: `bulkhead gateway start` goes on with the record that there is"
+    )]
+    NothingFormer,
     /// There is no reason to give the key up.
     #[error(
         "the record's key `{0}` is in its place: replace it with `bulkhead audit key rotate`, without `--lost`"

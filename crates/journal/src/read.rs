@@ -6,6 +6,7 @@
 
 mod back;
 mod content;
+mod newest;
 mod nodes;
 mod recent;
 mod search;
@@ -23,6 +24,7 @@ use vocab::{
 
 pub use self::back::Back;
 pub use self::content::whole;
+pub(crate) use self::newest::{Known, Newest};
 pub(crate) use self::nodes::Run;
 pub use self::recent::{MAX_RECENT, Recent, Recently};
 use self::search::{MAX_BLOCKS, MAX_SEQ, Search, ranges};

@@ -26,6 +26,7 @@ use crate::ambient::Machine;
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
 use crate::terminal::Screen;
+use crate::wiring;
 
 /// The record: verify it, and look into it
 #[derive(Debug, clap::Args)]
@@ -131,6 +132,9 @@ fn record(place: &Place) -> Result<journal::Place, Failure> {
     let record = Settings::load(&place.home)?.record(&place.home)?;
     if record.file().is_none_or(Path::exists) {
         return Ok(record);
+    }
+    if let Some(lost) = wiring::lost(&place.home, &record) {
+        return Err(Failure::unreachable(lost));
     }
     Err(Failure::unreachable(format!(
         "there is no record at `{record}` yet: it begins with the first `bulkhead gateway start`"

@@ -1,16 +1,22 @@
-//! `bulkhead record`: setting up a database for the record. An administrator of that database does it, once.
+//! `bulkhead record`: setting up a database for the record, which an administrator of that database does once; and leaving a
+//! record that is gone.
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use journal::PostgresConfig;
 use journal::postgres::{InitError, PlaceError, init};
+use rustix::process::geteuid;
 use serde_json::json;
 use vocab::Ambient as _;
 
-use super::Place;
+use super::{Place, alone};
 use crate::ambient::Machine;
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
+use crate::settings::Settings;
+use crate::terminal::field;
+use crate::wiring;
 
 /// The longest file with a password that is read, in bytes.
 const MAX_PASSWORD_BYTES: u64 = 4096;
@@ -23,7 +29,14 @@ The database is there already (`createdb bulkhead`). Roles: `bulkhead_owner` own
 who is in `bulkhead_gateway` can add to the record and take nothing from it; who is in `bulkhead_eraser` can also remove
 content. Run again, it grants the roles to further users and leaves the record as it is.";
 
-/// Set up a database for the record
+const ANEW: &str = "Example:
+  bulkhead record begin --reason \"the disk is lost, and so is its last copy\"
+
+A gateway whose record is gone, or is another than the one that it wrote before, does not start. This puts the key and the last
+checkpoint of the former record aside, in `keys`, and the other one begins with who did that and why. Whoever holds checkpoints
+of the former has to be told: they do not hold for this one.";
+
+/// Set up a database for the record, or leave a record that is gone
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -36,6 +49,16 @@ enum Verb {
     /// Make the record in a PostgreSQL database, with the roles that may use it
     #[command(after_help = EXAMPLES)]
     Init(Init),
+    /// Go on with another record than the one that this home wrote before
+    #[command(after_help = ANEW)]
+    Begin(Begin),
+}
+
+#[derive(Debug, clap::Args)]
+struct Begin {
+    /// Why, in a sentence, which the new record keeps
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -58,7 +81,41 @@ struct Init {
 }
 
 pub(crate) fn run(place: &Place, args: &Args) -> Result<Exit, Failure> {
-    let Verb::Init(args) = &args.verb;
+    match &args.verb {
+        Verb::Init(args) => make(place, args),
+        Verb::Begin(args) => begin(place, args),
+    }
+}
+
+fn begin(place: &Place, args: &Begin) -> Result<Exit, Failure> {
+    place.home.must_exist()?;
+    let settings = Settings::load(&place.home)?;
+    let left = alone(async {
+        if Client::new(&place.home)?.answers().await {
+            return Err(Failure::usage(
+                "a gateway runs with the record that there is: stop it first, with `bulkhead gateway stop`",
+            ));
+        }
+        let by = settings.person_of(geteuid().as_raw());
+        let (journal, notary, left) = wiring::begin_anew(&place.home, &settings, by, &args.reason).await?;
+        let sealed = notary.seal().await.map_err(|error| wiring::unsigned(&error));
+        drop(notary);
+        journal.close().await.map_err(|error| Failure::unreachable(error.to_string()))?;
+        sealed.map(|_| left)
+    })?;
+    let screen = place.screen;
+    if screen.json() {
+        screen.value(&json!({ "left": left }))?;
+        return Ok(Exit::Done);
+    }
+    for path in &left {
+        screen.line(&field("put aside", &path.display().to_string()))?;
+    }
+    screen.line("whoever holds checkpoints of the former record has to be told that this is another one")?;
+    Ok(Exit::Done)
+}
+
+fn make(place: &Place, args: &Init) -> Result<Exit, Failure> {
     let refused = |error: PlaceError| Failure::usage(error.to_string());
     let mut config = PostgresConfig::new(&args.address).map_err(refused)?;
     if let Some(path) = &args.password_file {

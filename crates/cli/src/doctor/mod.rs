@@ -104,7 +104,7 @@ pub(crate) async fn examine(home: &Home) -> Report {
         Ok(settings) => {
             settled(home, &settings, &mut findings).await;
             match settings.record(home) {
-                Ok(place) => findings.extend(record::look(&place)),
+                Ok(place) => findings.extend(record::look(home, &place)),
                 Err(failure) => {
                     let mend = "mend `[record]` in bulkhead.toml, or what it names";
                     findings.push(Finding::of("record", State::Missing, failure.sentence, mend));

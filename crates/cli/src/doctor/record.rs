@@ -10,6 +10,8 @@ use vocab::{Ambient as _, Timestamp};
 
 use super::{Finding, State};
 use crate::ambient::Machine;
+use crate::home::Home;
+use crate::wiring;
 
 /// How many of the newest records are verified; `audit verify` goes through all.
 const TAIL: u32 = 1_000;
@@ -18,7 +20,10 @@ const TAIL: u32 = 1_000;
 const MAX_AHEAD_SECONDS: i64 = 2;
 
 /// Looks at the end of the record at `place`, and at what its server lets this gateway do.
-pub(super) fn look(place: &Place) -> Vec<Finding> {
+pub(super) fn look(home: &Home, place: &Place) -> Vec<Finding> {
+    if let Some(lost) = wiring::lost(home, place) {
+        return vec![Finding::of("record", State::Missing, lost, "restore a copy of the database")];
+    }
     if place.file().is_some_and(|path| !path.exists()) {
         return vec![Finding::ok(
             "record",

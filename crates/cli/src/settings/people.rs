@@ -3,6 +3,17 @@
 use toml::Spanned;
 use vocab::{Group, Person, PersonId};
 
+use super::Settings;
+
+impl Settings {
+    /// Who of the settings is the operating-system user `uid`.
+    pub(crate) fn person_of(&self, uid: u32) -> Option<PersonId> {
+        let name = bulkhead_http::os_user(uid).ok()?;
+        let mut people = self.person.iter().map(Spanned::get_ref);
+        people.find(|person| person.os_user.as_ref() == Some(&name)).map(|person| person.id.clone())
+    }
+}
+
 /// The first entry that does not fit the others, with its place in the text.
 pub(super) fn fault(
     people: &[Spanned<Person>],

@@ -101,6 +101,8 @@ impl From<SealError> for Problem {
             SealError::Cosignature(_)
             | SealError::Checkpoint(_)
             | SealError::NotContinued { .. }
+            | SealError::AnotherRecord { .. }
+            | SealError::NothingFormer
             | SealError::Renamed { .. }
             | SealError::KeyThere(_) => ProblemKind::Conflict,
             SealError::Thread(_) => ProblemKind::Internal,

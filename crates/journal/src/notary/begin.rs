@@ -15,7 +15,7 @@ use crate::event::{Event, Facts};
 use crate::journal::{AppendError, Journal};
 use crate::note::{Distrust, Note, SigningKey};
 use crate::place::Place;
-use crate::read::{KeptKey, Reader};
+use crate::read::{KeptKey, Newest, Reader};
 use crate::stored::Stored;
 
 impl Notary {
@@ -90,13 +90,13 @@ impl Notary {
         (key, number): (SigningKey, u64),
     ) -> Result<Self, SealError> {
         let keys = lead_to(key.verifier(), &look.origin, look.kept)?;
-        let mut forged = None;
+        let mut forged = look.distrusted;
         let newest = match look.newest.map(|note| Sealed::check(note, &look.origin, &keys)) {
             // Signed by a key that was lost since.
             None | Some(Err(CheckpointError::Distrust(Distrust::Unsigned(_)))) => None,
-            // It counts for nothing. That nobody can start for it would help who put it there.
+            // It counts for nothing.
             Some(Err(retired @ CheckpointError::Retired { .. })) => {
-                forged = Some(retired);
+                forged = Some((0, retired));
                 None
             }
             Some(checked) => Some(checked?),
@@ -109,40 +109,50 @@ impl Notary {
         newest.iter().for_each(|newest| publisher.want(newest));
         let held = Held { key, keys, number, since: Instant::now(), idle_until: 0 };
         let (newest, _) = watch::channel(newest);
-        if let Some(forged) = forged {
-            base.journal.store(vec![alert(&forged)], vec![]).await?;
+        // That nobody can start for it would help who put it there.
+        if let Some((size, why)) = forged {
+            base.journal.store(vec![alert(size, &why)], vec![]).await?;
         }
         Ok(Self { base, origin: look.origin, files, held: Mutex::new(held), publisher, newest })
     }
 }
 
-/// That the record's newest checkpoint is signed by a key that was retired before.
-fn alert(forged: &CheckpointError) -> Draft {
-    let mut facts = Facts::new();
-    if let CheckpointError::Retired { size, key, retired } = forged {
-        facts = facts.with("size", *size).with("key", key.as_str()).with("until", *retired);
-    }
+/// That what is stored as the record's newest checkpoint, at `size`, was not signed by a key that was the record's then.
+fn alert(size: u64, forged: &CheckpointError) -> Draft {
+    let facts = match forged {
+        CheckpointError::Retired { size, key, retired } => {
+            Facts::new().with("size", *size).with("key", key.as_str()).with("until", *retired)
+        }
+        _ => Facts::new().with("size", size),
+    };
     let mut draft = Draft::of_event(Kind::Alert, Event::CheckpointDistrusted, facts);
     draft.payload = serde_json::json!({ "text": forged.to_string() });
     draft
 }
 
 /// What is there before anything is signed: a log that begins with what was signed last.
-struct Look {
-    origin: String,
-    kept: Vec<KeptKey>,
+pub(super) struct Look {
+    pub(super) origin: String,
+    pub(super) kept: Vec<KeptKey>,
     newest: Option<Note>,
+    /// What is stored as newer and is not to be believed, with its size.
+    distrusted: Option<(u64, CheckpointError)>,
 }
 
 impl Look {
     /// Looks, before any key is touched: after a database was set back the newest key that it names is an older one, and
     /// the one in its file is not lost.
     async fn at(base: &Base, files: &KeyFiles) -> Result<Self, SealError> {
-        let (place, said) = (base.place.clone(), base.config.origin.clone());
-        let look = tokio::task::spawn_blocking(move || Self::read(&place, said));
-        let look = look.await.map_err(|error| SealError::Thread(error.to_string()))??;
+        let look = Self::of(base).await?;
         super::look(base, files, &look.origin, None).await?;
         Ok(look)
+    }
+
+    /// What is there, whatever was signed last.
+    pub(super) async fn of(base: &Base) -> Result<Self, SealError> {
+        let (place, said) = (base.place.clone(), base.config.origin.clone());
+        let look = tokio::task::spawn_blocking(move || Self::read(&place, said));
+        look.await.map_err(|error| SealError::Thread(error.to_string()))?
     }
 
     fn read(place: &Place, said: Option<String>) -> Result<Self, SealError> {
@@ -156,7 +166,8 @@ impl Look {
             (Some(newest), _) => newest.key.name().to_owned(),
             (None, said) => said.unwrap_or_else(|| format!("bulkhead/{id}")),
         };
-        Ok(Self { origin, kept, newest: reader.newest_checkpoint()? })
+        let Newest { note: newest, distrusted } = reader.newest(&kept)?;
+        Ok(Self { origin, kept, newest, distrusted })
     }
 }
 

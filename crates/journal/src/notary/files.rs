@@ -19,6 +19,11 @@ const NEXT: &str = "record.key.next";
 /// The last checkpoint that was signed.
 const CHECKPOINT: &str = "record.checkpoint";
 
+const FILES: [&str; 3] = [CHECKPOINT, KEY, NEXT];
+
+/// How often a file of one name is put aside.
+const MAX_FORMER: u32 = 1_000;
+
 /// The files of one folder.
 pub(super) struct KeyFiles {
     folder: PathBuf,
@@ -49,8 +54,8 @@ impl KeyFiles {
         Err(SealError::KeyLost { expected: Box::new(newest.clone()), path })
     }
 
-    /// The first key of the log `name`. A key of that name that is there already is taken; one of another log is put
-    /// aside.
+    /// The first key of the log `name`. A key of that name that is there already is taken: a gateway that died then had not
+    /// recorded it yet.
     pub(super) fn make_first(&self, name: &str, seed: [u8; 32]) -> Result<SigningKey, SealError> {
         let path = self.folder.join(KEY);
         DirBuilder::new()
@@ -59,13 +64,8 @@ impl KeyFiles {
             .create(&self.folder)
             .map_err(|why| fault(&path, &why))?;
         if let Some(key) = read_key(&path)? {
-            if key.verifier().name() == name {
-                return Ok(key);
-            }
-            let of = key.verifier().name().replace('/', "-");
-            for file in [KEY, CHECKPOINT] {
-                self.put_aside(file, &format!("of-{of}"))?;
-            }
+            let of = key.verifier().name();
+            return if of == name { Ok(key) } else { Err(another(path, of, name)) };
         }
         let key =
             SigningKey::from_seed(name, seed).map_err(|why| SealError::Key { path: path.clone(), why })?;
@@ -138,8 +138,81 @@ impl KeyFiles {
         let odd = |why: String| SealError::File { path: self.checkpoint.clone(), why };
         let note: Note = text.parse().map_err(|error: crate::note::NoteError| odd(error.to_string()))?;
         let checkpoint = Checkpoint::read(&note).map_err(|error| odd(error.to_string()))?;
-        Ok((checkpoint.origin == origin).then_some(checkpoint.tree))
+        if checkpoint.origin == origin {
+            return Ok(Some(checkpoint.tree));
+        }
+        Err(another(self.checkpoint.clone(), &checkpoint.origin, origin))
     }
+
+    /// What is here of a record that is not `origin`; of whatever record where that one has no key yet.
+    pub(super) fn former(&self, origin: &str, keyless: bool) -> Result<Option<Former>, SealError> {
+        let mut former = Former::default();
+        for file in FILES {
+            let path = self.folder.join(file);
+            let Some(text) = read(&path)? else { continue };
+            let of = match file {
+                CHECKPOINT => {
+                    text.parse().ok().and_then(|note: Note| Checkpoint::read(&note).ok()).map(|found| {
+                        former.size = Some(found.tree.size);
+                        found.origin
+                    })
+                }
+                // What cannot be read is somebody's all the same.
+                _ => text.trim_end().parse().ok().map(|key: SigningKey| {
+                    former.key = Some(key.verifier().to_string());
+                    key.verifier().name().to_owned()
+                }),
+            };
+            if keyless || of.as_deref() != Some(origin) {
+                former.origin = of.or(former.origin);
+                former.files.push(path);
+            }
+        }
+        Ok((!former.files.is_empty()).then_some(former))
+    }
+
+    /// Renames what is here of a former record, and never over anything.
+    pub(super) fn leave(&self, former: &Former) -> Result<Vec<PathBuf>, SealError> {
+        let of = former.origin.as_deref().unwrap_or("unknown").replace('/', "-");
+        let mut left = Vec::new();
+        for path in &former.files {
+            let name = |number: u32| {
+                let more = if number == 0 { String::new() } else { format!(".{number}") };
+                let mut name = path.as_os_str().to_owned();
+                name.push(format!(".of-{of}{more}"));
+                PathBuf::from(name)
+            };
+            let free = (0..MAX_FORMER).map(name).find(|name| !name.exists());
+            let free = free.ok_or_else(|| SealError::File {
+                path: path.clone(),
+                why: "too many are beside it already".to_owned(),
+            })?;
+            fs::rename(path, &free).map_err(|why| fault(path, &why))?;
+            left.push(free);
+        }
+        sync_folder(&self.folder)?;
+        Ok(left)
+    }
+}
+
+/// What a folder has of a record that a gateway there wrote before.
+#[derive(Debug, Default)]
+pub(super) struct Former {
+    pub(super) origin: Option<String>,
+    pub(super) key: Option<String>,
+    /// How many records its last checkpoint has.
+    pub(super) size: Option<u64>,
+    files: Vec<PathBuf>,
+}
+
+/// The first file in `folder` that says that a gateway with these keys has written a record.
+#[must_use]
+pub fn remains(folder: &Path) -> Option<PathBuf> {
+    FILES.iter().map(|file| folder.join(file)).find(|path| path.symlink_metadata().is_ok())
+}
+
+fn another(path: PathBuf, of: &str, is: &str) -> SealError {
+    SealError::AnotherRecord { path, of: of.to_owned(), is: is.to_owned() }
 }
 
 fn fault(path: &Path, why: &std::io::Error) -> SealError {

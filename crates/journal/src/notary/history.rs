@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::note::{MARK, MAX_NOTE_BYTES, Note};
-use crate::read::{KeptCheckpoint, ReadError, Reader};
+use crate::read::{Known, ReadError, Reader};
 
 /// What is read of a history's end, in bytes: a whole note, and the beginning of another.
 const TAIL_BYTES: u64 = 3 * MAX_NOTE_BYTES as u64;
@@ -35,8 +35,8 @@ pub(super) enum HistoryError {
     Other(u64),
 }
 
-/// Adds to the history at `path` every checkpoint of the record that comes after its last.
-pub(super) fn fill(path: &Path, reader: &Reader) -> Result<(), HistoryError> {
+/// Adds to the history at `path` every checkpoint of the record that comes after its last, and that a key of the record signed.
+pub(super) fn fill(path: &Path, reader: &Reader, known: &Known) -> Result<(), HistoryError> {
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     let Tail { last, mut end, mut rest } = tail(&mut file)?;
     let (mut size, mut number) = match &last {
@@ -47,8 +47,9 @@ pub(super) fn fill(path: &Path, reader: &Reader) -> Result<(), HistoryError> {
     let mut seen = last.map(|note| (size, note.to_string()));
     loop {
         let page = reader.checkpoints_after(size, number, PAGE)?;
-        for KeptCheckpoint { size: at, number: place, note } in &page {
-            (size, number) = (*at, *place);
+        for row in &page {
+            let note = &row.note;
+            (size, number) = (row.size, row.number);
             if let Some((last, there)) = &seen {
                 if *last != size {
                     return Err(HistoryError::Other(*last));
@@ -56,6 +57,9 @@ pub(super) fn fill(path: &Path, reader: &Reader) -> Result<(), HistoryError> {
                 if note == there {
                     seen = None;
                 }
+                continue;
+            }
+            if known.check_row(row).is_err() {
                 continue;
             }
             let text = format!("{note}\n");

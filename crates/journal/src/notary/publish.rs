@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,10 +14,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::history;
+use super::history::{self, HistoryError};
 use crate::checkpoint::Sealed;
+use crate::note::{MAX_NOTE_BYTES, Note};
 use crate::place::Place;
-use crate::read::Reader;
+use crate::read::{Known, ReadError, Reader};
 
 /// How long is waited for a place, which is part of a stop; it may take longer, and is looked at again.
 const ANSWER_WAIT: Duration = Duration::from_secs(3);
@@ -139,14 +140,14 @@ impl Shelf {
         Some(ended)
     }
 
-    fn end(&self, wanted: &Arc<Sealed>, put: Result<(), String>) {
+    fn end(&self, wanted: &Arc<Sealed>, put: Result<(), PutError>) {
         let mut state = self.lock();
         match put {
             Ok(()) => {
                 state.behind = !state.wanted.as_ref().is_some_and(|newest| Arc::ptr_eq(newest, wanted));
                 (state.fault, state.said) = (None, false);
             }
-            Err(why) => state.fault = Some(self.fault(why)),
+            Err(why) => state.fault = Some(self.fault(why.to_string())),
         }
     }
 }
@@ -160,12 +161,73 @@ impl Drop for Busy {
     }
 }
 
-/// Puts `newest` in the place of what is there, then adds to the history beside it what it lacks.
-fn put(path: &Path, newest: &Sealed, place: &Place) -> Result<(), String> {
-    put_newest(path, &newest.note().to_string()).map_err(|error| error.to_string())?;
+/// Why a place does not have what it should.
+#[derive(Debug, thiserror::Error)]
+enum PutError {
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("`{path}`: {why}", path = .path.display())]
+    History { path: PathBuf, why: HistoryError },
+    /// What is there is evidence, or somebody's own.
+    #[error(
+        "{0}; it was left as it is: find out which of the two is right, and move it away when this one is"
+    )]
+    Other(String),
+}
+
+/// Adds to the history beside `path` what it lacks, and puts `newest` in the place of what is there, when that is a checkpoint with
+/// which this record begins. Anything else may be all that shows that the record was cut off or built anew.
+fn put(path: &Path, newest: &Sealed, place: &Place) -> Result<(), PutError> {
+    let reader = Reader::open(place)?;
+    let known = Known::of(&reader.keys()?)?;
+    let newer = examine(path, newest, &reader, &known)?;
     let history = beside(path, ".history");
-    let reader = Reader::open(place).map_err(|error| error.to_string())?;
-    history::fill(&history, &reader).map_err(|error| format!("`{}`: {error}", history.display()))
+    let filled = history::fill(&history, &reader, &known);
+    match &filled {
+        // Beside what another record has left, the newest of this one would hide that.
+        Err(HistoryError::Other(_)) => {}
+        _ if newer => put_newest(path, &newest.note().to_string())?,
+        _ => {}
+    }
+    filled.map_err(|why| PutError::History { path: history, why })
+}
+
+/// Whether `newest` is to take the place of what is at `path`: it is not when another gateway of this record has put one there
+/// that says more.
+fn examine(path: &Path, newest: &Sealed, reader: &Reader, known: &Known) -> Result<bool, PutError> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error.into()),
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_NOTE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.is_empty() {
+        return Ok(true);
+    }
+    let other = |why: String| PutError::Other(why);
+    let text =
+        String::from_utf8(bytes).map_err(|_| other("it holds something that is no checkpoint".to_owned()))?;
+    let note: Note =
+        text.parse().map_err(|_| other("it holds something that is no checkpoint".to_owned()))?;
+    let there =
+        known.check(&note).map_err(|why| other(format!("it holds one that is not this record's: {why}")))?;
+    let (tree, size) = (there.tree(), reader.size()?);
+    if tree.size > size {
+        let records = tree.size;
+        return Err(other(format!(
+            "it holds one of {records} records, and the record has {size}: it was cut off, or set back to an older copy"
+        )));
+    }
+    if tree.size > 0 && reader.root(tree.size)? != tree.root {
+        return Err(other(format!(
+            "it holds one of {} records, and the record has others there: it was built anew, or is a copy that went another way",
+            tree.size
+        )));
+    }
+    Ok(tree.size <= newest.tree().size)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -184,17 +184,12 @@ impl Log {
         self.text("SELECT body FROM bulkhead.record WHERE seq = $1", &[number(seq)])
     }
 
-    /// The newest checkpoint, or the newest at this size.
-    pub(crate) fn checkpoint(&self, size: Option<u64>) -> Result<Option<String>, ReadError> {
-        match size {
-            None => {
-                self.text("SELECT note FROM bulkhead.checkpoint ORDER BY size DESC, number DESC LIMIT 1", &[])
-            }
-            Some(size) => self.text(
-                "SELECT note FROM bulkhead.checkpoint WHERE size = $1 ORDER BY number DESC LIMIT 1",
-                &[number(size)],
-            ),
-        }
+    /// The newest note of the checkpoint at this size.
+    pub(crate) fn checkpoint(&self, size: u64) -> Result<Option<String>, ReadError> {
+        self.text(
+            "SELECT note FROM bulkhead.checkpoint WHERE size = $1 ORDER BY number DESC LIMIT 1",
+            &[number(size)],
+        )
     }
 
     /// The checkpoints after the one in the place `place` of its `size`, in order, at most `limit`.
@@ -206,8 +201,24 @@ impl Log {
     ) -> Result<Vec<KeptCheckpoint>, ReadError> {
         let sql = "SELECT size, number, note FROM bulkhead.checkpoint WHERE (size, number) > ($1, $2) \
              ORDER BY size, number LIMIT $3";
-        let (size, place, limit) = (number(size), number(place), i64::from(limit));
+        self.checkpoints(sql, [number(size), number(place), limit.into()])
+    }
+
+    /// The checkpoints before that one, from there backwards.
+    pub(crate) fn checkpoints_before(
+        &self,
+        size: i64,
+        place: i64,
+        limit: u32,
+    ) -> Result<Vec<KeptCheckpoint>, ReadError> {
+        let sql = "SELECT size, number, note FROM bulkhead.checkpoint WHERE (size, number) < ($1, $2) \
+             ORDER BY size DESC, number DESC LIMIT $3";
+        self.checkpoints(sql, [size, place, limit.into()])
+    }
+
+    fn checkpoints(&self, sql: &'static str, parameters: [i64; 3]) -> Result<Vec<KeptCheckpoint>, ReadError> {
         let asked = self.line.ask(move |link| async move {
+            let [size, place, limit] = parameters;
             let rows = link.rows(sql, &[(&size, BIGINT), (&place, BIGINT), (&limit, BIGINT)]).await?;
             let count = |number: i64| u64::try_from(number).unwrap_or(0);
             let kept = |row: &Row| {

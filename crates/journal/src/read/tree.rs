@@ -1,6 +1,6 @@
 //! Looking into the tree: hashes for proofs, the log's keys and its checkpoints.
 
-use rusqlite::OptionalExtension as _;
+use rusqlite::{OptionalExtension as _, Row};
 use vocab::Digest;
 
 use super::nodes::Nodes;
@@ -55,6 +55,15 @@ pub(crate) struct KeptCheckpoint {
     pub(crate) number: u64,
     /// The note.
     pub(crate) note: String,
+}
+
+impl KeptCheckpoint {
+    /// Of a row whose note is bytes: what somebody put there need not be text.
+    pub(super) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let note: Vec<u8> = row.get(2)?;
+        let note = String::from_utf8_lossy(&note).into_owned();
+        Ok(Self { size: row.get(0)?, number: row.get(1)?, note })
+    }
 }
 
 impl Reader {
@@ -116,33 +125,17 @@ impl Reader {
         Keys::from_changes(trusted, origin, &changes).map(Some).map_err(|error| kept(&error))
     }
 
-    /// The newest checkpoint.
-    ///
-    /// # Errors
-    /// When the database cannot be read or holds something else there.
-    pub fn newest_checkpoint(&self) -> Result<Option<Note>, ReadError> {
-        self.note(None)
-    }
-
     /// The checkpoint at this size, with what was added to it.
     ///
     /// # Errors
-    /// As [`Reader::newest_checkpoint`].
+    /// When the database cannot be read or holds something else there.
     pub fn checkpoint_at(&self, size: u64) -> Result<Option<Note>, ReadError> {
-        self.note(Some(size))
-    }
-
-    fn note(&self, size: Option<u64>) -> Result<Option<Note>, ReadError> {
-        let note: Option<String> = match (&self.source, size) {
-            (Source::Sqlite(conn), None) => {
-                let sql = "SELECT note FROM checkpoint ORDER BY size DESC, number DESC LIMIT 1";
-                conn.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?
-            }
-            (Source::Sqlite(conn), Some(size)) => {
+        let note: Option<String> = match &self.source {
+            Source::Sqlite(conn) => {
                 let sql = "SELECT note FROM checkpoint WHERE size = ?1 ORDER BY number DESC LIMIT 1";
                 conn.prepare_cached(sql)?.query_row([size], |row| row.get(0)).optional()?
             }
-            (Source::Postgres(log), size) => log.checkpoint(size)?,
+            Source::Postgres(log) => log.checkpoint(size)?,
         };
         note.map(|note| note.parse()).transpose().map_err(|error| kept(&error))
     }
@@ -161,12 +154,10 @@ impl Reader {
             Source::Sqlite(conn) => conn,
             Source::Postgres(log) => return log.checkpoints_after(size, number, limit),
         };
-        let sql = "SELECT size, number, note FROM checkpoint WHERE (size, number) > (?1, ?2) \
-             ORDER BY size, number LIMIT ?3";
+        let sql = "SELECT max(size, 0), max(number, 0), CAST(note AS BLOB) FROM checkpoint \
+             WHERE (size, number) > (?1, ?2) ORDER BY size, number LIMIT ?3";
         let mut statement = conn.prepare_cached(sql)?;
-        let rows = statement.query_map((size, number, limit), |row| {
-            Ok(KeptCheckpoint { size: row.get(0)?, number: row.get(1)?, note: row.get(2)? })
-        })?;
+        let rows = statement.query_map((size, number, limit), KeptCheckpoint::of)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

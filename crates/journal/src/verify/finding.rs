@@ -97,7 +97,7 @@ pub enum Why {
     #[error("{0}")]
     Checkpoint(CheckpointError),
     /// A checkpoint that the record keeps does not hold.
-    #[error("the checkpoint at {0} that the record keeps is not its own: {1}")]
+    #[error("a forged checkpoint: the one at {0} records that the record keeps is not its own: {1}")]
     OwnCheckpoint(u64, CheckpointError),
     /// What the record keeps of its keys does not hold.
     #[error("{0}")]

@@ -94,11 +94,10 @@ impl Kept {
             self.checked.push(given);
         }
         if let Some((size, note)) = self.own.take_if(|(own, _)| *own == tree.size) {
-            let note = note.parse::<Note>().map_err(CheckpointError::Note);
-            match note.and_then(|note| check(&note, &self.origin, &self.keys)) {
+            match self.own(size, &note) {
                 Ok(sealed) if sealed.tree() == *tree => {}
                 Ok(_) => return Ok(Some(other)),
-                Err(error) => return Ok(Some(FirstBad { seq: None, why: Why::OwnCheckpoint(size, error) })),
+                Err(forged) => return Ok(Some(forged)),
             }
             self.own = source.checkpoint_after(size)?;
         }
@@ -111,10 +110,33 @@ impl Kept {
         self.checked.clone()
     }
 
-    /// The largest of the checkpoints that are still to come when the records have ended.
-    pub(super) fn beyond(&self) -> Option<u64> {
-        let own = self.own.as_ref().map(|(own, _)| *own);
-        own.max(self.given.back().map(|given| given.size))
+    /// What the checkpoints say that are still to come when the records have ended: the size of the largest, or that one of the
+    /// record's own is forged. Anybody who may add to the record can put a row there, so that a row alone is no sign of a tail that
+    /// was cut off.
+    pub(super) fn beyond<S: Source>(
+        &mut self,
+        source: &mut S,
+    ) -> Result<(Option<u64>, Option<FirstBad>), S::Error> {
+        let (mut largest, mut bad) = (self.given.back().map(|given| given.size), None);
+        while let Some((size, note)) = self.own.take() {
+            match self.own(size, &note) {
+                Ok(_) => largest = largest.max(Some(size)),
+                Err(forged) => drop(bad.get_or_insert(forged)),
+            }
+            self.own = source.checkpoint_after(size)?;
+        }
+        Ok((largest, bad))
+    }
+
+    /// The checkpoint that the record keeps at `size`, if it is its own.
+    fn own(&self, size: u64, note: &str) -> Result<Sealed, FirstBad> {
+        let forged = |error| FirstBad { seq: None, why: Why::OwnCheckpoint(size, error) };
+        let note = note.parse::<Note>().map_err(|error| forged(CheckpointError::Note(error)))?;
+        let sealed = check(&note, &self.origin, &self.keys).map_err(forged)?;
+        match sealed.tree().size {
+            found if found == size => Ok(sealed),
+            found => Err(forged(CheckpointError::OtherSize { size, found })),
+        }
     }
 }
 

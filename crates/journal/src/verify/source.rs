@@ -109,10 +109,14 @@ impl Source for Sqlite<'_> {
     }
 
     fn checkpoint_after(&mut self, size: u64) -> rusqlite::Result<Option<(u64, String)>> {
-        let sql = "SELECT size, note FROM checkpoint WHERE size = (SELECT min(size) FROM checkpoint WHERE size > ?1) \
+        let sql = "SELECT size, CAST(note AS BLOB) FROM checkpoint WHERE size = (SELECT min(size) FROM checkpoint WHERE size > ?1) \
              ORDER BY number DESC LIMIT 1";
         let mut next = self.conn.prepare_cached(sql)?;
-        next.query_row([size], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        let row = |row: &Row<'_>| {
+            let note = bytes(row.get_ref(1)?);
+            Ok((row.get(0)?, String::from_utf8_lossy(&note).into_owned()))
+        };
+        next.query_row([size], row).optional()
     }
 
     fn record(&mut self) -> rusqlite::Result<Option<Line>> {

@@ -144,10 +144,16 @@ impl Walk {
 
     /// What only the end of the records shows.
     fn finish<S: Source>(&mut self, source: &mut S, beside: &Beside) -> Result<Found, S::Error> {
-        let kept = self.whole.as_ref().and_then(|whole| whole.kept.beyond());
+        let (kept, forged) = match &mut self.whole {
+            Some(whole) => whole.kept.beyond(source)?,
+            None => (None, None),
+        };
         let expected = self.expected.map(|expected| expected.records).max(kept);
         if let Some(expected) = expected.filter(|expected| *expected > self.seq) {
             return Ok(Some(FirstBad::at(self.next(), Why::CutOff(expected))));
+        }
+        if forged.is_some() {
+            return Ok(forged);
         }
         // Content behind the last record: its record was removed.
         if beside.contents.seq.is_some() {

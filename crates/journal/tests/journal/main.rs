@@ -8,6 +8,7 @@
 )]
 
 mod aftermath;
+mod anew;
 mod append;
 mod between;
 mod checkpoint;
@@ -19,6 +20,7 @@ mod crash;
 mod cut;
 mod erase;
 mod foreign;
+mod forged;
 mod full;
 mod harsh;
 mod independent;

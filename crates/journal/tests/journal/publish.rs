@@ -10,7 +10,7 @@ use bulkhead_journal::note::Note;
 use bulkhead_journal::{Event, Journal, Notary, NotaryConfig};
 use tokio::task::JoinHandle;
 
-use crate::common::fill;
+use crate::common::{Clock, NOON, fill};
 use crate::kept::Kept;
 use crate::notary::{Witness, events, notary, settings};
 
@@ -190,8 +190,13 @@ async fn what_is_not_this_records_history_is_left_alone_and_said() {
         fill(&other.journal, 7).await;
         other.sealed(&*other.notary().await).await;
         fs::create_dir(home.mount()).unwrap();
+        // Beside what another record has left, nothing is put that would hide it.
+        fs::write(home.history(), text(&other.history())).unwrap();
+        home.sealed(&notary).await;
+        let fault = notary.unpublished().pop().unwrap();
+        assert!(fault.contains("is not one of this record") && fault.contains("move it away"), "{fault}");
+        assert!(!home.file().exists());
         for (there, why) in [
-            (text(&other.history()), "is not one of this record"),
             ("a diary\n".to_owned(), "its end is no checkpoint"),
             ("a diary\n\n\u{2014} of AAAAAAA=\n\n".to_owned(), "its last note is no checkpoint"),
             ("\n\n".repeat(200_000), "its end is no checkpoint"),
@@ -208,6 +213,77 @@ async fn what_is_not_this_records_history_is_left_alone_and_said() {
         assert!(notary.unpublished().is_empty());
         assert_eq!(Note::all(&text(&home.history())).unwrap().len(), 5);
     }
+}
+
+#[tokio::test]
+async fn a_checkpoint_with_which_the_record_does_not_begin_is_not_overwritten() {
+    for home in Home::both() {
+        fs::create_dir(home.mount()).unwrap();
+        let early = home.notary().await;
+        home.sealed(&early).await;
+        drop(early);
+        home.journal.close().await.unwrap();
+        let older = home.kept.copy();
+        let Home { folder, kept: record, .. } = home;
+        let home = Home { folder, journal: record.open(), kept: record };
+        let notary = home.notary().await;
+        for _ in 0..5 {
+            home.sealed(&notary).await;
+        }
+        drop(notary);
+        let there = (text(&home.file()), text(&home.history()));
+        let left = |fault: &str, why: &str| {
+            assert!(
+                fault.contains(why) && fault.contains("left as it is") && !fault.contains('\n'),
+                "{fault}"
+            );
+            assert_eq!((text(&home.file()), text(&home.history())), there);
+        };
+
+        // Set back to an older copy, by somebody who has the home and took its own memory away.
+        fs::remove_file(home.folder.path().join("keys/record.checkpoint")).unwrap();
+        let settings = || NotaryConfig { files: vec![home.file()], ..settings(home.folder.path()) };
+        let journal = older.open();
+        let back = notary_of(&older, &journal, settings()).await;
+        back.seal_for(None).await.unwrap();
+        left(&back.unpublished()[0], "it was cut off, or set back to an older copy");
+        assert_eq!(events(&older).pop().unwrap(), Some(Event::PublishingFailed));
+        // It goes another way and has as many records at last.
+        fill(&journal, 20).await;
+        back.seal().await.unwrap();
+        left(&back.unpublished()[0], "or is a copy that went another way");
+        drop(back);
+        journal.close().await.unwrap();
+
+        // Built anew with another key, by the same name.
+        let other = home.another();
+        let origin = Some(text(&home.file()).lines().next().unwrap().to_owned());
+        let settings =
+            NotaryConfig { files: vec![home.file()], origin, ..self::settings(other.folder.path()) };
+        let clock = Clock::random_from(987_654_321, NOON);
+        let anew = Notary::open(other.journal.clone(), other.kept.place(), settings, clock).await.unwrap();
+        fill(&other.journal, 30).await;
+        anew.seal().await.unwrap();
+        left(&anew.unpublished()[0], "is not signed by the key");
+        // What is no checkpoint at all is somebody's own.
+        fs::write(home.file(), "a diary\n").unwrap();
+        fill(&other.journal, 1).await;
+        anew.seal().await.unwrap();
+        assert!(anew.unpublished()[0].contains("something that is no checkpoint"));
+        assert_eq!(text(&home.file()), "a diary\n");
+
+        // Whoever has looked moves it away, and the place is as good as new.
+        fs::remove_dir_all(home.mount()).unwrap();
+        fs::create_dir(home.mount()).unwrap();
+        fill(&other.journal, 1).await;
+        let sealed = anew.seal().await.unwrap();
+        assert!(anew.unpublished().is_empty());
+        assert_eq!(text(&home.file()), sealed.note().to_string());
+    }
+}
+
+async fn notary_of(kept: &Kept, journal: &Journal, settings: NotaryConfig) -> Notary {
+    notary(kept, journal, settings).await.unwrap()
 }
 
 #[tokio::test]

@@ -7,8 +7,10 @@ use bulkhead_http::{CheckpointView, RotationView};
 use clap::Subcommand;
 use journal::Notary;
 use journal::checkpoint::Rotation;
+use rustix::process::geteuid;
 use serde::Serialize;
 use serde_json::json;
+use vocab::PersonId;
 
 use super::files;
 use crate::client::Client;
@@ -64,8 +66,8 @@ pub(super) fn checkpoint(place: &Place, args: &Checkpoint) -> Result<Exit, Failu
         match gateway(place).await? {
             Some(client) => client.post("checkpoint", &json!({})).await,
             None => {
-                by_itself(place, false, async |notary| {
-                    Ok(CheckpointView::from(notary.seal_for(None).await?.as_ref()))
+                by_itself(place, false, async |notary, by| {
+                    Ok(CheckpointView::from(notary.seal_for(by).await?.as_ref()))
                 })
                 .await
             }
@@ -93,8 +95,8 @@ pub(super) fn cosign(place: &Place, args: &Cosign) -> Result<Exit, Failure> {
         match gateway(place).await? {
             Some(client) => client.post("checkpoint/cosign", &json!({ "note": note })).await,
             None => {
-                by_itself(place, false, async |notary| {
-                    Ok(CheckpointView::from(notary.cosign(&note, None).await?.as_ref()))
+                by_itself(place, false, async |notary, by| {
+                    Ok(CheckpointView::from(notary.cosign(&note, by).await?.as_ref()))
                 })
                 .await
             }
@@ -144,8 +146,8 @@ fn rotate(place: &Place) -> Result<Exit, Failure> {
         match gateway(place).await? {
             Some(client) => client.post("key/rotate", &json!({})).await,
             None => {
-                by_itself(place, false, async |notary| {
-                    let rotated = notary.rotate(None).await?;
+                by_itself(place, false, async |notary, by| {
+                    let rotated = notary.rotate(by).await?;
                     let checkpoint = CheckpointView::from(rotated.sealed.as_ref());
                     Ok(RotationView {
                         old: rotated.old.to_string(),
@@ -173,7 +175,8 @@ fn replace_lost(place: &Place) -> Result<Exit, Failure> {
                 "a gateway runs with the record's key, so it is not lost: replace it with `bulkhead audit key rotate`",
             ));
         }
-        by_itself(place, true, async |notary| Ok(CheckpointView::from(notary.seal().await?.as_ref()))).await
+        by_itself(place, true, async |notary, _| Ok(CheckpointView::from(notary.seal().await?.as_ref())))
+            .await
     })?;
     if place.screen.json() {
         place.screen.value(&made)?;
@@ -193,15 +196,17 @@ async fn gateway(place: &Place) -> Result<Option<Client>, Failure> {
     Ok(if client.answers().await { Some(client) } else { None })
 }
 
-/// Does `work` with the home's own notary.
+/// Does `work` with the home's own notary, in the name of whom this operating-system user is.
 async fn by_itself<T>(
     place: &Place,
     lost: bool,
-    work: impl AsyncFnOnce(&Notary) -> Result<T, journal::SealError>,
+    work: impl AsyncFnOnce(&Notary, Option<PersonId>) -> Result<T, journal::SealError>,
 ) -> Result<T, Failure> {
     let settings = Settings::load(&place.home)?;
+    let by = settings.person_of(geteuid().as_raw());
+    let lost = lost.then(|| by.clone());
     let (journal, notary) = wiring::notary(&place.home, &settings, lost).await?;
-    let done = work(&notary).await.map_err(|error| wiring::unsigned(&error));
+    let done = work(&notary, by).await.map_err(|error| wiring::unsigned(&error));
     for fault in notary.unpublished() {
         say(&fault);
     }

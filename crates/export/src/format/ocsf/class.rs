@@ -132,6 +132,7 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         E::ErasureDone | E::RetentionApplied => (Kind::Datastore, (7, "Delete")),
         E::ErasureAsked | E::ErasureConsented | E::ErasureRefused => (Kind::Datastore, other("Erasure")),
         E::HoldAdded | E::HoldRemoved => (Kind::Datastore, other("Legal Hold")),
+        E::RecordBegun => (Kind::Datastore, other("Record")),
         E::KeyMade | E::KeyRotated => (Kind::Datastore, other("Key")),
         E::CheckpointMade | E::CheckpointCosigned => (Kind::Datastore, other("Checkpoint")),
 

@@ -1,0 +1,104 @@
+//! Rows that somebody puts among the checkpoints, as whoever may add to the record can: no key of the record signed them.
+
+use bulkhead_journal::checkpoint::{Checkpoint, Sealed};
+use bulkhead_journal::note::SigningKey;
+use bulkhead_journal::read::{Query, Reader};
+use bulkhead_journal::verify::{Why, verify};
+use bulkhead_journal::{Event, Kind, NotaryConfig};
+
+use crate::common::fill;
+use crate::kept::{Kept, ROLE};
+use crate::notary::{notary, settings};
+
+/// Puts a row there, as a gateway may.
+fn put(kept: &Kept, size: u64, number: u64, note: &str) {
+    let sql = format!("INSERT INTO {{}}checkpoint (size, number, note) VALUES ({size}, {number}, '{note}')");
+    match kept {
+        Kept::Sqlite(_) => kept.tamper(&sql.replace("{}", "")),
+        Kept::Postgres { cluster, database } => {
+            drop(cluster.try_sql(ROLE, database, &sql.replace("{}", "bulkhead.")).unwrap());
+        }
+    }
+}
+
+/// What somebody may put there at `size`, without the record's key.
+fn forgeries(sealed: &Sealed, size: u64) -> [String; 5] {
+    let (origin, mut tree) = (&sealed.checkpoint().origin, sealed.tree());
+    tree.size = size;
+    let intruder = SigningKey::from_seed(origin, [66; 32]).unwrap();
+    let elsewhere = SigningKey::from_seed("bulkhead/another", [66; 32]).unwrap();
+    let signed = Checkpoint { origin: origin.clone(), tree }.sign([&intruder]).unwrap().to_string();
+    let other = Checkpoint { origin: "bulkhead/another".to_owned(), tree }.sign([&elsewhere]).unwrap();
+    let changed =
+        sealed.note().to_string().replacen(&format!("\n{}\n", sealed.tree().size), &format!("\n{size}\n"), 1);
+    ["nonsense".to_owned(), signed, other.to_string(), changed, sealed.note().to_string()]
+}
+
+#[tokio::test]
+async fn a_forged_checkpoint_is_called_that_and_no_sign_of_a_tail_that_was_cut_off() {
+    for kept in Kept::both() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = kept.open();
+        let signing = notary(&kept, &journal, settings(folder.path())).await.unwrap();
+        fill(&journal, 8).await;
+        let sealed = signing.seal().await.unwrap();
+        fill(&journal, 3).await;
+        signing.seal().await.unwrap();
+        drop(signing);
+        journal.close().await.unwrap();
+        let size = sealed.tree().size;
+        // Where another belongs, between two, and beyond the end of the record.
+        for (at, number) in [(size, 2), (size + 1, 1), (1_000_000, 1)] {
+            for forged in forgeries(&sealed, at) {
+                if at == size && forged == sealed.note().to_string() {
+                    continue;
+                }
+                let copy = kept.copy();
+                put(&copy, at, number, &forged);
+                let bad = verify(&copy.place(), None).unwrap().first_bad.unwrap();
+                assert!(matches!(bad.why, Why::OwnCheckpoint(found, _) if found == at), "{at}: {bad}");
+                assert!(bad.to_string().contains("a forged checkpoint") && bad.seq.is_none(), "{bad}");
+                // It hides nothing: a tail that was cut off is told by the checkpoint that was signed.
+                if at > size + 3 {
+                    copy.tamper("DELETE FROM record WHERE seq > 10; DELETE FROM payload WHERE seq > 10");
+                    let bad = verify(&copy.place(), None).unwrap().first_bad.unwrap();
+                    assert_eq!((bad.seq, bad.why), (Some(11), Why::CutOff(size + 3)));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_forged_newest_checkpoint_stops_nobody_and_is_an_alert() {
+    for kept in Kept::both() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = vec![folder.path().join("published")];
+        let settings = || NotaryConfig { files: files.clone(), ..settings(folder.path()) };
+        let journal = kept.open();
+        let signing = notary(&kept, &journal, settings()).await.unwrap();
+        fill(&journal, 8).await;
+        let sealed = signing.seal().await.unwrap();
+        drop(signing);
+        for (at, forged) in (1_000_u64..).zip(forgeries(&sealed, 5_000)) {
+            put(&kept, at, 1, &forged);
+        }
+        // More than are looked at together.
+        for at in 2_000..2_100 {
+            put(&kept, at, 1, "nonsense");
+        }
+        let started = notary(&kept, &journal, settings()).await.unwrap();
+        assert_eq!(started.newest().borrow().as_ref(), Some(&sealed));
+        let reader = Reader::open(&kept.place()).unwrap();
+        assert_eq!(reader.newest_checkpoint().unwrap().as_ref(), Some(sealed.note()));
+        let alerts: Vec<_> = reader.query(&Query::default()).unwrap();
+        let alert = alerts.iter().find(|record| record.event == Some(Event::CheckpointDistrusted)).unwrap();
+        assert_eq!((alert.kind, alert.facts.number("size")), (Kind::Alert, Some(2_099)));
+        // It signs and publishes on, and nothing forged goes to where auditors look.
+        let next = started.seal_for(None).await.unwrap();
+        assert!(next.tree().size > sealed.tree().size);
+        assert!(started.unpublished().is_empty(), "{:?}", started.unpublished());
+        let history = std::fs::read_to_string(folder.path().join("published.history")).unwrap();
+        assert_eq!(history, format!("{}\n{}\n", sealed.note(), next.note()));
+    }
+}
