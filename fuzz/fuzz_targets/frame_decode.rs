@@ -1,8 +1,9 @@
-//! Whatever a jailed process sends, the gateway reads it as a frame or refuses it, and what it read comes
+//! Whatever a jailed process or a local user sends, the gateway reads it as a frame or refuses it, and what it read comes
 //! back the same when written again.
 
 #![no_main]
 
+use http::stop::Word;
 use libfuzzer_sys::fuzz_target;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,4 +28,6 @@ fn both_ways<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(byte
 fuzz_target!(|bytes: &[u8]| {
     both_ways::<FromAgent>(bytes);
     both_ways::<ToAgent>(bytes);
+    // What a local user wants stopped is a frame, too.
+    both_ways::<Word>(bytes);
 });

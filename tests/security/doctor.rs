@@ -125,6 +125,7 @@ fn a_file_that_others_may_touch_is_found_and_the_mend_mends_it() {
         ("keys/box", 0o640, "may read"),
         ("gateway.sock", 0o666, "may write"),
         ("run.sock", 0o660, "may write"),
+        ("stop.sock", 0o660, "may write"),
         ("bulkhead.toml", 0o666, "may write"),
         ("guardrails/base.cedar", 0o620, "may write"),
         ("agents/helper/SOUL.md", 0o602, "may write"),

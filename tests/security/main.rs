@@ -8,6 +8,7 @@ mod carried;
 mod containment;
 mod content;
 mod conversations;
+mod deaf;
 mod deputy;
 mod doctor;
 mod egress;

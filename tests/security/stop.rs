@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
 use bulkhead_tests::procs;
+use bulkhead_tests::server::{Deed, Server};
 use bulkhead_tests::{Home, Said, eventually, is_root, skipped, tree};
 
 /// Reads, thinks for a while, and reads again.
@@ -92,6 +93,64 @@ fn processes_that_do_not_end_are_an_alert() {
     assert_eq!(alerts[0]["facts"]["left"], left);
     assert_eq!(home.records(&["--event", "agent.killed"])[0]["facts"]["left"], left);
     home.verifies();
+}
+
+/// Has processes stop on their way out until every one of them is on its way out.
+const HOLD_UNTIL_ALL_ARE_STRUCK: &str = r"
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+pids = set(map(int, sys.argv[1:]))
+for pid in pids:
+    if libc.ptrace(0x4206, pid, None, 0x40) != 0:
+        sys.exit(os.strerror(ctypes.get_errno()))
+print('held', flush=True)
+WALL, TRAP, EXIT, CONT = 0x40000000, 5, 6, 7
+while pids:
+    pid, status = os.waitpid(-1, WALL)
+    if status >> 8 == TRAP | EXIT << 8:
+        pids.discard(pid)
+    elif os.WIFSTOPPED(status):
+        libc.ptrace(CONT, pid, None, None)
+print('struck', flush=True)
+";
+
+#[test]
+fn no_agent_waits_for_the_end_of_another_ones_processes() {
+    if !is_root() {
+        skipped("security::stop::no_agent_waits_for_the_end", "holding a jailed process takes root");
+        return;
+    }
+    let server = Server::model(|_| Deed::Hang);
+    let home = Home::new();
+    home.edit("default = \"rehearsal/scene\"", "default = \"box\"");
+    home.add(&server.settings());
+    home.start();
+    let chats = ["echo", "helper"].map(|agent| home.begin(&["chat", agent, "think"]));
+    let agents = || {
+        let jailed = procs::jailed(home.gateway()).into_iter().filter(|jailed| jailed.role == "agent");
+        jailed.map(|jailed| jailed.pid.to_string()).collect::<Vec<_>>()
+    };
+    eventually("both think", || agents().len() == 2);
+    let mut holder = Command::new("python3")
+        .args(["-c", HOLD_UNTIL_ALL_ARE_STRUCK])
+        .args(agents())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "held");
+    // Neither ends before both are struck: were the second struck only when the first is seen to end or is given up, the
+    // first would be given up.
+    let report = home.json(&["agents", "kill", "--all"]);
+    assert_eq!(lines.next().unwrap().unwrap(), "struck");
+    holder.wait().unwrap();
+    let killed = report["killed"].as_array().unwrap();
+    assert!(killed.len() >= 2 && killed.iter().all(|agent| agent["left"] == 0), "{report}");
+    assert_eq!(home.records(&["--event", "kill.incomplete"]).len(), 0);
+    for chat in chats {
+        drop(Said::of(chat).with(3));
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -39,6 +40,8 @@ pub struct Home {
     folder: TempDir,
     /// Where its record is, if that is on a server.
     pub(crate) server: Option<OnServer>,
+    /// The operating-system user whose home it is, where that is somebody else.
+    user: Option<u32>,
 }
 
 impl Home {
@@ -57,7 +60,20 @@ impl Home {
     /// The same, in a folder that is there already.
     #[must_use]
     pub fn within(folder: TempDir, args: &[&str]) -> Self {
-        let home = Self { folder, server: None };
+        Self::begun(Self { folder, server: None, user: None }, args)
+    }
+
+    /// The home of another operating-system user, who runs everything of it. Takes root.
+    #[must_use]
+    pub fn of_user(user: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // The folder that it was built in may be closed to others.
+        fs::copy(bulkhead(), folder.path().join("bulkhead")).unwrap();
+        std::os::unix::fs::chown(folder.path(), Some(user), Some(user)).unwrap();
+        Self::begun(Self { folder, server: None, user: Some(user) }, &[])
+    }
+
+    fn begun(home: Self, args: &[&str]) -> Self {
         home.run(&[&["init"], args].concat()).done();
         home.edit("127.0.0.1:7400", "127.0.0.1:0");
         home.edit("default = \"auto\"", "default = \"rehearsal/scene\"");
@@ -122,7 +138,14 @@ impl Home {
     /// A command in this home, not begun.
     #[must_use]
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(bulkhead());
+        let mut command = match self.user {
+            None => Command::new(bulkhead()),
+            Some(user) => {
+                let mut command = Command::new(self.folder.path().join("bulkhead"));
+                command.uid(user).gid(user).current_dir("/");
+                command
+            }
+        };
         command.args(args).env("BULKHEAD_HOME", self.path()).env("NO_COLOR", "1").stdin(Stdio::null());
         command
     }

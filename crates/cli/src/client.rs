@@ -4,11 +4,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bulkhead_http::Problem;
+use bulkhead_http::{Problem, stop};
 use reqwest::{Method, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use turn::{MAX_PAGE, Page};
+use turn::{KillReport, MAX_PAGE, Page};
 
 use crate::failure::{Exit, Failure, exit_of};
 use crate::home::Home;
@@ -182,6 +182,34 @@ impl Client {
             self.root.display()
         ))
     }
+}
+
+/// Has the gateway of `home` stop something, within [`ANSWER_TIME`]. Blocks and needs no runtime: what a program of an agent's
+/// can use up of what this user may have does not keep it from being stopped.
+///
+/// # Errors
+/// When the gateway is not there or says no.
+pub(crate) fn have_stopped(home: &Home, word: &stop::Word) -> Result<KillReport, Failure> {
+    have_stopped_within(home, word, ANSWER_TIME)
+}
+
+/// The same, within `time`.
+///
+/// # Errors
+/// As above.
+pub(crate) fn have_stopped_within(
+    home: &Home,
+    word: &stop::Word,
+    time: Duration,
+) -> Result<KillReport, Failure> {
+    stop::ask(&home.stop_socket(), word, time).map_err(|error| match error {
+        stop::AskError::Nobody(error) => nobody(home.root(), error.kind()),
+        stop::AskError::No(problem) => Failure::new(exit_of(problem.kind), problem.detail),
+        stop::AskError::Broken(error) => Failure::unreachable(format!(
+            "what became of it is not known, as the connection to the gateway of `{}` broke ({error}): ask again",
+            home.root().display()
+        )),
+    })
 }
 
 /// Why the gateway of the home at `root` cannot be reached.

@@ -132,6 +132,11 @@ impl Home {
         self.root.join("run.sock")
     }
 
+    /// Where kills and stops are heard.
+    pub(crate) fn stop_socket(&self) -> PathBuf {
+        self.root.join("stop.sock")
+    }
+
     /// Held by the running gateway, with its process number inside.
     pub(crate) fn lock(&self) -> PathBuf {
         self.data().join("gateway.lock")

@@ -93,7 +93,7 @@ pub(crate) async fn gateway(
     };
     let gateway = Gateway::start(config, parts).await.map_err(|error| match error {
         StartError::Settings(_) => Failure::usage(error.to_string()),
-        StartError::Recovery(_) => Failure::unreachable(error.to_string()),
+        StartError::Recovery(_) | StartError::Thread(_) => Failure::unreachable(error.to_string()),
     })?;
     Ok(Running { gateway, people, notary, outgoing, house: policies.house(settings) })
 }
@@ -191,6 +191,7 @@ pub(crate) async fn bind(home: &Home, settings: &Settings) -> Result<Bound, Fail
     let config = bulkhead_http::Config {
         socket: home.socket(),
         run_socket: home.run_socket(),
+        stop_socket: home.stop_socket(),
         shared: settings.solo().is_none(),
         address: settings.gateway.address,
         certificate: settings.gateway.certificate(),

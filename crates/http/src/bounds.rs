@@ -90,6 +90,15 @@ pub(crate) const ASK_TIME: Duration = Duration::from_secs(5);
 /// How long a command may take to read a word from the gateway.
 pub(crate) const WORD_TIME: Duration = Duration::from_secs(5);
 
+/// How many kills and stops are heard at the same time.
+pub(crate) const STOPPERS: usize = 6;
+
+/// The most of them that may be people who are no administrators.
+pub(crate) const MAX_OTHER_STOPPERS: usize = 3;
+
+/// How long somebody waits for the record of a kill, whose processes are dead by then.
+pub(crate) const SETTLE_TIME: Duration = Duration::from_secs(30);
+
 /// How long connections may go on when the gateway stops.
 pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(1);
 

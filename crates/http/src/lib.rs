@@ -27,6 +27,7 @@ mod request;
 mod router;
 pub mod run;
 mod scim;
+pub mod stop;
 mod stream;
 mod table;
 mod tls;
@@ -146,9 +147,15 @@ pub async fn serve(bound: Bound, api: Api, drain: CancellationToken) {
     let local = router::local(Arc::clone(&api), Arc::clone(&again));
     let local = listen::unix(bound.socket, local, drain.clone());
     let runs = run::serve(bound.run_socket, Arc::clone(&api.gateway), drain.clone());
+    // What is in use already when it is dropped is answered, as far as the process lives.
+    let stops = stop::Stops::begin(bound.stop_socket, Arc::clone(&api));
+    if let Err(error) = &stops {
+        tracing::error!("the threads that hear kills cannot be made: {error}");
+    }
     let address = router::address(Arc::clone(&api), again, bound.tls.is_some());
     let web = listen::web(bound.web, bound.tls, address, drain.clone());
     tokio::join!(local, runs, web, keep_house(&api, &drain));
+    drop(stops);
 }
 
 /// Takes away what is over and forgets leavers, now and then; at the end, tells what was counted.

@@ -35,6 +35,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// The socket on which programs are run. What lies there already is removed, too.
     pub run_socket: PathBuf,
+    /// The socket on which kills and stops are heard. What lies there already is removed, too.
+    pub stop_socket: PathBuf,
     /// Whether other operating-system users may connect; the settings say which of them is a person.
     pub shared: bool,
     /// The address that browsers and programs use: a loopback one, where there is no certificate.
@@ -87,6 +89,7 @@ pub enum BindError {
 pub struct Bound {
     pub(crate) socket: UnixListener,
     pub(crate) run_socket: UnixListener,
+    pub(crate) stop_socket: std::os::unix::net::UnixListener,
     pub(crate) web: TcpListener,
     pub(crate) tls: Option<Tls>,
     /// The address, with the port that was had when 0 was asked for.
@@ -102,7 +105,7 @@ pub async fn bind(config: &Config) -> Result<Bound, BindError> {
     if tls.is_none() && !config.address.ip().is_loopback() {
         return Err(BindError::NotLoopback(config.address));
     }
-    for socket in [&config.socket, &config.run_socket] {
+    for socket in [&config.socket, &config.run_socket, &config.stop_socket] {
         if socket.as_os_str().as_bytes().len() > MAX_SOCKET_PATH_BYTES {
             return Err(BindError::TooLong(socket.clone()));
         }
@@ -113,18 +116,29 @@ pub async fn bind(config: &Config) -> Result<Bound, BindError> {
     })?;
     let address =
         web.local_addr().map_err(|source| BindError::Address { address: config.address, source })?;
-    let socket = local(&config.socket, config.shared)?;
-    let run_socket = local(&config.run_socket, config.shared)?;
-    Ok(Bound { socket, run_socket, web, tls, address })
+    let socket = watched(&config.socket, config.shared)?;
+    let run_socket = watched(&config.run_socket, config.shared)?;
+    let stop_socket = local(&config.stop_socket, config.shared)?;
+    Ok(Bound { socket, run_socket, stop_socket, web, tls, address })
 }
 
-fn local(path: &Path, shared: bool) -> Result<UnixListener, BindError> {
+/// A socket for tasks.
+fn watched(path: &Path, shared: bool) -> Result<UnixListener, BindError> {
+    let listener = local(path, shared)?;
+    listener
+        .set_nonblocking(true)
+        .and_then(|()| UnixListener::from_std(listener))
+        .map_err(|source| BindError::Socket { path: path.to_owned(), source })
+}
+
+/// A socket for threads.
+fn local(path: &Path, shared: bool) -> Result<std::os::unix::net::UnixListener, BindError> {
     let bound = || {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = UnixListener::bind(path)?;
+        let listener = std::os::unix::net::UnixListener::bind(path)?;
         let mode = if shared { 0o666 } else { 0o600 };
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
         Ok(listener)

@@ -294,9 +294,17 @@ impl Roster {
     /// Blocks until they are reaped: well under a millisecond for one process, at most [`KILL_WAIT`].
     #[must_use]
     pub fn kill(&self, owner: &str) -> Killed {
-        let killed =
-            self.shared.end(&[self.owner(owner)]).first().map_or_else(Killed::none, |(_, killed)| *killed);
-        self.shared.spares.forget(|key| key.owner == owner);
+        self.kill_each(&[owner]).first().map_or_else(Killed::none, |killed| *killed)
+    }
+
+    /// Does [`Roster::kill`] to each of `owners`, which are different: all doors close first, then all processes are
+    /// struck, then all are reaped, so that none is struck later because another one does not end. At most
+    /// [`KILL_WAIT`] for all together. What became of each, in the order given.
+    #[must_use]
+    pub fn kill_each(&self, owners: &[&str]) -> Vec<Killed> {
+        let each: Vec<_> = owners.iter().map(|owner| self.owner(owner)).collect();
+        let killed = self.shared.end(&each).into_iter().map(|(_, killed)| killed).collect();
+        self.shared.spares.forget(|key| owners.contains(&key.owner.as_str()));
         killed
     }
 

@@ -27,6 +27,8 @@ pub enum Socket {
     Api,
     /// Where programs are run.
     Run,
+    /// Where kills and stops are heard.
+    Stop,
 }
 
 impl Socket {
@@ -34,6 +36,7 @@ impl Socket {
         match self {
             Self::Api => "api",
             Self::Run => "run",
+            Self::Stop => "stop",
         }
     }
 }

@@ -31,6 +31,7 @@ use crate::program::Mailbox;
 use crate::slot::{Slot, Standing};
 use crate::souls::MAX_CHECKERS;
 use crate::state::Turn;
+use crate::strikers::Strikers;
 use crate::versions::History;
 use crate::waiting::Waiting;
 use crate::{Events, Refusal, RefusalKind, What, records};
@@ -131,6 +132,9 @@ pub enum StartError {
     /// What was left open cannot be taken up.
     #[error("what the last run left open cannot be taken up: {0}")]
     Recovery(#[from] Refusal),
+    /// The machine gives no further thread.
+    #[error("the threads that stop agents cannot be made: {0}")]
+    Thread(std::io::Error),
 }
 
 /// What ends one turn.
@@ -150,6 +154,8 @@ pub struct Gateway {
     pub(crate) models: Models,
     pub(crate) skills: Skills,
     pub(crate) roster: Roster,
+    /// Where kills are done.
+    pub(crate) strikers: Strikers,
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) hearts: Hearts,
     pub(crate) bus: Bus,
@@ -203,6 +209,7 @@ impl Gateway {
             models,
             skills,
             roster,
+            strikers: Strikers::new().map_err(StartError::Thread)?,
             bus: Bus::new(ambient.now()),
             ambient,
             stop: CancellationToken::new(),

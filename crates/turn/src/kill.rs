@@ -27,38 +27,91 @@ pub enum Pending {
     Keep,
 }
 
+/// Agents whose processes have been ended: what they hold is still to be revoked, and the record to be written.
+#[must_use = "nothing of it is on the record yet"]
+pub struct Struck {
+    by: Person,
+    ended: Vec<(Arc<Slot>, Killed)>,
+    /// Why not all agents could be found.
+    failed: Option<Refusal>,
+}
+
 impl Gateway {
-    /// Stops one agent, or all, and refuses what they had in flight.
+    /// Stops one agent, or all, and refuses what they had in flight. Goes on when nobody waits for it any more.
     ///
     /// # Errors
     /// When `by` may not, or there is no such agent. The agent is stopped even when the record
     /// cannot be written; the error then says so.
-    pub async fn kill(&self, by: &Person, which: Option<&AgentName>) -> Result<KillReport, Refusal> {
+    pub async fn kill(
+        self: &Arc<Self>,
+        by: &Person,
+        which: Option<&AgentName>,
+    ) -> Result<KillReport, Refusal> {
+        let (this, by, which) = (Arc::clone(self), by.clone(), which.cloned());
+        let lost =
+            || Refusal::new(RefusalKind::Unavailable, "what became of the kill is not known; kill again");
+        let kill = self.tasks.spawn(async move {
+            let gateway = Arc::clone(&this);
+            let struck = this.strikers.work(move || gateway.strike(&by, which.as_ref())).await;
+            this.settle(struck.ok_or_else(lost)??).await
+        });
+        kill.await.map_err(|_| lost())?
+    }
+
+    /// Demands a right to stop something: all agents, one of them, or the gateway.
+    ///
+    /// # Errors
+    /// When `by` has none, which is recorded.
+    pub fn demand_some_stop(&self, by: &Person) -> Result<(), Refusal> {
+        if by.administrator || self.allows(by, Act::AgentsStop, None) {
+            return Ok(());
+        }
+        // A role may be for one agent. While the folder cannot be read, those that are known count.
+        let slots = self.all_slots().unwrap_or_else(|_| self.known_slots());
+        if slots.iter().any(|slot| self.allows(by, Act::AgentStop, Some(&slot.name))) {
+            return Ok(());
+        }
+        self.demand(by, Act::AgentsStop, None, "stop agents")
+    }
+
+    /// The first half of a kill: every process of one agent, or of all, is dead when this returns, and nothing of theirs is
+    /// permitted any more. It needs no task, no thread and no descriptor beyond those that the gateway has, and waits for
+    /// processes, at most [`sandbox::KILL_WAIT`] twice: it is for a thread that may wait. [`Gateway::settle`] does the rest.
+    ///
+    /// # Errors
+    /// When `by` may not, or there is no such agent.
+    pub fn strike(&self, by: &Person, which: Option<&AgentName>) -> Result<Struck, Refusal> {
         let act = if which.is_some() { Act::AgentStop } else { Act::AgentsStop };
         self.demand(by, act, which, "stop agents")?;
         // What runs is stopped first; the folder is listed only after that, for agents that never ran.
-        let mut slots = match which {
+        let slots = match which {
             Some(name) => vec![self.slot(name)?],
             None => self.known_slots(),
         };
-        let mut failed = None;
-        let mut ended = self.end_all(&slots);
+        let mut struck = Struck { by: by.clone(), ended: self.end_all(slots), failed: None };
         if which.is_none() {
             match self.all_slots() {
-                Ok(all) => {
-                    let idle = |slot: &Arc<Slot>| !slots.iter().any(|known| known.name == slot.name);
-                    let idle: Vec<Arc<Slot>> = all.into_iter().filter(idle).collect();
-                    ended.extend(self.end_all(&idle));
-                    slots.extend(idle);
+                Ok(mut all) => {
+                    all.retain(|slot| !struck.ended.iter().any(|(known, _)| known.name == slot.name));
+                    struck.ended.extend(self.end_all(all));
                 }
-                Err(refusal) => failed = Some(refusal),
+                Err(refusal) => struck.failed = Some(refusal),
             }
         }
+        Ok(struck)
+    }
+
+    /// The second half of a kill: takes from the agents what they hold, and says so on the record.
+    ///
+    /// # Errors
+    /// When the record cannot be written, or not all agents could be found. Those that are in `struck` are stopped.
+    pub async fn settle(&self, struck: Struck) -> Result<KillReport, Refusal> {
+        let Struck { by, ended, mut failed } = struck;
         // Every process is dead before the first record is waited for, and one that cannot be written does
         // not keep the others from being.
         let mut report = KillReport { killed: Vec::new() };
-        for (slot, ended) in slots.iter().zip(ended) {
-            match self.revoke(slot, Some(by), None, "stopped by a person", &ended).await {
+        for (slot, ended) in ended {
+            match self.revoke(&slot, Some(&by), None, "stopped by a person", &ended).await {
                 Ok(killed) => report.killed.push(killed),
                 Err(refusal) => failed = failed.or(Some(refusal)),
             }
@@ -68,26 +121,26 @@ impl Gateway {
 
     /// Stops a turn's agent because the monitor decided it.
     pub(crate) async fn stop_agent(&self, turn: &Turn, why: &str) -> Result<KilledAgent, Refusal> {
-        let ended = self.end_processes(&turn.slot);
+        turn.slot.stand(Standing::Killed);
+        let (roster, name) = (self.roster.clone(), turn.slot.name.clone());
+        let ended = self.strikers.work(move || roster.kill(name.as_str())).await;
+        let ended = ended.ok_or_else(|| {
+            Refusal::new(
+                RefusalKind::Unavailable,
+                format!("what became of `{}` is not known", turn.slot.name),
+            )
+        })?;
+        tell_left(&turn.slot, &ended);
         self.revoke(&turn.slot, None, Some(turn), why, &ended).await
     }
 
-    /// Closes every gate before the first process is waited for.
-    fn end_all(&self, slots: &[Arc<Slot>]) -> Vec<Killed> {
-        for slot in slots {
-            slot.stand(Standing::Killed);
-        }
-        slots.iter().map(|slot| self.end_processes(slot)).collect()
-    }
-
-    /// Closes an agent's gate, then ends every process that it has.
-    fn end_processes(&self, slot: &Slot) -> Killed {
-        slot.stand(Standing::Killed);
-        let ended = self.roster.kill(slot.name.as_str());
-        if ended.left > 0 {
-            tracing::error!(agent = %slot.name, left = ended.left, "processes were not seen to end");
-        }
-        ended
+    /// Closes every gate, then ends every process, before the first one is waited for.
+    fn end_all(&self, slots: Vec<Arc<Slot>>) -> Vec<(Arc<Slot>, Killed)> {
+        slots.iter().for_each(|slot| slot.stand(Standing::Killed));
+        let names: Vec<&str> = slots.iter().map(|slot| slot.name.as_str()).collect();
+        let ended = self.roster.kill_each(&names);
+        slots.iter().zip(&ended).for_each(|(slot, ended)| tell_left(slot, ended));
+        slots.into_iter().zip(ended).collect()
     }
 
     /// Takes from a stopped agent what it holds, and says so.
@@ -204,7 +257,8 @@ impl Gateway {
         self.stop.cancel();
         // A permit that is out already is worth nothing from here on. What a person made of an agent stays.
         self.known_slots().iter().for_each(|slot| slot.gate.close());
-        let ended = self.roster.stop();
+        let roster = self.roster.clone();
+        let ended = self.strikers.work(move || roster.stop()).await.unwrap_or_default();
         self.tasks.close();
         if tokio::time::timeout(MAX_FAREWELL, self.tasks.wait()).await.is_err() {
             tracing::error!("turns did not record their end in time; the next start records them as unknown");
@@ -243,6 +297,12 @@ impl Gateway {
         }
         names.sort();
         names.iter().map(|name| self.slot(name)).collect()
+    }
+}
+
+fn tell_left(slot: &Slot, ended: &Killed) {
+    if ended.left > 0 {
+        tracing::error!(agent = %slot.name, left = ended.left, "processes were not seen to end");
     }
 }
 

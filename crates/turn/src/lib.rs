@@ -46,6 +46,7 @@ mod slot;
 mod souls;
 mod state;
 mod stop;
+mod strikers;
 mod versions;
 mod view;
 mod waiting;
@@ -67,7 +68,7 @@ pub use erasure::{
 pub use event::{ApprovalState, Event, Events, MAX_EVENTS_BEHIND, MAX_KEPT_EVENTS, Missed, What};
 pub use gateway::{Config, Gateway, MAX_RUNNING_TURNS, Parts, Policies, StartError, Traces};
 pub use identity::May;
-pub use kill::Pending;
+pub use kill::{Pending, Struck};
 pub use looking::{MAX_RECORDS, Records, Verified};
 pub use monitor::{Act, Grant, Grants, Members, Risk};
 pub use page::{MAX_PAGE, NoPlace, Page, Place, Portion};

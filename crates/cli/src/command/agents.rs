@@ -4,6 +4,7 @@ use std::fs;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use bulkhead_http::stop::Word;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use turn::{AgentView, KillReport, KilledAgent};
@@ -11,7 +12,8 @@ use vocab::{AgentName, Ambient as _};
 
 use super::Place;
 use crate::ambient::Machine;
-use crate::client::Client;
+use crate::client::{Client, have_stopped};
+use crate::daemon::holder;
 use crate::failure::{Exit, Failure};
 use crate::init::{private_file, private_folder};
 use crate::souls::{self, Template};
@@ -136,7 +138,7 @@ pub(crate) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
         Verb::Rollback { name, version, yes } => {
             place.ask(async move |client| past::roll_back(screen, &client, &name, version, yes).await)
         }
-        Verb::Kill { name, .. } => place.ask(async move |client| kill(screen, &client, name).await),
+        Verb::Kill { name, .. } => kill(place, name),
     }
 }
 
@@ -203,9 +205,10 @@ async fn toggle(screen: Screen, client: &Client, name: &AgentName, verb: &str) -
     Ok(Exit::Done)
 }
 
-async fn kill(screen: Screen, client: &Client, name: Option<AgentName>) -> Result<Exit, Failure> {
-    let path = name.map_or_else(|| "kill".to_owned(), |name| format!("agents/{name}/kill"));
-    killed(screen, &client.post(&path, &json!({})).await?)?;
+fn kill(place: &Place, agent: Option<AgentName>) -> Result<Exit, Failure> {
+    place.home.must_exist()?;
+    let word = agent.map_or(Word::KillAll {}, |agent| Word::Kill { agent });
+    killed(place.screen, &have_stopped(&place.home, &word)?)?;
     Ok(Exit::Done)
 }
 
@@ -277,13 +280,11 @@ fn remove(place: &Place, name: &AgentName, yes: bool) -> Result<Exit, Failure> {
     if !yes && !confirmed(&format!("stop {name} and put its folder aside"))? {
         return Ok(Exit::Refused);
     }
-    let stopped = place.ask(async move |client| {
-        if client.answers().await {
-            client.post::<_, Value>(&format!("agents/{name}/kill"), &json!({})).await?;
-        }
-        Ok(Exit::Done)
-    });
-    stopped?;
+    match have_stopped(&place.home, &Word::Kill { agent: name.clone() }) {
+        // Where no gateway runs, no agent does.
+        Err(failure) if failure.exit == Exit::Unreachable && holder(&place.home)?.is_none() => {}
+        stopped => drop(stopped?),
+    }
     private_folder(&place.home.removed())?;
     let aside = place.home.removed().join(format!("{name}-{}", Machine.now().strftime("%Y%m%dT%H%M%S%.6fZ")));
     fs::rename(&folder, &aside).map_err(|error| {

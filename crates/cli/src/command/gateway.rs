@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Place, agents, alone};
+use super::{Place, agents};
 use crate::client::Client;
 use crate::daemon::{Said, foreground, start, stop};
 use crate::failure::{Exit, Failure};
@@ -56,7 +56,7 @@ pub(crate) fn run(place: &Place, args: &Args) -> Result<Exit, Failure> {
         Verb::Start { foreground: false, .. } => begin(place),
         Verb::Stop => end(place),
         Verb::Restart => {
-            alone(async { stop(&place.home, true).await })?;
+            stop(&place.home, true)?;
             begin(place)
         }
         Verb::Status => place.ask(async |client| status(place.screen, &client).await),
@@ -80,7 +80,7 @@ fn begin(place: &Place) -> Result<Exit, Failure> {
 
 fn end(place: &Place) -> Result<Exit, Failure> {
     let screen = place.screen;
-    match alone(async { stop(&place.home, false).await })? {
+    match stop(&place.home, false)? {
         Some(report) if screen.json() => {
             screen.value(&json!({ "stopped": true, "killed": report.killed }))?
         }

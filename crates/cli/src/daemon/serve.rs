@@ -129,7 +129,7 @@ async fn until_stopped(
     // Only now, so that the last checkpoint has had a chance to leave. The next start sends what did not.
     outgoing.end().await;
     drop((gateway, people, notary));
-    for socket in [home.socket(), home.run_socket()] {
+    for socket in [home.socket(), home.run_socket(), home.stop_socket()] {
         if let Err(error) = std::fs::remove_file(&socket) {
             tracing::warn!("the socket `{}` stays: {error}", socket.display());
         }

@@ -1,13 +1,14 @@
 //! Stopping the gateway: by asking it, or, when it does not answer, by a signal.
 
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use bulkhead_http::stop::{Waits, Word};
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use serde_json::json;
 use turn::KillReport;
 
 use super::{LockError, holder};
-use crate::client::Client;
+use crate::client::have_stopped_within;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 
@@ -25,56 +26,44 @@ const LOOK_PAUSE: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 /// When this person may not stop it, or it does not end.
-pub(crate) async fn stop(home: &Home, keep: bool) -> Result<Option<KillReport>, Failure> {
+pub(crate) fn stop(home: &Home, keep: bool) -> Result<Option<KillReport>, Failure> {
+    let word = Word::Shutdown { pending: if keep { Waits::Keep } else { Waits::Cancel } };
     match holder(home) {
         Ok(Some(_)) => {}
         Ok(None) => return Ok(None),
         // Only the gateway can say whether this person may stop it, and it says when it has ended.
-        Err(LockError::Foreign { .. }) => return stop_of_another(home, keep).await.map(Some),
+        Err(LockError::Foreign { .. }) => return stop_of_another(home, &word).map(Some),
         Err(error) => return Err(error.into()),
     }
-    let asked = tokio::time::timeout(ASK_TIME, stop_over_api(home, keep)).await;
-    match asked {
+    match have_stopped_within(home, &word, ASK_TIME) {
         // A no is a no: no signal goes round it.
-        Ok(Err(failure)) if failure.exit == Exit::Refused => Err(failure),
-        Ok(Ok(report)) => {
-            ended(home).await?;
+        Err(failure) if failure.exit == Exit::Refused => Err(failure),
+        Ok(report) => {
+            ended(home)?;
             Ok(Some(report))
         }
-        Ok(Err(_)) | Err(_) => {
+        Err(_) => {
             signal(home)?;
-            ended(home).await?;
+            ended(home)?;
             Ok(Some(KillReport { killed: Vec::new() }))
         }
     }
 }
 
 /// Stops a gateway that another operating-system user runs, which an administrator may.
-async fn stop_of_another(home: &Home, keep: bool) -> Result<KillReport, Failure> {
-    let asked = tokio::time::timeout(ASK_TIME, stop_over_api(home, keep)).await;
-    let report = asked.map_err(|_| {
-        Failure::unreachable("the gateway does not answer, and only the user that runs it may signal it")
-    })??;
-    let client = Client::new(home)?;
+fn stop_of_another(home: &Home, word: &Word) -> Result<KillReport, Failure> {
+    let report = have_stopped_within(home, word, ASK_TIME)?;
     let until = Instant::now() + END_TIME;
-    while client.answers().await {
+    // Nobody is there to connect to when it has ended, also where its socket stays.
+    while UnixStream::connect(home.stop_socket()).is_ok() {
         if Instant::now() >= until {
             return Err(Failure::unreachable(
                 "the gateway was asked to stop and has not ended; ask the user that runs it",
             ));
         }
-        tokio::time::sleep(LOOK_PAUSE).await;
+        std::thread::sleep(LOOK_PAUSE);
     }
     Ok(report)
-}
-
-/// Asks the gateway to stop.
-///
-/// # Errors
-/// When it is not there or says no.
-async fn stop_over_api(home: &Home, keep: bool) -> Result<KillReport, Failure> {
-    let pending = if keep { "keep" } else { "cancel" };
-    Client::new(home)?.post("shutdown", &json!({ "pending": pending })).await
 }
 
 /// Sends SIGTERM to the process that holds the lock. The descriptor makes sure that it is still that
@@ -93,13 +82,13 @@ fn signal(home: &Home) -> Result<(), Failure> {
     pidfd_send_signal(&process, Signal::TERM).map_err(failed)
 }
 
-async fn ended(home: &Home) -> Result<(), Failure> {
+fn ended(home: &Home) -> Result<(), Failure> {
     let until = Instant::now() + END_TIME;
     while Instant::now() < until {
         if holder(home)?.is_none() {
             return Ok(());
         }
-        tokio::time::sleep(LOOK_PAUSE).await;
+        std::thread::sleep(LOOK_PAUSE);
     }
     let pid = holder(home)?.flatten().map_or_else(String::new, |pid| format!(" (process {pid})"));
     Err(Failure::unreachable(format!(

@@ -160,7 +160,10 @@ impl Stage {
     /// # Errors
     /// When it does not end.
     pub(super) async fn stop(&mut self) -> Result<(), Failure> {
-        daemon::stop(&self.home, false).await?;
+        let home = self.home.clone();
+        tokio::task::spawn_blocking(move || daemon::stop(&home, false))
+            .await
+            .map_err(|error| Failure::internal(error.to_string()))??;
         self.gateway = None;
         Ok(())
     }

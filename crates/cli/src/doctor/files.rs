@@ -43,7 +43,7 @@ pub(super) fn look(home: &Home, several: bool) -> Vec<Finding> {
         seen.at(&folder, ANYTHING);
         seen.beneath(&folder, ANYTHING);
     }
-    for socket in [home.socket(), home.run_socket()] {
+    for socket in [home.socket(), home.run_socket(), home.stop_socket()] {
         seen.at(&socket, if several { 0 } else { ANYTHING });
     }
     seen.told(home)

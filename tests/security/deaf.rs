@@ -1,0 +1,119 @@
+//! A stop is heard whatever a jailed program uses up of what its user may have, and whoever else holds the gateway busy.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Stdio};
+
+use bulkhead_tests::{Home, Said, eventually, is_root, procs, skipped};
+use serde_json::Value;
+
+/// Users who have nothing else on this machine, so that nobody else goes without what is used up here.
+const USERS: [u32; 3] = [47_113, 47_114, 47_115];
+
+const SOUL: &str = "# Hog\n\n## Identity\n\n- Name: hog\n- Role: Takes all that there is\n";
+
+/// Has descriptors watched by as many `epoll` as it can have, in one process after the other, until the kernel grants its
+/// user no further one (`fs.epoll.max_user_watches`). What is used up goes with the processes.
+const HOG: &str = r"
+import errno, os, resource, select, time
+MOST, EACH = 400, 480
+for _ in range(MOST):
+    told, tell = os.pipe()
+    if os.fork() == 0:
+        watched = [os.dup(told) for _ in range(EACH)]
+        said = b'more'
+        try:
+            for _ in range(EACH):
+                epoll = select.epoll()
+                held = globals().setdefault('held', [])
+                held.append(epoll)
+                for one in watched:
+                    epoll.register(one, select.EPOLLIN)
+        except OSError as error:
+            said = b'none' if error.errno == errno.ENOSPC else str(error).encode()
+        os.write(tell, said)
+        while True:
+            time.sleep(3600)
+    said = os.read(told, 100)
+    os.close(told); os.close(tell)
+    if said != b'more':
+        break
+print('left:', said.decode(), flush=True)
+while True:
+    time.sleep(3600)
+";
+
+/// A program that has left its user no descriptor to watch; the command that runs it.
+fn hog(home: &Home) -> Child {
+    let mut command = home.command(&["run", "-q", "hog", "--", "python3", "-c", HOG]);
+    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(run.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    if line != "left: none\n" {
+        drop(run.kill());
+        let mut said = String::new();
+        drop(run.stderr.take().unwrap().read_to_string(&mut said));
+        panic!("`{line}` {said}");
+    }
+    run
+}
+
+/// That nothing which needs a watched descriptor works: the attack has come through.
+fn is_deaf(home: &Home) {
+    let said = home.run(&["agents", "list"]);
+    assert_ne!(said.code, 0, "a command found a descriptor to watch: {}", said.out);
+    let mut stream = UnixStream::connect(home.at("gateway.sock")).unwrap();
+    // It may be hung up on at once.
+    drop(stream.write_all(b"GET /api/v1/status HTTP/1.1\r\nhost: x\r\n\r\n"));
+    eventually("the gateway says that it cannot take a connection", || {
+        fs::read_to_string(home.at("data/gateway.log")).unwrap().contains("a connection could not be taken")
+    });
+}
+
+/// The hog is among those that were killed, with its processes: seen to end, or struck and still giving back what they took,
+/// which can take the kernel longer than a kill waits.
+#[track_caller]
+fn is_killed(report: &Value) {
+    let all = report["killed"].as_array().unwrap();
+    let hog = all.iter().find(|killed| killed["agent"] == "hog").unwrap();
+    let count = |what: &str| hog[what].as_u64().unwrap();
+    assert!(count("processes") + count("left") > 0, "{report}");
+}
+
+fn deafened(test: &str, user: u32, stop: impl FnOnce(&Home)) {
+    if !is_root() {
+        skipped(test, "a user who has nothing else here takes root");
+        return;
+    }
+    let home = Home::of_user(user);
+    home.soul("hog", SOUL);
+    let gateway = home.start();
+    let run = hog(&home);
+    is_deaf(&home);
+    stop(&home);
+    assert_ne!(Said::of(run).code, 0);
+    eventually("no process of it is left", || procs::jailed(gateway).is_empty());
+}
+
+#[test]
+fn a_program_that_leaves_nothing_to_watch_with_does_not_keep_its_kill_from_being_heard() {
+    deafened("security::deaf::a_program_that_leaves_nothing_to_watch_with", USERS[0], |home| {
+        is_killed(&home.json(&["agents", "kill", "hog"]));
+        // What it took is given back, and the gateway hears everybody again.
+        eventually("commands are heard again", || home.run(&["agents", "list"]).code == 0);
+        home.verifies();
+    });
+}
+
+#[test]
+fn nor_that_of_all_agents_nor_a_stop_of_the_gateway() {
+    deafened("security::deaf::nor_that_of_all_agents", USERS[1], |home| {
+        is_killed(&home.json(&["agents", "kill", "--all"]));
+    });
+    deafened("security::deaf::nor_a_stop_of_the_gateway", USERS[2], |home| {
+        let stopped = home.json(&["gateway", "stop"]);
+        is_killed(&stopped);
+        assert_eq!(home.records(&["--event", "gateway.stopped"]).len(), 1);
+    });
+}
