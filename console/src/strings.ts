@@ -478,7 +478,15 @@ export const t = {
     failing: (when: string) => `takes nothing since ${when}`,
     late: 'late',
     leaves: 'leaves this machine',
-    more: '`bulkhead doctor` looks at the machine and the home itself.',
+    more: 'What `bulkhead doctor` finds of the machine and the home, administrators and operators see here.',
+    findings: 'What bulkhead doctor finds',
+    looking: 'Looking at the machine and the home…',
+    again: 'Look again',
+    mend: 'Mend:',
+    states: { ok: 'ok', warning: 'to know of', missing: 'missing', unsafe: 'unsafe' } as Record<string, string>,
+    sum: (bad: number, heed: number) =>
+      `${bad === 0 ? 'All that is needed is there' : `${bad} missing or unsafe`}${heed === 0 ? '.' : `, ${heed} to know of.`}`,
+    age: (seconds: number) => (seconds < 1 ? 'Looked at now.' : `Looked at ${seconds} s ago.`),
   },
 
   confirm: { title: 'It is you?', lead: 'This needs your password again. It then counts for five minutes.', go: 'Confirm',

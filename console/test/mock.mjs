@@ -81,7 +81,7 @@ const routes = [
   ['POST', /^\/sign-in(\/code)?$/, (m, body, response) => { if (body.password === 'wrong password') return problem(response, 401, 'that person and password do not go together', 'unauthenticated'); signedIn = true; return { person: 'ada' }; }],
   ['POST', /^\/sign-out$/, () => { signedIn = false; return {}; }],
   ['POST', /^\/confirm$/, () => ({})],
-  ['GET', /^\/me$/, () => ({ person: 'ada', groups: ['content', 'review'], administrator: true, roles: [], may: { approve: ['*'], content: [], stop: [], pause: [], resume: [], soul: [], stop_all: true, follow: true, people: true, export: true, erase: true, record: true }, confirmed_until: null, containment: 'full', version: '0.5.0', solo: true })],
+  ['GET', /^\/me$/, () => ({ person: 'ada', groups: ['content', 'review'], administrator: true, roles: [], may: { approve: ['*'], content: [], stop: [], pause: [], resume: [], soul: [], stop_all: true, follow: true, people: true, export: true, erase: true, record: true }, confirms: ['password'], confirmed_until: null, containment: 'full', version: '0.5.0', solo: true })],
   ['GET', /^\/agents$/, () => agents],
   ['POST', /^\/agents\/([^/]+)\/(kill|pause|resume)$/, (m) => { const a = agents.find((one) => one.name === m[1]); a.state = { kill: 'killed', pause: 'paused', resume: 'idle' }[m[2]]; return { killed: [{ agent: m[1], processes: 2, left: 0, ms: 3.2 }] }; }],
   ['POST', /^\/kill$/, () => { for (const a of agents) a.state = 'killed'; return { killed: agents.map((a) => ({ agent: a.name, processes: 1, left: 0, ms: 4.1 })) }; }],
@@ -99,6 +99,7 @@ const routes = [
   ['GET', /^\/people$/, () => [{ id: 'ada', groups: ['content', 'review'], administrator: true, clearance: ['restricted'], sign_ins: 2, tokens: 1, password: true }, { id: 'bob', groups: ['content'], administrator: false, clearance: ['internal'], sign_ins: 0, tokens: 0, password: false }]],
   ['GET', /^\/grants$/, () => ({ groups: [{ name: 'content', people: ['ada', 'bob'] }, { name: 'review', people: ['ada'] }], after: null, items: [{ right: 'agents', resource: 'echo', groups: ['content'], wider: [] }, { right: 'agents', resource: 'helper', groups: [], wider: [] }, { right: 'approve', resource: 'echo', groups: ['review'], wider: [] }, { right: 'read', resource: '/srv', groups: ['review'], wider: [] }, { right: 'read', resource: '/srv/docs', groups: ['content'], wider: ['review'] }] })],
   ['POST', /^\/people\/([^/]+)\/invite$/, () => ({ code: 'k3mx-7q2p-w9ra-5tzb', expires: later(24) })],
+  ['GET', /^\/health$/, () => ({ ok: false, age_seconds: 3, findings: [{ check: 'layer:landlock', state: 'ok', message: 'Landlock is there', mend: '' }, { check: 'files', state: 'unsafe', message: 'other users may read `/srv/home/data`', mend: 'chmod go-rwx /srv/home/data' }] })],
   ['GET', /^\/status$/, () => ({ version: '0.5.0', pid: 4711, address: '127.0.0.1:7400', containment: 'full', ready: true, why: null, person: 'ada', exports: [{ name: 'siem', format: 'ocsf', to: 'tcp+tls://siem.example.org:6514', local: false, taken: 18233, behind: 12, failing_since: null, last_error: null, late: false }, { name: 'archive', format: 'jsonl', to: '/mnt/archive/record.jsonl', local: true, taken: 17020, behind: 1225, failing_since: later(-1), last_error: 'No space left on device (os error 28)', late: true }] })],
 ];
 

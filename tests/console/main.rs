@@ -226,6 +226,11 @@ fn the_plan_shows_who_is_at_work_and_its_lever_stops_all() {
 }
 
 #[test]
+fn health_is_what_doctor_finds_with_what_mends_it() {
+    plays("healthIsWhatDoctorSays", &team(HELLO));
+}
+
+#[test]
 fn every_page_holds_by_day() {
     plays("everyPageByDay", &team(HELLO));
 }

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use bulkhead_tests::home::bulkhead;
 use bulkhead_tests::server::{Deed, Server, says, stream};
-use bulkhead_tests::{Home, Said, is_root, skipped};
+use bulkhead_tests::{Browser, Home, Said, eventually, is_root, skipped};
 use serde_json::{Value, json};
 
 /// A home in which all is well, and the model server of its settings.
@@ -70,6 +70,30 @@ fn all_is_well_in_a_new_home_before_and_while_its_gateway_runs() {
         layers.iter().filter(|f| f["check"].as_str().unwrap().starts_with("layer:")).collect();
     assert!(layers.len() >= sandbox::layer::ALL.len(), "{layers:?}");
     home.run(&["doctor"]).done().has("all that is needed is there").has("layer:seccomp");
+}
+
+#[test]
+fn the_gateway_finds_the_same_of_itself_and_says_it_to_who_looks_after_it() {
+    let (home, _server) = well();
+    fs::set_permissions(home.at("data"), Permissions::from_mode(0o755)).unwrap();
+    home.start();
+    let person = home.json(&["people", "list"])[0]["id"].as_str().unwrap().to_owned();
+    let browser = Browser::signed_in(&home, &person);
+    let health = browser.get("health").is(200).json();
+    // By check and state: a sentence may name the time.
+    let told = |findings: &Value| -> Vec<(Value, Value, Value)> {
+        let findings = findings.as_array().unwrap().iter();
+        findings.map(|f| (f["check"].clone(), f["state"].clone(), f["mend"].clone())).collect()
+    };
+    let doctor = doctor(&home).with(1).json();
+    assert_eq!(told(&health["findings"]), told(&doctor["findings"]));
+    assert_eq!((&health["ok"], &doctor["ok"]), (&json!(false), &json!(false)));
+    let unsafes = told(&health["findings"]).into_iter().filter(|(_, state, _)| state == "unsafe");
+    let mends: Vec<String> = unsafes.map(|(_, _, mend)| mend.as_str().unwrap().to_owned()).collect();
+    assert_eq!(mends.len(), 1, "{mends:?}");
+    assert!(Command::new("sh").args(["-c", &mends[0]]).status().unwrap().success());
+    eventually("what was mended is not found again", || browser.get("health").is(200).json()["ok"] == true);
+    home.verifies();
 }
 
 #[test]

@@ -4,7 +4,7 @@ import type { Challenge } from './passkey';
 import { part } from './route';
 import { BrokenStream, events } from './stream';
 import type {
-  Agent, Approval, Budget, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, GrantRow, Grants, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
+  Agent, Approval, Budget, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, GrantRow, Grants, Health, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
   Recalled, RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
 import type { SoulDiff, SoulVersion } from './types';
@@ -274,6 +274,7 @@ export const api = {
   deny: ({ id, digest }: Approval, person: string, reason: string) => post<Approval>(`/approvals/${part(id)}/deny`, { reason, digest, person }),
   conversation: (id: string) => get<Conversation>(`/sessions/${part(id)}`),
   status: () => get<GatewayStatus>('/status'),
+  health: () => get<Health>('/health'),
 
   sessions: (agent: string | null, before: string | null, limit: number) => get<Conversations>(`/sessions${query({ agent, before, limit })}`),
   recall: (words: string, after: number | null, limit: number) => post<Recalled>('/sessions/search', { text: words, after, limit }),

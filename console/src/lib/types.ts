@@ -213,6 +213,21 @@ export interface GatewayStatus {
   person: string;
 }
 
+export interface Finding {
+  check: string;
+  state: 'ok' | 'warning' | 'missing' | 'unsafe';
+  message: string;
+  /** Empty when nothing is to be done. */
+  mend: string;
+}
+
+/** What `bulkhead doctor` finds. */
+export interface Health {
+  ok: boolean;
+  findings: Finding[];
+  age_seconds: number;
+}
+
 export interface Me {
   person: string;
   groups: string[];

@@ -151,12 +151,14 @@ export async function hostileWordsOnEveryPage(stage) {
     version: CORPUS[0], pid: 1, address: CORPUS[1], containment: CORPUS[2], ready: false, why: CORPUS[3], person: 'ada',
     exports: CORPUS.map((text) => ({ name: text, format: text, to: text, local: false, taken: 1, behind: 1, failing_since: text, last_error: text, late: true })),
   });
+  await answer(page, 'health', { ok: false, age_seconds: 1, findings: CORPUS.map((text, index) => ({ check: text, state: ['missing', text][index % 2], message: text, mend: text })) });
   await answer(page, 'records?*', { records: CORPUS.map(recorded), before: null, after: null });
   const many = { live: 'li.room', approvals: '.queue li', agents: 'li.room', people: 'table.list >> nth=2 >> tr', health: 'table.list tr' };
   for (const [where, items] of Object.entries(many)) {
     await seat.go(where);
     await page.locator(items).nth(CORPUS.length - 1).waitFor();
     if (where === 'people') for (const nth of [3, 4]) await page.locator(`table.list >> nth=${nth} >> tr`).nth(CORPUS.length - 1).waitFor();
+    if (where === 'health') await page.locator('.findings li').nth(CORPUS.length - 1).waitFor();
     if (where === 'approvals') await page.getByRole('button', { name: 'Revoke' }).nth(CORPUS.length - 1).waitFor();
     await onlyWords(seat, where);
   }

@@ -6,6 +6,7 @@ import * as agents from './agents.mjs';
 import * as approvals from './approvals.mjs';
 import * as chat from './chat.mjs';
 import * as figures from './figures.mjs';
+import * as health from './health.mjs';
 import * as hostile from './hostile.mjs';
 import * as lever from './lever.mjs';
 import * as looks from './looks.mjs';
@@ -14,7 +15,7 @@ import * as provider from './provider.mjs';
 import * as record from './record.mjs';
 
 const [name, setting] = process.argv.slice(2);
-const scene = { ...agents, ...approvals, ...chat, ...figures, ...hostile, ...lever, ...looks, ...people, ...provider, ...record }[name];
+const scene = { ...agents, ...approvals, ...chat, ...figures, ...health, ...hostile, ...lever, ...looks, ...people, ...provider, ...record }[name];
 if (scene === undefined) throw new Error(`there is no scene \`${name}\``);
 const stage = await Stage.open(JSON.parse(setting));
 try {

@@ -3,18 +3,21 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bulkhead_http::{About, Api, Bound, House};
+use bulkhead_http::{About, Api, Bound, Exports, Health, House};
 use journal::{Journal, Notary, Place, SealError};
 use models::Models;
 use people::People;
 use sandbox::{Layer, Roster, SpawnError};
+use serde_json::json;
 use skills::Skills;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use turn::{Gateway, Parts, StartError};
 use vocab::{Ambient, PersonId};
 
 use crate::ambient::Machine;
 use crate::daemon::log::Logs;
+use crate::doctor::examine_from_within;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::jailed;
@@ -205,7 +208,13 @@ pub(crate) async fn bind(home: &Home, settings: &Settings) -> Result<Bound, Fail
 }
 
 /// What the API serves.
-pub(crate) fn api(running: &Running, settings: &Settings, bound: &Bound, stop: CancellationToken) -> Api {
+pub(crate) fn api(
+    home: &Home,
+    running: &Running,
+    settings: &Settings,
+    bound: &Bound,
+    stop: CancellationToken,
+) -> Api {
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
@@ -216,5 +225,22 @@ pub(crate) fn api(running: &Running, settings: &Settings, bound: &Bound, stop: C
     let exports = running.outgoing.standings();
     let Running { gateway, people, notary, .. } = running;
     let (gateway, people, notary) = (Arc::clone(gateway), Arc::clone(people), Arc::clone(notary));
-    Api { gateway, people, notary, about, exports, house: running.house.clone(), stop }
+    let health = health(home.clone(), Arc::clone(&gateway), Arc::clone(&exports));
+    Api { gateway, people, notary, about, exports, health, house: running.house.clone(), stop }
+}
+
+/// What `bulkhead doctor` finds, looked at by the gateway itself.
+fn health(home: Home, gateway: Arc<Gateway>, exports: Exports) -> Health {
+    Health::new(move || {
+        let ready = gateway.ready();
+        let status = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "ready": ready.is_ok(),
+            "why": ready.err(),
+            "exports": exports(),
+        });
+        // On a thread that may wait: most of what is looked at is on disks.
+        let report = Handle::current().block_on(examine_from_within(&home, &status));
+        serde_json::to_value(&report).map_err(|error| error.to_string())
+    })
 }

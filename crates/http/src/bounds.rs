@@ -34,6 +34,12 @@ pub(crate) const MAX_KEPT_ANSWER_BYTES: usize = 16 * 1024;
 /// How often an open stream looks whether its reader may still read it.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// How long what was found of the machine and the home is good for.
+pub(crate) const EXAMINED_FOR: Duration = Duration::from_secs(10);
+
+/// The most who wait for that at the same time.
+pub(crate) const MAX_WAIT_FOR_HEALTH: usize = 8;
+
 /// How often a stream of server-sent events says that it is still there.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 

@@ -15,6 +15,7 @@ mod bounds;
 mod caller;
 mod conditions;
 mod console;
+mod examined;
 mod fetch;
 mod guest;
 mod health;
@@ -51,6 +52,7 @@ pub use access::Access;
 pub use api::list_people::PersonView;
 pub use api::seal_record::{CheckpointView, RotationView};
 pub use caller::{OsUserError, os_user};
+pub use examined::Health;
 pub use fetch::fetch;
 pub use guest::{run_router, serve_run};
 pub use listen::{BindError, Bound, Config, bind};
@@ -111,6 +113,8 @@ pub struct Api {
     pub about: About,
     /// How the exports stand, as JSON.
     pub exports: Exports,
+    /// What `bulkhead doctor` finds.
+    pub health: Health,
     /// What the settings say of people.
     pub house: House,
     /// Cancelled when a person asks the gateway to stop. Whoever started it then shuts it down.

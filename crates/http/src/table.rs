@@ -154,6 +154,7 @@ table! {
     get "turns/{id}/events", CHAT, plain, api::follow_turn::follow_turn;
     post "turns/{id}/stop", CHAT, plain, api::stop_turn::stop_turn;
     get "status", READ, plain, api::status::status;
+    get "health", READ, plain, api::health::health;
     get "openapi.json", READ, plain, api::describe::describe;
     post "checkpoint", ADMIN, plain, api::seal_record::seal;
     post "checkpoint/cosign", ADMIN, plain, api::seal_record::cosign;

@@ -90,7 +90,7 @@ async fn until_stopped(
     let running = wiring::gateway(home, settings, &bound, logs).await?;
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let (address, origin) = (bound.address, settings.gateway.place(bound.address));
-    let api = wiring::api(&running, settings, &bound, stop.clone());
+    let api = wiring::api(home, &running, settings, &bound, stop.clone());
     let wiring::Running { gateway, people, notary, outgoing, .. } = running;
     let outgoing = outgoing.begin(&notary);
     let serving = tokio::spawn(serve(bound, api, drain.clone()));

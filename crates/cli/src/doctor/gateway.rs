@@ -21,6 +21,11 @@ pub(super) async fn look(home: &Home) -> Vec<Finding> {
     std::iter::once(running(home, status)).chain(exports.into_iter().flatten()).collect()
 }
 
+/// What a gateway finds of itself.
+pub(super) fn of_itself(status: &Value) -> Vec<Finding> {
+    std::iter::once(told(status)).chain(exports::standing(status)).collect()
+}
+
 fn running(home: &Home, status: Option<Result<Value, String>>) -> Finding {
     match holder(home) {
         Ok(None) => Finding::of(

@@ -1,7 +1,8 @@
 //! What is missing or unsafe here, each thing tried or looked at itself, with what mends it.
 //!
 //! In: a home, which need not be there. Out: findings. Nothing is changed, nothing is decided, and no
-//! gateway is needed. Each file has the checks of one kind; each check can fail, and a test makes it.
+//! gateway is needed; one that runs looks with the same eyes, for the console. Each file has the checks of one
+//! kind; each check can fail, and a test makes it.
 
 mod agents;
 mod disk;
@@ -13,6 +14,7 @@ mod models;
 mod record;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
@@ -89,6 +91,16 @@ impl Report {
 
 /// Looks at the machine, and at the home if there is one.
 pub(crate) async fn examine(home: &Home) -> Report {
+    over(home, gateway::look(home)).await
+}
+
+/// The same from within the gateway of that home, which says of itself what `status` is. It looks at disks and waits for model
+/// servers on the thread that asks.
+pub(crate) async fn examine_from_within(home: &Home, status: &Value) -> Report {
+    over(home, async { gateway::of_itself(status) }).await
+}
+
+async fn over(home: &Home, gateway: impl Future<Output = Vec<Finding>>) -> Report {
     let mut findings = layers::look().await;
     let there = home.must_exist();
     if let Err(failure) = &there {
@@ -117,7 +129,7 @@ pub(crate) async fn examine(home: &Home) -> Report {
         }
     }
     findings.push(disk::look(home));
-    findings.extend(gateway::look(home).await);
+    findings.extend(gateway.await);
     Report::new(findings, there)
 }
 

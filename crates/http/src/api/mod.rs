@@ -27,6 +27,7 @@ pub(crate) mod end_token;
 pub(crate) mod export;
 pub(crate) mod follow_events;
 pub(crate) mod follow_turn;
+pub(crate) mod health;
 pub(crate) mod invite;
 pub(crate) mod kill_agent;
 pub(crate) mod kill_all;

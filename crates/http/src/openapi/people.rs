@@ -259,6 +259,15 @@ fn gateway(book: &mut Book) {
         .has("exports", anything())
         .has("person", id());
     book.route("GET", "status", "What the gateway says about itself.").gives(status);
+    let finding = object()
+        .has("check", text())
+        .has("state", one_of(["ok", "warning", "missing", "unsafe"]))
+        .has("message", text())
+        .has("mend", text());
+    let health =
+        object().has("ok", yes_or_no()).has("findings", list(finding.into())).has("age_seconds", number(0));
+    book.route("GET", "health", "What `bulkhead doctor` finds; for administrators and operators.")
+        .gives(health);
     book.route("POST", "shutdown", "Ends every agent, then the gateway.")
         .takes(object().has("pending", one_of(["cancel", "keep"])))
         .gives(the("KillReport"));
