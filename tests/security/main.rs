@@ -32,6 +32,7 @@ mod scim;
 mod secrets;
 mod sign_in;
 mod souls;
+mod steps;
 mod stop;
 mod streams;
 mod tls;

@@ -135,6 +135,14 @@ fn harmless() -> Vec<Row> {
             [401, 403, 200, 200, 200, 200, 200, 200, 200],
         ),
         row("GET", "sessions/{id}", none(), [401, 403, 404, 200, 404, 200, 404, 404, 404]),
+        row("GET", "sessions/{id}/steps", none(), [401, 403, 404, 200, 404, 200, 404, 404, 404]),
+        // None of bob's actions has read anything.
+        row(
+            "GET",
+            "sessions/{id}/passages/{proposal}",
+            none(),
+            [401, 403, 404, 404, 404, 404, 404, 404, 404],
+        ),
         row("GET", "turns/{id}/events", none(), [401, 403, 404, 200, 404, 404, 404, 404, 404]),
         row("POST", "turns/{id}/stop", none(), [401, 403, 404, 200, 404, 404, 404, 404, 404]),
         row("GET", "approvals", none(), [401, 403, 200, 200, 200, 200, 200, 200, 200]),
@@ -323,6 +331,7 @@ impl Things {
             .replace("{name}", "echo")
             .replace("{seq}", &self.record)
             .replace("{number}", "1")
+            .replace("{proposal}", "p-none")
     }
 }
 

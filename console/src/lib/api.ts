@@ -7,7 +7,7 @@ import type {
   Agent, Approval, Budget, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, GrantRow, Grants, Health, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
   Recalled, RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
-import type { SoulDiff, SoulVersion } from './types';
+import type { Passage, SoulDiff, SoulVersion, Steps } from './types';
 
 /** The gateway said no. */
 export class Refused extends Error {
@@ -273,6 +273,8 @@ export const api = {
   revokePattern: (id: string) => post<Pattern>(`/patterns/${part(id)}/revoke`),
   deny: ({ id, digest }: Approval, person: string, reason: string) => post<Approval>(`/approvals/${part(id)}/deny`, { reason, digest, person }),
   conversation: (id: string) => get<Conversation>(`/sessions/${part(id)}`),
+  steps: (id: string) => get<Steps>(`/sessions/${part(id)}/steps`),
+  passage: (session: string, proposal: string) => get<Passage>(`/sessions/${part(session)}/passages/${part(proposal)}`),
   status: () => get<GatewayStatus>('/status'),
   health: () => get<Health>('/health'),
 

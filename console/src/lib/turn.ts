@@ -43,7 +43,7 @@ export const emptyTurn = (): Turn => ({ id: null, session: null, agent: null, it
 export const MAX_ITEMS = 2_000;
 
 /** The verbs whose results an answer is drawn from. */
-const READING = new Set(['file.read', 'web.get', 'command.run', 'skill.call']);
+export const READING = new Set(['file.read', 'web.get', 'command.run', 'skill.call']);
 
 const blank = (proposal: string, action: Action): Act => ({
   proposal,
@@ -108,7 +108,8 @@ export function fold(turn: Turn, line: StreamLine): void {
       if (judged === null) break;
       judged.decision = line.decision;
       judged.reasons = line.reasons;
-      judged.micros = line.micros;
+      // The record does not say how long it took.
+      judged.micros = line.micros ?? null;
       break;
     }
     case 'outcome': {

@@ -31,7 +31,7 @@ interface Place {
 
 export type What =
   | { type: 'proposal'; proposal: string; action: Action }
-  | { type: 'verdict'; proposal: string; decision: Decision; reasons: Reason[]; micros: number }
+  | { type: 'verdict'; proposal: string; decision: Decision; reasons: Reason[]; micros?: number }
   | { type: 'outcome'; proposal: string; status: Status; labels: string[]; summary: string }
   | { type: 'approval'; approval: string; state: ApprovalState; binding: string; action: string }
   | { type: 'reply'; text: string }
@@ -177,6 +177,24 @@ export interface Conversation {
   labels: string[];
   waiting: string | null;
   said: Said[];
+}
+
+/** One thing that happened on the way to an answer, as an event told it. */
+export type Step = What & { seq: number; time: string; turn: string };
+
+export interface Steps {
+  steps: Step[];
+  before: number | null;
+}
+
+/** What an action read. */
+export interface Passage {
+  proposal: string;
+  verb: string;
+  resource: Resource;
+  labels: string[];
+  text: string | null;
+  cut: boolean;
 }
 
 export interface Killed {

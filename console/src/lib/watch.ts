@@ -24,7 +24,7 @@ export interface Compartment {
   /** Approvals that wait. */
   held: Set<string>;
   bars: Bar[];
-  last: { verb: string; resource: string; decision: Decision; micros: number; at: number } | null;
+  last: { verb: string; resource: string; decision: Decision; micros: number | null; at: number } | null;
   /** Counts up with each action, so that a lamp can blink anew. */
   beat: number;
 }
@@ -57,7 +57,7 @@ export function see(watch: Watch, line: StreamLine, now: number): string | null 
       break;
     case 'verdict': {
       const [verb = '', resource = ''] = split(here.open.get(line.proposal) ?? '');
-      here.last = { verb, resource, decision: line.decision, micros: line.micros, at: now };
+      here.last = { verb, resource, decision: line.decision, micros: line.micros ?? null, at: now };
       count(here, line.decision, now);
       if (line.decision === 'deny' || line.decision === 'kill') here.open.delete(line.proposal);
       here.beat += 1;

@@ -1,8 +1,9 @@
 // Conversations: what was said, the turn that goes on, and what becomes of it when the connection breaks.
 
 import { Refused, type Told, Unreachable, api } from '../lib/api';
+import { type Past, retold } from '../lib/past';
 import { type Turn, emptyTurn, fold, sources } from '../lib/turn';
-import type { Said, StreamLine } from '../lib/types';
+import type { StreamLine } from '../lib/types';
 import { t } from '../strings';
 import { live } from './live.svelte';
 import { history } from './history.svelte';
@@ -20,9 +21,16 @@ export class Spoken {
     readonly text: string,
     readonly time: string,
   ) {}
+
+  /** What the record tells of a turn. */
+  static of(turn: Turn, time: string): Spoken {
+    const spoken = new Spoken('', time);
+    spoken.turn = turn;
+    return spoken;
+  }
 }
 
-export type Entry = { kind: 'said'; said: Said } | { kind: 'turn'; spoken: Spoken };
+export type Entry = Extract<Past, { kind: 'said' }> | { kind: 'turn'; spoken: Spoken };
 
 export class Talk {
   session = $state<string | null>(null);
@@ -59,14 +67,18 @@ export class Talk {
     }
     if (history.agent !== this.agent || history.rows.length === 0) await history.open(this.agent);
     const turn = history.turn(this.session);
-    if (turn !== null) await this.#takeUp(turn);
+    if (turn !== null) return this.#takeUp(turn);
+    // What the record has no end of has none that could still come.
+    for (const entry of this.entries) if (entry.kind === 'turn') entry.spoken.turn.ended = true;
   }
 
   async #read(id: string): Promise<void> {
     const told = await api.conversation(id);
     this.labels = told.labels;
     this.waiting = told.waiting;
-    this.entries = told.said.map((said) => ({ kind: 'said', said }));
+    // What was done is beside what was said: without it, the words are there.
+    const steps = await api.steps(id).catch(() => ({ steps: [], before: null }));
+    this.entries = retold(told, steps).map((past) => (past.kind === 'said' ? past : { kind: 'turn', spoken: Spoken.of(past.turn, past.time) }));
     this.#whole = true;
   }
 
@@ -83,7 +95,8 @@ export class Talk {
 
   /** A turn that went on when this page was loaded. */
   async #takeUp(id: string): Promise<void> {
-    const spoken = new Spoken('', new Date().toISOString());
+    const there = this.entries.find((entry) => entry.kind === 'turn' && entry.spoken.turn.id === id);
+    const spoken = there?.kind === 'turn' ? there.spoken : new Spoken('', new Date().toISOString());
     const stop = new AbortController();
     this.#stop = stop;
     this.busy = true;
@@ -91,7 +104,7 @@ export class Talk {
       const events = api.turn(id, null, stop.signal);
       const first = await events.next();
       if (first.done === true) return;
-      this.entries.push({ kind: 'turn', spoken });
+      if (there === undefined) this.entries.push({ kind: 'turn', spoken });
       this.#hear(spoken, first.value);
       for await (const told of events) this.#hear(spoken, told);
       if (!spoken.turn.ended) await this.#mend(spoken, stop);

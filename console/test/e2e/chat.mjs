@@ -46,6 +46,20 @@ export async function conversationsAreFoundStoppedAndTakenUp(stage) {
   const opened = page.locator('details.act[open]');
   holds('the passage is opened', (await opened.innerText()).includes('time-off.md'));
   same('and nothing else is', await opened.count(), 1);
+  const passage = opened.getByRole('region', { name: 'What was read' }).getByText('28 days a year');
+  await passage.waitFor();
+
+  // The same after the page is loaded anew: each action, the labels, and what the answer is drawn from.
+  const told = () => page.locator('details.act > summary').evaluateAll((all) => all.map((one) => one.textContent.replace(/\s+/g, ' ').trim()));
+  const before = await told();
+  holds('there is something to keep', before.length >= 3);
+  await page.waitForFunction(() => location.hash.split('/').length === 4);
+  await page.reload();
+  await page.locator('.reply .source').first().waitFor();
+  same('the actions', await told(), before);
+  await page.locator('.reply .source').first().click();
+  await passage.waitFor();
+  await ada.accessible('a citation that is opened');
 
   await ada.ask('helper', 'Something else altogether');
   await page.locator('.reply').waitFor();

@@ -95,8 +95,13 @@ export async function hostileWordsInAChat(stage) {
   await answer(page, 'agents?*', one(CORPUS.map(agent)));
   await answer(page, 'sessions/*', {
     session: 's-1', agent: 'echo', labels: CORPUS, waiting: CORPUS[0],
-    said: CORPUS.flatMap((text) => [{ time: text, by: 'person', text }, { time: text, by: 'agent', text }]),
+    said: CORPUS.flatMap((text, index) => [{ seq: index + 1, time: text, by: 'person', text }, { seq: index + 1, time: text, by: 'agent', text }]),
   });
+  // In the words of the record, with each text as an argument, a reason, a summary and a message.
+  await answer(page, 'sessions/*/steps', {
+    steps: CORPUS.flatMap((text, index) => events(text, index).filter(({ type }) => type !== 'reply').map((event) => ({ ...event, ...(index % 2 && event.action?.args ? { action: { ...event.action, verb: 'file.read' } } : {}), seq: index + 1, time: text }))), before: null,
+  });
+  await answer(page, 'sessions/*/passages/*', { proposal: 'p-1', verb: CORPUS[0], resource: { kind: CORPUS[1], name: CORPUS[2] }, labels: CORPUS, text: CORPUS.join('\n'), cut: true });
   await answer(page, 'sessions?*', {
     sessions: CORPUS.map((text, index) => ({ session: `s-${index}`, agent: 'echo', started: text, last: text, turns: 1, labels: [text], turn: null, waiting: index % 2 ? text : null, title: text })), before: null,
   });
@@ -108,7 +113,12 @@ export async function hostileWordsInAChat(stage) {
   // A lone surrogate and a zero byte cannot be put into a document; all else is there as it was said.
   const plain = (text) => text.replace(/\0/g, '\ufffd').toWellFormed();
   same('a person’s words are shown as they are', said.map(plain), CORPUS.map(plain));
-  await onlyWords(seat, 'what was said earlier');
+  await page.locator('details.act').first().waitFor();
+  await page.evaluate(() => document.querySelectorAll('details').forEach((one) => (one.open = true)));
+  const passage = page.getByRole('button', { name: 'Show what was read' }).first();
+  await passage.click();
+  await page.getByText('It goes on: the rest is not shown here.').first().waitFor();
+  await onlyWords(seat, 'what was said and done earlier');
 
   await answer(page, 'sessions/search', {
     items: CORPUS.map((text, index) => ({ session: `s-${index}`, agent: text, title: index % 2 ? text : null, seq: index + 1, time: text, by: index % 3 ? 'person' : 'agent', before: text, word: text, after: text })),

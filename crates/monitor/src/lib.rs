@@ -25,6 +25,7 @@ mod explain;
 mod flow;
 mod gate;
 mod grants;
+mod holders;
 mod judge;
 mod judgement;
 mod monitor;

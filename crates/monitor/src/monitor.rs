@@ -30,7 +30,7 @@ const GUARDRAILS: &str = "guardrails";
 /// The monitor of one home. Clones are the same monitor.
 #[derive(Debug, Clone)]
 pub struct Monitor {
-    house: Arc<House>,
+    pub(crate) house: Arc<House>,
 }
 
 /// Everything that is the same for all agents.
@@ -43,8 +43,8 @@ pub(crate) struct House {
     /// What rights and guardrails name.
     pub(crate) named: Named,
     pub(crate) flow: Flow,
-    people: HashMap<PersonId, Known>,
-    groups: HashMap<String, Group>,
+    pub(crate) people: HashMap<PersonId, Known>,
+    pub(crate) groups: HashMap<String, Group>,
     skills: HashMap<String, (SkillSpec, Arc<Validator>)>,
     pub(crate) default_model: String,
     remote_models: HashSet<String>,
@@ -282,7 +282,7 @@ impl Monitor {
     }
 
     /// The groups that a person is in by the settings; none for somebody who is not in them.
-    fn groups_of(&self, person: &Person) -> impl Iterator<Item = &Group> {
+    pub(crate) fn groups_of(&self, person: &Person) -> impl Iterator<Item = &Group> {
         let known = self.house.known(&person.id);
         let names = known.into_iter().flat_map(|known| &known.person.groups);
         names.filter_map(|name| self.house.groups.get(name))

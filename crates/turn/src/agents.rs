@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use journal::read::{Query, Reader, Record};
-use journal::{Draft, Event, Facts, Kind};
+use journal::{Event, Kind};
 use monitor::Act;
 use serde_json::Value;
 use vocab::limits::MAX_TRANSCRIPT_ENTRIES;
@@ -14,6 +14,7 @@ use vocab::{AgentName, Person, SessionId, Status, TurnId, Verb};
 use crate::event::Events;
 use crate::gateway::Gateway;
 use crate::slot::{Slot, Standing};
+use crate::steps::look_at;
 use crate::view::{AgentView, Conversation, Said};
 use crate::{Refusal, RefusalKind, session};
 
@@ -106,28 +107,14 @@ impl Gateway {
     /// # Errors
     /// When there is none that this person may read, or the record cannot be read or written.
     pub async fn conversation(&self, by: &Person, id: &SessionId) -> Result<Conversation, Refusal> {
-        let none = || Refusal::new(RefusalKind::NotFound, format!("`{}` has no conversation `{id}`", by.id));
-        let row = session::session(&self.journal, id)?.ok_or_else(none)?;
-        let own = row.person == by.id;
-        if !own && let Err(why) = self.eyes(by)?.may_read_of(Some(&row.agent), Some(&row.labels)) {
-            self.refuse_conversation(by, id, &row.agent, &why).await?;
-            // Somebody else's conversation is not told apart from none.
-            return Err(none());
-        }
+        let (row, own) = self.readable(by, id).await?;
         let waiting = match self.open.lock().get(id).cloned() {
             Some(turn) => session::turn(&self.journal, &turn)?.and_then(|row| row.waiting),
             None => None,
         };
         let session = id.clone();
         let said = self.looking(move |reader| said(reader, session)).await?;
-        let facts = Facts::new().with("count", said.len() as u64);
-        let facts = if own { facts.with("own", true) } else { facts };
-        let mut draft = Draft::of_event(Kind::Admin, Event::ContentRead, facts);
-        draft.person = Some(by.id.clone());
-        draft.session = Some(id.clone());
-        draft.agent = Some(row.agent.clone());
-        draft.labels = Some(row.labels.clone());
-        self.record(draft, Vec::new()).await?;
+        self.record(look_at(by, id, &row, said.len() as u64, own), Vec::new()).await?;
         Ok(Conversation { session: id.clone(), agent: row.agent, labels: row.labels, waiting, said })
     }
 }

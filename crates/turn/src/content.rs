@@ -12,7 +12,7 @@ use journal::{Draft, Event, Facts, Ground, Kind};
 use monitor::Monitor;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use vocab::{Decision, Labels, Layer, Person, PersonId};
+use vocab::{Decision, Labels, Layer, Person, PersonId, Resource, Verb};
 
 use crate::agents::heard_in;
 use crate::gateway::Gateway;
@@ -91,8 +91,32 @@ impl Eyes {
             );
             return Err(Unread { layer: Layer::Rights, policy: "rights:content", why });
         }
+        self.cleared_for(labels.unwrap_or(&Labels::default()))
+    }
+
+    /// Whether they may read what was read for them, now: by their right to it and their clearance as they are.
+    ///
+    /// # Errors
+    /// Why they may not.
+    pub(crate) fn may_read_own(
+        &self,
+        verb: Verb,
+        resource: &Resource,
+        labels: &Labels,
+    ) -> Result<(), Unread> {
+        if !self.monitor.holds(&self.by, verb, resource) {
+            let id = &self.by.id;
+            let why = format!(
+                "`{id}` has no right to `{resource}` any more: what was heard of it stands in the conversation"
+            );
+            return Err(Unread { layer: Layer::Rights, policy: "rights:content", why });
+        }
+        self.cleared_for(labels)
+    }
+
+    fn cleared_for(&self, labels: &Labels) -> Result<(), Unread> {
+        let id = &self.by.id;
         let ordinary = Labels::default();
-        let labels = labels.unwrap_or(&ordinary);
         // By the settings as they are now: a clearance that was lowered counts.
         let clearance = self.monitor.person(id).map_or(&ordinary, |person| &person.clearance);
         if labels.within(clearance) {

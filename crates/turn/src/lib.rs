@@ -45,6 +45,7 @@ mod sessions;
 mod slot;
 mod souls;
 mod state;
+mod steps;
 mod stop;
 mod strikers;
 mod versions;
@@ -81,6 +82,7 @@ pub use refusal::{Refusal, RefusalKind};
 pub use sessions::{MAX_LISTED, MAX_RECALLED, Recall};
 pub use soul::{CheckReport, Diagnostic};
 pub use souls::{Changed, Soul, check};
+pub use steps::{Happened, MAX_PASSAGE_CHARS, MAX_STEPS, Passage as ReadPassage, Step, Steps};
 pub use versions::{
     MAX_LISTED_VERSIONS, MAX_VERSION_BYTES, MAX_VERSIONS, SoulDiff, SoulText, SoulVersion, SoulVersions,
 };

@@ -225,7 +225,7 @@ fn first_person(reader: &Reader, session: SessionId) -> Result<Option<PersonId>,
     Ok(reader.query(&query)?.into_iter().next().and_then(|record| record.person))
 }
 
-fn page(reader: &Reader, query: Query) -> Result<Records, Refusal> {
+pub(crate) fn page(reader: &Reader, query: Query) -> Result<Records, Refusal> {
     if query.after.is_some() {
         let records = reader.query(&query)?;
         let after = records.last().map(|last| last.seq).or(query.after);

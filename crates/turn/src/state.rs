@@ -430,26 +430,11 @@ impl Turn {
 
     /// The event that tells of an outcome, without content above `internal`.
     pub(crate) fn told(&self, outcome: &Outcome) -> What {
-        let summary = match &outcome.body {
-            _ if outcome.labels.level() > Level::Internal || outcome.labels.categories().next().is_some() => {
-                String::new()
-            }
-            Body::Text { text } | Body::Fault { text, .. } => text.chars().take(MAX_SUMMARY_CHARS).collect(),
-            Body::Answer { answer } if answer.tool_calls.is_empty() => {
-                format!("{} characters", answer.text.chars().count())
-            }
-            Body::Answer { answer } => {
-                let names: Vec<&str> =
-                    answer.tool_calls.iter().map(|call| call.name.as_str()).take(8).collect();
-                format!("wants {}", names.join(", ")).chars().take(MAX_SUMMARY_CHARS).collect()
-            }
-            Body::Nothing => String::new(),
-        };
         What::Outcome {
             proposal: outcome.proposal.clone(),
             status: outcome.status,
             labels: outcome.labels.clone(),
-            summary,
+            summary: summary(outcome),
         }
     }
 
@@ -457,6 +442,24 @@ impl Turn {
     pub(crate) fn refusal_text(&self, denied: &Denied) -> Option<String> {
         let scope = denied.reasons.iter().any(|reason| reason.layer == Layer::Policy);
         self.compartment.charter().refusal.clone().filter(|_| scope)
+    }
+}
+
+/// What came back, shortened; nothing of what is above `internal`.
+pub(crate) fn summary(outcome: &Outcome) -> String {
+    match &outcome.body {
+        _ if outcome.labels.level() > Level::Internal || outcome.labels.categories().next().is_some() => {
+            String::new()
+        }
+        Body::Text { text } | Body::Fault { text, .. } => text.chars().take(MAX_SUMMARY_CHARS).collect(),
+        Body::Answer { answer } if answer.tool_calls.is_empty() => {
+            format!("{} characters", answer.text.chars().count())
+        }
+        Body::Answer { answer } => {
+            let names: Vec<&str> = answer.tool_calls.iter().map(|call| call.name.as_str()).take(8).collect();
+            format!("wants {}", names.join(", ")).chars().take(MAX_SUMMARY_CHARS).collect()
+        }
+        Body::Nothing => String::new(),
     }
 }
 

@@ -4,9 +4,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use people::Scope;
 use turn::Conversation;
+use vocab::SessionId;
 
 use super::{Answer, Shared};
+use crate::Api;
 use crate::caller::Who;
+use crate::problem::Problem;
 use crate::request::id;
 
 pub(crate) async fn show_session(
@@ -14,11 +17,17 @@ pub(crate) async fn show_session(
     who: Who,
     Path(session): Path<String>,
 ) -> Answer<Conversation> {
-    let (person, session) = (&who.person, id(&session)?);
+    let session = id(&session)?;
+    may_look(&api, &who, &session)?;
+    Ok(Json(api.gateway.conversation(&who.person, &session).await?))
+}
+
+/// What looking into a conversation of somebody else takes beside the right to it.
+pub(super) fn may_look(api: &Api, who: &Who, session: &SessionId) -> Result<(), Problem> {
     // Whether there is such a conversation of somebody else must not be told by what is asked for here.
-    if !api.gateway.is_own(person, &session)? && api.gateway.reads_others(person)? {
+    if !api.gateway.is_own(&who.person, session)? && api.gateway.reads_others(&who.person)? {
         who.within(Scope::Record)?;
         who.confirmed()?;
     }
-    Ok(Json(api.gateway.conversation(person, &session).await?))
+    Ok(())
 }

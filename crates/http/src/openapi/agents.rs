@@ -248,6 +248,7 @@ fn conversations(book: &mut Book) {
         .has("waiting", or_null(id()))
         .has("said", list(said.into()));
     book.route("GET", "sessions/{id}", "What was said in a conversation.").gives(conversation);
+    steps(book);
     book.route("GET", "turns/{id}/events", "What happens in one turn from now on.").streams("Event");
     let stopped = object().has("turn", id()).has("session", id()).has("agent", id()).has("over", yes_or_no());
     book.route("POST", "turns/{id}/stop", "Ends a turn, and nothing else of its agent.").gives(stopped);
@@ -282,6 +283,46 @@ fn searching(book: &mut Book) {
             .has("after", or_null(number(1)))
             .has("until", or_null(time())),
     );
+}
+
+fn steps(book: &mut Book) {
+    // What an event of this type has, without the numbers of a run of the gateway.
+    let step = object()
+        .has("type", one_of(["proposal", "verdict", "outcome", "approval", "error", "end"]))
+        .has("seq", number(1))
+        .has("time", time())
+        .has("turn", id())
+        .may_have("proposal", id())
+        .may_have("action", anything())
+        .may_have("decision", text())
+        .may_have("reasons", list(anything()))
+        .may_have("status", text())
+        .may_have("labels", the("Labels"))
+        .may_have("summary", text())
+        .may_have("approval", id())
+        .may_have("state", text())
+        .may_have("message", text());
+    book.route(
+        "GET",
+        "sessions/{id}/steps",
+        "What happened in a conversation on the way to its answers, the newest of it. On the record.",
+    )
+    .asks("before", number(0))
+    .asks("limit", within(0, u32::MAX))
+    .gives(object().has("steps", list(step.into())).has("before", or_null(number(1))));
+    let passage = object()
+        .has("proposal", id())
+        .has("verb", text())
+        .has("resource", anything())
+        .has("labels", the("Labels"))
+        .has("text", or_null(text()))
+        .has("cut", yes_or_no());
+    book.route(
+        "GET",
+        "sessions/{id}/passages/{proposal}",
+        "What an action of a conversation read, as far as the caller may read it now. On the record.",
+    )
+    .gives(passage);
 }
 
 fn approvals(book: &mut Book) {

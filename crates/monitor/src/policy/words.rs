@@ -188,8 +188,13 @@ impl Words {
     }
 
     fn in_some_workspace(&self, path: &str) -> bool {
-        let beneath = path.strip_prefix(&self.agents_dir).and_then(|rest| rest.split_once('/'));
-        beneath.is_some_and(|(_, rest)| rest.split('/').next() == Some(WORKSPACE))
+        self.workspace_of(path).is_some()
+    }
+
+    /// Whose workspace a path lies in, if it lies in one.
+    pub(crate) fn workspace_of<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let (agent, rest) = path.strip_prefix(&self.agents_dir)?.split_once('/')?;
+        (rest.split('/').next() == Some(WORKSPACE)).then_some(agent)
     }
 
     /// The workspace of one agent.
