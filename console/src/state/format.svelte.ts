@@ -1,5 +1,5 @@
-// What makes Markdown of an agent's words. It is half of all script, so that it comes behind what is needed to sign in; until it is here,
-// and where it cannot be had, words are shown as they are.
+// What makes Markdown of an agent's words. It is half of all script, so that it comes with the first conversation; until it is
+// here, and where it cannot be had, words are shown as they are.
 
 import type { Component } from 'svelte';
 
@@ -14,7 +14,7 @@ class Format {
     try {
       this.Markdown = (await import('../parts/Markdown.svelte')).default;
     } catch {
-      // A page of another version, or no gateway: asked for again with the next sign-in.
+      // A page of another version, or no gateway: asked for again with the next conversation.
       this.#asked = false;
     }
   }
