@@ -19,11 +19,37 @@ const PAGE_ROWS: i64 = 1_000;
 /// The form of the log that is understood.
 const FORM: &str = "3";
 
-const RECORDS: &str = "SELECT seq, hash, CASE WHEN octet_length(body) <= $3 THEN body END \
-     FROM bulkhead.record WHERE seq > $1 ORDER BY seq LIMIT $2";
+/// The bytes of a page of rows, which are there twice for a moment; one row may have more, and is then a page alone.
+const PAGE_BYTES: i64 = 4 * 1024 * 1024;
 
-const CONTENTS: &str = "SELECT seq, salt, CASE WHEN octet_length(bytes) <= $3 THEN bytes END \
-     FROM bulkhead.payload WHERE seq > $1 ORDER BY seq LIMIT $2";
+/// A page of one table. The server tells how long a row is without reading it.
+macro_rules! page {
+    ($table:literal, $fixed:literal, $long:literal) => {
+        concat!(
+            "SELECT page.seq, CASE WHEN octet_length(page.",
+            $fixed,
+            ") <= 64 THEN page.",
+            $fixed,
+            " ELSE '' END, CASE WHEN page.size <= $3 THEN page.",
+            $long,
+            " END FROM (SELECT part.*, row_number() OVER (ORDER BY seq) AS place, sum(size) OVER (ORDER BY seq) AS running \
+             FROM (SELECT seq, ",
+            $fixed,
+            ", ",
+            $long,
+            ", octet_length(",
+            $long,
+            ") AS size FROM bulkhead.",
+            $table,
+            " WHERE seq > $1 ORDER BY seq LIMIT $2) AS part) AS page \
+             WHERE page.running <= $4 OR page.place = 1 ORDER BY page.seq"
+        )
+    };
+}
+
+const RECORDS: &str = page!("record", "hash", "body");
+
+const CONTENTS: &str = page!("payload", "salt", "bytes");
 
 const ERASED: &str =
     "SELECT first, last, by FROM bulkhead.erased WHERE first > $1 AND last >= $2 ORDER BY first LIMIT $3";
@@ -146,7 +172,8 @@ impl Postgres {
     }
 
     fn page(&self, sql: &str, after: i64, limit: i64) -> Result<Vec<Row>, Halt> {
-        self.rows(sql, &[(&after, Type::INT8), (&limit, Type::INT8), (&MAX_BYTES, Type::INT8)])
+        let bounds = [&after, &limit, &MAX_BYTES, &PAGE_BYTES];
+        self.rows(sql, &bounds.map(|bound| (bound as _, Type::INT8)))
     }
 
     fn count(&self, table: &str) -> Result<u64, Halt> {

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Rows, Statement};
 use super::kept::KeyRows;
 use crate::checkpoint::MAX_KEYS;
 
-/// A body, content or salt larger than this was never written, in bytes; it is not even loaded.
-pub(super) const MAX_BYTES: i64 = 64 * 1024 * 1024;
+/// A body or content larger than this was never written, in bytes; it is not even loaded.
+pub(super) const MAX_BYTES: i64 = 16 * 1024 * 1024;
 
 /// One record as it stands in the table.
 pub(super) struct Line {
@@ -55,10 +55,12 @@ pub(super) trait Source {
     fn nodes(&mut self) -> Result<u64, Self::Error>;
 }
 
-const RECORDS: &str = "SELECT seq, hash, CASE WHEN octet_length(body) <= 67108864 THEN body END \
+const RECORDS: &str = "SELECT seq, CASE WHEN octet_length(hash) <= 64 THEN hash END, \
+     CASE WHEN octet_length(body) <= 16777216 THEN body END \
      FROM record NOT INDEXED WHERE seq >= ?1 ORDER BY seq";
 
-const CONTENTS: &str = "SELECT seq, salt, CASE WHEN octet_length(bytes) <= 67108864 THEN bytes END \
+const CONTENTS: &str = "SELECT seq, CASE WHEN octet_length(salt) <= 64 THEN salt END, \
+     CASE WHEN octet_length(bytes) <= 16777216 THEN bytes END \
      FROM payload NOT INDEXED WHERE seq >= ?1 AND octet_length(salt) + octet_length(bytes) > 0 ORDER BY seq";
 
 const ERASED: &str = "SELECT first, last, by FROM erased NOT INDEXED WHERE last >= ?1 ORDER BY first";
