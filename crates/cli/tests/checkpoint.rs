@@ -182,3 +182,31 @@ fn what_is_signed_without_a_gateway_is_recorded_with_whose_hand_it_was() {
         assert!(of.iter().all(|record| record["person"] == me), "{event}: {of:?}, {me}");
     }
 }
+
+#[test]
+fn a_place_that_holds_what_is_not_this_records_is_said_by_status_and_doctor() {
+    let home = Home::playing(SCENE);
+    let place = home.path().join("auditor");
+    fs::write(&place, "a diary\n").unwrap();
+    let settings = fs::read_to_string(home.settings()).unwrap();
+    let publish = format!("\n[[checkpoint.publish]]\nfile = \"{}\"\n", place.display());
+    fs::write(home.settings(), settings + &publish).unwrap();
+    home.run(&["gateway", "restart"]).done();
+    home.run(&["audit", "checkpoint"]).done();
+    home.run(&["gateway", "status"]).done().has("something that is no checkpoint");
+    let status = home.json(&["gateway", "status"]);
+    assert!(status["unpublished"][0].as_str().unwrap().contains("left as it is"), "{status}");
+    let doctor = home.run(&["doctor", "--json"]).json();
+    let found = doctor["findings"].as_array().unwrap().iter().find(|found| {
+        found["check"] == "checkpoint" && found["message"].as_str().unwrap().contains("no checkpoint")
+    });
+    assert_eq!(found.unwrap()["state"], "missing");
+    assert_eq!(fs::read_to_string(&place).unwrap(), "a diary\n");
+    let alerts = home.run(&["audit", "query", "--event", "publishing.failed", "--json"]).done().lines();
+    assert_eq!(alerts.len(), 1);
+    // Moved away, it is published again, and nobody says otherwise.
+    fs::remove_file(&place).unwrap();
+    home.run(&["audit", "checkpoint"]).done();
+    assert_eq!(home.json(&["gateway", "status"])["unpublished"], serde_json::json!([]));
+    assert!(fs::read_to_string(&place).unwrap().starts_with("bulkhead/"));
+}

@@ -130,6 +130,10 @@ async fn status(screen: Screen, client: &Client) -> Result<Exit, Failure> {
     let exports = status.get("exports").cloned().unwrap_or_default();
     let exports: Vec<export::Standing> = serde_json::from_value(exports).unwrap_or_default();
     lines.extend(exports.iter().map(|export| field("export", &standing(screen, export))));
+    let unpublished = status.get("unpublished").and_then(Value::as_array);
+    for fault in unpublished.into_iter().flatten().filter_map(Value::as_str) {
+        lines.push(field("checkpoint", &screen.paint(Paint::Bad, &visible(fault, Keep::Nothing))));
+    }
     lines.iter().try_for_each(|line| screen.line(line))?;
     Ok(if ready { Exit::Done } else { Exit::Unreachable })
 }

@@ -153,15 +153,20 @@ impl Settings {
         self.checkpoint.couriers()
     }
 
+    /// The files that checkpoints are put into.
+    pub(crate) fn checkpoint_files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.checkpoint.publish.iter().filter_map(|place| place.get_ref().file.as_ref())
+    }
+
     /// What the notary of the home's record is told.
     pub(crate) fn notary(&self, home: &Home) -> NotaryConfig {
-        let Checkpoint { origin, every_records, every, publish, witnesses } = &self.checkpoint;
+        let Checkpoint { origin, every_records, every, publish: _, witnesses } = &self.checkpoint;
         NotaryConfig {
             folder: home.keys(),
             origin: origin.as_ref().map(|origin| origin.get_ref().clone()),
             every_records: *every_records,
             every: *every,
-            files: publish.iter().filter_map(|place| place.get_ref().file.clone()).collect(),
+            files: self.checkpoint_files().cloned().collect(),
             witnesses: witnesses.iter().map(|key| key.get_ref().clone()).collect(),
         }
     }

@@ -18,6 +18,7 @@ pub(crate) async fn status(State(api): Shared, Caller(person): Caller) -> Answer
         "ready": ready.is_ok(),
         "why": ready.err(),
         "exports": (api.exports)(),
+        "unpublished": api.notary.unpublished(),
         "person": person.id,
     })))
 }

@@ -257,6 +257,7 @@ fn gateway(book: &mut Book) {
         .has("ready", yes_or_no())
         .has("why", or_null(text()))
         .has("exports", anything())
+        .has("unpublished", list(text()))
         .has("person", id());
     book.route("GET", "status", "What the gateway says about itself.").gives(status);
     let finding = object()
