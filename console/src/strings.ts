@@ -18,6 +18,18 @@ export const t = {
   none: 'none',
   never: 'never',
 
+  /** What did not come as it should; shown where it was asked for. */
+  broken: {
+    silent: 'the gateway does not answer',
+    brokeOff: 'the answer broke off',
+    status: (status: number) => `the answer was ${status}`,
+    noKind: 'an event of no kind',
+    tooLong: (most: number) => `an event of more than ${most} characters`,
+    inTheMiddle: 'the connection ended in the middle of an event',
+    notJson: 'an event that is not JSON',
+    nothingHeard: (seconds: number) => `nothing was heard for ${seconds} seconds`,
+  },
+
   link: {
     lost: 'The gateway does not answer. This page tries again by itself; nothing that you wrote is lost.',
     back: 'The gateway answers again.',
@@ -81,6 +93,7 @@ export const t = {
     pickHint: 'Everything that an agent does on the way to an answer is judged first, and shown here as it happens.',
     write: (agent: string) => `Message to ${agent}`,
     placeholder: (agent: string) => `Ask ${agent}`,
+    table: 'Table',
     send: 'Send',
     sending: 'At work',
     keys: 'Enter sends, Shift + Enter makes a new line',
@@ -214,6 +227,9 @@ export const t = {
     yeses: (given: string[], needed: number) => (given.length === 0 ? `0 of ${needed}` : `${given.length} of ${needed}: ${given.join(', ')}`),
     escalates: 'More people are asked',
     escalated: 'they are by now',
+    moreAsked: 'More people are asked by now',
+    inQueue: 'Queue',
+    ofRisk: { high: 'High risk', medium: 'Medium risk', low: 'Low risk' } as Record<string, string>,
     misleading: (count: number) => count === 1
         ? 'Careful: one character here does not show, or passes for another. It is marked below.'
         : `Careful: ${count} characters here do not show, or pass for others. They are marked below.`,
@@ -391,6 +407,14 @@ export const t = {
       record: 'read the record', admin: 'all that an administrator may',
     } as Record<string, string>,
     all: 'Everybody',
+    show: 'Show',
+    showOf: (person: string) => `Show sign-ins, passkeys and tokens of ${person}`,
+    signInsOf: (person: string) => `Sign-ins of ${person}`,
+    passkeysOf: (person: string) => `Passkeys of ${person}`,
+    tokensOf: (person: string) => `Tokens of ${person}`,
+    noSignInsOf: 'There is no sign-in.',
+    noPasskeysOf: 'There is no passkey.',
+    noTokensOf: 'There is no token.',
     person: 'Person',
     clearance: 'Clearance',
     counts: 'Sign-ins, tokens',
@@ -513,8 +537,10 @@ export const t = {
       ['g p', 'people'],
       ['g h', 'health'],
       ['/', 'write a message'],
+      ['Enter', 'send a message; Shift + Enter makes a new line'],
+      ['Ctrl+s', 'look at the changes of a SOUL.md before they are written'],
       ['j, k', 'next, previous in a list'],
-      ['Escape', 'close, or leave a field'],
+      ['Escape', 'close, leave a field, or put a lever’s guard down'],
     ] as [string, string][],
     open: 'Keys',
   },

@@ -49,6 +49,22 @@ const LOOK: &str = "@id(\"look\") @message(\"a person looks at every write\") @d
 forbid (principal, action == Action::\"file.write\", resource) unless { context.approved };
 ";
 
+/// Runs a command, which whoever was granted none is denied, and posts, likewise.
+const RUNS_AND_POSTS: &str = "
+turns:
+  - calls:
+      - {skill: exec, arguments: {command: echo, args: [hello]}}
+      - {skill: message, arguments: {channel: \"board:content-team\", text: the draft}}
+  - say: That is what became of it.
+    repeat: true
+";
+const RUNNER: &str = "# Runner\n## Identity\n- Name: runner\n- Role: Runs\n## Rules\n- Be concise\n## Skills\n\
+                      - exec: Run\n  - commands: echo\n";
+const LOOK_AT_COMMANDS: &str =
+    "@id(\"look\") @message(\"a person looks at every command\") @decision(\"ask\")
+forbid (principal, action == Action::\"command.run\", resource) unless { context.approved };
+";
+
 /// Reads a page before it answers.
 const READS: &str = "
 turns:
@@ -136,6 +152,11 @@ fn who_comes_by_a_provider_confirms_there_and_loses_nothing() {
 }
 
 #[test]
+fn with_what_others_come_in_is_seen_and_ended_by_an_administrator() {
+    plays("whatOthersComeInWithIsSeenAndEnded", &team(HELLO));
+}
+
+#[test]
 fn an_administrator_invites_and_a_member_sees_nobody_else() {
     plays("invitations", &team(HELLO));
 }
@@ -193,6 +214,22 @@ fn what_a_queue_wants_two_people_for_happens_after_the_second_yes() {
     home.scene(POSTS);
     home.start();
     plays("twoPeopleSayYes", &home);
+}
+
+#[test]
+fn what_waits_stands_by_its_risk_and_a_yes_to_high_risk_is_confirmed() {
+    let home = Home::made(&["--team", "--person", "ada"]);
+    home.add("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n");
+    home.add(
+        "[[queue]]\nname = \"commands\"\nactions = [\"command.run\"]\ngroups = [\"owners\"]\n\
+         escalate-after = \"20m\"\nescalate-groups = [\"owners\"]\n",
+    );
+    home.edit("models = [\"*\"]", "models = [\"*\"]\ncommands = [\"echo\"]");
+    home.soul("runner", RUNNER);
+    std::fs::write(home.at("guardrails/ours.cedar"), LOOK_AT_COMMANDS).unwrap();
+    home.scene(RUNS_AND_POSTS);
+    home.start();
+    plays("aHighRiskYesIsConfirmed", &home);
 }
 
 #[test]

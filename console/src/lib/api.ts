@@ -2,6 +2,7 @@
 
 import type { Challenge } from './passkey';
 import { part } from './route';
+import { t } from '../strings';
 import { BrokenStream, events } from './stream';
 import type {
   Agent, Approval, Budget, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, GrantRow, Grants, Health, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
@@ -109,7 +110,7 @@ async function send(method: string, path: string, wish: Wish, bound: Bound): Pro
   } catch (error) {
     if (wish.signal?.aborted === true) throw error;
     told.lost();
-    throw new Unreachable('the gateway does not answer');
+    throw new Unreachable(t.broken.silent);
   }
 }
 
@@ -120,7 +121,7 @@ async function whole(response: Response, wish: Wish): Promise<string> {
   } catch (error) {
     if (wish.signal?.aborted === true) throw error;
     told.lost();
-    throw new Unreachable('the answer broke off');
+    throw new Unreachable(t.broken.brokeOff);
   }
 }
 
@@ -135,7 +136,7 @@ function problem(response: Response, text: string): Problem {
   } catch {
     // Not of the gateway's making: said below.
   }
-  return { status, title: response.statusText, detail: `the answer was ${status}`, kind: '', errors: [] };
+  return { status, title: response.statusText, detail: t.broken.status(status), kind: '', errors: [] };
 }
 
 /** What the gateway answered, once it is no `no`; the caller says when `bound` is over. */
@@ -180,7 +181,7 @@ async function* stream<T extends { type: string }>(method: string, path: string,
     for await (const heard of events(response.body)) {
       yield heard.map(({ id, data }) => {
         if (typeof data !== 'object' || data === null || typeof (data as { type?: unknown }).type !== 'string') {
-          throw new BrokenStream('an event of no kind');
+          throw new BrokenStream(t.broken.noKind);
         }
         return { id, line: data as T };
       });
@@ -251,6 +252,8 @@ export const api = {
   changePassword: (old: string, fresh: string) => post('/me/password', { old, new: fresh }),
   signIns: () => list<SignInRow>('/sign-ins'),
   signInsOf: (person: string) => list<SignInRow>('/sign-ins', { person }),
+  passkeysOf: (person: string) => list<Passkey>('/passkeys', { person }),
+  tokensOf: (person: string) => list<Token>('/tokens', { person }),
   endSignIn: (id: string) => post(`/sign-ins/${part(id)}/end`),
   tokens: () => list<Token>('/tokens'),
   newToken: (wanted: { name: string; scopes: string[]; days: number }) => post<NewToken>('/tokens', wanted),
@@ -305,5 +308,5 @@ export const api = {
   say: (agent: string, words: string, session: string | null, signal: AbortSignal) =>
     stream<StreamLine>('POST', `/agents/${part(agent)}/messages`, { body: session === null ? { text: words } : { text: words, session }, signal }),
   turn: (id: string, since: string | null, signal: AbortSignal) => stream<StreamLine>('GET', `/turns/${part(id)}/events`, { since, signal }),
-  events: (signal: AbortSignal, opened: () => void) => stream<StreamLine>('GET', '/events', { signal }, opened),
+  events: (since: string | null, signal: AbortSignal, opened: () => void) => stream<StreamLine>('GET', '/events', { since, signal }, opened),
 };

@@ -1,6 +1,8 @@
 // Server-sent events as they come: each whole, whatever pieces the network cut it into, and each with the id by which a
 // reader who was away goes on behind it.
 
+import { t } from '../strings';
+
 /** The longest event, in characters; the gateway's own bounds on a text lie below it. */
 export const MAX_EVENT = 8 * 1024 * 1024;
 
@@ -30,13 +32,13 @@ export class Events {
       const heard = this.line(part.endsWith('\r') ? part.slice(0, -1) : part);
       if (heard !== null) found.push(heard);
     }
-    if (this.length + this.rest.length > MAX_EVENT) throw new BrokenStream(`an event of more than ${MAX_EVENT} characters`);
+    if (this.length + this.rest.length > MAX_EVENT) throw new BrokenStream(t.broken.tooLong(MAX_EVENT));
     return found;
   }
 
   /** What came without an end is no event: the connection broke in the middle of it. */
   end(): void {
-    if (this.rest !== '' || this.data.length > 0) throw new BrokenStream('the connection ended in the middle of an event');
+    if (this.rest !== '' || this.data.length > 0) throw new BrokenStream(t.broken.inTheMiddle);
   }
 
   private line(line: string): Heard | null {
@@ -62,7 +64,7 @@ function parse(data: string): unknown {
   try {
     return JSON.parse(data);
   } catch {
-    throw new BrokenStream('an event that is not JSON');
+    throw new BrokenStream(t.broken.notJson);
   }
 }
 
@@ -88,7 +90,7 @@ export async function* events(body: ReadableStream<Uint8Array>, silence = SILENC
 async function within<T>(what: Promise<T>, silence: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, fail) => {
-    timer = setTimeout(() => fail(new BrokenStream(`nothing was heard for ${silence / 1000} seconds`)), silence);
+    timer = setTimeout(() => fail(new BrokenStream(t.broken.nothingHeard(silence / 1000))), silence);
   });
   try {
     return await Promise.race([what, late]);

@@ -18,6 +18,9 @@ class Live {
   tick = $state(0);
   readonly watch: Watch = new Map();
   #frame = 0;
+  /** The last event that was heard, by whom: a stream that broke goes on behind it. */
+  #last: string | null = null;
+  #of: string | null = null;
 
   async refresh(): Promise<void> {
     try {
@@ -64,9 +67,13 @@ class Live {
     const looks = setInterval(() => {
       if (!session.watched) gone.abort();
     }, AGAIN);
+    const who = session.me?.person ?? null;
+    if (this.#of !== who) this.#last = null;
+    this.#of = who;
     try {
-      for await (const told of api.events(AbortSignal.any([stop, gone.signal]), () => (this.following = true))) {
-        for (const { line } of told) {
+      for await (const told of api.events(this.#last, AbortSignal.any([stop, gone.signal]), () => (this.following = true))) {
+        for (const { id, line } of told) {
+          if (id !== null) this.#last = id;
           if (line.type === 'missed') this.missed += line.count ?? 0;
           if (line.type === 'ended') void session.look();
           see(this.watch, line, Date.now());

@@ -1,5 +1,6 @@
 // What waits, what happens again without a look, and how people decide.
-import { same } from './stage.mjs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { PASSWORD, same } from './stage.mjs';
 
 const POSTED = 'That is what became of it.';
 
@@ -84,4 +85,48 @@ export async function howPeopleDecide(stage) {
   await ada.shot('budget');
   await bob.go('people');
   await budget(bob).getByText('bob', { exact: true }).first().waitFor();
+}
+
+/** What waits stands by its risk, with its queue and when more people are asked; a yes to high risk takes the password once more. */
+export async function aHighRiskYesIsConfirmed(stage) {
+  const ada = await stage.signedIn('ada');
+  for (const agent of ['echo', 'runner']) {
+    await ada.go('agents');
+    await ada.ask(agent, 'Go on');
+    await ada.page.locator('details.act.held').waitFor();
+  }
+  const bob = await stage.signedIn('bob');
+  const { page } = bob;
+  await bob.go('approvals');
+  const high = page.getByRole('list', { name: /^High risk/ });
+  const medium = page.getByRole('list', { name: /^Medium risk/ });
+  await high.getByText('runner wants to run').waitFor();
+  await high.getByText('Queue commands').waitFor();
+  await high.getByText('More people are asked in').waitFor();
+  await medium.getByText('echo wants to post to').waitFor();
+  same('one of each', [await high.getByRole('listitem').count(), await medium.getByRole('listitem').count()], [1, 1]);
+  same('the highest comes first', (await page.locator('.queue h2.risk').allInnerTexts()).map((text) => text.split(' ')[0]), ['High', 'Medium']);
+  await bob.accessible('what waits, by risk');
+  await bob.shot('approvals-by-risk');
+
+  // That bob has confirmed is forgotten with the gateway; what waits is not.
+  const settings = `${stage.home}/bulkhead.toml`;
+  writeFileSync(settings, readFileSync(settings, 'utf8').replace('127.0.0.1:0', new URL(stage.base).host));
+  stage.run('gateway', 'restart');
+  await high.getByRole('link').click();
+  const sheet = page.locator('.sheet article');
+  const yes = sheet.getByRole('button', { name: 'Approve exactly this' });
+  const dialog = page.getByRole('dialog');
+  await yes.click();
+  await dialog.getByText('This needs your password again').waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await sheet.getByRole('alert').waitFor();
+  same('it still waits', stage.json('approvals', 'list').length, 2);
+  await yes.click();
+  await dialog.locator('input').fill(PASSWORD);
+  await bob.accessible('the confirmation of a yes');
+  await dialog.getByRole('button', { name: 'Confirm' }).click();
+  await sheet.getByRole('status').waitFor();
+  await high.waitFor({ state: 'detached' });
+  same('the other waits on', stage.json('approvals', 'list').map(({ agent }) => agent), ['echo']);
 }

@@ -147,7 +147,7 @@ export async function hostileWordsOnEveryPage(stage) {
   const row = (text, index) => ({ id: `i-${index}`, person: text, how: text, created: text, seen: text, expires: text, agent: text, current: false });
   await answer(page, 'sign-ins?*', one(CORPUS.map(row)));
   await answer(page, 'tokens?*', one(CORPUS.map((text, index) => ({ id: `k-${index}`, person: text, name: text, scopes: [text], created: text, expires: text, used: text }))));
-  await answer(page, 'people?*', one(CORPUS.map((text) => ({ id: text, groups: [text], administrator: false, clearance: [text], sign_ins: 0, tokens: 0, password: false }))));
+  await answer(page, 'people?*', one(CORPUS.map((text) => ({ id: text, groups: [text], roles: [text], administrator: false, clearance: [text], sign_ins: 0, tokens: 0, password: false }))));
   await answer(page, 'grants?*', {
     groups: CORPUS.map((text) => ({ name: text, people: [text] })), ...one(CORPUS.map((text) => ({ right: text, resource: text, groups: [text], wider: [text] }))),
   });
@@ -217,6 +217,31 @@ export async function hostileWordsOnEveryPage(stage) {
   await page.getByRole('button', { name: 'Look at the changes' }).click();
   await page.locator('.diff ins').first().waitFor();
   await onlyWords(seat, 'the changes of a SOUL.md');
+
+  // What it was, and what has changed since.
+  await answer(page, 'agents/*/soul/versions', { versions: CORPUS.map((text, index) => ({ number: index + 1, version: text, time: text, by: index % 2 ? text : null, from: index % 3 ? index : null, bytes: 1 })), before: null });
+  await answer(page, 'agents/*/soul/diff?*', { from: 1, to: null, version: CORPUS[0], diff: { added: 1, removed: 1, cut: true, pieces: CORPUS.map((text, index) => ({ kind: ['same', 'added', 'removed'][index % 3], lines: [text], count: 1, unended: true })) } });
+  await seat.go('agents');
+  await seat.go('agents/echo');
+  await page.getByRole('button', { name: 'Versions' }).click();
+  await page.locator('.versions li').nth(CORPUS.length - 1).waitFor();
+  await onlyWords(seat, 'the versions of a SOUL.md');
+  await page.locator('.versions button').first().click();
+  await page.getByText('It goes on: the rest is not shown here.').first().waitFor();
+  await onlyWords(seat, 'what changed in a SOUL.md');
+
+  // What a verification says.
+  for (const [index, text] of CORPUS.entries()) {
+    if (index % 25 !== 0) continue;
+    await page.unroute('**/api/v1/record/verify');
+    const report = { type: 'report', ok: index % 50 === 0, records: 1, first_bad: { seq: index % 50 ? 1 : null, why: text }, checkpoint: { records: 1, hash: text } };
+    await answer(page, 'record/verify', told([{ type: 'progress', records: 1, total: 2 }, index % 75 ? report : { type: 'failed', message: text }]));
+    await seat.go('record');
+    await seat.go('record/verify');
+    await page.getByRole('button', { name: 'Verify now' }).click();
+    await page.locator('main .note').first().waitFor();
+    await onlyWords(seat, `a verification that says ${text.slice(0, 40)}`);
+  }
 
   await page.unroute('**/api/v1/records?*');
   let given = false;

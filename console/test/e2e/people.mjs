@@ -98,6 +98,35 @@ export async function invitations(stage) {
   same('what a member sees of grants', await bob.page.getByRole('heading', { name: 'Grants' }).count(), 0);
 }
 
+/** An administrator sees with what somebody comes in, and by which roles they may what; and ends it. */
+export async function whatOthersComeInWithIsSeenAndEnded(stage) {
+  const bob = await stage.signedIn('bob');
+  await bob.go('people');
+  await bob.page.getByRole('button', { name: 'Make a token' }).click();
+  await bob.page.getByLabel('What it is for').fill('nightly report');
+  await bob.page.getByRole('button', { name: 'Make a token' }).click();
+  const token = await bob.page.locator('code.secret').innerText();
+  const asked = () => fetch(`${stage.base}api/v1/me`, { headers: { authorization: `Bearer ${token}` } });
+  same('with the token', (await asked()).status, 200);
+
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  await ada.go('people');
+  const everybody = page.getByRole('group', { name: 'Everybody' });
+  await everybody.getByRole('row', { name: /^bob / }).waitFor();
+  await everybody.getByRole('button', { name: 'Show sign-ins, passkeys and tokens of bob' }).click();
+  await page.getByText('There is no passkey.').waitFor();
+  await page.getByRole('group', { name: 'Tokens of bob' }).getByText('nightly report').waitFor();
+  await ada.accessible('what bob comes in with');
+  await ada.shot('people-others');
+  await page.getByRole('button', { name: 'End the token nightly report, bob' }).click();
+  await page.getByText('There is no token.').waitFor();
+  same('the token is over', (await asked()).status, 401);
+  await page.getByRole('button', { name: /^End the sign-in of bob/ }).click();
+  await page.getByText('There is no sign-in.').waitFor();
+  await bob.page.getByText('Your sign-in is over').waitFor();
+}
+
 /** A device with a passkey of its own in it, at a browser that knows the gateway by the name that passkeys have. */
 export async function withDevice(seat) {
   const devtools = await seat.context.newCDPSession(seat.page);

@@ -128,6 +128,20 @@ describe('a page that nobody is at', () => {
 });
 
 describe('what is followed', () => {
+  it('goes on behind what was heard last when the connection broke', async () => {
+    const { live } = await page();
+    const behind: (string | null)[] = [];
+    answer = (path, init) => {
+      if (!path.endsWith('/events')) return usual(path, init);
+      behind.push(new Headers(init.headers).get('last-event-id'));
+      return behind.length === 1 ? new Response('id: 7-3\ndata: {"type":"end","seq":3,"session":"s","turn":"t","agent":"echo"}\n\n') : beating(init);
+    };
+    const end = live.follow();
+    await since(10_000);
+    expect(behind).toEqual([null, '7-3']);
+    end();
+  });
+
   it('is not said to be before the gateway has answered', async () => {
     const { live } = await page();
     let letIn: (response: Response) => void = () => undefined;
