@@ -229,6 +229,15 @@ export const t = {
     escalated: 'they are by now',
     moreAsked: 'More people are asked by now',
     inQueue: 'Queue',
+    seenBy: 'Who will see it',
+    readers: 'Whoever has a right to read this file by the settings:',
+    noReaders: 'Nobody has a right to read this file by the settings.',
+    andAgents: 'Their agents read it for them, where they are granted it. Who has an account on this machine may read more.',
+    channel: (name: string) => `Whoever reads the channel \`${name}\`. Bulkhead posts there, and does not know who that is: look at the channel itself.`,
+    board: (name: string) => `Whoever can read the board \`${name}\` on this machine: a folder of the home, with whatever shows it to others.`,
+    host: (name: string) => `Whoever runs \`${name}\`, and who is on the way there, see where it goes and what is asked.`,
+    nobodyElse: 'Nobody beside the one who asked: it leaves nothing anywhere.',
+    group: (name: string, people: string[]) => `${name}: ${people.length === 0 ? 'nobody is in it' : people.join(', ')}`,
     ofRisk: { high: 'High risk', medium: 'Medium risk', low: 'Low risk' } as Record<string, string>,
     misleading: (count: number) => count === 1
         ? 'Careful: one character here does not show, or passes for another. It is marked below.'
@@ -407,6 +416,7 @@ export const t = {
       record: 'read the record', admin: 'all that an administrator may',
     } as Record<string, string>,
     all: 'Everybody',
+    roles: 'Roles',
     show: 'Show',
     showOf: (person: string) => `Show sign-ins, passkeys and tokens of ${person}`,
     signInsOf: (person: string) => `Sign-ins of ${person}`,

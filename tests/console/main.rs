@@ -153,7 +153,9 @@ fn who_comes_by_a_provider_confirms_there_and_loses_nothing() {
 
 #[test]
 fn with_what_others_come_in_is_seen_and_ended_by_an_administrator() {
-    plays("whatOthersComeInWithIsSeenAndEnded", &team(HELLO));
+    let bob = "[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n\
+               [[role]]\nname = \"operator\"\npeople = [\"bob\"]\n";
+    plays("whatOthersComeInWithIsSeenAndEnded", &Home::team(bob, HELLO));
 }
 
 #[test]
@@ -196,6 +198,10 @@ fn how_people_decide_is_shown_to_administrators_and_to_themselves() {
 fn who_decides_on_a_write_sees_what_it_changes() {
     let home = Home::made(&["--team", "--person", "ada"]);
     home.add("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n");
+    home.add(
+        "[[person]]\nid = \"cid\"\ngroups = [\"readers\"]\n[[group]]\nname = \"readers\"\nread = [\"HOME/agents\"]\n\
+         [[group]]\nname = \"others\"\nread = [\"/srv\"]\n",
+    );
     std::fs::write(home.at("guardrails/ours.cedar"), LOOK).unwrap();
     home.scene(WRITES);
     home.start();

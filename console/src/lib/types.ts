@@ -103,6 +103,7 @@ export interface Approval {
   /** Whether that yes may also be for exactly the same again. */
   patternable: boolean;
   /** What a write would change, where it is shown by itself to who decides on it. */
+  readers?: { name: string; people: string[] }[] | null;
   change?: FileChange | null;
 }
 
@@ -305,6 +306,8 @@ export interface Token {
 export interface PersonRow {
   id: string;
   groups: string[];
+  /** Those that `[[role]]` gives. */
+  roles: string[];
   administrator: boolean;
   clearance: string[];
   sign_ins: number;

@@ -138,6 +138,11 @@ export async function aHeldWriteIsShownAsWhatItChanges(stage) {
   await sheet.locator('.diff').waitFor();
   const lines = (kind) => sheet.locator(`.diff ${kind} .exact`).allInnerTexts();
   same('what goes and what comes', [await lines('del'), await lines('ins')], [['two'], ['new']]);
+  // Who could read the file by their rights, and nobody else.
+  const seen = sheet.getByRole('region', { name: 'Who will see it' });
+  await seen.getByText('owners: ada, bob').waitFor();
+  await seen.getByText('readers: cid').waitFor();
+  same('and no other group', await seen.getByRole('listitem').count(), 2);
   await bob.shot('approval-diff');
   await bob.accessible('an approval with a diff');
   // Somebody writes meanwhile: what they wrote is not written over.

@@ -54,7 +54,7 @@ const agent = (text, index) => ({
 });
 const approval = (text, index) => ({
   id: `a-${index}`, agent: text, asked_by: text, action: action(text), digest: text, reasons: reason(text), labels: [text], expires: text, state: 'waiting', session: text, turn: text,
-  queue: text, risk: index % 2 ? text : 'high', needed: 2, approved_by: [text], since: text, escalates: text, escalated: index % 3 === 0, decidable: true,
+  queue: text, risk: index % 2 ? text : 'high', needed: 2, approved_by: [text], since: text, escalates: text, escalated: index % 3 === 0, decidable: true, readers: [{ name: text, people: [text] }, { name: `${text}2`, people: [] }],
   change: { created: false, bytes: 1, labels: [text], why: index % 2 ? text : null, diff: { added: 1, removed: 1, cut: true, pieces: ['same', 'added', 'removed'].map((kind) => ({ kind, lines: [text], count: 1, unended: true })) } },
 });
 const events = (text, index) => {

@@ -113,7 +113,7 @@ export async function whatOthersComeInWithIsSeenAndEnded(stage) {
   const { page } = ada;
   await ada.go('people');
   const everybody = page.getByRole('group', { name: 'Everybody' });
-  await everybody.getByRole('row', { name: /^bob / }).waitFor();
+  await everybody.getByRole('row', { name: /^bob .*operator/ }).waitFor();
   await everybody.getByRole('button', { name: 'Show sign-ins, passkeys and tokens of bob' }).click();
   await page.getByText('There is no passkey.').waitFor();
   await page.getByRole('group', { name: 'Tokens of bob' }).getByText('nightly report').waitFor();

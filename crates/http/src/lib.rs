@@ -50,7 +50,8 @@ use bounds::TIDY_EVERY;
 
 pub use access::Access;
 pub use api::list_people::PersonView;
-pub use api::seal_record::{CheckpointView, RotationView};
+pub use api::rotate::RotationView;
+pub use api::seal::CheckpointView;
 pub use caller::{OsUserError, os_user};
 pub use examined::Health;
 pub use fetch::fetch;

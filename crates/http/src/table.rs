@@ -158,9 +158,9 @@ table! {
     get "status", READ, plain, api::status::status;
     get "health", READ, plain, api::health::health;
     get "openapi.json", READ, plain, api::describe::describe;
-    post "checkpoint", ADMIN, plain, api::seal_record::seal;
-    post "checkpoint/cosign", ADMIN, plain, api::seal_record::cosign;
-    post "key/rotate", ADMIN, confirmed, api::seal_record::rotate;
+    post "checkpoint", ADMIN, plain, api::seal::seal;
+    post "checkpoint/cosign", ADMIN, plain, api::cosign::cosign;
+    post "key/rotate", ADMIN, confirmed, api::rotate::rotate;
     post "shutdown", ADMIN, confirmed, api::shutdown::shutdown;
 
     post "sign-in", Anyone, plain, api::sign_in::sign_in;

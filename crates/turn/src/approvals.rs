@@ -112,6 +112,7 @@ pub(crate) fn hold(
         decidable: false,
         patternable: false,
         change: None,
+        readers: None,
     };
     gateway.waiting.admit(&view)?;
     let text = before.as_mut().and_then(|before| before.text.take());
@@ -265,7 +266,9 @@ impl Gateway {
         let view = self.concerning(by, id)?;
         self.showing(by, std::slice::from_ref(&view), Shown::Looking).await?;
         let change = self.change_seen(by, &view, id).await?;
-        Ok(ApprovalView { change, ..view })
+        let written = view.action.verb == Verb::FileWrite;
+        let readers = written.then(|| self.monitor_or_last().holders(Verb::FileRead, &view.action.resource));
+        Ok(ApprovalView { change, readers, ..view })
     }
 
     /// Makes durable which actions a person is about to be shown for the first time.

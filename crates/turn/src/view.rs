@@ -92,6 +92,10 @@ pub struct ApprovalView {
     /// For a write that is shown by itself to who decides on it: what would change.
     #[serde(default)]
     pub change: Option<FileChange>,
+    /// For a write that is shown by itself: who has a right to read that file by the settings, by group. None for what is no
+    /// write: who reads a channel is not known here.
+    #[serde(default)]
+    pub readers: Option<Vec<Members>>,
 }
 
 /// What a held write would change, by the file as it was when the agent asked. A yes lets that be replaced and nothing else.

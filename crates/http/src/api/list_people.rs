@@ -17,6 +17,9 @@ pub struct PersonView {
     pub id: PersonId,
     /// Their groups.
     pub groups: Vec<String>,
+    /// The roles that `[[role]]` gives them, by name.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// Whether they may stop and resume agents.
     pub administrator: bool,
     /// What data they may see.
@@ -40,6 +43,7 @@ pub(crate) async fn list_people(
     let page = Page::of(everybody, &wanted, |person| Place::named(person.id.as_str()));
     let with_password = api.people.with_password()?;
     let view = |person: vocab::Person| PersonView {
+        roles: api.gateway.roles(&person),
         sign_ins: api.people.sign_ins(&person.id, None).len(),
         tokens: api.people.tokens(&person.id).len(),
         passkeys: api.people.passkeys(&person.id).len(),

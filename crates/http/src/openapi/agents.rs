@@ -350,7 +350,8 @@ fn approvals(book: &mut Book) {
             .has("escalated", yes_or_no())
             .has("decidable", yes_or_no())
             .has("patternable", yes_or_no())
-            .has("change", or_null(the("FileChange"))),
+            .has("change", or_null(the("FileChange")))
+            .has("readers", or_null(list(object().has("name", text()).has("people", list(id())).into()))),
     );
     book.shape(
         "FileChange",

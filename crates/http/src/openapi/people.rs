@@ -218,6 +218,7 @@ fn people(book: &mut Book) {
     let person = object()
         .has("id", id())
         .has("groups", list(text()))
+        .has("roles", list(text()))
         .has("administrator", yes_or_no())
         .has("clearance", the("Labels"))
         .has("sign_ins", number(0))

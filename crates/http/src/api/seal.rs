@@ -1,5 +1,4 @@
-//! `POST /api/v1/checkpoint`, `.../checkpoint/cosign` and `.../key/rotate`: the record is signed, a witness's
-//! signature is taken in, the key is replaced.
+//! `POST /api/v1/checkpoint`: the record is signed.
 
 use axum::Json;
 use axum::extract::State;
@@ -41,28 +40,10 @@ impl From<&Sealed> for CheckpointView {
     }
 }
 
-/// A change of the record's key, as it is shown to programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RotationView {
-    /// The public key until then.
-    pub old: String,
-    /// The public key from then on.
-    pub new: String,
-    /// The first checkpoint that it signed.
-    pub checkpoint: CheckpointView,
-}
-
 /// Nothing is asked for but that it be done.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Nothing {}
-
-/// What a witness answered: a note, or its line alone.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Cosigned {
-    note: String,
-}
 
 pub(crate) async fn seal(
     State(api): Shared,
@@ -72,27 +53,6 @@ pub(crate) async fn seal(
     api.gateway.administrator(&person, "sign the record")?;
     let sealed = api.notary.seal_for(Some(person.id)).await?;
     Ok(Json(CheckpointView::from(sealed.as_ref())))
-}
-
-pub(crate) async fn cosign(
-    State(api): Shared,
-    Caller(person): Caller,
-    Body(Cosigned { note }): Body<Cosigned>,
-) -> Answer<CheckpointView> {
-    api.gateway.administrator(&person, "take in a cosignature")?;
-    let sealed = api.notary.cosign(&note, Some(person.id)).await?;
-    Ok(Json(CheckpointView::from(sealed.as_ref())))
-}
-
-pub(crate) async fn rotate(
-    State(api): Shared,
-    Caller(person): Caller,
-    Body(Nothing {}): Body<Nothing>,
-) -> Answer<RotationView> {
-    api.gateway.administrator(&person, "replace the record's key")?;
-    let rotated = api.notary.rotate(Some(person.id)).await?;
-    let (old, new) = (rotated.old.to_string(), rotated.new.to_string());
-    Ok(Json(RotationView { old, new, checkpoint: CheckpointView::from(rotated.sealed.as_ref()) }))
 }
 
 impl From<SealError> for Problem {
