@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use vocab::{AgentName, ProposalId, SessionId};
 
 use crate::erasure::{told, with, write, write_drafts};
+use crate::unfounded::on_record;
 
 const ID: &str = "e-aaaaaaaa";
 
@@ -38,13 +39,13 @@ impl Blocked {
 }
 
 /// The person and the conversation of the first message to an agent.
-fn first(home: &Home, agent: &str) -> (String, String) {
+pub(crate) fn first(home: &Home, agent: &str) -> (String, String) {
     let message = home.records(&["--kind", "message", "--agent", agent]).remove(0);
     (message["person"].as_str().unwrap().to_owned(), message["session"].as_str().unwrap().to_owned())
 }
 
 /// An erasure that was agreed to.
-fn running(id: &str, by: &str, of: &Value) -> Value {
+pub(crate) fn running(id: &str, by: &str, of: &Value) -> Value {
     json!({
         "id": id, "of": of, "reason": "asked", "asked_by": by, "asked": "2026-11-21T10:00:00Z",
         "expires": "2036-11-28T10:00:00Z", "state": "running", "decided_by": by, "why": null, "contents": 0,
@@ -53,7 +54,7 @@ fn running(id: &str, by: &str, of: &Value) -> Value {
 }
 
 /// An erasure as it stands.
-fn erasure(home: &Home, id: &str) -> Value {
+pub(crate) fn erasure(home: &Home, id: &str) -> Value {
     let all = home.json(&["audit", "erase", "list", "--all"]);
     all.as_array().unwrap().iter().find(|view| view["id"] == id).unwrap().clone()
 }
@@ -71,8 +72,10 @@ fn one_that_cannot_be_carried_out_is_tried_again_whole_and_keeps_no_other_waitin
         home.run(&["gateway", "stop"]).done();
         let blocked = Blocked::of(&home, "helper");
         assert!(blocked.text.contains("quokka"), "{}", blocked.text);
-        home.leave("erasure", ID, &running(ID, &me, &json!({ "session": quokka })));
-        home.leave("erasure", "e-bbbbbbbb", &running("e-bbbbbbbb", &me, &json!({ "session": numbat })));
+        for (id, session) in [(ID, &quokka), ("e-bbbbbbbb", &numbat)] {
+            on_record(&home, id, &format!("session:{session}"), &me, Some(&me));
+            home.leave("erasure", id, &running(id, &me, &json!({ "session": session })));
+        }
         let mut late = running("e-cccccccc", &me, &json!({ "session": numbat }));
         (late["state"], late["expires"]) = ("waiting".into(), "2026-11-21T10:00:01Z".into());
         home.leave("erasure", "e-cccccccc", &late);

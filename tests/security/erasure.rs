@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use vocab::{AgentName, Ambient, Digest, Labels, PersonId, SessionId, SignedDuration, Timestamp};
 
 use crate::people::{BOB, EVE, Team};
+use crate::unfounded::{hold_on_record, on_record};
 
 /// What one person says and an agent answers, reads, posts and is refused.
 const SCENE: &str = "
@@ -279,6 +280,7 @@ fn what_was_agreed_to_is_carried_out_by_the_gateway_that_starts_next() {
             "id": "e-aaaaaaaa", "of": { "person": me }, "reason": "asked", "asked_by": me, "asked": "2026-11-21T10:00:00Z",
             "expires": "2026-11-28T10:00:00Z", "state": "running", "decided_by": me, "why": null, "contents": 0, "records": [],
         });
+        on_record(&home, "e-aaaaaaaa", &format!("person:{me}"), &me, Some(&me));
         home.leave("erasure", "e-aaaaaaaa", &row);
         // And one that nobody agreed to in time.
         let mut late = row.clone();
@@ -436,6 +438,7 @@ fn content_goes_when_its_time_is_over_unless_it_is_held_and_the_metadata_stays()
         let hold = json!({
             "id": "h-aaaaaaaa", "of": { "session": "s-100-2" }, "reason": "lawsuit", "by": "x", "since": "2026-11-21T10:00:00Z",
         });
+        hold_on_record(&home, "h-aaaaaaaa", "s-100-2");
         home.leave("hold", "h-aaaaaaaa", &hold);
         home.start();
         let applied =

@@ -36,5 +36,6 @@ mod steps;
 mod stop;
 mod streams;
 mod tls;
+mod unfounded;
 mod web;
 mod zero_egress;

@@ -202,6 +202,8 @@ events! {
     SettingsInvalid = "settings.invalid",
     /// A SOUL.md was changed and does not hold, so that its agent does nothing.
     SoulInvalid = "soul.invalid",
+    /// A row of state claims what the record does not say, or lacks what it says. It was not believed.
+    RowUnfounded = "row.unfounded",
     /// The monitor stopped an agent for what it proposed.
     AgentStopped = "agent.stopped",
 }

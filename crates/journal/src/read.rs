@@ -10,6 +10,7 @@ mod newest;
 mod nodes;
 mod recent;
 mod search;
+mod told;
 mod tree;
 
 use std::ops::RangeInclusive;
@@ -28,6 +29,8 @@ pub(crate) use self::newest::{Known, Newest};
 pub(crate) use self::nodes::Run;
 pub use self::recent::{MAX_RECENT, Recent, Recently};
 use self::search::{MAX_BLOCKS, MAX_SEQ, Search, ranges};
+pub(crate) use self::told::Content;
+pub use self::told::Told;
 pub(crate) use self::tree::KeptCheckpoint;
 pub use self::tree::{KeptKey, ProveError};
 use crate::block::{self, BLOCK_RECORDS};

@@ -20,7 +20,7 @@ use crate::approvals::MAX_LISTERS;
 use crate::budget::Thresholds;
 use crate::callers::Callers;
 use crate::changes::Files;
-use crate::erasure::Retention;
+use crate::erasure::{Held, Retention};
 use crate::event::Bus;
 use crate::hearts::Hearts;
 use crate::judging::Judging;
@@ -177,6 +177,8 @@ pub struct Gateway {
     pub(crate) judging: Mutex<Judging>,
     /// Held while content is erased, and while that is decided.
     pub(crate) erasing: tokio::sync::Mutex<()>,
+    /// The holds that the record has.
+    pub(crate) held: Mutex<Held>,
     /// What ends a turn that runs, and nothing else of its agent.
     pub(crate) ends: Mutex<BTreeMap<TurnId, End>>,
     pub(crate) traces: Arc<dyn Traces>,
@@ -223,6 +225,7 @@ impl Gateway {
             callers: Callers::new(),
             shown: Mutex::default(),
             erasing: tokio::sync::Mutex::new(()),
+            held: Mutex::default(),
             ends: Mutex::default(),
             traces,
             editing: tokio::sync::Mutex::new(()),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
-use soul::heartbeat::{Heartbeat, MAX_HEARTBEAT_BYTES, What, write_atomically};
+use soul::heartbeat::{Heartbeat, MAX_HEARTBEAT_BYTES, What, remove_drafts, write_atomically};
 use vocab::{
     Action, AgentName, Ambient, Body, Decision, Entry, Labels, Level, Outcome, Status, Timestamp, Verb,
     Verdict,
@@ -148,7 +148,9 @@ impl Hearts {
         let mut beats = self.beats.lock();
         for agent in agents {
             let path = self.path(agent);
-            if is_there(&path)? || beats.contains_key(agent) {
+            let there = is_there(&path)?;
+            drop_drafts(&self.agents_dir.join(agent.as_str()))?;
+            if there || beats.contains_key(agent) {
                 let beat = beats.entry(agent.clone()).or_insert_with(|| self.load(agent, None));
                 beat.forget();
                 if is_there(&self.agents_dir.join(agent.as_str()))? {
@@ -173,7 +175,12 @@ impl Hearts {
             let folder = folder.map_err(unread)?;
             let name = folder.file_name();
             let path = folder.path().join("HEARTBEAT.md");
-            if !agents.iter().any(|agent| was_of(&name, agent)) || !is_there(&path)? {
+            if !agents.iter().any(|agent| was_of(&name, agent)) {
+                continue;
+            }
+            let there = is_there(&path)?;
+            drop_drafts(&folder.path())?;
+            if !there {
                 continue;
             }
             match read(&path).ok().and_then(|text| Heartbeat::parse(&text).ok()) {
@@ -259,6 +266,11 @@ impl Hearts {
             Err(error) => tracing::warn!("the heartbeat of `{agent}` cannot be written: {error}"),
         }
     }
+}
+
+/// Takes away what a gateway that was killed left of a heartbeat.
+fn drop_drafts(folder: &Path) -> Result<(), String> {
+    remove_drafts(folder).map_err(|error| unwritten(folder, &error))
 }
 
 fn rewrite(path: &Path, beat: &Heartbeat) -> Result<(), String> {

@@ -38,6 +38,14 @@ pub(crate) fn why(why: &str) -> Value {
     json!({ "why": why })
 }
 
+/// The alert that a row of state is not what the record says, and was not believed.
+pub(crate) fn unfounded(what: &str, key: &str, why: &str) -> Draft {
+    let facts = Facts::new().with("what", what).with("key", key);
+    let mut draft = Draft::of_event(Kind::Alert, Event::RowUnfounded, facts);
+    draft.payload = self::why(why);
+    draft
+}
+
 /// The content of a record about an approval: what it binds to, and why. The digest is of the very words that would have
 /// gone out; on the chain, somebody who guesses them could tell that they guessed right after they were erased.
 pub(crate) fn of_approval(digest: &Digest, why: Option<&str>) -> Value {

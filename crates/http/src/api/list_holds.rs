@@ -13,6 +13,6 @@ pub(crate) async fn list_holds(
     Caller(person): Caller,
     Asked(wanted): Asked<Portion>,
 ) -> Answer<Page<Hold>> {
-    let all = api.gateway.list_holds(&person)?;
+    let all = api.gateway.list_holds(&person).await?;
     Ok(Json(Page::of(all, &wanted, |hold| Place::at(hold.since, hold.id.as_str()))))
 }

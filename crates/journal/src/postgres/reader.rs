@@ -11,7 +11,7 @@ use super::link::{BIGINT, Fault, Link};
 use super::schema::{Form, form};
 use super::states::unread;
 use crate::block::Field;
-use crate::read::{KeptCheckpoint, ReadError, Run};
+use crate::read::{Content, KeptCheckpoint, ReadError, Run};
 use crate::readonly::LookError;
 use crate::schema::SCHEMA_VERSION;
 
@@ -273,6 +273,18 @@ impl Log {
             let parameters: Vec<_> = parameters.iter().map(|number| (number as _, BIGINT)).collect();
             let row = link.row(sql, &parameters).await?;
             Ok::<_, Fault>(row.map(|row| row.try_get(0)).transpose()?)
+        });
+        asked.map_err(unread)
+    }
+
+    /// The salt and the bytes of a record's content.
+    pub(crate) fn sealed(&self, seq: u64) -> Result<Option<Content>, ReadError> {
+        let seq = number(seq);
+        let sql = "SELECT salt, bytes FROM bulkhead.payload WHERE seq = $1";
+        let asked = self.line.ask(move |link| async move {
+            let row = link.row(sql, &[(&seq, BIGINT)]).await?;
+            let pair = |row: Row| Ok::<_, Fault>((row.try_get(0)?, row.try_get(1)?));
+            row.map(pair).transpose()
         });
         asked.map_err(unread)
     }

@@ -65,7 +65,7 @@ impl Reader {
         for _ in 0..MAX_STEPS {
             let had = records.len();
             for range in &step {
-                for found in self.marked(wanted, range)? {
+                for found in self.marked(marks(&wanted.events), range)? {
                     let record = record(&found)?;
                     let fits = record.event.is_some_and(|event| wanted.events.contains(&event));
                     if !fits || record.time < wanted.since {
@@ -94,13 +94,15 @@ impl Reader {
         Ok(self.show(seq)?.is_some_and(|record| record.time < since))
     }
 
-    /// The records of `range` with one of the events, the newest first. A body may have the words elsewhere, too.
-    fn marked(&self, wanted: &Recent, range: &RangeInclusive<u64>) -> Result<Vec<Found>, ReadError> {
+    /// The records of `range` with one of these texts in their bodies, the newest first.
+    pub(super) fn marked(
+        &self,
+        marks: Vec<String>,
+        range: &RangeInclusive<u64>,
+    ) -> Result<Vec<Found>, ReadError> {
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        let marks: Vec<String> =
-            wanted.events.iter().map(|event| format!("\"event\":\"{}\"", event.as_str())).collect();
         let conn = match &self.source {
             Source::Sqlite(conn) => conn,
             Source::Postgres(log) => return log.marked(range.clone(), marks),
@@ -120,6 +122,11 @@ impl Reader {
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
+}
+
+/// What the body of a record of one of these events has in it. Another may have the words elsewhere, too.
+pub(super) fn marks(events: &[Event]) -> Vec<String> {
+    events.iter().map(|event| format!("\"event\":\"{}\"", event.as_str())).collect()
 }
 
 /// The sequence numbers of a whole block.

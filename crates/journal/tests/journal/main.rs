@@ -39,6 +39,7 @@ mod recent;
 mod rights;
 mod several;
 mod tamper;
+mod told;
 mod tree;
 mod unfit;
 mod wal;

@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-pub use file::{replace, write_atomically};
+pub use file::{remove_drafts, replace, write_atomically};
 pub use line::{Action, What};
 pub use parse::{HeartbeatError, MAX_HEARTBEAT_BYTES};
 

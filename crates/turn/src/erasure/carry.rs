@@ -3,13 +3,15 @@
 //! first, a gateway that ends in between would leave words in the files that nobody looks for any more.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::read::{Query, Reader};
+use journal::read::{Reader, Told};
 use journal::{AppendError, Change, Draft, Erased, Event, Kind, Unless};
 use vocab::{PersonId, SessionId, Timestamp, TurnId};
 
+use super::agreed::Agreed;
 use super::request::{facts, put};
 use super::select::{Found, Selection};
 use super::{ERASURE, ErasureState, ErasureView, Scope};
@@ -45,7 +47,7 @@ impl Gateway {
     /// Contents, conversations and agents that `of` is about.
     pub(super) async fn find(&self, of: &Scope) -> Result<Found, Refusal> {
         let seen = self.journal.head().records;
-        let (holds, of) = (self.holds()?, of.clone());
+        let (holds, of) = (self.holds().await?, of.clone());
         let found = self.look(move |reader| Selection::new(reader, &holds).of(&of)).await?;
         Ok(Found { seen, ..found })
     }
@@ -60,11 +62,16 @@ impl Gateway {
         looked.map_err(|error| Refusal::new(RefusalKind::Unavailable, error.to_string()))?
     }
 
-    /// Erases what was agreed to, or ends that because of a hold. The caller holds `erasing`. What cannot be done now is
+    /// Erases what was agreed to by the record, or ends that because of a hold or because nobody did. The caller holds `erasing`. What cannot be done now is
     /// tried again by the gateway.
     pub(super) async fn carry_out(self: &Arc<Self>, mut view: ErasureView) -> Result<ErasureView, Refusal> {
+        let solo = self.config.solo.as_ref();
+        let agreed = match self.course(&view).await?.agreed(&view, solo) {
+            Ok(agreed) => agreed,
+            Err(why) => return self.disown_erasure(view, &why).await,
+        };
         for _ in 0..MAX_LOOKS {
-            if let Some(ended) = self.try_to_carry_out(view.clone()).await? {
+            if let Some(ended) = self.try_to_carry_out(view.clone(), &agreed).await? {
                 return Ok(ended);
             }
             view = records::get(&self.journal, ERASURE, view.id.as_str())?.unwrap_or(view);
@@ -77,26 +84,27 @@ impl Gateway {
     async fn try_to_carry_out(
         self: &Arc<Self>,
         mut view: ErasureView,
+        agreed: &Agreed,
     ) -> Result<Option<ErasureView>, Refusal> {
-        let found = self.find(&view.of).await?;
+        let found = self.find(&agreed.of).await?.before(agreed.before);
         // It may have been agreed to long ago, and a hold put there since.
         if let Some(held) = &found.held {
             return self.hold_back(view, held).await.map(Some);
         }
         let _places = self.end_conversations(&found.sessions, found.person.as_ref()).await?;
         // What ran has said how it ended.
-        let found = self.find(&view.of).await?;
+        let found = self.find(&agreed.of).await?.before(agreed.before);
         if let Some(held) = &found.held {
             return self.hold_back(view, held).await.map(Some);
         }
         let until = self.ambient.now();
         let make = |erased: Erased, view: &mut ErasureView| {
             view.contents = view.contents.saturating_add(erased.contents());
-            let consent = view.decided_by.as_ref().map(PersonId::as_str);
-            let facts = facts(view).with_some("consent", consent).with("contents", erased.contents());
-            let facts = facts.with("self_consented", view.decided_by.as_ref() == Some(&view.asked_by));
+            let facts = facts(view).with("consent", agreed.consent.as_str());
+            let facts = facts.with("contents", erased.contents());
+            let facts = facts.with("self_consented", agreed.consent == agreed.asked_by);
             let mut draft = Draft::of_event(Kind::Admin, Event::ErasureDone, facts);
-            draft.person = Some(view.asked_by.clone());
+            draft.person = Some(agreed.asked_by.clone());
             draft.payload = records::why(&view.reason);
             draft.erases = Some(erased);
             Ok((draft, Some(put(view)?)))
@@ -125,23 +133,23 @@ impl Gateway {
 
     /// The records that say what was erased on this request, each with how many contents.
     async fn erased_by(&self, view: &ErasureView) -> Result<Vec<(u64, u64)>, Refusal> {
-        let id = view.id.clone();
+        let (id, asked_by) = (view.id.clone(), view.asked_by.clone());
         self.look(move |reader| {
-            let mut query = Query {
-                event: Some(Event::ErasureDone),
-                text: Some(id.as_str().to_owned()),
-                ..Query::default()
+            let wanted = Told {
+                kind: Kind::Admin,
+                events: vec![Event::ErasureDone],
+                person: Some(asked_by),
+                session: None,
+                after: 0,
             };
             let mut done = Vec::new();
-            loop {
-                let page = reader.query(&query)?;
-                let Some(last) = page.last() else { return Ok(done) };
-                query.after = Some(last.seq);
-                let of_it = page.iter().filter(|record| record.facts.text("erasure") == Some(id.as_str()));
-                done.extend(
-                    of_it.map(|record| (record.seq, record.erases.as_ref().map_or(0, Erased::contents))),
-                );
-            }
+            reader.told(&wanted, |record| {
+                if record.facts.text("erasure") == Some(id.as_str()) {
+                    done.push((record.seq, record.erases.as_ref().map_or(0, Erased::contents)));
+                }
+                ControlFlow::Continue(())
+            })?;
+            Ok(done)
         })
         .await
     }

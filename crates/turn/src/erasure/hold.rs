@@ -10,7 +10,7 @@ use crate::gateway::Gateway;
 use crate::{Refusal, RefusalKind, records};
 
 /// The rows that keep holds.
-const HOLD: &str = "hold";
+pub(super) const HOLD: &str = "hold";
 
 /// The most holds at once.
 const MAX_HOLDS: usize = 1_000;
@@ -99,7 +99,7 @@ impl Gateway {
             return Err(Refusal::new(RefusalKind::Invalid, error.to_string()));
         }
         let _erasing = self.erasing.lock().await;
-        if self.holds()?.len() >= MAX_HOLDS {
+        if self.count_holds()? >= MAX_HOLDS {
             let message = format!("there are {MAX_HOLDS} holds, which is the most; remove one first");
             return Err(Refusal::new(RefusalKind::Busy, message));
         }
@@ -122,9 +122,9 @@ impl Gateway {
     ///
     /// # Errors
     /// When `by` has no right to see them, or the database cannot be read.
-    pub fn list_holds(&self, by: &Person) -> Result<Vec<Hold>, Refusal> {
+    pub async fn list_holds(&self, by: &Person) -> Result<Vec<Hold>, Refusal> {
         self.may_hold(by)?;
-        let mut holds = self.holds()?;
+        let mut holds = self.all_holds().await?;
         holds.sort_by_key(|hold| hold.since);
         Ok(holds)
     }
@@ -137,34 +137,28 @@ impl Gateway {
         self.may_hold(by)?;
         let reason = reasoned(reason)?;
         let _erasing = self.erasing.lock().await;
-        let hold: Option<Hold> = records::get(&self.journal, HOLD, id.as_str())?;
-        let elsewhere = || self.holds().is_ok_and(|holds| holds.iter().any(|hold| hold.id == *id));
-        let hold = hold.ok_or_else(|| {
-            if elsewhere() {
-                let message = format!(
-                    "the hold `{id}` was put there at another gateway of this record; remove it there"
-                );
-                return Refusal::new(RefusalKind::Conflict, message);
-            }
+        let own = records::get::<Hold>(&self.journal, HOLD, id.as_str());
+        if matches!(own, Ok(None)) && self.journal.everyones(HOLD)?.iter().any(|(key, _)| key == id.as_str())
+        {
             let message =
-                format!("there is no hold `{id}`; `bulkhead audit hold list` shows those that there are");
-            Refusal::new(RefusalKind::NotFound, message)
-        })?;
+                format!("the hold `{id}` was put there at another gateway of this record; remove it there");
+            return Err(Refusal::new(RefusalKind::Conflict, message));
+        }
+        // What the record has can be let go, whatever became of its row.
+        let hold = match self.recorded_hold(id).await? {
+            Some(hold) => hold,
+            None => own?.ok_or_else(|| {
+                let message =
+                    format!("there is no hold `{id}`; `bulkhead audit hold list` shows those that there are");
+                Refusal::new(RefusalKind::NotFound, message)
+            })?,
+        };
         let mut draft =
             Draft::of_event(Kind::Admin, Event::HoldRemoved, hold.of.facts().with("hold", id.as_str()));
         draft.person = Some(by.id.clone());
         draft.payload = records::why(&reason);
         self.record(draft, vec![Change::delete(HOLD, id.as_str())]).await?;
         Ok(hold)
-    }
-
-    pub(super) fn holds(&self) -> Result<Vec<Hold>, Refusal> {
-        // A hold that another gateway of this record put there is a hold.
-        let rows = self.journal.everyones(HOLD)?;
-        let hold = |(key, value): (String, _)| {
-            serde_json::from_value(value).map_err(|error| records::misfit(HOLD, &key, &error))
-        };
-        rows.into_iter().map(hold).collect()
     }
 
     fn may_hold(&self, by: &Person) -> Result<(), Refusal> {

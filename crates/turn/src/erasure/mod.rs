@@ -4,8 +4,12 @@
 //! that can be carried on, approvals, what agents did lately, the log, posts on boards. What stays is metadata: who, when,
 //! which action, how it was decided. [`retention`] does the same to what has been kept long enough; a legal hold keeps
 //! both from content.
+//!
+//! A row of state is a claim. What is erased, and what is held, is what the record says.
 
+mod agreed;
 mod carry;
+mod held;
 mod hold;
 mod request;
 mod retention;
@@ -17,6 +21,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use vocab::{ErasureId, PersonId, SessionId, Timestamp};
 
+pub(crate) use self::held::Held;
 pub use self::hold::{Hold, HoldScope};
 pub use self::retention::{Period, Retention, RetentionRule};
 

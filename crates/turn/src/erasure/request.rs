@@ -6,6 +6,7 @@ use std::time::Duration;
 use journal::{Draft, Event, Facts, Kind};
 use vocab::{ErasureId, HoldId, Person, PersonId, SignedDuration, Timestamp};
 
+use super::agreed::UNFOUNDED;
 use super::{
     CONSENT_LIFETIME_HOURS, ERASURE, ErasureState, ErasureView, MAX_ERASURE_REASON_CHARS,
     MAX_WAITING_ERASURES, Scope,
@@ -39,6 +40,7 @@ enum Ground {
     Own,
     Expired,
     Person,
+    Unfounded,
 }
 
 impl Ground {
@@ -49,6 +51,7 @@ impl Ground {
             Self::Own => "own",
             Self::Expired => "expired",
             Self::Person => "person",
+            Self::Unfounded => UNFOUNDED,
         }
     }
 }
@@ -193,6 +196,10 @@ impl Gateway {
                     () = gateway.stop.cancelled() => return,
                     _ = tick.tick() => {}
                 }
+                // Whether or not anything is to be erased: a hold that was taken away is said.
+                if let Err(refusal) = gateway.holds().await {
+                    tracing::debug!("nothing is erased now: {refusal}");
+                }
                 if let Err(refusal) = gateway.look_after_erasures(gateway.ambient.now()).await {
                     tracing::error!("an erasure could not be looked after: {refusal}");
                 }
@@ -271,6 +278,10 @@ impl Gateway {
             let message = format!("the erasure `{id}` has expired, which is a no; ask for it again");
             return Err(Refusal::new(RefusalKind::Conflict, message));
         }
+        if let Err(why) = self.course(&view).await?.waits(&view, self.ambient.now()) {
+            let view = self.disown_erasure(view, &why).await?;
+            return Err(Refusal::new(RefusalKind::Conflict, view.why.unwrap_or(why)));
+        }
         Ok(view)
     }
 
@@ -292,6 +303,29 @@ impl Gateway {
         draft.person = by.map(|person| person.id.clone());
         draft.payload = records::why(why);
         self.record(draft, vec![put(&view)?]).await?;
+        Ok(view)
+    }
+
+    /// Ends a request whose row the record does not bear out, with an alert.
+    pub(super) async fn disown_erasure(
+        &self,
+        mut view: ErasureView,
+        why: &str,
+    ) -> Result<ErasureView, Refusal> {
+        let why = format!(
+            "the row of the erasure `{}` is not what the record says: {why}; nothing is erased by it. Find out who writes to the database, and ask for it anew if it was meant",
+            view.id
+        );
+        tracing::error!("{why}");
+        view.state = ErasureState::Refused;
+        view.why = Some(why.clone());
+        let facts = facts(&view).with("ground", Ground::Unfounded.as_str());
+        let mut refused = Draft::of_event(Kind::Admin, Event::ErasureRefused, facts);
+        refused.payload = records::why(&why);
+        let drafts = vec![refused, records::unfounded(ERASURE, view.id.as_str(), &why)];
+        let subject = records::subject_of(&drafts)?;
+        let state = vec![put(&view)?];
+        drop(self.journal.append(journal::Entry { subject, records: drafts, state }).await?);
         Ok(view)
     }
 

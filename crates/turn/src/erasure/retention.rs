@@ -133,11 +133,11 @@ impl Gateway {
     /// One round: batch after batch, until nothing is left whose time is over.
     async fn retain(self: &Arc<Self>, round: &mut Round, now: Timestamp) -> Result<(), Refusal> {
         while !self.stop.is_cancelled() {
-            let holds = self.holds()?;
+            let holds = self.holds().await?;
             let (mut found, after, more) = self.outlived(holds.clone(), round.after, now).await?;
             let erasing = self.erasing.lock().await;
             found.seen = self.journal.head().records;
-            if self.holds()? != holds {
+            if self.holds().await? != holds {
                 continue;
             }
             if !found.seqs.is_empty() {

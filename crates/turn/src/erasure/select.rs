@@ -30,6 +30,14 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// What of it is before this record, if one is given.
+    pub(super) fn before(mut self, end: Option<u64>) -> Self {
+        if let Some(end) = end {
+            self.seqs.retain(|seq| *seq < end);
+        }
+        self
+    }
+
     pub(super) fn take(&mut self, record: &Record, holds: &[Hold], owner: Option<&PersonId>) {
         if self.held.is_none() {
             let hold = holds.iter().find(|hold| hold.of.covers(record, owner));

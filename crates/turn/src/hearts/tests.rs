@@ -80,6 +80,21 @@ fn what_an_agent_did_goes_and_what_another_with_a_longer_name_did_stays() {
 }
 
 #[test]
+fn what_a_gateway_that_was_killed_left_of_a_heartbeat_goes() {
+    let removed = "removed/ann-20261121T101112.123456Z";
+    let world = World::new(&["ann", "bob"], &["ann-20261121T101112.123456Z"]);
+    let draft = |folder: &str| world.folder.path().join(folder).join(".heartbeat-x1");
+    for folder in ["agents/ann", "agents/bob", removed] {
+        fs::write(draft(folder), "words").unwrap();
+    }
+    let other = world.folder.path().join("agents/ann/.heartbeat");
+    fs::write(&other, "somebody's").unwrap();
+    world.forget("ann");
+    assert!(!draft("agents/ann").exists() && !draft(removed).exists());
+    assert!(draft("agents/bob").exists() && other.exists());
+}
+
+#[test]
 fn what_is_not_there_is_nothing_to_forget() {
     let world = World::new(&["ann"], &[]);
     world.forget("ann");

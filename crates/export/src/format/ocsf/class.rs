@@ -140,6 +140,7 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         | E::ExportFailed
         | E::PublishingFailed
         | E::CheckpointDistrusted
+        | E::RowUnfounded
         | E::KillIncomplete
         | E::SettingsInvalid
         | E::SoulInvalid
