@@ -116,7 +116,7 @@ async fn a_redirect_leads_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_was_set_back_goes_on_with_what_is_new() {
+async fn a_place_beyond_the_end_is_an_alert_and_goes_on_with_what_is_new() {
     let server = Server::new(|_| status(200));
     let stage = Stage::new();
     stage.grow(3).await;
@@ -126,8 +126,14 @@ async fn a_record_that_was_set_back_goes_on_with_what_is_new() {
     stage.journal.follow(entry).await.unwrap();
     stage.journal.flush().await.unwrap();
     let following = stage.follow(&settings(&format!("http://{}/", server.address), ""));
-    following.until_it("it has seen the end", |standing| standing.taken == 3).await;
+    // That is said, and what says so is the first that is new.
+    following.until(4).await;
     stage.grow(2).await;
-    following.until(5).await;
-    assert_eq!(seqs(&server.requests("/")), [4, 5]);
+    following.until(6).await;
+    assert_eq!(seqs(&server.requests("/")), [4, 5, 6]);
+    following.end().await;
+    let alerts = stage.alerts().await;
+    assert_eq!((alerts.len(), alerts[0].seq), (1, 4));
+    let error = alerts[0].facts.text("error").unwrap();
+    assert!(error.contains("its place was 1000 and the record ends at 3"), "{error}");
 }

@@ -38,6 +38,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How often the cursor is written, at most.
 const CURSOR_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often it is told that a receiver refuses records for good, at most: what comes in between is one sum.
+const REFUSED_PAUSE: Duration = Duration::from_secs(60);
+
 /// The most records that are read at once.
 const PAGE: u32 = 1_000;
 
@@ -75,8 +78,25 @@ pub struct Follower {
     failing: Option<Instant>,
     /// Whether this outage is in the record.
     told_late: bool,
-    /// Whether it is in the record that the receiver refuses records for good; once for each run is enough.
-    told_refused: bool,
+    /// What the receiver refuses for good.
+    refusals: Refusals,
+    /// That the cursor was beyond the record's end, as long as the record does not know it.
+    set_back: Option<String>,
+}
+
+/// How many records a receiver refuses for good, and which of them are on the record.
+#[derive(Debug, Default)]
+struct Refusals {
+    untold: u64,
+    told: Option<Instant>,
+}
+
+impl Refusals {
+    /// How many there are to tell of at `now`.
+    fn due(&self, now: Instant) -> Option<u64> {
+        let due = self.told.is_none_or(|told| now.saturating_duration_since(told) >= REFUSED_PAUSE);
+        (self.untold > 0 && due).then_some(self.untold)
+    }
 }
 
 /// A row of state.
@@ -122,7 +142,8 @@ impl Follower {
             written,
             failing: None,
             told_late: false,
-            told_refused: false,
+            refusals: Refusals::default(),
+            set_back: None,
         })
     }
 
@@ -187,18 +208,19 @@ impl Follower {
     async fn step(&mut self) -> Result<bool, Trouble> {
         let (records, last) = self.read(self.taken).await?;
         if last < self.taken {
-            // What was sent and is gone cannot be taken back; what is written from here on is new.
-            tracing::error!(
-                "the record ends at {last} and the export `{}` had sent up to {}: the database was set back",
-                self.target.name,
+            // What was sent and is gone cannot be taken back; what is written from here on is new. Which of the rest was
+            // sent is not known: to send all of it again could be millions, so a person decides that.
+            self.set_back = Some(format!(
+                "its place was {} and the record ends at {last}: the database was set back, or somebody moved the place; it goes on after {last}, and `bulkhead audit export` sends what is missing before",
                 self.taken
-            );
+            ));
             self.taken = last;
         }
         self.spot.change(|standing| {
             standing.taken = self.taken;
             standing.behind = last.saturating_sub(self.taken);
         });
+        self.tell().await;
         if records.is_empty() {
             // Whatever lies between is not for this export.
             self.taken = self.taken.max(last);
@@ -209,7 +231,8 @@ impl Follower {
         while !rest.is_empty() {
             let (batch, count) = self.packer.pack(rest).map_err(crate::SendError::from)?;
             let (sent, later) = rest.split_at_checked(count.max(1)).unwrap_or((rest, &[]));
-            self.deliver(&batch).await?;
+            let own = self.are_own(sent);
+            self.deliver(&batch, own).await?;
             self.taken = sent.last().map_or(self.taken, |record| record.seq);
             self.spot.change(|standing| {
                 standing.taken = self.taken;
@@ -221,14 +244,14 @@ impl Follower {
         Ok(true)
     }
 
-    /// Sends one batch until it is taken: what a batch of spans holds cannot be made again.
-    async fn deliver(&mut self, batch: &Batch) -> Result<(), Trouble> {
+    /// Sends one batch until it is taken: what a batch of spans holds cannot be made again. `own` are alerts of this export.
+    async fn deliver(&mut self, batch: &Batch, own: bool) -> Result<(), Trouble> {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.sender.send(batch).await {
                 Ok(0) => return Ok(()),
                 Ok(refused) => {
-                    self.refused(refused).await;
+                    self.refused(refused, own).await;
                     return Ok(());
                 }
                 Err(error) => self.failed(&Trouble::Send(error)).await,
@@ -239,11 +262,34 @@ impl Follower {
     }
 
     /// The receiver will never take so many of what it was just sent.
-    async fn refused(&mut self, count: u64) {
+    async fn refused(&mut self, count: u64, own: bool) {
         self.spot.change(|standing| standing.refused = standing.refused.saturating_add(count));
-        if !self.told_refused {
-            self.told_refused = self.alert(&format!("it refuses {count} records of a batch for good")).await;
+        if !own {
+            self.refusals.untold = self.refusals.untold.saturating_add(count);
         }
+        self.tell().await;
+    }
+
+    /// Says in the record what it does not know yet of a place that was set back and of records that are refused.
+    async fn tell(&mut self) {
+        if let Some(why) = self.set_back.take()
+            && !self.alert(&why).await
+        {
+            self.set_back = Some(why);
+        }
+        if let Some(count) = self.refusals.due(Instant::now())
+            && self.alert(&format!("it refuses {count} records for good")).await
+        {
+            self.refusals = Refusals { untold: 0, told: Some(Instant::now()) };
+        }
+    }
+
+    /// Whether these are this export's own alerts alone: that they are refused, too, is no news.
+    fn are_own(&self, records: &[Record]) -> bool {
+        records.iter().all(|record| {
+            record.event == Some(Event::ExportFailed)
+                && record.facts.text("export") == Some(self.target.name.as_str())
+        })
     }
 
     /// The next records for this export after `after`, and the last one of the whole record as of before they were
@@ -340,5 +386,24 @@ impl Follower {
             Ok(()) => self.written = (self.taken, Instant::now()),
             Err(error) => tracing::warn!("the cursor of `{}` cannot be written: {error}", self.target.name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_is_told_each_time_that_it_grows_and_not_more_than_once_a_minute() {
+        let now = Instant::now();
+        let mut refusals = Refusals::default();
+        assert_eq!(refusals.due(now), None);
+        refusals.untold = 2;
+        assert_eq!(refusals.due(now), Some(2));
+        refusals = Refusals { untold: 3, told: Some(now) };
+        assert_eq!(refusals.due(now), None);
+        assert_eq!(refusals.due(now + REFUSED_PAUSE), Some(3));
+        refusals.untold = 0;
+        assert_eq!(refusals.due(now + REFUSED_PAUSE), None);
     }
 }
