@@ -36,6 +36,7 @@ mod steps;
 mod stop;
 mod streams;
 mod tls;
+mod unapproved;
 mod unfounded;
 mod web;
 mod zero_egress;

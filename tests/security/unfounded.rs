@@ -27,7 +27,7 @@ pub(crate) fn on_record(home: &Home, id: &str, of: &str, by: &str, consent: Opti
 }
 
 /// What each alert about a row says that was not believed: the family and the name of it.
-fn alerts(home: &Home) -> Vec<(String, String)> {
+pub(crate) fn alerts(home: &Home) -> Vec<(String, String)> {
     let of = |record: Value| {
         let fact = |name: &str| record["facts"][name].as_str().map(str::to_owned);
         (record["event"] == "row.unfounded").then(|| Some((fact("what")?, fact("key")?))).flatten()

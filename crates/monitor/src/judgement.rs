@@ -76,7 +76,8 @@ pub struct Denied {
 pub struct WrongReceipt;
 
 /// What an approval is bound to. Two actions, policies or labels that differ never share one.
-pub(crate) fn bind(action: &Action, policy_version: &Digest, labels: &Labels) -> Digest {
+#[must_use]
+pub fn bind(action: &Action, policy_version: &Digest, labels: &Labels) -> Digest {
     // An action's arguments have no key twice and no number that loses digits (`resolve` refuses them), so the
     // canonical form exists and differs whenever they do. Were it missing all the same, the plain form of each
     // stands in, which no canonical form can equal.

@@ -44,7 +44,7 @@ pub use explain::{Explained, explain, explained};
 pub use gate::Gate;
 pub use grants::{Grant, Grants, Members};
 pub use judge::{Standing, admit, judge};
-pub use judgement::{Denied, Held, Judgement, Ruling, WrongReceipt};
+pub use judgement::{Denied, Held, Judgement, Ruling, WrongReceipt, bind};
 pub use monitor::Monitor;
 pub use permit::{Bounds, Granted, Over, Permit, Refused, Run};
 pub use policy::protect::protecting;

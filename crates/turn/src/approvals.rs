@@ -27,7 +27,7 @@ use crate::view::ApprovalView;
 use crate::{Refusal, RefusalKind, pattern, records};
 
 /// Approvals that wait, or are approved and not used yet.
-const OPEN: &str = "approval";
+pub(crate) const OPEN: &str = "approval";
 
 /// Approvals that are over.
 const OVER: &str = "decided";
@@ -304,10 +304,16 @@ impl Gateway {
         as_seen(self.monitor()?.as_ref(), (by, self.is_solo(by)), row.view).ok_or_else(none)
     }
 
-    /// Carries on the turn that waited for `row`, or ends it when it can no longer be carried on.
+    /// Carries on the turn that waited for `row`, as far as the record bears out what that says, or ends it when it can no
+    /// longer be carried on.
     pub(crate) async fn resume_turn(self: &Arc<Self>, row: ApprovalRow) -> Result<(), Refusal> {
         let view = row.view.clone();
-        let Err(refusal) = self.take_up(row) else { return Ok(()) };
+        let taken = match self.bears_out(&row).await {
+            Ok(Ok(())) => self.take_up(row),
+            Ok(Err(why)) => self.disbelieve(OPEN, view.id.as_str(), &why).await.and_then(Err),
+            Err(refusal) => Err(refusal),
+        };
+        let Err(refusal) = taken else { return Ok(()) };
         let why = format!("the turn cannot be carried on: {}", refusal.message);
         let state = change_state(&self.journal, &view.id, ApprovalState::Void)?;
         self.end_row(&view.turn, &why, state).await?;
@@ -319,6 +325,11 @@ impl Gateway {
         let ApprovalRow { view, proposal, why, .. } = row;
         let Some(turn_row) = session::turn(&self.journal, &view.turn)? else { return Ok(()) };
         let Some(session_row) = session::session(&self.journal, &view.session)? else { return Ok(()) };
+        if turn_row.person != view.asked_by || session_row.person != view.asked_by {
+            let message =
+                format!("it was asked for by `{}`, and its conversation is another's", view.asked_by);
+            return Err(Refusal::new(RefusalKind::Conflict, message));
+        }
         let answer = match view.state {
             ApprovalState::Approved if view.expires <= self.ambient.now() => {
                 Answer::Denied("it was approved and not used before it expired, which is a no".to_owned())

@@ -91,6 +91,7 @@ impl Gateway {
         own: bool,
         repeat: bool,
     ) -> Result<(ApprovalState, Vec<PersonId>), Refusal> {
+        self.demand_borne_out(&mut row).await?;
         let monitor = self.monitor()?;
         let view = &row.view;
         // Who said yes before and may not any more does not count.

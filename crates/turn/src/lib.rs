@@ -9,6 +9,7 @@
 mod accept;
 mod agents;
 mod approvals;
+mod borne;
 mod budget;
 mod call;
 mod callers;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use journal::{Change, Draft, Event, Facts, Journal, Kind};
+use journal::{Change, Draft, Event, Facts, Kind};
 use monitor::Risk;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -65,17 +65,6 @@ fn bound(view: &PatternView) -> Bound {
 }
 
 impl Patterns {
-    /// Takes up what the last gateway left.
-    pub(crate) fn restore(&self, journal: &Journal) -> Result<(), Refusal> {
-        let mut held = self.0.lock();
-        for (key, value) in journal.states(PATTERN, "")? {
-            let view: PatternView =
-                serde_json::from_value(value).map_err(|error| records::misfit(PATTERN, &key, &error))?;
-            held.insert(bound(&view), view);
-        }
-        Ok(())
-    }
-
     /// The pattern that has this binding at `now`, once more used.
     fn covers(&self, bound: &Bound, now: Timestamp) -> Option<ApprovalId> {
         let mut held = self.0.lock();
@@ -161,6 +150,19 @@ fn of_pattern(pattern: &PatternView, event: Event, by: Option<&Person>, facts: F
 }
 
 impl Gateway {
+    /// Takes up what the last gateway left, as far as the record has it.
+    pub(crate) async fn restore_patterns(&self) -> Result<(), Refusal> {
+        for (key, value) in self.journal.states(PATTERN, "")? {
+            let view: PatternView =
+                serde_json::from_value(value).map_err(|error| records::misfit(PATTERN, &key, &error))?;
+            match self.repeats_by_record(&view).await? {
+                Ok(()) => self.let_repeat(view),
+                Err(why) => drop(self.disbelieve(PATTERN, &key, &why).await?),
+            }
+        }
+        Ok(())
+    }
+
     /// The pattern that lets this happen without another look, and the record of its use.
     pub(crate) fn repeats(&self, turn: &Turn, judgement: &monitor::Judgement) -> Option<Draft> {
         let bound = (turn.row.agent.clone(), turn.row.person.clone(), judgement.binding());

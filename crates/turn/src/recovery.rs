@@ -35,7 +35,7 @@ impl Gateway {
         self.look_back()?;
         self.journal.flush().await?;
         self.restore_labels()?;
-        self.patterns.restore(&self.journal)?;
+        self.restore_patterns().await?;
         for held in approvals::open(&self.journal)? {
             self.waiting.restore(&held.view);
         }

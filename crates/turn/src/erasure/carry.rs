@@ -53,7 +53,7 @@ impl Gateway {
     }
 
     /// Looks through the record on a thread that may wait for the disk.
-    pub(super) async fn look<T: Send + 'static>(
+    pub(crate) async fn look<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Reader) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
