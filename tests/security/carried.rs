@@ -234,6 +234,45 @@ fn one_whose_gateway_ended_before_it_could_say_so_is_said_to_be_done_once() {
     }
 }
 
+#[test]
+fn what_one_gateway_erased_is_gone_from_what_another_keeps_beside_the_record() {
+    let test = "security::carried::what_one_gateway_erased_is_gone_from_what_another_keeps_beside_the_record";
+    for home in Home::both_playing(test, FINE) {
+        let Some(other) = home.beside() else { continue };
+        other.scene(FINE);
+        other.start();
+        for word in ["of the quokka", "of the numbat", "of the wombat"] {
+            other.run(&["chat", "helper", word]).done();
+        }
+        let sessions: Vec<String> = home
+            .records(&["--kind", "message", "--agent", "helper"])
+            .iter()
+            .filter(|record| record["event"] == "message.received")
+            .map(|record| record["session"].as_str().unwrap().to_owned())
+            .collect();
+        let [quokka, numbat, wombat] = [&sessions[0], &sessions[1], &sessions[2]];
+        assert!(with(&other, "quokka").contains(&"the server's table state".to_owned()));
+        // By somebody's order.
+        home.run(&["audit", "erase", "request", "--session", quokka, "--reason", "asked"]).done();
+        eventually("no word of it is left", || with(&other, "quokka").is_empty());
+        assert!(!with(&other, "numbat").is_empty() && !with(&other, "wombat").is_empty());
+        // And by time: something was said long ago in a conversation that rests at the other one.
+        home.run(&["gateway", "stop"]).done();
+        let mut old = Draft::new(Kind::Message);
+        old.session = SessionId::new(numbat).ok();
+        old.agent = AgentName::new("helper").ok();
+        old.payload = json!({ "words": "once" });
+        write_drafts(&home, 500, 1, vec![old]);
+        home.start();
+        eventually("its copy is gone", || {
+            !with(&other, "numbat").contains(&"the server's table state".to_owned())
+        });
+        other.run(&["chat", "helper", "--session", numbat, "go on"]).fails(2, "no conversation");
+        other.run(&["chat", "helper", "--session", wombat, "go on"]).done();
+        home.verifies();
+    }
+}
+
 /// Where an erasure is cut off: at this call of the machine's, by whichever of the gateway's threads has made so many first.
 /// Between asking and done there are some commits of the record, the files beside it, and the wiping of the database's file.
 const CUTS: [(&str, u32); 16] = [

@@ -53,6 +53,13 @@ impl OnServer {
         Ok(Self { cluster, database })
     }
 
+    /// The same record for another home, whose gateway is another of it.
+    fn beside(&self, home: &Home) -> Self {
+        let address = self.cluster.url(ROLE, &self.database);
+        home.add(&format!("[record]\ndatabase = \"{address}\"\neraser = \"{ERASER}\""));
+        Self { cluster: self.cluster, database: self.database.clone() }
+    }
+
     /// Where it is for the gateway `name`.
     pub(crate) fn place(&self, name: &str) -> Place {
         let config = PostgresConfig::new(&self.cluster.url(ROLE, &self.database)).unwrap();
@@ -106,6 +113,20 @@ impl Home {
             home.start();
         }
         homes
+    }
+
+    /// Another home over the record of this one, which is on a server and has been started; none where it is not on one.
+    ///
+    /// # Panics
+    /// When the record's key cannot be copied.
+    #[must_use]
+    pub fn beside(&self) -> Option<Self> {
+        let server = self.server.as_ref()?;
+        let mut other = Self::new();
+        other.server = Some(server.beside(&other));
+        std::fs::create_dir_all(other.at("keys")).unwrap();
+        std::fs::copy(self.at("keys/record.key"), other.at("keys/record.key")).unwrap();
+        Some(other)
     }
 
     /// Where its record is.

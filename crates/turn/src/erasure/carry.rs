@@ -232,6 +232,21 @@ impl Gateway {
         Ok(!self.copies(found)?.is_empty())
     }
 
+    /// Takes away the copies that the database has beside the record.
+    pub(super) async fn drop_copies(&self, found: &Found) -> Result<(), Refusal> {
+        for some in self.copies(found)?.chunks(MAX_CHANGES) {
+            self.change_rows(some.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes changes of rows durable that no record goes with.
+    pub(super) async fn change_rows(&self, state: Vec<Change>) -> Result<(), Refusal> {
+        let subject = vocab::Digest::of(ENDED.as_bytes());
+        self.journal.follow(journal::Entry { subject, records: Vec::new(), state }).await?;
+        Ok(self.journal.flush().await?)
+    }
+
     /// The changes that take copies out of the rows of state: conversations that could be carried on, and
     /// approvals.
     fn copies(&self, found: &Found) -> Result<Vec<Change>, Refusal> {

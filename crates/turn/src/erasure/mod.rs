@@ -9,6 +9,7 @@
 
 mod agreed;
 mod carry;
+mod elsewhere;
 mod held;
 mod hold;
 mod request;

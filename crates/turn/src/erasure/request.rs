@@ -191,6 +191,7 @@ impl Gateway {
         self.tasks.spawn(async move {
             let mut tick = tokio::time::interval(LOOK_EVERY);
             tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            let mut followed = None;
             loop {
                 tokio::select! {
                     () = gateway.stop.cancelled() => return,
@@ -202,6 +203,9 @@ impl Gateway {
                 }
                 if let Err(refusal) = gateway.look_after_erasures(gateway.ambient.now()).await {
                     tracing::error!("an erasure could not be looked after: {refusal}");
+                }
+                if let Err(refusal) = gateway.follow_erasures(&mut followed).await {
+                    tracing::error!("copies of what another gateway erased are left: {refusal}");
                 }
             }
         });
