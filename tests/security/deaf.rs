@@ -3,10 +3,13 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Stdio};
 
-use bulkhead_tests::{Home, Said, eventually, is_root, procs, skipped};
+use bulkhead_tests::{ANSWERS, Home, Said, eventually, is_root, procs, skipped};
 use serde_json::Value;
+
+use crate::people::{EVE, Team};
 
 /// Users who have nothing else on this machine, so that nobody else goes without what is used up here.
 const USERS: [u32; 3] = [47_113, 47_114, 47_115];
@@ -116,4 +119,55 @@ fn nor_that_of_all_agents_nor_a_stop_of_the_gateway() {
         is_killed(&stopped);
         assert_eq!(home.records(&["--event", "gateway.stopped"]).len(), 1);
     });
+}
+
+/// Opens connection after connection, has each begin with an answer, and holds on to all of them. Says how many were taken
+/// and how many turned away.
+const HOLDER: &str = r"
+import socket, sys, time
+path, most = sys.argv[1], int(sys.argv[2])
+held, taken, turned_away = [], 0, 0
+for _ in range(most):
+    one = socket.socket(socket.AF_UNIX)
+    one.settimeout(170)
+    one.connect(path)
+    try:
+        # Half a request, which its place waits for.
+        one.sendall(b'POST /api/v1/agents/helper/messages HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n'
+                    b'content-type: application/json\r\ncontent-length: 100\r\n\r\n')
+    except BrokenPipeError:
+        pass
+    said = one.recv(100)
+    if said.startswith(b'HTTP/1.1 429'):
+        turned_away += 1
+    else:
+        taken += 1
+    held.append(one)
+print(taken, turned_away, flush=True)
+time.sleep(3600)
+";
+
+#[test]
+fn who_holds_all_connections_that_they_get_keeps_nobody_else_out() {
+    const MOST: usize = 700;
+    let Some(team) = Team::playing("security::deaf::who_holds_all_connections", ANSWERS) else {
+        return;
+    };
+    let mut holder = std::process::Command::new("python3")
+        .args(["-c", HOLDER, team.home.at("gateway.sock").to_str().unwrap(), &MOST.to_string()])
+        .uid(EVE)
+        .gid(EVE)
+        .current_dir("/")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(holder.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let counts: Vec<usize> = line.split_whitespace().map(|count| count.parse().unwrap()).collect();
+    assert_eq!(counts.iter().sum::<usize>(), MOST, "{line}");
+    assert!(counts[1] > 0, "nobody was turned away: {line}");
+    team.home.run(&["agents", "list"]).done();
+    team.home.run(&["agents", "kill", "--all"]).done();
+    holder.kill().unwrap();
+    holder.wait().unwrap();
 }

@@ -137,6 +137,51 @@ fn a_layer_that_cannot_be_had_is_named_with_its_mend() {
 }
 
 #[test]
+fn a_program_is_really_started_and_what_it_cannot_have_is_named() {
+    let (home, _server) = well();
+    let ran = |said: &Said| findings(said).into_iter().find(|f| f["check"] == "programs").unwrap();
+    assert_eq!(ran(&doctor(&home).done())["state"], "ok");
+    // An agent has no use for the machine's programs, and its layers are all there.
+    let script = "mount -t tmpfs none /usr/bin && exec \"$0\" doctor --json";
+    let mut command = Command::new("unshare");
+    command.args(["-Urm", "sh", "-c", script]).arg(bulkhead()).env("BULKHEAD_HOME", home.path());
+    let said = Said::of(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let found = ran(&said.with(1));
+    assert_eq!(found["state"], "missing", "{found}");
+    assert!(found["message"].as_str().unwrap().contains("somebody else's"), "{found}");
+}
+
+#[test]
+fn reduced_containment_is_said_wherever_agents_work() {
+    const WORDS: &str = "containment is reduced";
+    let home = Home::playing("turns: [{say: hello, repeat: true}]");
+    home.soul("echo", "# Echo\n\n## Identity\n\n- Name: echo\n- Role: Answers\n");
+    let said = |args: &[&str]| {
+        let said = home.run(args).done();
+        format!("{}{}", said.out, said.err)
+    };
+    let ways: [&[&str]; 4] = [
+        &["chat", "echo", "hi"],
+        &["run", "echo", "--", "true"],
+        &["agents", "list"],
+        &["agents", "show", "echo"],
+    ];
+    for way in ways {
+        assert!(!said(way).contains(WORDS), "{way:?}");
+    }
+    assert_eq!(home.json(&["agents", "list"])[0]["reduced"], false);
+    home.edit("containment = \"full\"", "containment = \"reduced\"");
+    home.run(&["gateway", "restart"]).done();
+    for way in ways {
+        assert!(said(way).contains(WORDS), "{way:?}");
+    }
+    assert_eq!(home.json(&["agents", "list"])[0]["reduced"], true);
+    assert_eq!(home.json(&["gateway", "status"])["containment"], "reduced");
+    assert!(said(&["run", "echo", "--json", "--", "true"]).contains("\"reduced\":true"));
+    assert!(said(&["chat", "echo", "--json", "hi"]).contains(WORDS));
+}
+
+#[test]
 fn a_file_that_others_may_touch_is_found_and_the_mend_mends_it() {
     let (home, _server) = well();
     home.start();

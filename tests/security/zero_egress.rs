@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bulkhead_tests::llama::Llama;
-use bulkhead_tests::{Home, Said, is_root, skipped};
+use bulkhead_tests::{Browser, Home, Said, is_root, skipped};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -236,6 +236,7 @@ turns:
       - {skill: file-reader, arguments: {path: HOME/handbook/expenses.md}}
       - {skill: browser, arguments: {url: \"http://203.0.113.9/collect\"}}
       - {skill: browser, arguments: {url: \"https://collect.example.org/\"}}
+      - {skill: exec, arguments: {command: echo, args: [here]}}
       - {skill: message, arguments: {channel: \"board:forum\", text: here it is}}
   - say: that is all
     repeat: true
@@ -253,6 +254,8 @@ const SOUL: &str = "# Scout
 - browser: Look around
 - file-reader: Look things up
   - paths: HOME/handbook
+- exec: Say it
+  - commands: echo
 - message: Tell others
 
 ## Channels
@@ -269,7 +272,12 @@ fn the_whole_product() {
     home.run(&["approvals", "approve", &home.waiting()]).done();
     Said::of(chat).done().has("denied").has("that is all");
     health(home.json(&["gateway", "status"])["address"].as_str().unwrap());
+    console(&home);
     home.run(&["run", "scout", "--", "echo", "from a program"]).done().has("from a program");
+    home.run(&["run", "scout", "--", "python3", "-c", ENDPOINTS])
+        .done()
+        .has("model answered")
+        .has("tools answered");
     home.run(&["agents", "list"]).done();
     home.run(&["agents", "kill", "--all"]).done();
     home.run(&["agents", "resume", "helper"]).done();
@@ -293,6 +301,47 @@ fn the_whole_product() {
     home.run(&["gateway", "stop"]).done();
     home.verifies();
     demo(home.outside());
+}
+
+/// A program that asks its model something and lists its skills, at the addresses that it was given.
+const ENDPOINTS: &str = r#"
+import json, os, urllib.error, urllib.request
+def post(url, body):
+    headers = {'content-type': 'application/json', 'accept': 'application/json, text/event-stream',
+               'authorization': 'Bearer ' + os.environ['OPENAI_API_KEY']}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            answer.read()
+            return 'answered'
+    except urllib.error.HTTPError:
+        return 'answered'
+print('model', post(os.environ['OPENAI_BASE_URL'] + '/chat/completions',
+                    {'model': 'any', 'messages': [{'role': 'user', 'content': 'hello'}]}))
+print('tools', post(os.environ['BULKHEAD_MCP_URL'], {'jsonrpc': '2.0', 'id': 1, 'method': 'initialize', 'params': {
+    'protocolVersion': '2025-06-18', 'capabilities': {}, 'clientInfo': {'name': 'test', 'version': '1'}}}))
+"#;
+
+/// What a browser does: the page with all that it names, a sign-in, and what happens as it happens.
+fn console(home: &Home) {
+    let nobody = Browser::at(home);
+    let page = nobody.send("GET", "/", &nobody.headers(), b"").is(200).body;
+    let assets: Vec<&str> =
+        page.split('"').filter(|word| word.ends_with(".js") || word.ends_with(".css")).collect();
+    if assets.is_empty() {
+        skipped("in part: security::zero_egress", "the console's page is not built into this binary");
+    }
+    for asset in assets {
+        let path = format!("/{}", asset.trim_start_matches(['.', '/']));
+        assert!(!nobody.send("GET", &path, &nobody.headers(), b"").is(200).body.is_empty(), "{path}");
+    }
+    let person = home.json(&["gateway", "status"])["person"].as_str().unwrap().to_owned();
+    let browser = Browser::signed_in(home, &person);
+    let mut events = browser.follow_sse("events", None);
+    assert_eq!(events.status, 200);
+    // What happens in it is no matter here, only that it is heard.
+    drop(home.run(&["chat", "helper", "hello"]));
+    assert!(events.until("helper").contains("helper"));
 }
 
 fn health(address: &str) {

@@ -72,6 +72,7 @@ export interface Agent {
   skills: string[];
   last_active: string | null;
   errors_today: number;
+  reduced: boolean;
   anomalies: number;
   problem: string | null;
 }

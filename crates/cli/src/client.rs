@@ -240,6 +240,13 @@ fn cause(error: &reqwest::Error) -> Option<ErrorKind> {
     None
 }
 
+impl Lines {
+    /// Whether the agent that these come from may run without a layer of containment.
+    pub(crate) fn reduced(&self) -> bool {
+        self.response.headers().get(bulkhead_http::CONTAINMENT).is_some_and(|value| value == "reduced")
+    }
+}
+
 /// The lines of a stream.
 pub(crate) struct Lines {
     response: Response,

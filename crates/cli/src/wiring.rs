@@ -32,6 +32,14 @@ pub(crate) async fn probe() -> Result<Vec<Layer>, SpawnError> {
     sandbox::probe(&jailed::spawner()).await
 }
 
+/// The same for a program that nobody here wrote, which is really started and ends.
+///
+/// # Errors
+/// When not even a reduced jail stands, or the program does not run in it.
+pub(crate) async fn probe_program() -> Result<Vec<Layer>, SpawnError> {
+    sandbox::probe_program(&jailed::spawner()).await
+}
+
 /// A gateway that runs, and what runs beside it.
 pub(crate) struct Running {
     pub(crate) gateway: Arc<Gateway>,
@@ -78,7 +86,10 @@ pub(crate) async fn gateway(
         journal,
         models: Models::new(settings.model_servers(home))
             .map_err(|error| Failure::usage(error.to_string()))?,
-        skills: Skills::new(skills::Config { board_dir: home.board(), egress: settings.egress(home) }),
+        skills: Skills::new(skills::Config {
+            board_dir: home.board(),
+            egress: settings.egress(home, bound.address),
+        }),
         roster,
         ambient,
         policies: Box::new(policies.clone()),

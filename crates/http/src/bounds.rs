@@ -78,8 +78,20 @@ pub(crate) const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a request may take until its answer begins. A stream of events may then go on.
 pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(30);
 
-/// The most connections at once to a local socket; further ones wait in the kernel's queue.
-pub(crate) const MAX_CONNECTIONS: usize = 256;
+/// The most connections at once to a local socket.
+pub(crate) const MAX_CONNECTIONS: usize = 512;
+
+/// The most of them of one operating-system user.
+pub(crate) const MAX_CONNECTIONS_OF_USER: usize = 128;
+
+/// How many of them are kept for administrators.
+pub(crate) const RESERVED_CONNECTIONS: usize = 128;
+
+/// The most connections that are being told that there is no place for them; further ones wait in the kernel's queue.
+pub(crate) const MAX_TURNED_AWAY: usize = 64;
+
+/// How long somebody may take to hear that there is no place for them.
+pub(crate) const TURN_AWAY_TIME: Duration = Duration::from_millis(500);
 
 /// The most connections at once to the address: those who follow what happens hold one each, and others still come in.
 pub(crate) const MAX_WEB_CONNECTIONS: usize = 640;

@@ -183,6 +183,12 @@ pub(crate) fn came(extensions: &Extensions, headers: &HeaderMap) -> Result<Came,
     Ok(Came { peer: *peer, agent: agent.to_owned() })
 }
 
+/// Whether the operating-system user `uid` is an administrator. Not a sign-in: nothing is recorded.
+pub(crate) async fn administers(gateway: &Gateway, uid: u32) -> bool {
+    let name = tokio::task::spawn_blocking(move || os_user(uid)).await;
+    matches!(name, Ok(Ok(name)) if gateway.administers(&name))
+}
+
 /// The person who is the operating-system user `uid`, with the record of their coming.
 pub(crate) async fn person(gateway: &Gateway, socket: Socket, uid: u32) -> Result<Person, Problem> {
     // The account database may be behind a network; the gateway's few threads must not wait for it.

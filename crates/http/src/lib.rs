@@ -15,6 +15,7 @@ mod bounds;
 mod caller;
 mod conditions;
 mod console;
+mod crowd;
 mod examined;
 mod fetch;
 mod guest;
@@ -61,6 +62,9 @@ pub use problem::{Problem, ProblemKind};
 pub use scim::{ScimStep, scim_filter, scim_patch, scim_routes};
 pub use table::{Route, routes};
 pub use tls::Certificate;
+
+/// The header that says `reduced` beside an agent's answer where it may have run without a layer of containment.
+pub const CONTAINMENT: &str = "bulkhead-containment";
 
 /// What the gateway says about itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -150,7 +154,7 @@ impl Api {
 pub async fn serve(bound: Bound, api: Api, drain: CancellationToken) {
     let (api, again) = (Arc::new(api), Arc::new(Again::default()));
     let local = router::local(Arc::clone(&api), Arc::clone(&again));
-    let local = listen::unix(bound.socket, local, drain.clone());
+    let local = listen::unix(bound.socket, Arc::clone(&api.gateway), local, drain.clone());
     let runs = run::serve(bound.run_socket, Arc::clone(&api.gateway), drain.clone());
     // What is in use already when it is dropped is answered, as far as the process lives.
     let stops = stop::Stops::begin(bound.stop_socket, Arc::clone(&api));

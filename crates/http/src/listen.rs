@@ -19,12 +19,15 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+use turn::Gateway;
 
 use crate::bounds::{
     ACCEPT_PAUSE, DRAIN_TIME, HEAD_TIME, MAX_CONNECTIONS, MAX_GUEST_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS,
-    MAX_SOCKET_PATH_BYTES, MAX_WEB_CONNECTIONS,
+    MAX_SOCKET_PATH_BYTES, MAX_TURNED_AWAY, MAX_WEB_CONNECTIONS, TURN_AWAY_TIME,
 };
-use crate::caller::{End, Peer};
+use crate::caller::{End, Peer, administers};
+use crate::crowd::{Crowd, Crowded};
+use crate::problem::{Problem, ProblemKind};
 use crate::tls::{Certificate, Tls};
 
 /// Where to listen.
@@ -147,13 +150,54 @@ fn local(path: &Path, shared: bool) -> Result<std::os::unix::net::UnixListener, 
 }
 
 /// Serves `router` to whoever connects to the socket, with the kernel's word on who that is.
-pub(crate) async fn unix(listener: UnixListener, router: Router, drain: CancellationToken) {
+///
+/// Nobody is waited for before it is known whose connection it is, so that no user keeps the others out.
+pub(crate) async fn unix(
+    listener: UnixListener,
+    gateway: Arc<Gateway>,
+    router: Router,
+    drain: CancellationToken,
+) {
     let accept = async || {
         let (stream, _) = listener.accept().await?;
         let peer = peer(&stream)?;
-        Ok((stream, End::Socket(peer)))
+        Ok((stream, peer))
     };
-    serve(accept, router, MAX_CONNECTIONS, drain).await;
+    let crowd = Crowd::default();
+    let served = |(stream, peer): (UnixStream, Peer)| {
+        let (crowd, gateway, router, drain) =
+            (crowd.clone(), Arc::clone(&gateway), router.clone(), drain.clone());
+        async move {
+            match crowd.enter(peer.uid, || administers(&gateway, peer.uid)).await {
+                Ok(place) => {
+                    connection(stream, End::Socket(peer), router, drain).await;
+                    drop(place);
+                }
+                Err(crowded) => turn_away(&stream, &crowded).await,
+            }
+        }
+    };
+    let most = MAX_CONNECTIONS.saturating_add(MAX_TURNED_AWAY);
+    tell_closed(each(accept, most, &drain, served).await);
+}
+
+/// Says that there is no place, to whoever listens now.
+async fn turn_away(stream: &UnixStream, crowded: &Crowded) {
+    let problem = Problem::new(ProblemKind::Busy, crowded.to_string());
+    let body = serde_json::to_string(&problem).unwrap_or_default();
+    let answer = format!(
+        "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        problem.status,
+        problem.title,
+        body.len()
+    );
+    let told = async {
+        stream.writable().await?;
+        stream.try_write(answer.as_bytes())
+    };
+    if let Ok(Err(error)) = tokio::time::timeout(TURN_AWAY_TIME, told).await {
+        tracing::debug!("somebody did not hear that there is no place: {error}");
+    }
 }
 
 /// Serves `router` to whoever connects to the address, encrypted where there is a certificate: nobody in particular.

@@ -94,6 +94,11 @@ impl Groups {
         Arc::clone(&self.own.lock().unwrap_or_else(PoisonError::into_inner).held)
     }
 
+    /// Whether each guest's leaf has a bound on how many processes there are.
+    pub(crate) fn bounds_processes(&self) -> bool {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).controllers.contains(&"pids")
+    }
+
     /// What it does, in words.
     pub(crate) fn told(&self) -> String {
         let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);

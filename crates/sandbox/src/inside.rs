@@ -52,7 +52,7 @@ pub(crate) struct Baggage {
     pub(crate) listener: RefCell<Option<TcpListener>>,
     /// The machine's folder of terminals, since a guest may be given one.
     pub(crate) terminals: RefCell<Option<OwnedFd>>,
-    /// The PID namespace bounds how many processes there are.
+    /// The PID namespace, or the cgroup, bounds how many processes there are.
     pub(crate) processes_bounded: Cell<bool>,
     /// Landlock keeps it from the machine's Unix sockets.
     pub(crate) unix_bounded: Cell<bool>,
@@ -138,6 +138,7 @@ pub(crate) fn enter(mut stream: UnixStream, birth: Birth) -> Result<Entered, Ent
     jail.check()?;
     let mut layers = vec![Layer::had(layer::DESCRIPTORS, "the socket alone; standard ones to /dev/null")];
     let baggage = Baggage::default();
+    baggage.processes_bounded.set(order.processes_bounded);
     if jail.system.is_some() {
         *baggage.terminals.borrow_mut() = files::guest::terminals();
     }

@@ -44,6 +44,6 @@ pub use jail::{
     MIN_TMP_BYTES, Program, System, is_kernels,
 };
 pub use layer::Layer;
-pub use probe::{PROBE, probe};
+pub use probe::{PROBE, probe, probe_program};
 pub use roster::{KILL_WAIT, Killed, MAX_CHILDREN, MAX_OWNERS, READY_WAIT, Roster, SpawnError};
 pub use spares::{JAILED_OOM_SCORE, MAX_SPARES, SPARE_OOM_SCORE};

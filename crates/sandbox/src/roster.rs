@@ -235,7 +235,8 @@ impl Roster {
         let gone = |_| SpawnError::Spawner { why: "the thread that speaks with it is gone".into() };
         let Started { lease, stream } = started.await.map_err(gone)??;
         let mut child = Child::new(lease, stream).map_err(SpawnError::Socket)?;
-        match tokio::time::timeout(READY_WAIT, greet(&mut child, jail)).await {
+        let bounded = crowd.is_some() && child.lease().process().grouped() && self.shared.bounds_processes();
+        match tokio::time::timeout(READY_WAIT, greet(&mut child, jail, bounded)).await {
             Ok(Ok(layers)) => {
                 // Where that cannot be had (a gateway without `/proc`) it runs all the same.
                 if !spare {
@@ -382,13 +383,13 @@ impl Killed {
 }
 
 /// Says which jail, and hears whether it stands.
-async fn greet(child: &mut Child, jail: &Jail) -> Result<Vec<Layer>, SpawnError> {
+async fn greet(child: &mut Child, jail: &Jail, processes_bounded: bool) -> Result<Vec<Layer>, SpawnError> {
     // A stream that breaks is what a process looks like that ends.
     let gone = |error| match error {
         FrameError::Io(_) => SpawnError::Ended,
         other => SpawnError::Frame(other),
     };
-    child.send(&Order { jail: jail.clone() }).await.map_err(gone)?;
+    child.send(&Order { jail: jail.clone(), processes_bounded }).await.map_err(gone)?;
     match child.recv().await.map_err(gone)? {
         None => Err(SpawnError::Ended),
         Some(Answer::Ready { layers }) => Ok(layers),
@@ -397,6 +398,11 @@ async fn greet(child: &mut Child, jail: &Jail) -> Result<Vec<Layer>, SpawnError>
 }
 
 impl Shared {
+    /// Whether the groups of guests bound how many processes they have.
+    fn bounds_processes(&self) -> bool {
+        self.groups.as_ref().is_ok_and(|groups| groups.bounds_processes())
+    }
+
     /// Closes every door, strikes every process, reaps them all. What runs is struck first; only then is the
     /// one waited for that is perhaps being started. All of it goes before whatever else the machine does.
     fn end(&self, owners: &[Arc<Owner>]) -> Vec<(String, Killed)> {

@@ -13,6 +13,8 @@ use crate::{Jail, Layer};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Order {
     pub(crate) jail: Jail,
+    /// The cgroup that the process was born into bounds how many processes there are.
+    pub(crate) processes_bounded: bool,
 }
 
 /// What the jailed process answers, once.

@@ -14,6 +14,7 @@ mod headers;
 mod resolve;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub struct Egress {
     /// Hosts whose addresses need not be public, by the administrator's word. A host that was granted as
     /// an address or as `localhost` is such a host already.
     pub private_hosts: BTreeSet<String>,
+    /// Where the gateway itself is, which no agent speaks to, whatever host it was granted.
+    pub own: Option<SocketAddr>,
     /// Headers that go to one host each.
     pub headers: Vec<HostHeader>,
     /// Where the headers' secrets are.
@@ -85,6 +88,8 @@ pub(crate) enum EgressError {
     Private { host: String, address: std::net::IpAddr },
     #[error("`{host}` leads to {address}, a place that is reached under that very address only")]
     Never { host: String, address: std::net::IpAddr },
+    #[error("`{0}` at that port is the gateway itself, which no agent speaks to")]
+    Own(String),
     #[error("`{from}` sends on to `{to}`, which is another place; to read it, propose it under that address")]
     Elsewhere { from: String, to: String },
     #[error("`{0}` sends on without saying where")]
@@ -179,6 +184,21 @@ impl Errand<'_> {
     fn quoted(&self, text: &str) -> String {
         let clean = self.scrub.text(text.to_owned(), End::Whole);
         one_line(beginning(&clean, MAX_QUOTED_BYTES))
+    }
+
+    /// Whether `address` at `url`'s port is anything but the gateway itself: an agent that speaks to it would speak as whoever
+    /// has no name there, and guess at others' passwords.
+    fn is_not_own(&self, url: &Url, host: &str, address: std::net::IpAddr) -> Result<(), EgressError> {
+        let Some(own) = self.broker.egress.own.filter(|own| url.port_or_known_default() == Some(own.port()))
+        else {
+            return Ok(());
+        };
+        let (address, ip) = (address.to_canonical(), own.ip().to_canonical());
+        // Where it listens on every address of this machine, each of them may be its own; so may nowhere in particular.
+        let here = ip == address
+            || (ip.is_loopback() && (address.is_loopback() || address.is_unspecified()))
+            || (ip.is_unspecified() && kind(address) != Kind::Public);
+        if here { Err(EgressError::Own(one_line(host))) } else { Ok(()) }
     }
 
     /// Whether a host with this reach may lead to `address`.

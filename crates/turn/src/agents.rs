@@ -75,6 +75,7 @@ impl Gateway {
             errors_today: pulse.errors_today,
             anomalies: pulse.anomalies,
             problem: compiled.as_ref().err().map(|refusal| refusal.message.clone()),
+            reduced: self.config.reduced,
         }
     }
 

@@ -58,6 +58,18 @@ impl Gateway {
         self.monitor_or_last().person(id).cloned()
     }
 
+    /// Whether agents may run where this machine lacks a layer of containment.
+    #[must_use]
+    pub const fn is_reduced(&self) -> bool {
+        self.config.reduced
+    }
+
+    /// Whether this operating-system user is an administrator.
+    #[must_use]
+    pub fn administers(&self, os_user: &str) -> bool {
+        self.monitor_or_last().person_of_os_user(os_user).is_some_and(|person| person.administrator)
+    }
+
     /// The person of this name, if the settings still name them and they may still do this with the gateway.
     #[must_use]
     pub fn person_who_may(&self, id: &PersonId, act: Option<Act>) -> Option<Person> {

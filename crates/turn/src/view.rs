@@ -35,6 +35,8 @@ pub struct AgentView {
     pub anomalies: u32,
     /// Why it cannot run, when it cannot.
     pub problem: Option<String>,
+    /// Whether it may run where this machine lacks a layer of containment.
+    pub reduced: bool,
 }
 
 /// An action that waits, or waited, for a person.

@@ -17,7 +17,7 @@ use crate::daemon::holder;
 use crate::failure::{Exit, Failure};
 use crate::init::{private_file, private_folder};
 use crate::souls::{self, Template};
-use crate::terminal::{Keep, Paint, Screen, Table, age, field, visible};
+use crate::terminal::{Keep, Paint, REDUCED, Screen, Table, age, field, visible};
 
 mod past;
 
@@ -160,6 +160,9 @@ async fn list(screen: Screen, client: &Client) -> Result<Exit, Failure> {
             agent.errors_today.to_string(),
         ]);
     }
+    if agents.iter().any(|agent| agent.reduced) {
+        screen.line(&screen.paint(Paint::Bad, REDUCED))?;
+    }
     if table.is_empty() {
         screen.line("there are no agents; `bulkhead agents add NAME` makes one")?;
     } else {
@@ -185,6 +188,9 @@ async fn show(screen: Screen, client: &Client, name: &AgentName) -> Result<Exit,
         field("errors", &format!("{} today", agent.errors_today)),
         field("anomalies", &agent.anomalies.to_string()),
     ];
+    if agent.reduced {
+        lines.push(field("contained", &screen.paint(Paint::Bad, REDUCED)));
+    }
     lines.extend(agent.version.map(|version| field("SOUL.md", &version.to_string())));
     lines.extend(
         agent

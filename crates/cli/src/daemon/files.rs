@@ -4,7 +4,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What it takes at the most: a connection each for who follows and who asks, an agent's process with its pipes for each turn, the
 /// record, and room.
-const WANTED: u64 = 4_096;
+const WANTED: u64 = 8_192;
 
 /// Takes as many as the kernel lets this process have, up to what it can use: many systems begin with 1,024. Jailed processes have a limit
 /// of their own.

@@ -12,7 +12,11 @@ pub(super) const PREFIX: &str = "layer:";
 /// Tries every layer.
 pub(super) async fn look() -> Vec<Finding> {
     match wiring::probe().await {
-        Ok(layers) => layers.iter().map(finding).collect(),
+        Ok(layers) => {
+            let mut findings: Vec<Finding> = layers.iter().map(finding).collect();
+            findings.extend(program(&layers).await);
+            findings
+        }
         Err(SpawnError::Refused { layer, why, mend }) => {
             vec![Finding::of(&format!("{PREFIX}{layer}"), State::Missing, why, mend)]
         }
@@ -21,6 +25,39 @@ pub(super) async fn look() -> Vec<Finding> {
             vec![Finding::of(&format!("{PREFIX}any"), State::Missing, error.to_string(), mend)]
         }
     }
+}
+
+/// Starts a program as `run` and `exec` do. What its jail lacks and an agent's does not, in an agent's own words.
+async fn program(of_agents: &[Layer]) -> Vec<Finding> {
+    // No layer by its name: an agent that starts no program can do without it.
+    let check = "programs";
+    let layers = match wiring::probe_program().await {
+        Ok(layers) => layers,
+        Err(SpawnError::Refused { layer, why, mend }) => {
+            let message =
+                format!("no program of somebody else's starts in its jail, for want of `{layer}`: {why}");
+            return vec![Finding::of(check, State::Missing, message, mend)];
+        }
+        Err(error) => {
+            let message = format!("a program of somebody else's does not run in its jail: {error}");
+            let mend =
+                "let `/proc` and devpts be mounted in user namespaces, and let this user start processes";
+            return vec![Finding::of(check, State::Missing, message, mend)];
+        }
+    };
+    let known = |name: &str| of_agents.iter().any(|layer| layer.name == name && layer.is_missed());
+    let lacking: Vec<Finding> = layers
+        .iter()
+        .filter(|layer| layer.is_missed() && !known(&layer.name))
+        .map(|layer| {
+            let message = format!("a program of somebody else's has no `{}`: {}", layer.name, layer.why);
+            Finding::of(check, State::Missing, message, layer.mend.clone())
+        })
+        .collect();
+    if lacking.is_empty() {
+        return vec![Finding::ok(check, "a program of somebody else's ran in its jail and ended")];
+    }
+    lacking
 }
 
 fn finding(layer: &Layer) -> Finding {

@@ -1,5 +1,7 @@
 //! `[secrets]` and `[[egress.headers]]`: where secrets are that are in no file, and which of them go to which host.
 
+use std::net::SocketAddr;
+
 use std::collections::BTreeMap;
 
 use secrets::{Name, SecretError, Source, Store};
@@ -71,8 +73,9 @@ impl Settings {
     }
 
     /// What the skills are told of places outside.
-    pub(crate) fn egress(&self, home: &Home) -> skills::Egress {
+    pub(crate) fn egress(&self, home: &Home, own: SocketAddr) -> skills::Egress {
         skills::Egress {
+            own: Some(own),
             private_hosts: self.browser.private_hosts.clone(),
             headers: self.egress.headers().collect(),
             secrets: self.secrets(home),

@@ -100,6 +100,10 @@ fn unwritable(error: io::Error) -> Failure {
     }
 }
 
+/// Said wherever an agent works whose containment may lack a layer.
+pub(crate) const REDUCED: &str =
+    "containment is reduced: agents may run where this machine lacks a layer; `bulkhead doctor` says which";
+
 /// Says `text` on standard error. There is nobody to tell when even that cannot be written.
 pub(crate) fn say(text: &str) {
     let line = format!("{}\n", visible(text, Keep::Prose));

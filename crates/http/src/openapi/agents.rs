@@ -58,7 +58,8 @@ fn shapes(book: &mut Book) {
             .has("last_active", or_null(time()))
             .has("errors_today", number(0))
             .has("anomalies", number(0))
-            .has("problem", or_null(text())),
+            .has("problem", or_null(text()))
+            .has("reduced", yes_or_no()),
     );
     let killed =
         object().has("agent", id()).has("processes", number(0)).has("left", number(0)).has("ms", decimal());

@@ -126,6 +126,8 @@ pub enum ToCommand {
         session: SessionId,
         /// Where it finds the Model Context Protocol.
         mcp_url: String,
+        /// Whether its jail may lack a layer of containment.
+        reduced: bool,
     },
     /// It does not run.
     Refused {

@@ -13,8 +13,9 @@ use vocab::Person;
 
 use super::frames::{Ask, Exited, FromCommand, SIGNALS, ToCommand, Why};
 use super::wire::{Wire, WireError};
-use crate::bounds::{ASK_TIME, MAX_CONNECTIONS, MAX_PROGRAMS, WORD_TIME};
-use crate::caller::person;
+use crate::bounds::{ASK_TIME, MAX_CONNECTIONS, MAX_PROGRAMS, MAX_TURNED_AWAY, TURN_AWAY_TIME, WORD_TIME};
+use crate::caller::{administers, person};
+use crate::crowd::Crowd;
 use crate::listen::{each, peer};
 use crate::problem::{Problem, ProblemKind};
 
@@ -25,8 +26,26 @@ pub(crate) async fn serve(listener: UnixListener, gateway: Arc<Gateway>, drain: 
         let (stream, _) = listener.accept().await?;
         Ok((peer(&stream)?.uid, stream))
     };
-    let served = |(uid, stream)| connection(stream, uid, Arc::clone(&gateway), Arc::clone(&programs));
-    if !each(accept, MAX_CONNECTIONS, &drain, served).await {
+    let crowd = Crowd::default();
+    let served = |(uid, stream)| {
+        let (crowd, gateway, programs) = (crowd.clone(), Arc::clone(&gateway), Arc::clone(&programs));
+        async move {
+            match crowd.enter(uid, || administers(&gateway, uid)).await {
+                Ok(place) => {
+                    connection(stream, uid, gateway, programs).await;
+                    drop(place);
+                }
+                Err(crowded) => {
+                    let problem = Problem::new(ProblemKind::Busy, crowded.to_string());
+                    let (mut wire, word) = (Wire::new(stream), refused(&problem));
+                    // Who does not listen now is not waited for.
+                    drop(tokio::time::timeout(TURN_AWAY_TIME, tell(&mut wire, &word)).await);
+                }
+            }
+        }
+    };
+    let most = MAX_CONNECTIONS.saturating_add(MAX_TURNED_AWAY);
+    if !each(accept, most, &drain, served).await {
         tracing::info!("commands that had not heard of their program's end have been left");
     }
 }
@@ -35,7 +54,7 @@ async fn connection(stream: UnixStream, uid: u32, gateway: Arc<Gateway>, program
     let mut wire = Wire::new(stream);
     let last = match begin(&mut wire, uid, &gateway, &programs).await {
         Ok((launched, place)) => {
-            let how = follow(&mut wire, launched).await;
+            let how = follow(&mut wire, launched, gateway.is_reduced()).await;
             drop(place);
             ToCommand::Exited { how }
         }
@@ -68,9 +87,12 @@ async fn begin(
 }
 
 /// Serves a program, and passes signals on, until it has ended.
-async fn follow(wire: &mut Wire, mut launched: Launched) -> Exited {
-    let started =
-        ToCommand::Started { session: launched.run().session().clone(), mcp_url: launched.mcp_url() };
+async fn follow(wire: &mut Wire, mut launched: Launched, reduced: bool) -> Exited {
+    let started = ToCommand::Started {
+        session: launched.run().session().clone(),
+        mcp_url: launched.mcp_url(),
+        reduced,
+    };
     let serving = CancellationToken::new();
     let _until_then = serving.clone().drop_guard();
     let listener = launched.take_listener();

@@ -17,13 +17,11 @@ const PENDING_SIGNALS: u64 = 1024;
 /// mappings); seccomp refuses the shared ones.
 ///
 /// Processes are counted for each user and user namespace, and not at all for the machine's root: for it the
-/// PID namespace must bound them.
+/// PID namespace must bound them (Linux 6.14), or the cgroup that it was born into. Where neither does, every other
+/// limit is set all the same.
 pub(crate) fn set(jail: &Jail, baggage: &Baggage) -> Laid {
     // The first process of a guest's jail is one more.
     let processes = jail.system.as_ref().map_or(0, |system| u64::from(system.processes).saturating_add(1));
-    if processes > 0 && geteuid().is_root() && !baggage.processes_bounded.get() {
-        return Err(LayerError::Lacking("this kernel does not bound how many processes root has".into()));
-    }
     let writes = jail.system.is_some() || !jail.write.is_empty();
     let mut limits = vec![
         (Resource::Data, jail.memory_bytes),
@@ -49,6 +47,12 @@ pub(crate) fn set(jail: &Jail, baggage: &Baggage) -> Laid {
         if getrlimit(resource) != limit {
             return Err(LayerError::Lacking(format!("the kernel does not keep the limit {resource:?}")));
         }
+    }
+    // Last, so that a reduced jail lacks this one bound and no other.
+    if processes > 0 && geteuid().is_root() && !baggage.processes_bounded.get() {
+        let why =
+            "this kernel does not bound how many processes root has (Linux 6.14 does), and no cgroup does";
+        return Err(LayerError::Lacking(why.into()));
     }
     let children = match &jail.system {
         Some(system) => format!("{} processes, each with", system.processes),

@@ -92,7 +92,8 @@ pub(crate) fn own(jail: &Jail, baggage: &Baggage) -> Laid {
     }
     let tree = Tree::plant(&mounts)?;
     if let Some(system) = &jail.system {
-        baggage.processes_bounded.set(system::fill(&tree, system)?.processes_bounded);
+        let filled = system::fill(&tree, system)?;
+        baggage.processes_bounded.set(baggage.processes_bounded.get() || filled.processes_bounded);
     }
     mounts.iter().try_for_each(|mount| tree.graft(mount))?;
     tree.enter()?;

@@ -145,6 +145,7 @@ pub(super) async fn pin(broker: &Broker, errand: &Errand<'_>, url: &Url) -> Resu
     };
     for address in &addresses {
         errand.judge(reach, &name, *address)?;
+        errand.is_not_own(url, &name, *address)?;
     }
     let inside = reach != Reach::Public && addresses.iter().all(|address| kind(*address) != Kind::Public);
     Ok(Pinned { host: name, addresses, inside })

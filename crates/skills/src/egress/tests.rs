@@ -120,6 +120,39 @@ async fn a_page_comes_with_its_type_and_the_request_tells_nothing() {
 }
 
 #[tokio::test]
+async fn the_gateway_itself_is_spoken_to_under_no_name() {
+    let port = saying(html("the gateway")).await;
+    let at = |own: &str| Egress {
+        own: Some(SocketAddr::new(own.parse().unwrap(), port)),
+        private_hosts: [HOST.to_owned()].into(),
+        ..Egress::default()
+    };
+    for own in ["127.0.0.1", "::1", "0.0.0.0", "::"] {
+        for host in [HOST, "localhost", "127.0.0.1", "127.0.0.2", "::1", "0.0.0.0", "::ffff:127.0.0.1"] {
+            let broker = Broker::new(at(own), Arc::new(Loopback));
+            let shown = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+            let url = Url::parse(&format!("http://{shown}:{port}/sign-in")).unwrap();
+            let permitted = url.host().unwrap().to_string();
+            let got = fetch(&broker, &permitted, url.as_str()).await;
+            let why = got.unwrap_err().to_string();
+            assert!(why.contains("is the gateway itself"), "{own} {host}: {why}");
+        }
+    }
+    // Another port of this machine, and the same port of another one, are what they were.
+    let other =
+        Egress { own: Some(SocketAddr::new([127, 0, 0, 1].into(), port.wrapping_add(1))), ..at("::1") };
+    assert!(
+        fetch(&Broker::new(other, Arc::new(Loopback)), HOST, &format!("http://{HOST}:{port}/")).await.is_ok()
+    );
+    let elsewhere = Egress { own: Some(SocketAddr::new([192, 0, 2, 1].into(), port)), ..at("::1") };
+    assert!(
+        fetch(&Broker::new(elsewhere, Arc::new(Loopback)), HOST, &format!("http://{HOST}:{port}/"))
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
 async fn a_redirect_elsewhere_names_the_place_and_goes_nowhere() {
     for to in [
         "https://evil.example.com/x",

@@ -10,7 +10,7 @@ use vocab::{AgentName, SessionId};
 use super::tell::Course;
 use crate::client::{Client, Lines};
 use crate::failure::{Exit, Failure};
-use crate::terminal::{Screen, say};
+use crate::terminal::{REDUCED, Screen, say};
 
 /// One person's conversation with one agent.
 pub(super) struct Talk {
@@ -37,6 +37,9 @@ impl Talk {
         let path = format!("agents/{}/messages", self.agent);
         let mut course = Course::new(self.screen);
         let mut lines = self.client.follow(&path, &body).await?;
+        if lines.reduced() {
+            say(REDUCED);
+        }
         tokio::select! {
             followed = self.follow(&mut lines, &mut course) => followed?,
             _ = interrupt.recv() => {

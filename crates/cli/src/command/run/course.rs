@@ -13,7 +13,7 @@ use super::streams::{Carried, Streams};
 use crate::client;
 use crate::failure::{Exit, Failure, exit_of};
 use crate::home::Home;
-use crate::terminal::{Screen, say};
+use crate::terminal::{REDUCED, Screen, say};
 
 /// What shells add to the number of the signal that ended a program.
 const BY_SIGNAL: i32 = 128;
@@ -53,10 +53,16 @@ pub(super) async fn run(home: &Home, screen: Screen, mut ask: Ask, quiet: bool) 
         tracing::debug!("the gateway did not take all of it: {error}");
     }
     streams.handed_over()?;
-    let (session, mcp_url) = begun(&mut wire, &mut signals).await?;
+    let (session, mcp_url, reduced) = begun(&mut wire, &mut signals).await?;
     if screen.json() {
-        say(&serde_json::json!({ "started": true, "session": session, "mcp_url": mcp_url }).to_string());
+        let started = serde_json::json!({
+            "started": true, "session": session, "mcp_url": mcp_url, "reduced": reduced
+        });
+        say(&started.to_string());
     } else if !quiet {
+        if reduced {
+            say(REDUCED);
+        }
         if !passed.is_empty() {
             say(&format!("the program sees the value of {}", passed.join(", ")));
         }
@@ -82,12 +88,14 @@ pub(super) async fn run(home: &Home, screen: Screen, mut ask: Ask, quiet: bool) 
 async fn begun(
     wire: &mut Wire,
     signals: &mut mpsc::Receiver<Signal>,
-) -> Result<(SessionId, String), Failure> {
+) -> Result<(SessionId, String, bool), Failure> {
     let mut passed = false;
     loop {
         let signal = tokio::select! {
             word = wire.next() => match word.map_err(|error| broken(&error))? {
-                Some(ToCommand::Started { session, mcp_url }) => return Ok((session, mcp_url)),
+                Some(ToCommand::Started { session, mcp_url, reduced }) => {
+                    return Ok((session, mcp_url, reduced));
+                }
                 Some(ToCommand::Refused { sentence, why }) => return Err(Failure::new(code_of_no(why), sentence)),
                 Some(ToCommand::Exited { .. }) => {
                     return Err(Failure::internal("the gateway said how the program ended before it began"));

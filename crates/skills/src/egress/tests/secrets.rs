@@ -15,6 +15,7 @@ fn keyed(place: &str, value: &str) -> (Broker, tempfile::TempDir) {
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let header = HostHeader::new(place, "Authorization", "Bearer secret:api").unwrap();
     let egress = Egress {
+        own: None,
         private_hosts: [HOST.to_owned()].into(),
         headers: vec![header],
         secrets: Store { folder: folder.path().to_owned(), ..Store::default() },
