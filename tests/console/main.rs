@@ -136,10 +136,9 @@ fn sign_ins_and_tokens_are_seen_and_ended() {
     plays("ownSignInsAndTokens", &team(HELLO));
 }
 
-#[test]
-fn who_comes_by_a_provider_confirms_there_and_loses_nothing() {
-    let test = "console::who_comes_by_a_provider_confirms_there_and_loses_nothing";
-    let Some(mut provider) = Provider::start(test) else { return };
+/// Plays a scene in which people come by a provider; its group `staff` are owners.
+fn plays_with_a_provider(scene: &str) {
+    let Some(mut provider) = Provider::start(&format!("console::{scene}")) else { return };
     let home = Home::made(&["--team", "--person", "root"]);
     provider.named_in(&home);
     home.add("[[directory]]\ngroup = \"staff\"\ngroups = [\"owners\"]\n");
@@ -148,7 +147,46 @@ fn who_comes_by_a_provider_confirms_there_and_loses_nothing() {
     // Browsers know the gateway by the name that passkeys have.
     provider
         .comes_back_to(&format!("http://{}", Browser::at(&home).address.replace("127.0.0.1", "localhost")));
-    plays("confirmsAtTheProvider", &home);
+    plays(scene, &home);
+}
+
+#[test]
+fn who_comes_by_a_provider_confirms_there_and_loses_nothing() {
+    plays_with_a_provider("confirmsAtTheProvider");
+}
+
+#[test]
+fn the_providers_button_signs_in_whom_it_lets_in_and_nobody_else() {
+    plays_with_a_provider("signInByProvider");
+}
+
+/// `opi` is an operator and nothing else; to `eve` one agent is granted.
+const FEW_RIGHTS: &str = "
+[[person]]
+id = \"bob\"
+groups = [\"owners\"]
+[[person]]
+id = \"opi\"
+[[role]]
+name = \"operator\"
+people = [\"opi\"]
+[[person]]
+id = \"eve\"
+groups = [\"readers\"]
+[[group]]
+name = \"readers\"
+agents = [\"helper\"]
+models = [\"*\"]
+";
+
+#[test]
+fn an_operator_stops_agents_and_sees_nothing_that_is_said() {
+    plays("anOperatorStopsAndNothingMore", &Home::team(FEW_RIGHTS, POSTS));
+}
+
+#[test]
+fn a_member_knows_of_no_agent_and_no_page_that_is_not_theirs() {
+    plays("aMemberSeesWhatTheyMay", &Home::team(FEW_RIGHTS, POSTS));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 // A real identity provider on a free port of this machine: `node provider.mjs DIR`. Prints its address, reads a line with the one
 // place that it sends browsers back to, and serves from then on until its standard input ends. Whoever is named as `login_hint` is
-// let in at once.
+// let in at once; else a page asks who is there.
 import { createRequire } from 'node:module';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -33,10 +33,17 @@ const provider = new Provider(issuer, {
   }),
 });
 
+const PAGE = `<!doctype html><html lang="en"><title>The provider</title>
+<form><label>Who <input name="who" required></label><button>Let me in</button></form>
+<form><button name="who" value="">Not now</button></form>`;
+
 async function letIn(request, response) {
   const { prompt, params, session } = await provider.interactionDetails(request, response);
   if (prompt.name === 'login') {
-    return provider.interactionFinished(request, response, { login: { accountId: params.login_hint } });
+    const who = params.login_hint ?? new URL(request.url, issuer).searchParams.get('who');
+    if (who === null) return response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE);
+    const result = who === '' ? { error: 'access_denied' } : { login: { accountId: who } };
+    return provider.interactionFinished(request, response, result);
   }
   const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
   grant.addOIDCScope(params.scope);

@@ -13,9 +13,10 @@ import * as looks from './looks.mjs';
 import * as people from './people.mjs';
 import * as provider from './provider.mjs';
 import * as record from './record.mjs';
+import * as rights from './rights.mjs';
 
 const [name, setting] = process.argv.slice(2);
-const scene = { ...agents, ...approvals, ...chat, ...figures, ...health, ...hostile, ...lever, ...looks, ...people, ...provider, ...record }[name];
+const scene = { ...agents, ...approvals, ...chat, ...figures, ...health, ...hostile, ...lever, ...looks, ...people, ...provider, ...record, ...rights }[name];
 if (scene === undefined) throw new Error(`there is no scene \`${name}\``);
 const stage = await Stage.open(JSON.parse(setting));
 try {
