@@ -224,6 +224,10 @@ export const t = {
     risk: 'Risk',
     risks: { low: 'low', medium: 'medium', high: 'high' } as Record<string, string>,
     needed: 'Yes from two people',
+    missing: (count: number) =>
+      count === 1
+        ? 'One of the yeses that this takes nobody is there to say. Until an administrator gives somebody the right, it can only end in a no.'
+        : 'Nobody is there to say yes to this. Until an administrator gives people the right, it can only end in a no.',
     yeses: (given: string[], needed: number) => (given.length === 0 ? `0 of ${needed}` : `${given.length} of ${needed}: ${given.join(', ')}`),
     escalates: 'More people are asked',
     escalated: 'they are by now',
@@ -512,6 +516,9 @@ export const t = {
     behind: 'Behind',
     stands: 'Stands',
     fine: 'keeps up',
+    short: 'Queues that can only end in a no',
+    shortOne: (queue: string, agent: string, needed: number, there: number) =>
+      `The queue ${queue} needs ${needed} to say yes to ${agent}, and ${there === 0 ? 'nobody' : `only ${there}`} of its approvers may.`,
     failing: (when: string) => `takes nothing since ${when}`,
     late: 'late',
     leaves: 'leaves this machine',

@@ -52,7 +52,7 @@ async function turn(agent, session, text, to) {
     const reasons = why('policy', 'rule:17', 'what leaves the conversation waits for a person');
     tell(place, { type: 'proposal', proposal, action }, to);
     tell(place, { type: 'verdict', proposal, decision: 'ask', reasons, micros: 411 }, to);
-    const decided = new Promise((done) => approvals.set(approval, { view: { id: approval, agent, asked_by: 'ada', action, digest: 'c0ffee'.repeat(10) + 'abcd', reasons, labels: ['internal', 'employee-personal-data'], expires: later(23), state: 'waiting', session, turn: place.turn, queue: 'posts', risk: 'medium', needed: 1, approved_by: [], since: now(), escalates: later(2), escalated: false, decidable: true, patternable: true }, done }));
+    const decided = new Promise((done) => approvals.set(approval, { view: { id: approval, agent, asked_by: 'ada', action, digest: 'c0ffee'.repeat(10) + 'abcd', reasons, labels: ['internal', 'employee-personal-data'], expires: later(23), state: 'waiting', session, turn: place.turn, queue: 'posts', risk: 'medium', needed: 1, approved_by: [], since: now(), escalates: later(2), escalated: false, missing: 0, decidable: true, patternable: true }, done }));
     const announce = (state) => tell(place, { type: 'approval', approval, state, binding: 'c0ffee', action: 'message.post channel:board:content-team' }, to);
     announce('waiting');
     const state = await decided;
@@ -100,7 +100,7 @@ const routes = [
   ['GET', /^\/grants$/, () => ({ groups: [{ name: 'content', people: ['ada', 'bob'] }, { name: 'review', people: ['ada'] }], after: null, items: [{ right: 'agents', resource: 'echo', groups: ['content'], wider: [] }, { right: 'agents', resource: 'helper', groups: [], wider: [] }, { right: 'approve', resource: 'echo', groups: ['review'], wider: [] }, { right: 'read', resource: '/srv', groups: ['review'], wider: [] }, { right: 'read', resource: '/srv/docs', groups: ['content'], wider: ['review'] }] })],
   ['POST', /^\/people\/([^/]+)\/invite$/, () => ({ code: 'k3mx-7q2p-w9ra-5tzb', expires: later(24) })],
   ['GET', /^\/health$/, () => ({ ok: false, age_seconds: 3, findings: [{ check: 'layer:landlock', state: 'ok', message: 'Landlock is there', mend: '' }, { check: 'files', state: 'unsafe', message: 'other users may read `/srv/home/data`', mend: 'chmod go-rwx /srv/home/data' }] })],
-  ['GET', /^\/status$/, () => ({ version: '0.5.0', pid: 4711, address: '127.0.0.1:7400', containment: 'full', ready: true, why: null, person: 'ada', exports: [{ name: 'siem', format: 'ocsf', to: 'tcp+tls://siem.example.org:6514', local: false, taken: 18233, behind: 12, failing_since: null, last_error: null, late: false }, { name: 'archive', format: 'jsonl', to: '/mnt/archive/record.jsonl', local: true, taken: 17020, behind: 1225, failing_since: later(-1), last_error: 'No space left on device (os error 28)', late: true }] })],
+  ['GET', /^\/status$/, () => ({ version: '0.5.0', pid: 4711, address: '127.0.0.1:7400', containment: 'full', ready: true, why: null, short: [], person: 'ada', exports: [{ name: 'siem', format: 'ocsf', to: 'tcp+tls://siem.example.org:6514', local: false, taken: 18233, behind: 12, failing_since: null, last_error: null, late: false }, { name: 'archive', format: 'jsonl', to: '/mnt/archive/record.jsonl', local: true, taken: 17020, behind: 1225, failing_since: later(-1), last_error: 'No space left on device (os error 28)', late: true }] })],
 ];
 
 createServer(async (request, response) => {

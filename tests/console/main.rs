@@ -277,6 +277,14 @@ fn what_waits_stands_by_its_risk_and_a_yes_to_high_risk_is_confirmed() {
 }
 
 #[test]
+fn a_queue_that_can_only_end_in_a_no_says_so() {
+    let settings = "[[person]]\nid = \"bob\"\ngroups = [\"askers\"]\n[[group]]\nname = \"askers\"\nagents = [\"echo\"]\n\
+                    channels = [\"*\"]\nmodels = [\"*\"]\n[[queue]]\nname = \"publishing\"\nagents = [\"echo\"]\n\
+                    people = [\"ada\", \"bob\"]\nneeded = 2\n";
+    plays("aQueueThatCanOnlyEndInANo", &Home::team(settings, POSTS));
+}
+
+#[test]
 fn nobody_approves_their_own_and_a_no_has_its_reason() {
     plays("nobodyApprovesTheirOwnAndANoHasItsReason", &team(POSTS));
 }

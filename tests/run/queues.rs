@@ -390,3 +390,47 @@ async fn what_waits_and_what_may_repeat_ends_when_whoever_asked_is_no_longer_her
     let stopped = house.record().into_iter().filter(|record| record.event == Some(Event::TurnStopped));
     assert_eq!(stopped.count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_nobody_is_there_to_say_a_yes_is_told_and_not_when_somebody_is() {
+    let stage = Stage::new(|queue| {
+        queue.needed = 2;
+        queue.approvers = approvers(&["anna", "ben"]);
+    })
+    .await;
+    let root = person("root", true);
+    let view = stage.asks().await;
+    let missing = async |who: &str| stage.sees(who, &view.id).await.unwrap().missing;
+    // Anna asked, so that ben alone is left, and his yes changes nothing of that.
+    assert_eq!((view.missing, missing("ben").await), (1, 1));
+    assert_eq!(stage.yes("ben", &view).await.unwrap().state, ApprovalState::Waiting);
+    assert_eq!(missing("ben").await, 1);
+    assert!(stage.gateway.short_of_deciders(&root).unwrap().is_empty(), "of two, whoever asks");
+    // By name cleo is one of them, and she may not.
+    {
+        let mut settings = stage.house.settings.lock();
+        settings.queues[0].approvers = approvers(&["anna", "ben", "cleo"]);
+        settings.people.iter_mut().find(|person| person.id.as_str() == "cleo").unwrap().groups.clear();
+    }
+    assert_eq!(missing("ben").await, 1);
+    {
+        let mut settings = stage.house.settings.lock();
+        settings.people.iter_mut().find(|person| person.id.as_str() == "cleo").unwrap().groups =
+            vec!["all".into()];
+    }
+    assert_eq!((missing("ben").await, missing("cleo").await), (0, 0));
+    // Without the right there is nobody, whoever is named; who may not see who there is is told of no queue.
+    stage.house.settings.lock().groups[0].rights.approve.clear();
+    let own = stage.gateway.approval(&person("anna", false), &view.id).await.unwrap();
+    assert_eq!(own.missing, 2);
+    let short = stage.gateway.short_of_deciders(&root).unwrap();
+    assert_eq!(
+        short
+            .iter()
+            .map(|one| (one.queue.as_str(), one.agent.as_str(), one.needed, one.there))
+            .collect::<Vec<_>>(),
+        [("posts", "echo", 2, 0)]
+    );
+    assert!(stage.gateway.short_of_deciders(&person("ben", false)).unwrap().is_empty());
+    drop(stage.end().await);
+}

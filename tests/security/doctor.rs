@@ -302,3 +302,30 @@ fn stand_in(socket: &Path, version: &'static str) -> std::thread::JoinHandle<()>
         stream.write_all(&bulkhead_tests::server::whole("application/json", status.as_bytes())).unwrap();
     })
 }
+
+#[test]
+fn a_queue_that_can_only_end_in_a_no_is_told_of() {
+    let (home, _server) = well();
+    let member = |id: &str| format!("[[person]]\nid = \"{id}\"\ngroups = [\"lookers\"]\n");
+    let queue = "[[queue]]\nname = \"publishing\"\nagents = [\"echo\"]\ngroups = [\"lookers\"]\nneeded = 2\n";
+    home.edit("solo = ", "# solo = ");
+    home.add(&format!(
+        "[[group]]\nname = \"lookers\"\nagents = [\"echo\"]\n[[group]]\nname = \"one\"\napprove = [\"echo\"]\n{}{}{queue}",
+        member("bob").replace("[\"lookers\"]", "[\"lookers\", \"one\"]"),
+        member("eve")
+    ));
+    home.start();
+    let told = || {
+        let all = findings(&doctor(&home));
+        all.into_iter().find(|finding| finding["check"] == "approvals")
+    };
+    let finding = told().expect("a finding");
+    assert_eq!(finding["state"], "warning");
+    assert!(
+        finding["message"].as_str().unwrap().contains("`publishing` needs 2 to say yes to `echo` and 1 of"),
+        "{finding}"
+    );
+    assert!(finding["mend"].as_str().unwrap().contains("approve = [\"echo\"]"), "{finding}");
+    home.edit("name = \"lookers\"\nagents = [\"echo\"]", "name = \"lookers\"\napprove = [\"echo\"]");
+    assert_eq!(told(), None);
+}

@@ -1,8 +1,11 @@
 //! Provisioning (SCIM 2.0): who may say who is there, what is understood, and what a leaver loses.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use bulkhead_http::scim_routes;
 use bulkhead_tests::web::Answer;
-use bulkhead_tests::{Browser, Home, POSTS, eventually};
+use bulkhead_tests::{Browser, Home, POSTS, eventually, skipped};
 use serde_json::{Value, json};
 
 const SETTINGS: &str = "
@@ -264,6 +267,19 @@ fn what_is_there_is_described_and_holds_of_what_is_given() {
     }
     assert!(config["meta"]["location"].as_str().unwrap().ends_with("/scim/v2/ServiceProviderConfig"));
 
+    home.verifies();
+}
+
+#[test]
+fn what_is_asked_for_is_given_and_what_is_not_there_is_a_no_of_scims_own() {
+    let home = home();
+    let [ada] = home.signed_in(["ada"]);
+    let program = token(&ada, "scim");
+    let get = |path: &str| ask(&program, "GET", path, &Value::Null);
+    let account = id(&ask(&program, "POST", "Users", &user("cid")).is(201));
+    let group = json!({ "displayName": "platform-team", "members": [{ "value": account }] });
+    drop(ask(&program, "POST", "Groups", &group).is(201));
+
     // What is there is not filtered, what is not there is no page of the console, and nothing of it is changed.
     for path in ["ServiceProviderConfig", "ResourceTypes", "Schemas", "Schemas/urn:x", "ResourceTypes/User"] {
         drop(get(&format!("{path}?filter=id%20eq%20%22User%22")).is(403));
@@ -284,7 +300,59 @@ fn what_is_there_is_described_and_holds_of_what_is_given() {
         let no = ask(&program, method, path, &json!({})).is(405);
         assert_eq!(no.json()["status"], "405", "{method} {path}");
     }
+    // What is asked for is what is given, beside what says which it is.
+    let keys = |path: &str| -> Vec<String> {
+        get(path).is(200).json().as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(keys(&format!("Users/{account}?attributes=userName")), ["schemas", "id", "userName"]);
+    assert!(
+        !keys(&format!("Users/{account}?excludedAttributes=displayName")).contains(&"displayName".to_owned())
+    );
+    let one = get("Groups?attributes=members").is(200).json()["Resources"][0]["members"][0].clone();
+    assert!(one["$ref"].as_str().unwrap().ends_with(&format!("/scim/v2/Users/{account}")), "{one}");
     // What was made says where it is.
     let made = ask(&program, "POST", "Users", &user("dee")).is(201);
     assert_eq!(made.header("location"), made.json()["meta"]["location"]);
+}
+
+/// What the real client is told no, on purpose, each with the reason that the ADR has.
+const REFUSED: [&str; 2] = [
+    // Whoever is neither active nor not would be taken for one of both.
+    "User check_remove_attribute",
+    // A search by a body is one by the address.
+    "User search_with_attributes",
+];
+
+#[test]
+fn a_real_client_finds_out_by_itself_what_there_is_and_uses_all_of_it() {
+    let test = "a_real_client_finds_out_by_itself_what_there_is_and_uses_all_of_it";
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let dir = std::env::var_os("BULKHEAD_SCIM").map_or_else(|| root.join(".tools/scim"), PathBuf::from);
+    if !dir.join("ready").is_file() {
+        return skipped(test, &format!("no client in {} (run tests/clients/run scim)", dir.display()));
+    }
+    // Whatever name the client thinks of is somebody's.
+    let home = Home::team(&SETTINGS.replace("domain = \"example.org\"\n", ""), POSTS);
+    let [ada] = home.signed_in(["ada"]);
+    let program = token(&ada, "scim");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/scim_check.py");
+    let output = Command::new(dir.join("venv/bin/python"))
+        .arg(script)
+        .env("BULKHEAD_SCIM_URL", format!("http://{}/scim/v2/", program.address))
+        .env("BULKHEAD_SCIM_TOKEN", program.token.as_deref().unwrap())
+        .env("NO_PROXY", "127.0.0.1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let told: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let held = told.iter().filter(|one| one["held"] == true).count();
+    assert!(held > 40, "{said}");
+    for one in told.iter().filter(|one| one["held"] == false) {
+        let what = format!("{} {}", one["of"].as_str().unwrap_or_default(), one["check"].as_str().unwrap());
+        // It makes members up, and who is in a group has to be there.
+        let made_up = one["of"] == "Group" && one["why"].as_str().unwrap().contains("there is no account");
+        assert!(REFUSED.contains(&what.as_str()) || made_up, "{one}");
+    }
+    home.verifies();
 }

@@ -100,6 +100,8 @@ export interface Approval {
   escalates: string | null;
   escalated: boolean;
   /** Whether whoever is shown this may say yes now. */
+  /** How many of the yeses that it still takes nobody is there to say. */
+  missing: number;
   decidable: boolean;
   /** Whether that yes may also be for exactly the same again. */
   patternable: boolean;
@@ -230,6 +232,8 @@ export interface GatewayStatus {
   ready: boolean;
   why: string | null;
   exports: Standing[];
+  /** Queues in which fewer may decide than have to. */
+  short: { queue: string; agent: string; needed: number; there: number }[];
   person: string;
 }
 

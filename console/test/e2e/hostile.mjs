@@ -54,7 +54,7 @@ const agent = (text, index) => ({
 });
 const approval = (text, index) => ({
   id: `a-${index}`, agent: text, asked_by: text, action: action(text), digest: text, reasons: reason(text), labels: [text], expires: text, state: 'waiting', session: text, turn: text,
-  queue: text, risk: index % 2 ? text : 'high', needed: 2, approved_by: [text], since: text, escalates: text, escalated: index % 3 === 0, decidable: true, readers: [{ name: text, people: [text] }, { name: `${text}2`, people: [] }],
+  queue: text, risk: index % 2 ? text : 'high', needed: 2, approved_by: [text], since: text, escalates: text, escalated: index % 3 === 0, missing: index % 3, decidable: true, readers: [{ name: text, people: [text] }, { name: `${text}2`, people: [] }],
   change: { created: false, bytes: 1, labels: [text], why: index % 2 ? text : null, diff: { added: 1, removed: 1, cut: true, pieces: ['same', 'added', 'removed'].map((kind) => ({ kind, lines: [text], count: 1, unended: true })) } },
 });
 const events = (text, index) => {
@@ -159,6 +159,7 @@ export async function hostileWordsOnEveryPage(stage) {
   });
   await answer(page, 'status', {
     version: CORPUS[0], pid: 1, address: CORPUS[1], containment: CORPUS[2], ready: false, why: CORPUS[3], person: 'ada',
+    short: CORPUS.map((text, index) => ({ queue: text, agent: `${text}${index}`, needed: 2, there: index % 2 })),
     exports: CORPUS.map((text) => ({ name: text, format: text, to: text, local: false, taken: 1, behind: 1, failing_since: text, last_error: text, late: true })),
   });
   await answer(page, 'health', { ok: false, age_seconds: 1, findings: CORPUS.map((text, index) => ({ check: text, state: ['missing', text][index % 2], message: text, mend: text })) });

@@ -136,3 +136,20 @@ export async function aMemberSeesWhatTheyMay(stage) {
   await opens(eve, 'health');
   await page.getByText('Ready: messages are taken').waitFor();
 }
+
+/** A queue that wants two of whom one may: who asked, who decides and the administrator read that it can only be a no. */
+export async function aQueueThatCanOnlyEndInANo(stage) {
+  const { bob, id } = await bobsPost(stage);
+  const ada = await stage.signedIn('ada');
+  for (const seat of [ada, bob]) {
+    await opens(seat, `approvals/${id}`);
+    await seat.page.getByText('One of the yeses that this takes nobody is there to say.').waitFor();
+  }
+  await ada.accessible('an approval that nobody can give');
+  await opens(ada, 'health');
+  await ada.page.getByText('The queue publishing needs 2 to say yes to echo, and only 1 of its approvers may.').waitFor();
+  await ada.accessible('the health page with such a queue');
+  await opens(bob, 'health');
+  await bob.page.getByText('Ready: messages are taken').waitFor();
+  same('a member is told of no queue', await bob.page.getByText('The queue publishing').count(), 0);
+}

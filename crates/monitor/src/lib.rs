@@ -21,6 +21,7 @@ mod advice;
 mod command;
 mod compartment;
 mod config;
+mod deciders;
 mod explain;
 mod flow;
 mod gate;
@@ -40,6 +41,7 @@ mod roles;
 
 pub use compartment::Compartment;
 pub use config::{Config, ConfigError, PolicyText, Sink, Source};
+pub use deciders::{MAX_SHORT, Short};
 pub use explain::{Explained, explain, explained};
 pub use gate::Gate;
 pub use grants::{Grant, Grants, Members};

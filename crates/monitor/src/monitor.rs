@@ -147,6 +147,16 @@ impl Monitor {
         self.house.known(id).map(|known| &known.person)
     }
 
+    /// Everybody whom the settings have.
+    pub(crate) fn people(&self) -> impl Iterator<Item = &Person> {
+        self.house.people.values().map(|known| &known.person)
+    }
+
+    /// The queues, in their order.
+    pub(crate) fn queues(&self) -> &[Queue] {
+        &self.house.queues
+    }
+
     /// Whether the settings have nobody at all.
     #[must_use]
     pub fn names_nobody(&self) -> bool {
@@ -156,8 +166,7 @@ impl Monitor {
     /// The person who is this operating-system user.
     #[must_use]
     pub fn person_of_os_user(&self, user: &str) -> Option<&Person> {
-        let mut people = self.house.people.values().map(|known| &known.person);
-        people.find(|person| person.os_user.as_deref() == Some(user))
+        self.people().find(|person| person.os_user.as_deref() == Some(user))
     }
 
     /// Whether a person may ask this agent for anything. A person who is not in the settings may not.

@@ -16,6 +16,7 @@ use vocab::{AgentName, ApprovalId, Person, PersonId, Proposal, SessionId, Verb};
 use crate::accept::admits;
 use crate::event::{ApprovalState, What};
 use crate::gateway::Gateway;
+use crate::missing::Missing;
 use crate::page::{Page, Place, Portion};
 use crate::program::Decided;
 use crate::replaced::Before;
@@ -109,6 +110,7 @@ pub(crate) fn hold(
         since: Some(now),
         escalates: escalation.map(|escalation| later(escalation.after)).transpose()?,
         escalated: false,
+        missing: 0,
         decidable: false,
         patternable: false,
         change: None,
@@ -250,7 +252,13 @@ impl Gateway {
     ) -> Result<Page<ApprovalView>, Refusal> {
         let (journal, monitor, solo) = (self.journal.clone(), self.monitor()?, self.is_solo(by));
         let (person, wanted) = (by.clone(), wanted.clone());
-        let read = move || page(&journal, &monitor, (&person, solo), all_states, &wanted);
+        let sole = self.config.solo.clone();
+        let read = move || {
+            let mut page = page(&journal, &monitor, (&person, solo), all_states, &wanted)?;
+            let mut missing = Missing::new(&monitor, sole.as_ref());
+            page.items.iter_mut().for_each(|view| view.missing = missing.of(view));
+            Ok(page)
+        };
         // Thousands of rows may be read, and whoever stops an agent meanwhile must not wait for that.
         let page = self.listers.work(read).await?;
         self.showing(by, &page.items, Shown::Looking).await?;
@@ -301,7 +309,10 @@ impl Gateway {
             )
         };
         let row = load(&self.journal, id)?.ok_or_else(none)?;
-        as_seen(self.monitor()?.as_ref(), (by, self.is_solo(by)), row.view).ok_or_else(none)
+        let monitor = self.monitor()?;
+        let view = as_seen(&monitor, (by, self.is_solo(by)), row.view).ok_or_else(none)?;
+        let missing = Missing::new(&monitor, self.config.solo.as_ref()).of(&view);
+        Ok(ApprovalView { missing, ..view })
     }
 
     /// Carries on the turn that waited for `row`, as far as the record bears out what that says, or ends it when it can no

@@ -29,6 +29,7 @@ mod judging;
 mod kill;
 mod leavers;
 mod looking;
+mod missing;
 mod outage;
 mod page;
 mod pattern;
@@ -72,7 +73,7 @@ pub use gateway::{Config, Gateway, MAX_RUNNING_TURNS, Parts, Policies, StartErro
 pub use identity::May;
 pub use kill::{Pending, Struck};
 pub use looking::{MAX_RECORDS, Records, Verified};
-pub use monitor::{Act, Grant, Grants, Members, Risk};
+pub use monitor::{Act, Grant, Grants, Members, Risk, Short};
 pub use page::{MAX_PAGE, NoPlace, Page, Place, Portion};
 pub use pattern::{MAX_PATTERNS, PATTERN_LIFETIME, PatternView};
 pub use process::AGENT_ROLE;

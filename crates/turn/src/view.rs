@@ -85,6 +85,10 @@ pub struct ApprovalView {
     /// Whether they are by now.
     #[serde(default)]
     pub escalated: bool,
+    /// How many of the yeses that it still takes nobody is there to say, by the rights as they are now: unless somebody gets the
+    /// right, it ends in a no.
+    #[serde(default)]
+    pub missing: u8,
     /// Whether the one who is shown this may say yes to it now.
     #[serde(default)]
     pub decidable: bool,

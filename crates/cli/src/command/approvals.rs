@@ -286,7 +286,12 @@ fn changed(screen: Screen, change: &FileChange) -> Vec<String> {
 fn needs(view: &ApprovalView) -> String {
     let people = if view.needed == 1 { "1 person".to_owned() } else { format!("{} people", view.needed) };
     let yes: Vec<&str> = view.approved_by.iter().map(vocab::PersonId::as_str).collect();
-    if yes.is_empty() { people } else { format!("{people}; yes from {}", yes.join(", ")) }
+    let said = if yes.is_empty() { people } else { format!("{people}; yes from {}", yes.join(", ")) };
+    match view.missing {
+        0 => said,
+        1 => format!("{said}; one of these yeses nobody is there to say"),
+        _ => format!("{said}; nobody is there to say yes"),
+    }
 }
 
 /// Text line by line, everything else as JSON. Each line is marked, so that no argument can look like a

@@ -17,8 +17,27 @@ pub(super) async fn look(home: &Home) -> Vec<Finding> {
         Ok(Some(_)) => Some(ask(home).await),
         _ => None,
     };
-    let exports = status.as_ref().and_then(|status| status.as_ref().ok()).map(exports::standing);
-    std::iter::once(running(home, status)).chain(exports.into_iter().flatten()).collect()
+    let answered = status.as_ref().and_then(|status| status.as_ref().ok());
+    let mut found: Vec<Finding> = answered.map(exports::standing).into_iter().flatten().collect();
+    found.extend(answered.map(short).into_iter().flatten());
+    std::iter::once(running(home, status)).chain(found).collect()
+}
+
+/// Queues in which what waits can only end in a no. Only the gateway knows whom the directory names.
+fn short(status: &Value) -> Vec<Finding> {
+    let told = status.get("short").cloned().unwrap_or_default();
+    let queues: Vec<turn::Short> = serde_json::from_value(told).unwrap_or_default();
+    let finding = |one: turn::Short| {
+        let turn::Short { queue, agent, needed, there } = one;
+        let message = format!(
+            "the queue `{queue}` needs {needed} to say yes to `{agent}` and {there} of its approvers may: what waits there ends in a no"
+        );
+        let mend = format!(
+            "give more of its approvers a group with `approve = [\"{agent}\"]`, or lower `needed`, in bulkhead.toml"
+        );
+        Finding::of("approvals", State::Warning, message, mend)
+    };
+    queues.into_iter().map(finding).collect()
 }
 
 /// What a gateway finds of itself.

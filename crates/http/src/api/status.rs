@@ -19,6 +19,8 @@ pub(crate) async fn status(State(api): Shared, Caller(person): Caller) -> Answer
         "why": ready.err(),
         "exports": (api.exports)(),
         "unpublished": api.notary.unpublished(),
+        // While the settings do not hold, `why` of every act says so.
+        "short": api.gateway.short_of_deciders(&person).unwrap_or_default(),
         "person": person.id,
     })))
 }

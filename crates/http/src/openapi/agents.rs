@@ -349,6 +349,7 @@ fn approvals(book: &mut Book) {
             .has("since", or_null(time()))
             .has("escalates", or_null(time()))
             .has("escalated", yes_or_no())
+            .has("missing", within(0, 2))
             .has("decidable", yes_or_no())
             .has("patternable", yes_or_no())
             .has("change", or_null(the("FileChange")))

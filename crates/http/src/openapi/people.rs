@@ -249,6 +249,11 @@ fn people(book: &mut Book) {
 
 fn gateway(book: &mut Book) {
     book.about("gateway");
+    let short = object()
+        .has("queue", text())
+        .has("agent", id())
+        .has("needed", within(1, 2))
+        .has("there", within(0, 1));
     let status = object()
         .has("version", text())
         .has("pid", number(1))
@@ -259,6 +264,7 @@ fn gateway(book: &mut Book) {
         .has("why", or_null(text()))
         .has("exports", anything())
         .has("unpublished", list(text()))
+        .has("short", list(short.into()))
         .has("person", id());
     book.route("GET", "status", "What the gateway says about itself.").gives(status);
     let finding = object()

@@ -159,3 +159,16 @@ impl Attribute {
         described
     }
 }
+
+/// Where a value that names another resource has it.
+pub(super) fn reference(to: &'static str) -> Value {
+    let told = Told { case_exact: true, ..Told::default() };
+    let description = "Where that is";
+    let mut described =
+        Attribute { name: "$ref", kind: "reference", description, mutability: "readOnly", told }
+            .described(Vec::new());
+    if let Some(fields) = described.as_object_mut() {
+        fields.insert("referenceTypes".into(), json!([to]));
+    }
+    described
+}

@@ -9,6 +9,9 @@ use super::{Fault, Scim};
 /// The most that one answer has.
 pub(super) const MAX_RESULTS: usize = 200;
 
+/// The most names of attributes that are looked at.
+const MAX_NAMES: usize = 64;
+
 /// The longest filter, in bytes.
 const MAX_FILTER_BYTES: usize = 1024;
 
@@ -21,7 +24,20 @@ pub(super) struct Which {
     filter: Option<String>,
     start_index: Option<i64>,
     count: Option<i64>,
+    attributes: Option<String>,
     excluded_attributes: Option<String>,
+}
+
+/// The names of a list, without their schemas; none where it says nothing.
+fn named(list: Option<&str>) -> Option<Vec<&str>> {
+    let list = list.map(str::trim).filter(|list| !list.is_empty())?;
+    let bare = |name: &'_ str| -> usize { name.rfind(':').map_or(0, |at| at.saturating_add(1)) };
+    Some(list.split(',').map(str::trim).take(MAX_NAMES).filter_map(|name| name.get(bare(name)..)).collect())
+}
+
+/// The attribute that a part of it is of.
+fn top(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(top, _)| top)
 }
 
 /// `NAME eq "VALUE"`.
@@ -60,6 +76,24 @@ impl Which {
             number(self.start_index, 1).max(1).saturating_sub(1),
             number(self.count, MAX_RESULTS).min(MAX_RESULTS),
         )
+    }
+
+    /// What of it is wanted, by the names of attributes; `schemas` and `id` always. Of what an attribute consists of, all or nothing.
+    pub(super) fn pick(&self, mut resource: Value) -> Value {
+        let always = |name: &str| matches!(name, "schemas" | "id");
+        if let Some(fields) = resource.as_object_mut() {
+            if let Some(wanted) = named(self.attributes.as_deref()) {
+                fields.retain(|name, _| {
+                    always(name) || wanted.iter().any(|one| top(one).eq_ignore_ascii_case(name))
+                });
+            }
+            if let Some(excluded) = named(self.excluded_attributes.as_deref()) {
+                fields.retain(|name, _| {
+                    always(name) || !excluded.iter().any(|one| one.eq_ignore_ascii_case(name))
+                });
+            }
+        }
+        resource
     }
 
     /// Whether members of groups are not wanted.
@@ -119,6 +153,34 @@ mod tests {
             assert_eq!(parse(bad), None, "{bad}");
         }
         assert_eq!(parse(&format!("userName eq \"{}\"", "x".repeat(2_000))), None);
+    }
+
+    #[test]
+    fn what_is_picked_is_what_was_named_and_what_says_which_it_is() {
+        let which = |attributes: &str, excluded: &str| Which {
+            attributes: Some(attributes.into()),
+            excluded_attributes: Some(excluded.into()),
+            ..Which::default()
+        };
+        let whole = json!({ "schemas": ["s"], "id": "d-1", "userName": "ada", "groups": [], "meta": {} });
+        let picked = |attributes: &str, excluded: &str| -> String {
+            let picked = which(attributes, excluded).pick(whole.clone());
+            picked.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(picked("", ""), "schemas id userName groups meta");
+        assert_eq!(picked("USERNAME", ""), "schemas id userName");
+        assert_eq!(
+            picked("urn:ietf:params:scim:schemas:core:2.0:User:groups.display, nothing", ""),
+            "schemas id groups"
+        );
+        assert_eq!(picked("", "id,schemas,meta"), "schemas id userName groups");
+        assert_eq!(
+            picked("", "groups.display"),
+            "schemas id userName groups meta",
+            "a part is not taken out"
+        );
+        assert_eq!(picked(&",".repeat(10_000), ""), "schemas id");
+        assert_eq!(which("a", "b").pick(json!("text")), json!("text"));
     }
 
     #[test]

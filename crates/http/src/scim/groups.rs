@@ -10,7 +10,7 @@ use people::{GroupView, NewGroup, No};
 use serde_json::{Map, Value, json};
 use vocab::DirectoryId;
 
-use super::about::{Attribute, Told};
+use super::about::{Attribute, Told, reference};
 use super::filter::{Which, listed};
 use super::patch::{Op, Step, steps};
 use super::{Answer, By, Fault, Scim, Sent, field, place, text};
@@ -29,7 +29,8 @@ pub(super) async fn list(State(api): State<Arc<Api>>, Query(which): Query<Which>
         })
     };
     let all: Vec<GroupView> = api.people.groups().into_iter().filter(fits).collect();
-    let page = all.iter().skip(skip).take(most).map(|view| group(&api, view, !which.leaves_members()));
+    let page =
+        all.iter().skip(skip).take(most).map(|view| which.pick(group(&api, view, !which.leaves_members())));
     Ok(listed(all.len(), skip.saturating_add(1), page.collect()))
 }
 
@@ -40,7 +41,7 @@ pub(super) async fn show(
 ) -> Answer {
     let id = one(&id)?;
     let view = api.people.group(&id).ok_or_else(none)?;
-    Ok(Scim(StatusCode::OK, group(&api, &view, !which.leaves_members())))
+    Ok(Scim(StatusCode::OK, which.pick(group(&api, &view, !which.leaves_members()))))
 }
 
 pub(super) async fn create(
@@ -183,6 +184,7 @@ pub(super) fn attributes() -> Vec<Value> {
         text("value", "The id of a user who is there already", "immutable", Told { required: true, ..exact }),
         text("display", "Who that is", "readOnly", exact),
         text("type", "`User`: no group is in another", "readOnly", exact),
+        reference("User"),
     ];
     let name = Told { required: true, unique: true, ..exact };
     vec![
@@ -214,7 +216,7 @@ fn group(api: &Api, view: &GroupView, with_members: bool) -> Value {
     if let Some(fields) = group.as_object_mut() {
         fields.extend(view.external.clone().map(|external| ("externalId".to_owned(), external.into())));
         if with_members {
-            let member = |(id, person): (&DirectoryId, &vocab::PersonId)| json!({ "value": id, "display": person, "type": "User" });
+            let member = |(id, person): (&DirectoryId, &vocab::PersonId)| json!({ "value": id, "display": person, "type": "User", "$ref": place(api, "Users", id.as_str()) });
             fields.insert("members".into(), view.members.iter().map(member).collect());
         }
     }

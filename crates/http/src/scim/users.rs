@@ -9,7 +9,7 @@ use people::{AccountView, NewAccount, Wish};
 use serde_json::{Map, Value, json};
 use vocab::{DirectoryId, PersonId};
 
-use super::about::{Attribute, Told};
+use super::about::{Attribute, Told, reference};
 use super::filter::{Which, listed};
 use super::patch::{Op, Step, steps};
 use super::{Answer, By, Fault, Scim, Sent, field, place, provisions, text, yes};
@@ -28,12 +28,16 @@ pub(super) async fn list(State(api): State<Arc<Api>>, Query(which): Query<Which>
         })
     };
     let (total, found) = api.people.accounts_where(fits, skip, most);
-    Ok(listed(total, skip.saturating_add(1), found.iter().map(|view| user(&api, view)).collect()))
+    Ok(listed(total, skip.saturating_add(1), found.iter().map(|view| which.pick(user(&api, view))).collect()))
 }
 
-pub(super) async fn show(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answer {
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    Path(id): Path<String>,
+    Query(which): Query<Which>,
+) -> Answer {
     let view = one(&api, &id)?;
-    Ok(Scim(StatusCode::OK, user(&api, &view)))
+    Ok(Scim(StatusCode::OK, which.pick(user(&api, &view))))
 }
 
 pub(super) async fn create(
@@ -217,15 +221,22 @@ pub(super) fn attributes() -> Vec<Value> {
             mutability: "readOnly",
             told: Told { many: true, ..Told::default() },
         }
-        .described(vec![value.described(Vec::new()), display.described(Vec::new())]),
+        .described(vec![
+            value.described(Vec::new()),
+            display.described(Vec::new()),
+            reference("Group"),
+        ]),
     ]
 }
 
 const HIDDEN: Told = Told { many: false, required: false, case_exact: true, unique: false, hidden: true };
 
 fn user(api: &Api, view: &AccountView) -> Value {
-    let groups: Vec<Value> =
-        view.groups.iter().map(|(id, name)| json!({ "value": id, "display": name })).collect();
+    let groups: Vec<Value> = view
+        .groups
+        .iter()
+        .map(|(id, name)| json!({ "value": id, "display": name, "$ref": place(api, "Groups", id.as_str()) }))
+        .collect();
     let mut user = json!({
         "schemas": [SCHEMA], "id": view.id, "userName": name(api, &view.person), "active": view.active, "groups": groups,
         "meta": {
