@@ -254,6 +254,14 @@ fn what_is_there_is_described_and_holds_of_what_is_given() {
             );
         }
     }
+}
+
+#[test]
+fn what_can_be_done_is_said_and_what_is_described_is_neither_filtered_nor_changed() {
+    let home = home();
+    let [ada] = home.signed_in(["ada"]);
+    let program = token(&ada, "scim");
+    let get = |path: &str| ask(&program, "GET", path, &Value::Null);
     let config = get("ServiceProviderConfig").is(200).json();
     for (feature, there) in [
         ("patch", true),
