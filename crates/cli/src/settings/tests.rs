@@ -78,7 +78,8 @@ fn every_topic_is_taken() {
     let models = settings.model_servers(&home);
     assert_eq!(models.servers[0].api_key.as_ref().unwrap().name().as_str(), "box");
     assert_eq!(models.secrets.folder, Path::new("/srv/home/secrets"));
-    assert_eq!(settings.egress(&home).headers.len(), 1);
+    let own = "127.0.0.1:7400".parse().unwrap();
+    assert_eq!(settings.egress(&home, own).headers.len(), 1);
     assert_eq!(settings.secrets(&home).named.len(), 1);
     let source = settings.label[0].get_ref().source();
     assert_eq!(
