@@ -39,6 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
             break;
         }
     }
-    let behind: Vec<Place> = all.into_iter().filter(|place| after.as_ref().is_none_or(|after| place > after)).collect();
+    let behind: Vec<Place> =
+        all.into_iter().filter(|place| after.as_ref().is_none_or(|after| place > after)).collect();
     assert_eq!((found, wanted.after), (behind, None), "{text:?}");
 });
