@@ -134,7 +134,8 @@ fn who_has_no_right_is_refused_and_it_is_on_the_record() {
     }
     // The record is a file of the gateway's own user.
     drop(team.run(EVE, &["audit", "tail"]).with(4));
-    team.run(EVE, &["gateway", "stop"]).fails(3, "`eve` may not stop the gateway; an administrator may");
+    team.run(EVE, &["gateway", "stop"])
+        .fails(3, "`eve` may not stop the gateway or agents; an administrator may");
     team.run(EVE, &["gateway", "restart"]).fails(3, "`eve` may not stop the gateway");
     team.run(EVE, &["chat", "helper", "hi"]).done().has("hello");
     // What the agent is granted, the asker must have a right to as well.

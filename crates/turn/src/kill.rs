@@ -71,7 +71,7 @@ impl Gateway {
         if slots.iter().any(|slot| self.allows(by, Act::AgentStop, Some(&slot.name))) {
             return Ok(());
         }
-        self.demand(by, Act::AgentsStop, None, "stop agents")
+        self.demand(by, Act::AgentsStop, None, "stop the gateway or agents")
     }
 
     /// The first half of a kill: every process of one agent, or of all, is dead when this returns, and nothing of theirs is
