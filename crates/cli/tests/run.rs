@@ -276,9 +276,12 @@ fn what_stops_and_continues_the_command_stops_and_continues_the_program() {
     assert!(said.out.contains("heard it"), "{}", said.out);
     // What has a word of its own for it hears it, as without Bulkhead.
     let script = "trap 'echo heard it; exit 9' TSTP; echo ready; while :; do sleep 0.05; done";
-    let mut child = fresh(&home, script).spawn().unwrap();
+    let word = format!("heard-{}", std::process::id());
+    let mut child = home.start(&["run", "-q", "coder", "--", "sh", "-c", script, &word]);
     child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
     kill_process(Pid::from_child(&child), Signal::TSTP).unwrap();
+    // A signal that continues takes back one that stops and has not been heard yet.
+    eventually("the command is stopped", || in_state(&word, 'T') == 1);
     kill_process(Pid::from_child(&child), Signal::CONT).unwrap();
     let said = ended(child).with(9);
     assert!(said.out.contains("heard it"), "{}", said.out);
