@@ -244,49 +244,6 @@ fn signals_reach_the_program() {
     ended(child).with(131);
 }
 
-/// The processes that have this word among their arguments and are in this state.
-fn in_state(word: &str, state: char) -> usize {
-    let entries = fs::read_dir("/proc").unwrap();
-    let those = entries.filter(|entry| {
-        let path = entry.as_ref().unwrap().path();
-        let line = fs::read(path.join("cmdline")).unwrap_or_default();
-        let stat = fs::read_to_string(path.join("stat")).unwrap_or_default();
-        let now = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-        line.split(|byte| *byte == 0).any(|one| one == word.as_bytes()) && now == Some(state)
-    });
-    those.count()
-}
-
-#[test]
-fn what_stops_and_continues_the_command_stops_and_continues_the_program() {
-    let home = Home::running(IDLE).with_coder();
-    // Only the command and its program have this word.
-    let word = format!("stopped-{}", std::process::id());
-    let script = "echo ready; read line; echo \"heard $line\"";
-    let mut child = home.start(&["run", "-q", "coder", "--", "sh", "-c", script, &word]);
-    child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
-    for _ in 0..3 {
-        kill_process(Pid::from_child(&child), Signal::TSTP).unwrap();
-        eventually("the command and its program are stopped", || in_state(&word, 'T') == 2);
-        kill_process(Pid::from_child(&child), Signal::CONT).unwrap();
-        eventually("the command and its program go on", || in_state(&word, 'T') == 0);
-    }
-    child.stdin.take().unwrap().write_all(b"it\n").unwrap();
-    let said = ended(child).with(0);
-    assert!(said.out.contains("heard it"), "{}", said.out);
-    // What has a word of its own for it hears it, as without Bulkhead.
-    let script = "trap 'echo heard it; exit 9' TSTP; echo ready; while :; do sleep 0.05; done";
-    let word = format!("heard-{}", std::process::id());
-    let mut child = home.start(&["run", "-q", "coder", "--", "sh", "-c", script, &word]);
-    child.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
-    kill_process(Pid::from_child(&child), Signal::TSTP).unwrap();
-    // A signal that continues takes back one that stops and has not been heard yet.
-    eventually("the command is stopped", || in_state(&word, 'T') == 1);
-    kill_process(Pid::from_child(&child), Signal::CONT).unwrap();
-    let said = ended(child).with(9);
-    assert!(said.out.contains("heard it"), "{}", said.out);
-}
-
 #[test]
 fn a_run_is_on_the_record_in_the_heartbeat_and_among_what_runs() {
     let home = Home::running(IDLE).with_coder();

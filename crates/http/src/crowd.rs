@@ -109,7 +109,8 @@ mod tests {
         held.push(enter(&crowd, 7, false).unwrap());
         assert_eq!(enter(&crowd, 7, false).unwrap_err(), Crowded::OfUser);
         drop(held);
-        assert_eq!((crowd.0.lock().all, crowd.0.lock().of_user.len()), (0, 0));
+        let left = crowd.0.lock();
+        assert_eq!((left.all, left.of_user.len()), (0, 0));
     }
 
     #[test]

@@ -17,9 +17,7 @@ use std::process::ExitCode;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, read, retry_on_intr};
-use rustix::process::{
-    DumpableBehavior, Pid, WaitOptions, kill_process_group, set_dumpable_behavior, setsid, wait,
-};
+use rustix::process::{DumpableBehavior, Pid, WaitOptions, kill_process_group, set_dumpable_behavior, wait};
 use vocab::frame::{self, FrameError};
 
 use super::{Entered, seccomp};
@@ -46,8 +44,6 @@ fn serve(Entered { mut stream, listener, filtered }: Entered) -> Result<(), Fram
     let stdio = handoff::exactly(handed)?;
     // Not before: the gateway still adjusts one that was made ahead.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(io::Error::from)?;
-    // Until now it was in the spawner's session, which is none of the program's.
-    setsid().map_err(io::Error::from)?;
     let program = match program::start(launch, stdio) {
         Ok(program) => program,
         Err(program::NotStarted { code, why }) => {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, chdir, ioctl_tiocsctty, setpgid, setsid};
+use rustix::process::{Pid, chdir, ioctl_tiocsctty, setsid};
 use rustix::stdio::stdin;
 use rustix::termios::isatty;
 
@@ -76,13 +76,7 @@ pub(super) fn start(launch: Launch, [input, output, errors]: [OwnedFd; 3]) -> Re
 /// In the new process: its own session, with the terminal if it gets one, every signal as a new process has it, and
 /// nothing else open.
 fn settle(terminal: bool) -> io::Result<()> {
-    if terminal {
-        setsid()?;
-    } else {
-        // In the session of the jail's first process, with a group of its own: one whose parent is in no other group of its
-        // session is orphaned, and the kernel then drops what stops it (`SIGTSTP`).
-        setpgid(None, None)?;
-    }
+    setsid()?;
     // A gateway that was started with `nohup` ignores a signal, and a program would inherit that.
     for signal in 1..=LAST_SIGNAL {
         #[expect(unsafe_code, reason = "no safe call sets a signal back")]
