@@ -231,6 +231,8 @@ export async function overARestart(stage) {
   await sheet.getByLabel('Reason').fill('not before Monday');
   process.kill(stage.json('gateway', 'status').pid, 'SIGKILL');
   await page.getByText('The gateway does not answer.').waitFor();
+  // A page that follows nothing finds out when it asks again.
+  await bob.page.getByText('The gateway does not answer.').waitFor();
   await ada.shot('gateway-away');
   // The same address again, so that the page that is open finds it.
   const settings = `${stage.home}/bulkhead.toml`;
