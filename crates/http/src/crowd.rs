@@ -93,9 +93,12 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
     fn enter(crowd: &Crowd, user: u32, administers: bool) -> Result<Place, Crowded> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(crowd.enter(user, async || administers))
+        now(crowd.enter(user, async || administers))
     }
 
     #[test]

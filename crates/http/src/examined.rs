@@ -17,7 +17,7 @@ type Examine = dyn Fn() -> Result<Value, String> + Send + Sync;
 /// What was found last, and when.
 type Found = Option<(Instant, Value)>;
 
-/// Looks, and keeps what was found for [`EXAMINED_FOR`].
+/// Looks, and keeps what was found for `EXAMINED_FOR`.
 #[derive(Clone)]
 pub struct Health {
     examine: Arc<Examine>,
