@@ -15,7 +15,7 @@ use vocab::frame;
 use crate::program::{Ask, Told};
 
 /// The longest that a check waits for something that must happen.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
