@@ -4,12 +4,13 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use bulkhead_tests::{ANSWERS, Home, Said, eventually, is_root, procs, skipped};
 use serde_json::Value;
 
-use crate::people::{EVE, Team};
+use crate::people::{BOB, EVE, Team};
+use crate::stop::{Held, READS_TWICE, thinking};
 
 /// Users who have nothing else on this machine, so that nobody else goes without what is used up here.
 const USERS: [u32; 3] = [47_113, 47_114, 47_115];
@@ -170,4 +171,65 @@ fn who_holds_all_connections_that_they_get_keeps_nobody_else_out() {
     team.home.run(&["agents", "kill", "--all"]).done();
     holder.kill().unwrap();
     holder.wait().unwrap();
+}
+
+/// Asks for as many kills at a time as were named, and says how many of them were sent away.
+const OPERATORS: &str = r#"
+import socket, struct, sys
+word = b'\x01{"word":"kill","agent":"helper"}'
+asking = []
+for _ in range(int(sys.argv[2])):
+    one = socket.socket(socket.AF_UNIX)
+    one.settimeout(170)
+    one.connect(sys.argv[1])
+    try:
+        one.sendall(struct.pack('>I', len(word)) + word)
+    except BrokenPipeError:
+        pass
+    asking.append(one)
+print('asked', flush=True)
+answers = []
+for one in asking:
+    answer = b''
+    try:
+        while more := one.recv(65536):
+            answer += more
+    except ConnectionResetError:
+        # Their word was not read; the answer was, before this.
+        pass
+    answers.append(answer)
+print(sum(b'kept for administrators' in answer for answer in answers), sum(b'"done"' in answer for answer in answers))
+"#;
+
+#[test]
+fn operators_whose_kills_take_long_leave_places_to_administrators() {
+    const MOST: usize = 24;
+    let Some(team) = Team::playing("security::deaf::operators_whose_kills_take_long", READS_TWICE) else {
+        return;
+    };
+    team.home.add("[[role]]\nname = \"operator\"\npeople = [\"bob\"]\n");
+    let chat = thinking(&team.home);
+    let held = Held::all(&procs::jailed(team.home.gateway()));
+    let mut operators = Command::new("python3")
+        .args(["-c", OPERATORS, team.home.at("stop.sock").to_str().unwrap(), &MOST.to_string()])
+        .uid(BOB)
+        .gid(BOB)
+        .current_dir("/")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(operators.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line, "asked\n");
+    team.home.json_whatever(&["agents", "kill", "helper"])["killed"][0]["left"].as_u64().unwrap();
+    drop(held);
+    line.clear();
+    said.read_line(&mut line).unwrap();
+    operators.wait().unwrap();
+    let counts: Vec<usize> = line.split_whitespace().map(|count| count.parse().unwrap()).collect();
+    assert_eq!(counts.iter().sum::<usize>(), MOST, "{line}");
+    assert!(counts[0] > 0, "every operator was let in at once: {line}");
+    assert!(counts[1] > 0, "no operator was let in: {line}");
+    Said::of(chat).with(3).lacks("That is all");
 }

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
-use bulkhead_tests::procs;
+use bulkhead_tests::procs::{self, Jailed};
 use bulkhead_tests::server::{Deed, Server};
 use bulkhead_tests::{Home, Said, eventually, is_root, skipped, tree};
 
 /// Reads, thinks for a while, and reads again.
-const READS_TWICE: &str = "
+pub(crate) const READS_TWICE: &str = "
 turns:
   - calls: [{skill: file-reader, arguments: {path: HOME/handbook/expenses.md}}]
   - say: one moment
@@ -18,7 +18,7 @@ turns:
   - say: That is all.
 ";
 
-fn thinking(home: &Home) -> std::process::Child {
+pub(crate) fn thinking(home: &Home) -> Child {
     let chat = home.begin(&["chat", "helper", "look it up", "--json"]);
     eventually("the turn waits for its model a second time", || {
         let calls = home.records(&["--kind", "verdict", "--decision", "permit"]);
@@ -62,6 +62,32 @@ print('held', flush=True)
 sys.stdin.read()
 ";
 
+/// Processes that do not end before this is dropped. Takes root.
+pub(crate) struct Held(Child);
+
+impl Held {
+    pub(crate) fn all(jailed: &[Jailed]) -> Self {
+        let mut holder = Command::new("python3")
+            .args(["-c", HOLD])
+            .args(jailed.iter().map(|jailed| jailed.pid.to_string()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "held\n");
+        Self(holder)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
+
 #[test]
 fn processes_that_do_not_end_are_an_alert() {
     if !is_root() {
@@ -70,22 +96,11 @@ fn processes_that_do_not_end_are_an_alert() {
     }
     let home = Home::playing(READS_TWICE);
     let chat = thinking(&home);
-    let pids = procs::jailed(home.gateway()).into_iter().map(|jailed| jailed.pid.to_string());
-    let mut holder = Command::new("python3")
-        .args(["-c", HOLD])
-        .args(pids)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line, "held\n");
+    let held = Held::all(&procs::jailed(home.gateway()));
     let report = home.json_whatever(&["agents", "kill", "helper"]);
     let left = report["killed"][0]["left"].as_u64().unwrap();
     assert!(left >= 1, "{report}");
-    drop(holder.stdin.take());
-    holder.wait().unwrap();
+    drop(held);
     Said::of(chat).with(3).lacks("That is all");
     let alerts = home.records(&["--event", "kill.incomplete"]);
     assert_eq!(alerts.len(), 1, "{alerts:?}");

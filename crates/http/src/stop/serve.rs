@@ -29,7 +29,7 @@ struct Hall {
     api: Arc<Api>,
     /// Where tasks run.
     runtime: Handle,
-    /// How many are listened to who are no administrators.
+    /// How many have come who are no administrators, and are not answered yet.
     others: AtomicUsize,
 }
 
@@ -79,12 +79,17 @@ fn hear(listener: &UnixListener, hall: &Hall) {
 }
 
 fn answer(stream: &UnixStream, hall: &Hall) -> Result<(), FrameError> {
+    let mut place = None;
     let (answer, ends) = match heard(stream, hall) {
-        Ok((person, word)) => done(hall, &person, &word),
+        Ok((person, word, taken)) => {
+            place = Some(taken);
+            done(hall, &person, &word)
+        }
         Err(Unheard::Problem(problem)) => (Answer::No { problem }, false),
         Err(Unheard::Left) => return Ok(()),
     };
     let told = Timed::new(stream, WORD_TIME).write(&answer);
+    drop(place);
     if ends {
         // Only now: the process may end at once.
         hall.api.stop.cancel();
@@ -106,11 +111,11 @@ impl From<Problem> for Unheard {
 }
 
 /// Who is there and what they want. Who may stop nothing is not listened to.
-fn heard(stream: &UnixStream, hall: &Hall) -> Result<(Person, Word), Unheard> {
+fn heard<'a>(stream: &UnixStream, hall: &'a Hall) -> Result<(Person, Word, Place<'a>), Unheard> {
     let person = person(stream, hall)?;
-    let _place = Place::take(hall, &person)?;
+    let place = Place::take(hall, &person)?;
     match Timed::new(stream, ASK_TIME).read(MAX_WORD_BYTES) {
-        Ok(Some(word)) => Ok((person, word)),
+        Ok(Some(word)) => Ok((person, word, place)),
         Ok(None) => Err(Unheard::Left),
         Err(error) => {
             Err(Problem::new(ProblemKind::Invalid, format!("what is to be stopped was not said: {error}"))
@@ -129,7 +134,7 @@ fn person(stream: &UnixStream, hall: &Hall) -> Result<Person, Problem> {
     Ok(person)
 }
 
-/// Somebody who is listened to. Some places are administrators' alone.
+/// Somebody who is listened to until they are answered. Some places are administrators' alone.
 struct Place<'a>(Option<&'a AtomicUsize>);
 
 impl<'a> Place<'a> {
@@ -141,8 +146,7 @@ impl<'a> Place<'a> {
         if hall.others.fetch_add(1, Ordering::SeqCst) < MAX_OTHER_STOPPERS {
             return Ok(place);
         }
-        let message =
-            "others are being listened to, and the last places are kept for administrators; try again";
+        let message = "others are being answered, and the last places are kept for administrators; try again";
         Err(Problem::new(ProblemKind::Busy, message))
     }
 }
