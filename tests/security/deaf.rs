@@ -13,7 +13,7 @@ use crate::people::{BOB, EVE, Team};
 use crate::stop::{Held, READS_TWICE, thinking};
 
 /// Users who have nothing else on this machine, so that nobody else goes without what is used up here.
-const USERS: [u32; 3] = [47_113, 47_114, 47_115];
+const USERS: [u32; 4] = [47_113, 47_114, 47_115, 47_116];
 
 const SOUL: &str = "# Hog\n\n## Identity\n\n- Name: hog\n- Role: Takes all that there is\n";
 
@@ -232,4 +232,46 @@ fn operators_whose_kills_take_long_leave_places_to_administrators() {
     assert!(counts[0] > 0, "every operator was let in at once: {line}");
     assert!(counts[1] > 0, "no operator was let in: {line}");
     Said::of(chat).with(3).lacks("That is all");
+}
+
+/// Starts the gateway of a home whose user gets at most so many processes and threads.
+fn start_within(home: &Home, most: usize) -> Said {
+    let start = home.command(&["gateway", "start"]);
+    let mut limited = Command::new("prlimit");
+    limited.arg(format!("--nproc={most}:{most}")).arg(start.get_program()).args(start.get_args());
+    for (name, value) in start.get_envs() {
+        limited.env(name, value.unwrap());
+    }
+    let user = home.user().unwrap();
+    limited.uid(user).gid(user).current_dir("/").stdin(Stdio::null());
+    Said::of(limited.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
+#[test]
+fn a_gateway_that_gets_too_few_threads_to_hear_kills_does_not_start() {
+    if !is_root() {
+        skipped(
+            "security::deaf::a_gateway_that_gets_too_few_threads",
+            "a user who has nothing else here takes root",
+        );
+        return;
+    }
+    let home = Home::of_user(USERS[3]);
+    let (mut refused, mut started) = (0, 0);
+    for most in [3, 4, 5, 7, 9, 12, 15, 18, 24, 32, 48, 64, 80, 100] {
+        let said = start_within(&home, most);
+        if said.code == 0 {
+            started += 1;
+            home.run(&["agents", "kill", "--all"]).done();
+            home.run(&["gateway", "stop"]).done();
+        } else {
+            refused += 1;
+            said.fails(4, "raise its limit");
+            home.run(&["gateway", "status"]).fails(4, "no gateway is running");
+        }
+    }
+    assert!(refused > 0 && started > 0, "{refused} {started}");
+    let log = fs::read_to_string(home.at("data/gateway.log")).unwrap();
+    assert!(!log.contains("panicked"), "{log}");
+    home.verifies();
 }

@@ -80,6 +80,12 @@ impl Home {
         home
     }
 
+    /// The operating-system user who runs everything of it, where that is another than the test's.
+    #[must_use]
+    pub fn user(&self) -> Option<u32> {
+        self.user
+    }
+
     /// The same, playing this scenario, in which `HOME` is this home, with its gateway running.
     #[must_use]
     pub fn playing(scene: &str) -> Self {

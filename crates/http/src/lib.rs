@@ -36,6 +36,7 @@ mod tls;
 mod web;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -149,22 +150,28 @@ impl Api {
     }
 }
 
-/// Serves until `drain` is cancelled, then lets what is under way end, for at most
-/// `DRAIN_TIME`.
-pub async fn serve(bound: Bound, api: Api, drain: CancellationToken) {
+/// Begins to hear kills, and gives what serves all else: until `drain` is cancelled, then lets what is under way end, for at
+/// most `DRAIN_TIME`. To be called where tasks run.
+///
+/// # Errors
+/// When the machine gives no threads to hear kills with. A gateway that nobody could stop serves nothing.
+pub fn serve(
+    bound: Bound,
+    api: Api,
+    drain: CancellationToken,
+) -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let (api, again) = (Arc::new(api), Arc::new(Again::default()));
+    let stops = stop::Stops::begin(bound.stop_socket, Arc::clone(&api))?;
     let local = router::local(Arc::clone(&api), Arc::clone(&again));
     let local = listen::unix(bound.socket, Arc::clone(&api.gateway), local, drain.clone());
     let runs = run::serve(bound.run_socket, Arc::clone(&api.gateway), drain.clone());
-    // What is in use already when it is dropped is answered, as far as the process lives.
-    let stops = stop::Stops::begin(bound.stop_socket, Arc::clone(&api));
-    if let Err(error) = &stops {
-        tracing::error!("the threads that hear kills cannot be made: {error}");
-    }
     let address = router::address(Arc::clone(&api), again, bound.tls.is_some());
     let web = listen::web(bound.web, bound.tls, address, drain.clone());
-    tokio::join!(local, runs, web, keep_house(&api, &drain));
-    drop(stops);
+    Ok(async move {
+        tokio::join!(local, runs, web, keep_house(&api, &drain));
+        // What is in use already when they are dropped is answered, as far as the process lives.
+        drop(stops);
+    })
 }
 
 /// Takes away what is over and forgets leavers, now and then; at the end, tells what was counted.

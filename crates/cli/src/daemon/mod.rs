@@ -6,6 +6,7 @@ pub(crate) mod log;
 mod serve;
 mod start;
 mod stop;
+mod threads;
 
 pub(crate) use lock::{Lock, LockError, holder};
 pub(crate) use serve::{Said, foreground};

@@ -54,6 +54,7 @@ pub(crate) fn foreground(home: &Home, screen: Screen, said: Said) -> Result<Exit
             log::to_terminal(&home.log())?
         };
         super::files::take_enough();
+        super::threads::demand()?;
         let settings = Settings::load(home)?;
         let lock = Lock::take(home)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -92,8 +93,13 @@ async fn until_stopped(
     let (address, origin) = (bound.address, settings.gateway.place(bound.address));
     let api = wiring::api(home, &running, settings, &bound, stop.clone());
     let wiring::Running { gateway, people, notary, outgoing, .. } = running;
+    let deaf = |error| {
+        Failure::internal(format!(
+            "the threads that hear kills cannot be made: {error}; end other processes of this user, or raise its limit (`ulimit -u`)"
+        ))
+    };
+    let serving = tokio::spawn(serve(bound, api, drain.clone()).map_err(deaf)?);
     let outgoing = outgoing.begin(&notary);
-    let serving = tokio::spawn(serve(bound, api, drain.clone()));
     let signing = tokio::spawn({
         let notary = Arc::clone(&notary);
         async move {
