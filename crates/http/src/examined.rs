@@ -40,22 +40,25 @@ impl Health {
     /// # Errors
     /// When too many ask, or it cannot be said.
     pub(crate) async fn look(&self) -> Result<Value, Problem> {
-        let place = self.places.try_acquire().map_err(|_| {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             let message = "too many people ask at this moment how the gateway is; ask again in a few seconds";
             Problem::new(ProblemKind::Busy, message)
         })?;
-        let mut found = self.found.lock().await;
+        let mut found = Arc::clone(&self.found).lock_owned().await;
         if let Some((since, value)) = found.as_ref().filter(|(since, _)| since.elapsed() < self.good_for) {
             return Ok(aged(value, since.elapsed().as_secs()));
         }
         let examine = Arc::clone(&self.examine);
+        // The look holds what keeps others from looking: whoever asked for it may be gone before it is over.
+        let looking = tokio::task::spawn_blocking(move || {
+            let value = examine()?;
+            let answer = aged(&value, 0);
+            *found = Some((Instant::now(), value));
+            drop((found, place));
+            Ok(answer)
+        });
         let internal = |why: String| Problem::new(ProblemKind::Internal, why);
-        let looked = tokio::task::spawn_blocking(move || examine()).await;
-        let value = looked.map_err(|error| internal(error.to_string()))?.map_err(internal)?;
-        let answer = aged(&value, 0);
-        *found = Some((Instant::now(), value));
-        drop((found, place));
-        Ok(answer)
+        looking.await.map_err(|error| internal(error.to_string()))?.map_err(internal)
     }
 }
 
@@ -124,6 +127,33 @@ mod tests {
             ask.await.unwrap().unwrap();
         }
         health.look().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_look_goes_on_when_who_asked_is_gone_and_nobody_looks_beside_it() {
+        let (let_go, held) = mpsc::sync_channel::<()>(1);
+        let (tell, begun) = mpsc::sync_channel(2);
+        let held = std::sync::Mutex::new(held);
+        let health = Health::new(move || {
+            tell.send(()).unwrap();
+            held.lock().unwrap().recv().unwrap();
+            Ok(json!({ "look": "theirs" }))
+        });
+        let health = Health { good_for: Duration::MAX, ..health };
+        let gone = tokio::spawn({
+            let health = health.clone();
+            async move { health.look().await }
+        });
+        while begun.try_recv().is_err() {
+            tokio::task::yield_now().await;
+        }
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
+        assert_eq!(health.places.available_permits(), MAX_WAIT_FOR_HEALTH - 1);
+        assert!(health.found.try_lock().is_err());
+        let_go.send(()).unwrap();
+        assert_eq!(health.look().await.unwrap()["look"], "theirs");
+        assert!(begun.try_recv().is_err(), "somebody looked again");
     }
 
     #[tokio::test]
