@@ -66,6 +66,73 @@ fn a_shell_has_job_control() {
 }
 
 #[test]
+fn the_key_that_stops_a_program_stops_the_command_and_a_shell_continues_both() {
+    let home = Home::running(IDLE).with_coder();
+    let mut seat = Seat::shell(&home);
+    seat.type_in("$B run -q coder -- sh -c 'echo rea\"\"dy; read x; echo got-$x; exit 7'; echo code-$?\r");
+    seat.until("ready");
+    seat.type_in("\x1a");
+    seat.until("Stopped");
+    // The shell has the terminal, as it was.
+    seat.type_in("echo shell-$((1+1))\r");
+    seat.until("shell-2");
+    seat.type_in("fg; echo code-$?\r");
+    eventually("it is in the foreground again", || seat.screen().matches("$B run -q").count() == 3);
+    seat.type_in("word\r");
+    seat.until("got-word");
+    seat.until("code-7");
+    seat.type_in("exit 0\r");
+    assert_eq!(seat.ended().0, Some(0));
+}
+
+#[test]
+fn a_command_between_pipes_stops_with_its_program_and_is_continued() {
+    let home = Home::running(IDLE).with_coder();
+    let go = home.path().join("agents/coder/workspace/go");
+    let mut seat = Seat::shell(&home);
+    let waits = "echo rea\"\"dy; while ! test -e go; do sleep 0.05; done; echo we\"\"nt";
+    seat.type_in(&format!("$B run -q coder -- sh -c '{waits}' < /dev/null | cat\r"));
+    seat.until("ready");
+    seat.type_in("\x1a");
+    seat.until("Stopped");
+    std::fs::write(go, "").unwrap();
+    seat.type_in("echo shell-$((1+1))\r");
+    seat.until("shell-2");
+    assert!(!seat.screen().contains("went"), "the program went on: {}", seat.screen());
+    seat.type_in("fg\r");
+    seat.until("went");
+    seat.type_in("exit 0\r");
+    assert_eq!(seat.ended().0, Some(0));
+}
+
+#[test]
+fn a_program_that_takes_the_key_itself_goes_on_and_so_does_one_that_nobody_could_continue() {
+    let home = Home::running(IDLE).with_coder();
+    let mut seat = Seat::shell(&home);
+    let takes =
+        "trap \"echo ta\"ken TSTP; echo rea\"\"dy; until test \"$x\" = word; do read x; done; echo got-$x";
+    seat.type_in(&format!("$B run -q coder -- sh -c '{takes}'; echo co\"\"de-$?\r"));
+    seat.until("ready");
+    seat.type_in("\x1a");
+    seat.until("taken");
+    seat.type_in("word\r");
+    seat.until("got-word");
+    seat.until("code-0");
+    seat.type_in("exit 0\r");
+    let (code, screen) = seat.ended();
+    assert_eq!(code, Some(0));
+    assert!(!screen.contains("Stopped"), "{screen}");
+
+    // No shell stands above this one.
+    let mut seat = Seat::new(&home, &["sh", "-c", "echo ready; read x; echo got-$x"]);
+    seat.until("ready");
+    seat.type_in("\x1a");
+    seat.type_in("word\r");
+    seat.until("got-word");
+    assert_eq!(seat.ended().0, Some(0));
+}
+
+#[test]
 fn what_acts_on_the_persons_terminal_does_not_arrive() {
     let home = Home::running(IDLE).with_coder();
     let hostile = r"a\033]52;c;cm0gLXJmIC8=\007b\033[6nc\033P$qm\033\\d\033[21te\033[31mf\033]0;title\007";

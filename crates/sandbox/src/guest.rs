@@ -28,6 +28,9 @@ pub const MAX_COMMAND_BYTES: usize = 1024 * 1024;
 /// The most arguments and environment variables.
 pub const MAX_COMMAND_PARTS: usize = 16 * 1024;
 
+/// The signal after which a program that was stopped goes on.
+const CONTINUE: i32 = rustix::process::Signal::CONT.as_raw();
+
 /// The largest number of a signal.
 const MAX_SIGNAL: i32 = 64;
 
@@ -122,6 +125,15 @@ pub enum Exit {
     Ended,
 }
 
+/// What became of a guest that ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A signal stopped it, as a key of its terminal does. It goes on when it is sent `SIGCONT`.
+    Stopped,
+    /// It has ended.
+    Ended(Exit),
+}
+
 /// A guest that cannot be spoken with.
 #[derive(Debug, thiserror::Error)]
 pub enum GuestError {
@@ -139,11 +151,13 @@ pub struct Guest {
     child: Child,
     listener: Option<TcpListener>,
     exit: Option<Exit>,
+    /// It was stopped, and has not been sent `SIGCONT` since.
+    stopped: bool,
 }
 
 impl Guest {
     pub(crate) async fn start(child: Child, command: Command, listens: bool) -> Result<Self, SpawnError> {
-        let mut guest = Self { child, listener: None, exit: None };
+        let mut guest = Self { child, listener: None, exit: None, stopped: false };
         let stopped = match timeout(READY_WAIT, guest.begin(command, listens)).await {
             Ok(Ok(())) => return Ok(guest),
             Ok(Err(error)) => error,
@@ -185,7 +199,7 @@ impl Guest {
                 Ok(())
             }
             Some((Told::Not { code, why }, _)) => Err(SpawnError::Command { code, why }),
-            Some((told @ (Told::Exited { .. } | Told::Killed { .. }), _)) => {
+            Some((told @ (Told::Stopped | Told::Exited { .. } | Told::Killed { .. }), _)) => {
                 let why = format!("{told:?} of a program that was not started");
                 Err(SpawnError::Socket(io::Error::new(io::ErrorKind::InvalidData, why)))
             }
@@ -222,6 +236,7 @@ impl Guest {
         if self.exit.is_some() {
             return Ok(());
         }
+        self.stopped &= signal != CONTINUE;
         match self.child.send(&Tell::Signal { signal }).await {
             // It has just ended, and `wait` says how.
             Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -235,8 +250,32 @@ impl Guest {
     /// # Errors
     /// When the first process of the jail does not keep to the form; it has then been killed.
     pub async fn wait(&mut self) -> Result<Exit, GuestError> {
+        loop {
+            if let Change::Ended(exit) = self.change().await? {
+                return Ok(exit);
+            }
+        }
+    }
+
+    /// Waits until the program has been stopped or has ended. That it was stopped is said once, until it is sent `SIGCONT`.
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub async fn change(&mut self) -> Result<Change, GuestError> {
         if self.exit.is_none() {
-            self.exit = Some(match self.child.recv::<Told>().await {
+            let told = loop {
+                match self.child.recv::<Told>().await {
+                    // Two signals to continue may have been on their way before the first of two stops was read.
+                    Ok(Some(Told::Stopped)) if self.stopped => {}
+                    told => break told,
+                }
+            };
+            self.exit = Some(match told {
+                Ok(Some(Told::Stopped)) => {
+                    self.stopped = true;
+                    return Ok(Change::Stopped);
+                }
                 Ok(Some(Told::Exited { code })) => Exit::Code(code.into()),
                 Ok(Some(Told::Killed { signal })) => Exit::Signal(signal.into()),
                 Ok(None) | Err(FrameError::Io(_)) => Exit::Ended,
@@ -248,7 +287,7 @@ impl Guest {
             });
         }
         self.child.end().await.map_err(FrameError::from)?;
-        Ok(self.exit.unwrap_or(Exit::Ended))
+        Ok(Change::Ended(self.exit.unwrap_or(Exit::Ended)))
     }
 
     /// Ends the program with everything that it started, and waits until nothing of it is left.

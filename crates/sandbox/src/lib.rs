@@ -36,7 +36,7 @@ mod wire;
 
 pub use child::{Child, FRAME_WAIT, SEND_WAIT};
 pub use guest::{
-    Command, CommandError, Exit, GUEST_PORT, Guest, GuestError, MAX_COMMAND_BYTES, MAX_COMMAND_PARTS,
+    Change, Command, CommandError, Exit, GUEST_PORT, Guest, GuestError, MAX_COMMAND_BYTES, MAX_COMMAND_PARTS,
 };
 pub use inside::give_back;
 pub use jail::{

@@ -80,6 +80,8 @@ pub(crate) enum Told {
     Running,
     /// It was not started; a shell would end with `code`.
     Not { code: u8, why: String },
+    /// A signal stopped it, for the first time since it was last told to continue.
+    Stopped,
     /// It ended by itself.
     Exited { code: u8 },
     /// A signal ended it.

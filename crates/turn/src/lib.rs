@@ -78,7 +78,8 @@ pub use page::{MAX_PAGE, NoPlace, Page, Place, Portion};
 pub use pattern::{MAX_PATTERNS, PATTERN_LIFETIME, PatternView};
 pub use process::AGENT_ROLE;
 pub use program::{
-    Came, Ended, Launched, MAX_COMMAND_BYTES, MAX_WAITING_REQUESTS, NotLaunched, Program, Run, Stamp, Wanted,
+    Came, Ended, Launched, MAX_COMMAND_BYTES, MAX_WAITING_REQUESTS, NotLaunched, Program, Progress, Run,
+    Stamp, Wanted,
 };
 pub use refusal::{Refusal, RefusalKind};
 pub use sessions::{MAX_LISTED, MAX_RECALLED, Recall};

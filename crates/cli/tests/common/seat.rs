@@ -11,6 +11,8 @@ use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
 
 use super::{Home, eventually};
 
+const BULKHEAD: &str = env!("CARGO_BIN_EXE_bulkhead");
+
 /// A person's terminal with a command running in it.
 pub(crate) struct Seat {
     pub(crate) child: Child,
@@ -31,8 +33,25 @@ impl Seat {
         Self::at(home, &args, &[], stdin)
     }
 
+    /// Sits down at a shell, which runs our command as `$B`.
+    pub(crate) fn shell(home: &Home) -> Self {
+        let seat = Self::before(home, "bash", &["--norc", "--noprofile", "-i"], &[("B", BULKHEAD)], None);
+        seat.until("bash");
+        seat
+    }
+
     /// Sits down and gives any command, with these variables besides.
     pub(crate) fn at(home: &Home, args: &[&str], vars: &[(&str, &str)], stdin: Option<Stdio>) -> Self {
+        Self::before(home, BULKHEAD, args, vars, stdin)
+    }
+
+    fn before(
+        home: &Home,
+        program: &str,
+        args: &[&str],
+        vars: &[(&str, &str)],
+        stdin: Option<Stdio>,
+    ) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let terminal = openpt(flags).unwrap();
         unlockpt(&terminal).unwrap();
@@ -44,7 +63,7 @@ impl Seat {
             command.arg("--ctty");
         }
         let child = command
-            .arg(env!("CARGO_BIN_EXE_bulkhead"))
+            .arg(program)
             .args(args)
             .env("BULKHEAD_HOME", home.path())
             .env_remove("NO_COLOR")

@@ -136,6 +136,8 @@ pub enum ToCommand {
         /// What kind of no it is.
         why: Why,
     },
+    /// A signal stopped it, as a key of its terminal does; it goes on when CONT is passed on. Said once until then.
+    Paused {},
     /// It has ended; nothing follows.
     Exited {
         /// How.

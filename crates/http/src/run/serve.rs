@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use turn::{Ended, Gateway, Launched, NotLaunched, Socket, Wanted};
+use turn::{Ended, Gateway, Launched, NotLaunched, Progress, Socket, Wanted};
 use vocab::Person;
 
 use super::frames::{Ask, Exited, FromCommand, SIGNALS, ToCommand, Why};
@@ -107,7 +107,13 @@ async fn follow(wire: &mut Wire, mut launched: Launched, reduced: bool) -> Exite
     tell(wire, &started).await;
     let how = loop {
         let word = tokio::select! {
-            how = launched.wait() => break how,
+            progress = launched.progress() => match progress {
+                Progress::Ended(how) => break how,
+                Progress::Paused => {
+                    tell(wire, &ToCommand::Paused {}).await;
+                    continue;
+                }
+            },
             word = wire.next() => word,
             Ok(Err(error)) = &mut served => {
                 break Ended::Stopped(format!("its model and its skills could not be served: {error}"));

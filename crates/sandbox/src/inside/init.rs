@@ -17,12 +17,17 @@ use std::process::ExitCode;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, read, retry_on_intr};
-use rustix::process::{DumpableBehavior, Pid, WaitOptions, kill_process_group, set_dumpable_behavior, wait};
+use rustix::process::{
+    DumpableBehavior, Pid, Signal, WaitOptions, kill_process, kill_process_group, set_dumpable_behavior, wait,
+};
 use vocab::frame::{self, FrameError};
 
 use super::{Entered, seccomp};
 use crate::handoff;
 use crate::wire::{Launch, Tell, Told};
+
+/// The signal after which a program that was stopped goes on.
+const CONTINUE: i32 = Signal::CONT.as_raw();
 
 /// How many bytes the kernel tells of one signal.
 const SIGNAL_BYTES: usize = size_of::<libc::signalfd_siginfo>();
@@ -100,19 +105,30 @@ fn running(stream: &mut UnixStream, listener: Option<TcpListener>) -> Result<(),
 
 /// Takes the dead and passes signals on, until the program has ended or the gateway is gone.
 fn watch(mut stream: UnixStream, ended: &OwnedFd, program: Pid) -> Result<(), FrameError> {
+    // However often the program has itself stopped and continued: one word is said for each that came.
+    let mut stop_told = false;
     loop {
         let mut both = [PollFd::new(&stream, PollFlags::IN), PollFd::new(ended, PollFlags::IN)];
         retry_on_intr(|| poll(&mut both, None)).map_err(io::Error::from)?;
         let [spoken, died] = both.map(|one| !one.revents().is_empty());
         if died {
             drain(ended)?;
-            if let Some(told) = take_the_dead(program)? {
-                return frame::write(&mut stream, &told);
+            match take_the_dead(program)? {
+                Some(Told::Stopped) if stop_told => {}
+                Some(Told::Stopped) => {
+                    stop_told = true;
+                    frame::write(&mut stream, &Told::Stopped)?;
+                }
+                Some(end) => return frame::write(&mut stream, &end),
+                None => {}
             }
         }
         if spoken {
             match frame::read(&mut stream)? {
-                Some(Tell::Signal { signal }) => pass_on(program, signal),
+                Some(Tell::Signal { signal }) => {
+                    stop_told &= signal != CONTINUE;
+                    pass_on(program, signal);
+                }
                 None => return Ok(()),
             }
         }
@@ -127,11 +143,16 @@ fn drain(ended: &OwnedFd) -> io::Result<()> {
     }
 }
 
-/// Takes every child that has ended, whoever's it was; how the program ended, if it is among them.
+/// Takes every child that has ended, whoever's it was; how the program ended, or that it was stopped, if it is among them.
 fn take_the_dead(program: Pid) -> io::Result<Option<Told>> {
     let mut told = None;
     loop {
-        match retry_on_intr(|| wait(WaitOptions::NOHANG)) {
+        match retry_on_intr(|| wait(WaitOptions::NOHANG | WaitOptions::UNTRACED)) {
+            Ok(Some((child, status))) if status.stopped() => {
+                if child == program {
+                    told = Some(Told::Stopped);
+                }
+            }
             Ok(Some((dead, status))) if dead == program => {
                 let byte = |number: Option<i32>| number.and_then(|number| u8::try_from(number).ok());
                 told = match (byte(status.exit_status()), byte(status.terminating_signal())) {
@@ -150,8 +171,11 @@ fn take_the_dead(program: Pid) -> io::Result<Option<Told>> {
 fn pass_on(program: Pid, signal: i32) {
     let signal = rustix::process::Signal::from_named_raw(signal);
     // One that just ended is taken in the next round; a signal that does not exist goes nowhere.
-    if let Some(signal) = signal {
-        kill_process_group(program, signal).unwrap_or_default();
+    if let Some(signal) = signal
+        && kill_process_group(program, signal).is_err()
+    {
+        // It has left its group for another, this process's own, too; it is still nobody else's number, since nobody else takes its end.
+        kill_process(program, signal).unwrap_or_default();
     }
 }
 

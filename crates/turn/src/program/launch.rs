@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use monitor::Compartment;
-use sandbox::{Command, Exit, GUEST_PORT, Guest, Jail, SpawnError, System};
+use sandbox::{Change, Command, Exit, GUEST_PORT, Guest, GuestError, Jail, SpawnError, System};
 use tokio_util::sync::CancellationToken;
 use vocab::{AgentName, Labels, Person};
 
@@ -80,6 +80,15 @@ pub enum Ended {
     Signal(i32),
     /// Bulkhead ended it; why, in one sentence.
     Stopped(String),
+}
+
+/// What became of a program that ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// A signal stopped it, as a key of its terminal does. It goes on with `SIGCONT`, and this is said once until then.
+    Paused,
+    /// It has ended.
+    Ended(Ended),
 }
 
 /// A program that runs. When this is dropped it is killed, with everything that it started.
@@ -282,13 +291,21 @@ impl Launched {
         self.guest.signal(signal).await.map_err(|error| error.to_string())
     }
 
-    /// Waits until the program has ended, or its run has. Cancel-safe.
-    pub async fn wait(&mut self) -> Ended {
-        let exit = tokio::select! {
-            exit = self.guest.wait() => exit,
-            () = self.run.ended() => return Ended::Stopped(self.why()),
-            why = self.leash.taken_away(&self.slot) => return Ended::Stopped(why),
+    /// Waits until the program has been paused or has ended, or its run has. Cancel-safe.
+    pub async fn progress(&mut self) -> Progress {
+        let change = tokio::select! {
+            change = self.guest.change() => change,
+            () = self.run.ended() => return Progress::Ended(Ended::Stopped(self.why())),
+            why = self.leash.taken_away(&self.slot) => return Progress::Ended(Ended::Stopped(why)),
         };
+        match change {
+            Ok(Change::Stopped) => Progress::Paused,
+            Ok(Change::Ended(exit)) => Progress::Ended(self.how(Ok(exit))),
+            Err(error) => Progress::Ended(self.how(Err(error))),
+        }
+    }
+
+    fn how(&self, exit: Result<Exit, GuestError>) -> Ended {
         match exit {
             Ok(Exit::Code(code)) => Ended::Code(code),
             // The kernel's own end of a process that was stopped looks like this, too.

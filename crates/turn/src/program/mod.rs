@@ -30,7 +30,7 @@ use crate::slot::Slot;
 use crate::state::{Made, Turn};
 use crate::{Refusal, RefusalKind, records};
 use drive::{Ask, Driver};
-pub use launch::{Ended, Launched, NotLaunched, Wanted};
+pub use launch::{Ended, Launched, NotLaunched, Progress, Wanted};
 pub(crate) use mailbox::{Decided, Mailbox};
 
 /// The most requests of one run that wait for their turn; one more is refused as busy.

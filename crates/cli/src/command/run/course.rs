@@ -1,15 +1,17 @@
 //! The course of a run: asking, passing signals on, and how it ended.
 
 use std::io;
+use std::time::Duration;
 
 use bulkhead_http::run::{Ask, Exited, FromCommand, ToCommand, Why, Wire, WireError};
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::Signal;
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use vocab::SessionId;
 
 use super::streams::{Carried, Streams};
+use super::suspend::{Whom, suspend};
 use crate::client;
 use crate::failure::{Exit, Failure, exit_of};
 use crate::home::Home;
@@ -23,6 +25,9 @@ const NOT_EXECUTABLE: u8 = 126;
 
 /// What shells end with when there is no such command.
 const NO_PROGRAM: u8 = 127;
+
+/// How long a program rests that stopped where nobody could continue it: one that does so again and again keeps nobody busy.
+const UNSTOPPED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Signals that wait to be passed on.
 const MAX_SIGNALS: usize = 16;
@@ -97,8 +102,8 @@ async fn begun(
                     return Ok((session, mcp_url, reduced));
                 }
                 Some(ToCommand::Refused { sentence, why }) => return Err(Failure::new(code_of_no(why), sentence)),
-                Some(ToCommand::Exited { .. }) => {
-                    return Err(Failure::internal("the gateway said how the program ended before it began"));
+                Some(ToCommand::Exited { .. } | ToCommand::Paused {}) => {
+                    return Err(Failure::internal("the gateway said what became of the program before it began"));
                 }
                 None => return Err(gone()),
             },
@@ -106,7 +111,7 @@ async fn begun(
         };
         match signal {
             Signal::WINCH => {}
-            Signal::TSTP => suspend()?,
+            Signal::TSTP => _ = suspend(Whom::This)?,
             signal if passed && signal != Signal::CONT => {
                 let sentence = "the gateway did not start the program before this command was ended";
                 return Err(Failure::new(Exit::Program(code_of_signal(signal.as_raw())), sentence));
@@ -127,19 +132,19 @@ async fn follow(
 ) -> Result<Exited, Failure> {
     loop {
         let signal = tokio::select! {
-            word = wire.next() => return match word.map_err(|error| broken(&error))? {
-                Some(ToCommand::Exited { how }) => Ok(how),
-                Some(_) => Err(Failure::internal("the gateway said twice that the program runs")),
-                None => Err(gone()),
+            word = wire.next() => match word.map_err(|error| broken(&error))? {
+                Some(ToCommand::Exited { how }) => return Ok(how),
+                Some(ToCommand::Paused {}) => {
+                    pause(wire, carried, signals).await?;
+                    continue;
+                }
+                Some(_) => return Err(Failure::internal("the gateway said twice that the program runs")),
+                None => return Err(gone()),
             },
             Some(signal) = signals.recv() => signal,
         };
         match signal {
             Signal::WINCH => carried.resize(),
-            Signal::TSTP => {
-                pass_on(wire, Signal::TSTP).await?;
-                pause(carried)?;
-            }
             signal => pass_on(wire, signal).await?,
         }
     }
@@ -158,23 +163,34 @@ async fn pass_on(wire: &mut Wire, signal: Signal) -> Result<(), Failure> {
     }
 }
 
-/// Stops this command as the shell asked, with the terminal as the shell left it, until it is continued.
-fn pause(carried: &Carried) -> Result<(), Failure> {
+/// Stops this command as its program was stopped, with the terminal as the shell left it, until it is continued, and the program
+/// with it.
+async fn pause(
+    wire: &mut Wire,
+    carried: &Carried,
+    signals: &mut mpsc::Receiver<Signal>,
+) -> Result<(), Failure> {
     let lost = |error: rustix::io::Errno| Failure::unreachable(format!("the terminal has gone: {error}"));
     if let Some(raw) = &carried.raw {
         raw.leave().map_err(lost)?;
     }
-    suspend()?;
+    // A key that the person's own terminal was not told of is for all that the shell started together with this command.
+    let whom = if carried.raw.is_some() { Whom::Group } else { Whom::This };
+    if suspend(whom)? {
+        // This thread may be the last that stops: what follows is for after.
+        while let Some(signal) = signals.recv().await.filter(|signal| *signal != Signal::CONT) {
+            if signal != Signal::WINCH {
+                pass_on(wire, signal).await?;
+            }
+        }
+    } else {
+        tokio::time::sleep(UNSTOPPED_PAUSE).await;
+    }
     if let Some(raw) = &carried.raw {
         raw.again().map_err(lost)?;
     }
     carried.resize();
-    Ok(())
-}
-
-fn suspend() -> Result<(), Failure> {
-    kill_process(getpid(), Signal::STOP)
-        .map_err(|error| Failure::internal(format!("this command cannot stop itself: {error}")))
+    pass_on(wire, Signal::CONT).await
 }
 
 async fn ended_by(signals: &mut mpsc::Receiver<Signal>) {
@@ -210,7 +226,8 @@ fn code_of_signal(signal: i32) -> u8 {
 fn listen() -> Result<mpsc::Receiver<Signal>, Failure> {
     let (sender, receiver) = mpsc::channel(MAX_SIGNALS);
     let ignored = ignored();
-    let heard = |which: &Signal| ignored >> (which.as_raw() - 1) & 1 == 0;
+    // What continues a process does so even when it is ignored.
+    let heard = |which: &Signal| *which == Signal::CONT || ignored >> (which.as_raw() - 1) & 1 == 0;
     for which in PASSED_ON.into_iter().chain([Signal::WINCH]).filter(heard) {
         let mut heard = signal(SignalKind::from_raw(which.as_raw()))
             .map_err(|error| Failure::internal(format!("signals cannot be heard: {error}")))?;

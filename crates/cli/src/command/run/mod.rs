@@ -7,6 +7,7 @@
 mod course;
 mod raw;
 mod streams;
+mod suspend;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, chdir, ioctl_tiocsctty, setsid};
+use rustix::process::{Pid, chdir, getpid, ioctl_tiocsctty, setpgid, setsid};
 use rustix::stdio::stdin;
-use rustix::termios::isatty;
+use rustix::termios::{isatty, tcsetpgrp};
 
 use crate::wire::Launch;
 
@@ -42,7 +42,11 @@ fn not(why: String) -> NotStarted {
     NotStarted { code: NOT_STARTED, why }
 }
 
-/// Starts it: in a session of its own, with exactly this environment and these three descriptors.
+/// Starts it: as a job of this process's session, in a group of its own, with exactly this environment and these three
+/// descriptors.
+///
+/// The session is this process's and not the program's, as a shell has it: a group without a parent in its session is
+/// orphaned, and no key and no `SIGTSTP` stops a process of one (POSIX.1-2024, 11.1.4).
 pub(super) fn start(launch: Launch, [input, output, errors]: [OwnedFd; 3]) -> Result<Pid, NotStarted> {
     let name = OsString::from(launch.program);
     let env: Vec<(OsString, OsString)> =
@@ -54,6 +58,10 @@ pub(super) fn start(launch: Launch, [input, output, errors]: [OwnedFd; 3]) -> Re
     let program = find(&name, &env)?;
     if launch.terminal && !isatty(&input) {
         return Err(not("standard input is no terminal; pass one or do not ask for one".into()));
+    }
+    setsid().map_err(|error| not(format!("the jail gets no session: {error}")))?;
+    if launch.terminal {
+        ioctl_tiocsctty(&input).map_err(|_| not("its terminal belongs to another session".into()))?;
     }
     let image = Image::new(&program, name, launch.args.into_iter().map(OsString::from), env)?;
     let mut command = Command::new(&program);
@@ -73,10 +81,20 @@ pub(super) fn start(launch: Launch, [input, output, errors]: [OwnedFd; 3]) -> Re
     }
 }
 
-/// In the new process: its own session, with the terminal if it gets one, every signal as a new process has it, and
+/// In the new process: its own group, before the terminal if there is one, every signal as a new process has it, and
 /// nothing else open.
 fn settle(terminal: bool) -> io::Result<()> {
-    setsid()?;
+    setpgid(None, None)?;
+    if terminal {
+        // Whoever is not yet before the terminal is stopped by putting itself there, unless it ignores that.
+        #[expect(unsafe_code, reason = "no safe call has a signal ignored")]
+        // SAFETY: no handler is set.
+        unsafe {
+            libc::signal(libc::SIGTTOU, libc::SIG_IGN);
+        }
+        // No start of a program fails with this.
+        tcsetpgrp(stdin(), getpid()).map_err(|_| Errno::NOTTY)?;
+    }
     // A gateway that was started with `nohup` ignores a signal, and a program would inherit that.
     for signal in 1..=LAST_SIGNAL {
         #[expect(unsafe_code, reason = "no safe call sets a signal back")]
@@ -84,10 +102,6 @@ fn settle(terminal: bool) -> io::Result<()> {
         unsafe {
             libc::signal(signal, libc::SIG_DFL);
         }
-    }
-    if terminal {
-        // No start of a program fails with this.
-        ioctl_tiocsctty(stdin()).map_err(|_| Errno::NOTTY)?;
     }
     #[expect(unsafe_code, reason = "no safe call marks descriptors that nobody owns")]
     // SAFETY: descriptors are marked to be closed when the program starts, and none is closed now.
@@ -179,7 +193,7 @@ fn refused(program: &Path, error: &io::Error) -> NotStarted {
         }
         Some(Errno::NOENT) => "what starts it (its interpreter or loader) is not there",
         Some(Errno::NOEXEC) => "it is no program that this machine can start",
-        Some(Errno::NOTTY) => "its terminal belongs to another session",
+        Some(Errno::NOTTY) => "its terminal has gone",
         Some(Errno::TOOBIG) => "its arguments and environment are too large",
         Some(Errno::AGAIN | Errno::NOMEM) => "there is no room for a process; raise the limits of its jail",
         _ => return not(format!("cannot start `{shown}`: {error}")),

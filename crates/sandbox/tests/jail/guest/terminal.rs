@@ -6,9 +6,10 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-use bulkhead_sandbox::{Command, Exit, Guest, SpawnError};
+use bulkhead_sandbox::{Change, Command, Exit, Guest, SpawnError};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
+use tokio::time::timeout;
 
 use super::{command, jail, said, system, wait};
 use crate::Check;
@@ -17,6 +18,9 @@ use crate::stage::{Folders, roster, run};
 pub(super) const CHECKS: &[Check] = &[
     ("guest: its terminal is a terminal", its_terminal_is_a_terminal),
     ("guest: job control", job_control),
+    ("guest: stopped and continued", stopped_and_continued),
+    ("guest: a program that stops itself again and again", stops_itself),
+    ("guest: one that left its group is continued and ended all the same", left_its_group),
     ("guest: a window that changes", a_window_that_changes),
     ("guest: terminals of its own", terminals_of_its_own),
     ("guest: nothing is typed in another's name", nothing_is_typed),
@@ -123,6 +127,66 @@ fn job_control() {
         screen.press("exit 6\n");
     });
     assert_eq!(exit, Exit::Code(6));
+}
+
+fn stopped_and_continued() {
+    let folders = Folders::new();
+    let line = "trap 'echo again' CONT; echo ready; until test \"$x\" = 9; do read x; done; exit 9";
+    let (mut screen, command) = Screen::with(&["sh", "-c", line], &folders);
+    run(async {
+        let mut guest = roster().launch("a", &jail(&folders, system()), command).await.unwrap();
+        screen.until("ready");
+        for _ in 0..3 {
+            screen.press("\x1a");
+            assert_eq!(timeout(PATIENCE, guest.change()).await.unwrap().unwrap(), Change::Stopped);
+            guest.signal(18).await.unwrap();
+            screen.until("again");
+        }
+        screen.press("9\n");
+        assert_eq!(wait(&mut guest).await, Exit::Code(9));
+    });
+}
+
+fn stops_itself() {
+    let folders = Folders::new();
+    let line = "(i=0; while test $i -lt 500; do kill -STOP $$; kill -CONT $$; i=$((i+1)); done; kill -KILL $$) & \
+        while :; do wait; done";
+    let command = command(&["sh", "-c", line], &folders.path("work"));
+    run(async {
+        let mut guest = roster().launch("a", &jail(&folders, system()), command).await.unwrap();
+        let mut changes = Vec::new();
+        while !matches!(changes.last(), Some(Change::Ended(_))) {
+            changes.push(timeout(PATIENCE, guest.change()).await.unwrap().unwrap());
+        }
+        // None of the stops may have been seen before it was over.
+        let stops = changes.iter().filter(|change| **change == Change::Stopped).count();
+        assert!(stops <= 1, "{changes:?}");
+        assert_eq!(changes.last(), Some(&Change::Ended(Exit::Signal(9))));
+    });
+}
+
+fn left_its_group() {
+    let folders = Folders::new();
+    let code = "import os, signal, time
+os.setpgid(0, os.getppid())
+print('left', flush=True)
+os.kill(os.getpid(), signal.SIGSTOP)
+print('again', flush=True)
+time.sleep(1000)";
+    let (mut screen, command) = Screen::with(&["python3", "-c", code], &folders);
+    run(async {
+        let mut guest = match roster().launch("a", &jail(&folders, system()), command).await {
+            Ok(guest) => guest,
+            Err(SpawnError::Command { .. }) => return eprintln!("SKIPPED: no python3"),
+            Err(other) => panic!("{other}"),
+        };
+        screen.until("left");
+        assert_eq!(timeout(PATIENCE, guest.change()).await.unwrap().unwrap(), Change::Stopped);
+        guest.signal(18).await.unwrap();
+        screen.until("again");
+        guest.signal(15).await.unwrap();
+        assert_eq!(wait(&mut guest).await, Exit::Signal(15));
+    });
 }
 
 fn a_window_that_changes() {
