@@ -3,6 +3,7 @@
 mod alerts;
 mod budget;
 mod clients;
+mod clock;
 mod deputy;
 mod driver;
 mod floods;

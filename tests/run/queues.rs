@@ -83,7 +83,7 @@ impl Stage {
     }
 
     /// Her newest approval, as she sees it, once it is as is said.
-    async fn until(&self, holds: impl Fn(&ApprovalView) -> bool) -> ApprovalView {
+    pub(crate) async fn until(&self, holds: impl Fn(&ApprovalView) -> bool) -> ApprovalView {
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
             let page =
@@ -103,14 +103,14 @@ impl Stage {
     }
 
     /// Ben says yes to it and to the same again.
-    async fn again(&self, view: &ApprovalView) -> Result<ApprovalView, RefusalKind> {
+    pub(crate) async fn again(&self, view: &ApprovalView) -> Result<ApprovalView, RefusalKind> {
         let ben = person("ben", false);
         let said = self.gateway.decide(&ben, &view.id, Choice::Repeat, Some(view.digest)).await;
         said.map_err(|refusal| refusal.kind)
     }
 
     /// Somebody asks once more; whether that happened without another look.
-    async fn happens(&self, who: &str) -> bool {
+    pub(crate) async fn happens(&self, who: &str) -> bool {
         let message =
             Message { person: person(who, false), agent: echo(), session: None, text: "again".into() };
         let mut accepted = self.gateway.accept(message).await.unwrap();
@@ -132,7 +132,7 @@ impl Stage {
     }
 
     /// Waits until so many patterns have ended.
-    async fn until_ended(&self, count: usize) {
+    pub(crate) async fn until_ended(&self, count: usize) {
         let ended = |story: &[String]| story.iter().filter(|line| line.ends_with("pattern.ended")).count();
         self.house.until("patterns ended", |story| ended(story) == count).await;
     }
@@ -144,7 +144,7 @@ impl Stage {
     }
 }
 
-fn posted(house: &House) -> usize {
+pub(crate) fn posted(house: &House) -> usize {
     house.story().iter().filter(|line| *line == "message.post done").count()
 }
 

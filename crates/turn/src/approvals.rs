@@ -342,7 +342,7 @@ impl Gateway {
             return Err(Refusal::new(RefusalKind::Conflict, message));
         }
         let answer = match view.state {
-            ApprovalState::Approved if view.expires <= self.ambient.now() => {
+            ApprovalState::Approved if view.is_over(self.ambient.now()) => {
                 Answer::Denied("it was approved and not used before it expired, which is a no".to_owned())
             }
             ApprovalState::Approved => Answer::Approved(Yes { binding: view.digest, over }),
@@ -351,7 +351,7 @@ impl Gateway {
         if turn_row.program {
             let gone = || Refusal::new(RefusalKind::Conflict, "the program that asked has ended");
             let mailbox = self.runs.lock().get(&view.turn).cloned().ok_or_else(gone)?;
-            mailbox.put(view.id, Decided { answer, expires: view.expires });
+            mailbox.put(view.id, Decided { answer, since: view.since, expires: view.expires });
             return Ok(());
         }
         let monitor = self.monitor()?;

@@ -131,7 +131,7 @@ impl Gateway {
             let state = format!("{:?}", view.state).to_lowercase();
             return conflict(format!("the approval `{}` does not wait any more: it is {state}", view.id));
         }
-        if view.expires <= self.ambient.now() {
+        if view.is_over(self.ambient.now()) {
             return conflict(format!("the approval `{}` has expired, which is a no", view.id));
         }
         let own = view.asked_by == by.id;
@@ -224,9 +224,16 @@ impl Gateway {
                 self.waiting.forget(when, &id);
                 continue;
             };
-            if row.view.expires <= now {
+            if row.view.is_over(now) {
                 self.conclude_approval(row, None, ApprovalState::Expired, None, Facts::new()).await?;
                 self.waiting.forget(when, &id);
+                continue;
+            }
+            let asks_more = row.view.escalates.filter(|_| !row.view.escalated);
+            if asks_more.is_none_or(|due| due > now) {
+                // It was looked at because the clock was set back, and is due as it was before.
+                self.waiting.forget(when, &id);
+                self.waiting.restore(&row.view);
                 continue;
             }
             row.view.escalated = true;

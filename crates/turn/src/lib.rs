@@ -16,6 +16,7 @@ mod callers;
 mod cancel;
 mod changes;
 mod content;
+mod deadline;
 mod decide;
 mod deliver;
 mod diff;

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use vocab::{AgentName, ApprovalId, Digest, Person, PersonId, Resource, Timestamp, Verb};
 
+use crate::deadline::is_over;
 use crate::gateway::Gateway;
 use crate::state::Turn;
 use crate::view::ApprovalView;
@@ -190,7 +191,7 @@ impl Gateway {
         let (monitor, now) = (self.monitor()?, self.ambient.now());
         let mut views = self.patterns.all();
         views.retain(|view| {
-            now < view.expires
+            !is_over(Some(view.since), view.expires, now)
                 && (by.administrator || view.asked_by == by.id || monitor.may_approve(by, &view.agent))
         });
         views.sort_by_key(|view| view.expires);
@@ -260,11 +261,12 @@ impl Gateway {
 
     /// Ends the patterns whose time is over.
     pub(crate) async fn end_old_patterns(&self, now: Timestamp) -> Result<(), Refusal> {
-        if self.patterns.all().iter().all(|view| now < view.expires) {
+        let over = |view: &PatternView| is_over(Some(view.since), view.expires, now);
+        if !self.patterns.all().iter().any(over) {
             return Ok(());
         }
         let _deciding = self.deciding.lock().await;
-        match self.end_patterns(None, "over", |view| view.expires <= now) {
+        match self.end_patterns(None, "over", over) {
             Some((drafts, changes)) => self.put_patterns_down(drafts, changes).await,
             None => Ok(()),
         }

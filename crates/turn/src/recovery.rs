@@ -37,7 +37,7 @@ impl Gateway {
         self.restore_labels()?;
         self.restore_patterns().await?;
         for held in approvals::open(&self.journal)? {
-            self.waiting.restore(&held.view);
+            self.waiting.take_up(&held.view, self.ambient.now());
         }
         for (id, row) in session::open_turns(&self.journal)? {
             if row.program {

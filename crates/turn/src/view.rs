@@ -9,6 +9,7 @@ use vocab::{Action, AgentName, ApprovalId, Digest, Labels, PersonId, Reason, Ses
 
 use crate::ApprovalState;
 use crate::budget::{Budget, Thresholds};
+use crate::deadline::is_over;
 use crate::diff::Diff;
 use crate::page::Page;
 
@@ -102,6 +103,13 @@ pub struct ApprovalView {
     /// write: who reads a channel is not known here.
     #[serde(default)]
     pub readers: Option<Vec<Members>>,
+}
+
+impl ApprovalView {
+    /// Whether its time is over at `now`.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        is_over(self.since, self.expires, now)
+    }
 }
 
 /// What a held write would change, by the file as it was when the agent asked. A yes lets that be replaced and nothing else.

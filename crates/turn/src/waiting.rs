@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use vocab::{ApprovalId, PersonId, Timestamp};
 
+use crate::deadline::went_back;
 use crate::view::ApprovalView;
 use crate::{Refusal, RefusalKind};
 
@@ -17,7 +18,11 @@ const MAX_DUE: usize = 256;
 
 /// The approvals that wait, with who asked. An entry whose row is not there, or waits no more, is dropped when it is due.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting(Mutex<BTreeMap<(Timestamp, ApprovalId), PersonId>>);
+pub(crate) struct Waiting {
+    held: Mutex<BTreeMap<(Timestamp, ApprovalId), PersonId>>,
+    /// When it was looked last what is due.
+    looked: Mutex<Option<Timestamp>>,
+}
 
 impl Waiting {
     /// Takes one more.
@@ -25,7 +30,7 @@ impl Waiting {
     /// # Errors
     /// When too many wait already.
     pub(crate) fn admit(&self, view: &ApprovalView) -> Result<(), Refusal> {
-        let mut held = self.0.lock();
+        let mut held = self.held.lock();
         if held.len() >= MAX_WAITING {
             let message =
                 format!("{MAX_WAITING} actions wait for a person, which is the most; decide some first");
@@ -35,9 +40,15 @@ impl Waiting {
         Ok(())
     }
 
-    /// Takes up one that waited when the gateway ended.
+    /// Takes up one that waited when the gateway ended; it is due at once where its time is over.
+    pub(crate) fn take_up(&self, view: &ApprovalView, now: Timestamp) {
+        let due = if view.is_over(now) { Timestamp::MIN } else { next(view) };
+        self.held.lock().insert((due, view.id.clone()), view.asked_by.clone());
+    }
+
+    /// Takes up one of which more people were asked.
     pub(crate) fn restore(&self, view: &ApprovalView) {
-        self.0.lock().insert((next(view), view.id.clone()), view.asked_by.clone());
+        self.held.lock().insert((next(view), view.id.clone()), view.asked_by.clone());
     }
 
     /// Forgets one that waits no more.
@@ -49,22 +60,27 @@ impl Waiting {
     }
 
     pub(crate) fn forget(&self, expires: Timestamp, id: &ApprovalId) {
-        self.0.lock().remove(&(expires, id.clone()));
+        self.held.lock().remove(&(expires, id.clone()));
     }
 
-    /// Those for which something is due at `now`, earliest first.
+    /// Those for which something is due at `now`, earliest first; all of them where the clock was set back, since then nobody
+    /// knows without looking.
     pub(crate) fn due(&self, now: Timestamp) -> Vec<(Timestamp, ApprovalId)> {
-        let held = self.0.lock();
+        let back = self.looked.lock().replace(now).is_some_and(|looked| went_back(looked, now));
+        let held = self.held.lock();
+        if back {
+            return held.keys().cloned().collect();
+        }
         held.keys().take_while(|(expires, _)| *expires <= now).take(MAX_DUE).cloned().collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
+        self.held.lock().is_empty()
     }
 
     /// Those who asked for what waits and of whom this is true.
     pub(crate) fn askers(&self, which: impl Fn(&PersonId) -> bool) -> Vec<PersonId> {
-        self.0.lock().values().filter(|asker| which(asker)).cloned().collect()
+        self.held.lock().values().filter(|asker| which(asker)).cloned().collect()
     }
 }
 
@@ -84,7 +100,7 @@ mod tests {
             let asker = PersonId::new("anna").unwrap();
             ((Timestamp::from_second(i64::try_from(n).unwrap()).unwrap(), id), asker)
         };
-        waiting.0.lock().extend((0..count).map(entry));
+        waiting.held.lock().extend((0..count).map(entry));
         waiting
     }
 
@@ -99,5 +115,8 @@ mod tests {
         }
         assert_eq!(waiting.due(Timestamp::MAX).len(), MAX_DUE);
         assert_eq!(waiting.due(Timestamp::MAX)[0].1.as_str(), "a-3");
+        // A clock that is set back: each is looked at, once.
+        assert_eq!(waiting.due(Timestamp::from_second(4).unwrap()).len(), MAX_DUE * 2 - 3);
+        assert_eq!(waiting.due(Timestamp::from_second(4).unwrap()).len(), 2);
     }
 }

@@ -11,6 +11,7 @@ use super::{
     CONSENT_LIFETIME_HOURS, ERASURE, ErasureState, ErasureView, MAX_ERASURE_REASON_CHARS,
     MAX_WAITING_ERASURES, Scope,
 };
+use crate::deadline::is_over;
 use crate::gateway::Gateway;
 use crate::{Refusal, RefusalKind, records};
 
@@ -214,7 +215,7 @@ impl Gateway {
     /// Ends requests that nobody agreed to in time, and goes on with those that were agreed to.
     async fn look_after_erasures(self: &Arc<Self>, now: Timestamp) -> Result<(), Refusal> {
         let due = |view: &ErasureView| match view.state {
-            ErasureState::Waiting => view.expires <= now,
+            ErasureState::Waiting => is_over(Some(view.asked), view.expires, now),
             ErasureState::Running => true,
             ErasureState::Done | ErasureState::Refused | ErasureState::Expired => false,
         };
@@ -278,7 +279,7 @@ impl Gateway {
             let message = format!("the erasure `{id}` does not wait any more: it is {state}");
             return Err(Refusal::new(RefusalKind::Conflict, message));
         }
-        if view.expires <= self.ambient.now() {
+        if is_over(Some(view.asked), view.expires, self.ambient.now()) {
             let message = format!("the erasure `{id}` has expired, which is a no; ask for it again");
             return Err(Refusal::new(RefusalKind::Conflict, message));
         }

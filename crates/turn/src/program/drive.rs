@@ -10,6 +10,7 @@ use vocab::{Answer as Words, ApprovalId, Body, Decision, Intent, Layer, Proposal
 
 use super::mailbox::{Decided, Mailbox};
 use super::{Came, Run, over};
+use crate::deadline::is_over;
 use crate::gateway::Gateway;
 use crate::run::{Next, Rest, mediate};
 use crate::state::{Answer, Heard, Turn};
@@ -190,7 +191,7 @@ impl Driver {
             () = tokio::time::sleep(MAX_REQUEST_WAIT) => None,
         };
         self.turn.go_on(self.gateway.ambient.now());
-        let Some(Decided { answer, expires }) = decided else {
+        let Some(Decided { answer, expires, since }) = decided else {
             let approval = held.approval.clone();
             self.park(held).await?;
             if self.leaving.is_cancelled() {
@@ -199,7 +200,7 @@ impl Driver {
             return Ok(Came::Waiting(approval));
         };
         match answer {
-            Answer::Approved(yes) if expires > self.gateway.ambient.now() => {
+            Answer::Approved(yes) if !is_over(since, expires, self.gateway.ambient.now()) => {
                 self.turn.take_up(&held.proposal);
                 let next = Box::pin(mediate(
                     &self.gateway,

@@ -13,6 +13,8 @@ use crate::state::Answer;
 pub(crate) struct Decided {
     pub(crate) answer: Answer,
     pub(crate) expires: Timestamp,
+    /// Since when it waited.
+    pub(crate) since: Option<Timestamp>,
 }
 
 /// Decisions by approval. A run has few actions that wait, and each is decided once.
