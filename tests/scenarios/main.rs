@@ -6,3 +6,4 @@ mod journal;
 mod models;
 mod prepare;
 mod server;
+mod usual;

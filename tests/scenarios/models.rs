@@ -50,6 +50,61 @@ fn half_a_stream() {
     fails(stream(&says("half of it")[..1], false), "broke off in the middle");
 }
 
+/// The events of an answer, a piece each, as they come over the wire.
+fn pieces(texts: &[&str]) -> Vec<Vec<u8>> {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+    let event = |text: &&str| json!({"choices": [{"index": 0, "delta": {"content": text}}]});
+    let events = texts.iter().map(|text| format!("data: {}\n\n", event(text)).into_bytes());
+    std::iter::once(head.as_bytes().to_vec()).chain(events).collect()
+}
+
+/// A server that is waited for no longer than the settings say is one sentence, and the end of the turn; the
+/// conversation goes on with a quicker one.
+fn slow(wait: &str, words: &str, deed: impl Fn() -> Deed + Send + Sync + 'static) {
+    let server = Server::model(move |call| {
+        let asked = call.to_string();
+        if asked.contains("and now?") { Deed::Say(stream(&says("well again"), true)) } else { deed() }
+    });
+    let home = Home::new();
+    home.edit("default = \"rehearsal/scene\"", "default = \"box/m\"");
+    home.add(&server.settings());
+    let settings = std::fs::read_to_string(home.at("bulkhead.toml")).unwrap();
+    home.add(&format!("[models.wait]\n{wait}\n"));
+    home.start();
+    home.run(&["chat", "helper", "hi"]).fails(4, words);
+    let records = home.records(&["--agent", "helper"]);
+    let failed: Vec<&Value> = records.iter().filter(|record| record["kind"] == "outcome").collect();
+    assert_eq!((failed.len(), failed[0]["status"].as_str()), (1, Some("failed")), "{failed:?}");
+    let session = records.iter().find_map(|record| record["session"].as_str()).unwrap();
+    home.until("helper", "idle");
+    // A machine that is busy with tests may keep a good server waiting for so long, too.
+    std::fs::write(home.at("bulkhead.toml"), settings).unwrap();
+    home.run(&["gateway", "restart"]).done();
+    home.run(&["chat", "helper", "--session", session, "and now?"]).done().has("well again");
+    home.verifies();
+}
+
+#[test]
+fn a_server_that_never_begins_its_answer() {
+    slow("first = \"1s\"", "sent nothing for 1 s while we waited for its answer to begin", || Deed::Hang);
+}
+
+#[test]
+fn a_server_that_trickles_and_then_stalls() {
+    let words = "sent nothing for 1 s while we waited for the next piece of its answer";
+    slow("next = \"1s\"", words, || Deed::Stall(pieces(&["an answer", " that", " never"])));
+}
+
+#[test]
+fn a_server_that_trickles_without_end() {
+    let words = "had not finished its answer after 2 s";
+    slow("whole = \"2s\"", words, || {
+        let mut pieces = pieces(&["on", " and on"]);
+        let again = pieces.pop().unwrap();
+        Deed::Endless(pieces.concat(), again)
+    });
+}
+
 #[test]
 fn ten_megabytes_of_arguments() {
     let part = "x".repeat(64 * 1024);

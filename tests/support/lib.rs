@@ -1,6 +1,7 @@
 //! Shared by the tests that cross the rooms: a home with the real binary at work in it, what the kernel says
 //! of its processes, and model servers, real and hostile.
 
+pub mod alone;
 pub mod content;
 pub mod described;
 pub mod home;

@@ -28,7 +28,14 @@ pub enum Deed {
     Say(Vec<u8>),
     /// Nothing, until the client goes.
     Hang,
+    /// These pieces, one at a time; then nothing, until the client goes.
+    Stall(Vec<Vec<u8>>),
+    /// These bytes, then these others a little at a time, until the client goes.
+    Endless(Vec<u8>, Vec<u8>),
 }
+
+/// How long a server takes from one piece to the next.
+const PIECE_EVERY: Duration = Duration::from_millis(50);
 
 /// The server, until it is dropped.
 pub struct Server {
@@ -42,7 +49,13 @@ impl Server {
     /// Serves what `deed` says for each request.
     #[must_use]
     pub fn new(deed: impl Fn(&Request) -> Deed + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at("127.0.0.1:0", deed)
+    }
+
+    /// The same at this address.
+    #[must_use]
+    pub fn at(address: &str, deed: impl Fn(&Request) -> Deed + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (requests, over) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let (seen, ended, deed) = (Arc::clone(&requests), Arc::clone(&over), Arc::new(deed));
@@ -113,7 +126,24 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, deed: &dyn Fn(&Reque
             }
         }
         Deed::Hang => drop(stream.read(&mut [0])),
+        Deed::Stall(pieces) => {
+            if pieces.iter().all(|piece| slowly(&mut stream, piece)) {
+                drop(stream.read(&mut [0]));
+            }
+        }
+        Deed::Endless(first, again) => {
+            let mut goes = slowly(&mut stream, &first);
+            while goes {
+                goes = slowly(&mut stream, &again);
+            }
+        }
     }
+}
+
+/// Sends a piece after a while, and says whether the client took it.
+fn slowly(stream: &mut TcpStream, piece: &[u8]) -> bool {
+    std::thread::sleep(PIECE_EVERY);
+    stream.write_all(piece).is_ok()
 }
 
 /// Closes without a reset, which would take the answer with it: the other side closes first.

@@ -1,9 +1,10 @@
 //! `[models]`: the model that agents use, and the servers that an administrator names.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use models::{Server, Style, Timeouts};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
 use super::Settings;
@@ -12,18 +13,52 @@ use crate::home::Home;
 /// Whatever answers on this machine.
 const AUTO: &str = "auto";
 
+/// The shortest and the longest that a model server may be waited for.
+const WAIT_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60 * 60));
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Models {
     /// The model of agents whose SOUL.md names none.
     pub(crate) default: String,
     server: Vec<Spanned<Server>>,
+    wait: Wait,
 }
 
 impl Default for Models {
     fn default() -> Self {
-        Self { default: AUTO.to_owned(), server: Vec::new() }
+        Self { default: AUTO.to_owned(), server: Vec::new(), wait: Wait::default() }
     }
+}
+
+/// How long a model server is waited for.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Wait {
+    /// Until its answer begins.
+    #[serde(deserialize_with = "time")]
+    first: Duration,
+    /// From one piece of the answer to the next.
+    #[serde(deserialize_with = "time")]
+    next: Duration,
+    /// For the whole answer.
+    #[serde(deserialize_with = "time")]
+    whole: Duration,
+}
+
+impl Default for Wait {
+    fn default() -> Self {
+        let Timeouts { first_byte, idle, whole, .. } = Timeouts::default();
+        Self { first: first_byte, next: idle, whole }
+    }
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|long| Duration::try_from(long).ok());
+    parsed.filter(|long| (WAIT_BOUNDS.0..=WAIT_BOUNDS.1).contains(long)).ok_or_else(|| {
+        de::Error::custom(format!("`{text}` is not a time from 1s to 1h, such as `90s` or `10m`"))
+    })
 }
 
 impl Models {
@@ -60,10 +95,11 @@ impl Settings {
 
     /// What the models are told.
     pub(crate) fn model_servers(&self, home: &Home) -> models::Config {
+        let Wait { first, next, whole } = self.models.wait;
         models::Config {
             servers: self.models.servers().cloned().collect(),
             rehearsal_dir: home.rehearsal(),
-            timeouts: Timeouts::default(),
+            timeouts: Timeouts { first_byte: first, idle: next, whole, ..Timeouts::default() },
             style: Style::default(),
             secrets: self.secrets(home),
         }

@@ -40,6 +40,9 @@ fn every_topic_is_taken() {
         name = "box"
         url = "http://127.0.0.1:8000/v1"
         api-key = "secret:box"
+        [models.wait]
+        first = "20m"
+        next = "2s"
         [secrets]
         forum = { env = "FORUM_KEY" }
         [[egress.headers]]
@@ -77,6 +80,8 @@ fn every_topic_is_taken() {
     let home = Home::choose(Some(Path::new("/srv/home"))).unwrap();
     let models = settings.model_servers(&home);
     assert_eq!(models.servers[0].api_key.as_ref().unwrap().name().as_str(), "box");
+    let waits = models.timeouts;
+    assert_eq!([waits.first_byte, waits.idle, waits.whole].map(|wait| wait.as_secs()), [1200, 2, 600]);
     assert_eq!(models.secrets.folder, Path::new("/srv/home/secrets"));
     let own = "127.0.0.1:7400".parse().unwrap();
     assert_eq!(settings.egress(&home, own).headers.len(), 1);
@@ -106,6 +111,10 @@ fn a_mistake_is_said_with_its_line_and_column() {
     assert!(fault("[approvals]\nlifetime = \"later\"").contains("such as `30m`"));
     assert!(fault("[gateway]\naddress = \"here\"").contains("line 2, column 11"));
     for (text, words) in [
+        ("[models.wait]\nfirst = \"0s\"", "line 2, column 9: `0s` is not a time from 1s to 1h"),
+        ("[models.wait]\nnext = \"61m\"", "`61m` is not a time from 1s to 1h"),
+        ("[models.wait]\nwhole = 600", "line 2"),
+        ("[models.wait]\nidle = \"1s\"", "unknown field `idle`"),
         ("[[role]]\npeople = [\"ada\"]", "line 1"),
         ("[[role]]\nname = \"operator\"\nwho = \"ada\"", "unknown field `who`"),
         (
@@ -198,6 +207,7 @@ fn what_a_gateway_is_wired_with_is_what_the_settings_say_and_not_where() {
         format!("{base}[record]\ndatabase = \"postgres://a@b/c\"\n"),
         format!("{base}[gateway]\naddress = \"127.0.0.1:1\"\n"),
         format!("{base}[[models.server]]\nname = \"a\"\nurl = \"http://x\"\n"),
+        format!("{base}[models.wait]\nnext = \"2m\"\n"),
         base.replace("/a", "/b"),
         base.replace("example.org", "example.com"),
         format!("containment = \"reduced\"\n{base}"),
