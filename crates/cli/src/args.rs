@@ -22,7 +22,7 @@ const EXAMPLES: &str = "Examples:
   bulkhead chat echo \"Write a post about X\"  one message, every step shown
   bulkhead run echo -- python3 agent.py      any program as that agent, contained
   bulkhead approvals list                    what waits for a person
-  bulkhead people invite NAME                a code to sign in with, in a browser
+  bulkhead people invite ada                 a code to sign in with, in a browser
   bulkhead audit verify                      whether the record is whole
 
 Exit codes: 0 done; 1 a check found something; 2 usage; 3 refused by policy;
@@ -96,6 +96,8 @@ fn sentence(message: &str) -> String {
     format!("{}; `--help` shows how it is used", visible(&words.join(" "), Keep::Nothing))
 }
 
+#[cfg(test)]
+mod documents;
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;

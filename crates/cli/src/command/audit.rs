@@ -214,10 +214,15 @@ fn when(text: &str) -> Result<Timestamp, String> {
             .map(|zoned| zoned.timestamp())
             .map_err(|e| e.to_string());
     }
-    let ago = text.parse::<jiff::SignedDuration>().ok().filter(|ago| !ago.is_negative());
+    let ago = text.parse::<jiff::Span>().ok().and_then(ago);
     ago.and_then(|ago| Machine.now().checked_sub(ago).ok()).ok_or_else(|| {
-        "give a date (2026-11-21), a time (2026-11-21T10:00:00Z) or how long ago (24h, 30m)".to_owned()
+        "give a date (2026-11-21), a time (2026-11-21T10:00:00Z) or how long ago (7d, 24h, 30m)".to_owned()
     })
+}
+
+/// A day has 24 hours here and a week 7 of them, as in a log; a month or a year has no length of its own.
+fn ago(span: jiff::Span) -> Option<jiff::SignedDuration> {
+    span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok().filter(|ago| !ago.is_negative())
 }
 
 #[cfg(test)]
@@ -229,7 +234,11 @@ mod tests {
         assert_eq!(when("2026-11-21").unwrap().to_string(), "2026-11-21T00:00:00Z");
         assert_eq!(when("2026-11-21T10:00:00+02:00").unwrap().to_string(), "2026-11-21T08:00:00Z");
         assert!(when("24h").unwrap() < Machine.now());
-        for bad in ["", "yesterday", "-3h", "2026-13-01"] {
+        for (days, hours) in [("7d", "168h"), ("1w", "168h"), ("1d 12h", "36h")] {
+            let between = when(days).unwrap().duration_since(when(hours).unwrap());
+            assert!(between.abs().as_hours() == 0, "{days}: {between:?}");
+        }
+        for bad in ["", "yesterday", "-3h", "-7d", "1mo", "1y", "2026-13-01", "99999999999d"] {
             assert!(when(bad).is_err(), "{bad}");
         }
         let hash = Digest::of(b"x");

@@ -41,7 +41,7 @@ enum Verb {
         /// Whose data carries this label
         #[arg(long)]
         label: Option<String>,
-        /// Written from then on: a date, a time, or how long ago (`24h`, `30m`)
+        /// Written from then on: a date, a time, or how long ago (`7d`, `24h`, `30m`)
         #[arg(long, value_name = "WHEN", value_parser = when)]
         since: Option<Timestamp>,
         /// Written until then

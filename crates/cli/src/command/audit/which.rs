@@ -42,7 +42,7 @@ pub(super) struct Which {
     /// With this text in the resource, an identifier, a reason or an event; with `--content`, in the content
     #[arg(long, value_parser = text)]
     text: Option<String>,
-    /// From then on: a date, a time, or how long ago (`24h`, `30m`)
+    /// From then on: a date, a time, or how long ago (`7d`, `24h`, `30m`)
     #[arg(long, value_name = "WHEN", value_parser = when)]
     since: Option<Timestamp>,
     /// Until then
