@@ -75,7 +75,7 @@ pub struct Progress {
     pub records: u64,
     /// Records that there are.
     pub total: u64,
-    /// Where to go on from another time; none when something was found that is told at the end.
+    /// Where to go on from another time; none at the beginning, and when something was found that is told at the end.
     pub position: Option<Position>,
 }
 

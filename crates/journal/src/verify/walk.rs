@@ -85,6 +85,7 @@ impl Walk {
             return Ok(Some(bad));
         }
         let mut beside = Beside { contents: Contents::begin(source)?, erasures };
+        self.begun(progress);
         while let Some(line) = source.record()? {
             if let Some(bad) = self.step(source, &line, &mut beside)? {
                 return Ok(Some(bad));
@@ -125,6 +126,13 @@ impl Walk {
         };
         self.whole = Some(Whole { log, last: source.last()?, blocks, tree, kept });
         Ok(None)
+    }
+
+    /// Says how much there is, before the first of it is gone through.
+    fn begun(&self, progress: Told<'_>) {
+        if let Some(whole) = &self.whole {
+            progress(&Progress { records: self.seq, total: whole.last, position: None });
+        }
     }
 
     fn report(&self, erasures: &Erasures, progress: Told<'_>) {
