@@ -42,6 +42,8 @@ pub(crate) async fn run(gateway: &Gateway, turn: &mut Turn, held: Option<Held>) 
         let next = match held.answer {
             Answer::Approved(yes) => mediate(gateway, turn, &mut bench, held.proposal, Some(&yes)).await?,
             Answer::Denied(why) => {
+                // Whoever asked hears it as it was said: the agent may put it in other words.
+                gateway.tell(turn, What::Notice { message: why.clone() });
                 if let Some(waited) = turn.row.waiting.take() {
                     // One that was approved and came too late counts no more.
                     gateway.drop_approval(turn, &waited, ApprovalState::Void, &why).await?;
