@@ -18,6 +18,9 @@ use crate::{Refusal, RefusalKind, records};
 /// How often requests are looked after that expired, or were agreed to and could not be carried out.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
+/// How often it is looked whether another gateway of the record has erased something.
+const FOLLOW_EVERY: Duration = Duration::from_secs(3);
+
 /// A reason as it is recorded: some words, and not too many.
 pub(super) fn reasoned(reason: &str) -> Result<String, Refusal> {
     let reason = reason.trim();
@@ -192,10 +195,21 @@ impl Gateway {
         self.tasks.spawn(async move {
             let mut tick = tokio::time::interval(LOOK_EVERY);
             tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-            let mut followed = None;
+            let mut follow = tokio::time::interval(FOLLOW_EVERY);
+            follow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            let (mut followed, mut told) = (None, false);
             loop {
                 tokio::select! {
                     () = gateway.stop.cancelled() => return,
+                    _ = follow.tick() => {
+                        let left = gateway.follow_erasures(&mut followed).await.err();
+                        // Said once, however long it lasts.
+                        if let Some(refusal) = left.as_ref().filter(|_| !told) {
+                            tracing::error!("copies of what another gateway erased are left: {refusal}");
+                        }
+                        told = left.is_some();
+                        continue;
+                    }
                     _ = tick.tick() => {}
                 }
                 // Whether or not anything is to be erased: a hold that was taken away is said.
@@ -204,9 +218,6 @@ impl Gateway {
                 }
                 if let Err(refusal) = gateway.look_after_erasures(gateway.ambient.now()).await {
                     tracing::error!("an erasure could not be looked after: {refusal}");
-                }
-                if let Err(refusal) = gateway.follow_erasures(&mut followed).await {
-                    tracing::error!("copies of what another gateway erased are left: {refusal}");
                 }
             }
         });
