@@ -35,6 +35,7 @@ mod souls;
 mod steps;
 mod stop;
 mod streams;
+mod theirs;
 mod tls;
 mod unapproved;
 mod unfounded;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use journal::{Change, Event, Facts};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use vocab::{PersonId, Timestamp, TokenId};
 
 use crate::bounds::{MAX_TOKEN_DAYS, MAX_TOKEN_NAME_CHARS, MAX_TOKENS, SEEN_EVERY};
@@ -24,10 +24,20 @@ const DAY_SECONDS: u64 = 86_400;
 pub struct Wanted {
     /// What it is for, for whoever reads the list.
     pub name: String,
-    /// What it may be used for.
+    /// What it may be used for; no more of them are named than there are.
+    #[serde(deserialize_with = "scopes")]
     pub scopes: BTreeSet<Scope>,
     /// How long it lasts.
     pub days: u16,
+}
+
+fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Scope>, D::Error> {
+    let named = Vec::<Scope>::deserialize(deserializer)?;
+    if named.len() > Scope::ALL.len() {
+        let message = format!("a token has at most {} scopes, each named once", Scope::ALL.len());
+        return Err(de::Error::custom(message));
+    }
+    Ok(named.into_iter().collect())
 }
 
 /// A token that was made.

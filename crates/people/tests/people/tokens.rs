@@ -55,6 +55,12 @@ async fn what_does_not_fit_is_no_token() {
     ] {
         assert_eq!(stage.people.make_token(&ada(), &bad).await.unwrap_err().kind, NoKind::Invalid, "{bad:?}");
     }
+    let named = |count: usize| {
+        let wanted = serde_json::json!({ "name": "x", "scopes": vec!["chat"; count], "days": 1 });
+        serde_json::from_value::<Wanted>(wanted)
+    };
+    assert_eq!(named(Scope::ALL.len()).unwrap().scopes, [Scope::Chat].into());
+    assert!(named(Scope::ALL.len() + 1).unwrap_err().to_string().contains("each named once"));
     for n in 0..people::MAX_TOKENS {
         stage.people.make_token(&ada(), &wanted(&format!("t{n}"), 1)).await.unwrap();
     }
