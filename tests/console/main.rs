@@ -315,6 +315,11 @@ fn the_plan_shows_who_is_at_work_and_its_lever_stops_all() {
 }
 
 #[test]
+fn what_is_made_and_whose_answer_is_lost_is_not_made_twice() {
+    plays("aLostAnswerMakesNothingTwice", &team(HELLO));
+}
+
+#[test]
 fn health_is_what_doctor_finds_with_what_mends_it() {
     plays("healthIsWhatDoctorSays", &team(HELLO));
 }

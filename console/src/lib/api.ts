@@ -1,6 +1,7 @@
 // Asks the gateway. The cookie is the browser's to send; no token or password is kept here.
 
 import type { Challenge } from './passkey';
+import { Once } from './once';
 import { part } from './route';
 import { t } from '../strings';
 import { BrokenStream, events } from './stream';
@@ -92,6 +93,21 @@ interface Wish {
   stream?: boolean;
   /** The last event that was heard. */
   since?: string | null;
+  /** It makes something: asked for again without an answer, it is made once. What stops something never says so. */
+  once?: boolean;
+}
+
+const once = new Once();
+
+/** What it asks for, where that is to be done once. */
+function asks(method: string, path: string, wish: Wish): string | null {
+  return wish.once === true ? `${method} ${path} ${JSON.stringify(wish.body)}` : null;
+}
+
+/** It was answered, and that was heard. */
+function heard(method: string, path: string, wish: Wish): void {
+  const what = asks(method, path, wish);
+  if (what !== null) once.done(what);
 }
 
 async function send(method: string, path: string, wish: Wish, bound: Bound): Promise<Response> {
@@ -101,6 +117,8 @@ async function send(method: string, path: string, wish: Wish, bound: Bound): Pro
     headers['content-type'] = 'application/json';
     init.body = JSON.stringify(wish.body);
   }
+  const what = asks(method, path, wish);
+  if (what !== null) headers['idempotency-key'] = once.key(what, Date.now());
   if (wish.stream === true) headers.accept = 'text/event-stream';
   if (typeof wish.since === 'string') headers['last-event-id'] = wish.since;
   try {
@@ -160,7 +178,9 @@ async function asked(method: string, path: string, wish: Wish, bound: Bound): Pr
 async function text(method: string, path: string, wish: Wish = {}): Promise<string> {
   const bound = new Bound(wish.signal);
   try {
-    return await whole(await asked(method, path, wish, bound), wish);
+    const answer = await whole(await asked(method, path, wish, bound), wish);
+    heard(method, path, wish);
+    return answer;
   } finally {
     bound.over();
   }
@@ -178,8 +198,10 @@ async function* stream<T extends { type: string }>(method: string, path: string,
     bound.goesOn();
     if (response.body === null) return;
     opened?.();
-    for await (const heard of events(response.body)) {
-      yield heard.map(({ id, data }) => {
+    for await (const some of events(response.body)) {
+      // What follows is known by its own name from here on.
+      heard(method, path, wish);
+      yield some.map(({ id, data }) => {
         if (typeof data !== 'object' || data === null || typeof (data as { type?: unknown }).type !== 'string') {
           throw new BrokenStream(t.broken.noKind);
         }
@@ -197,6 +219,7 @@ async function* stream<T extends { type: string }>(method: string, path: string,
 
 const get = <T>(path: string, signal?: AbortSignal) => json<T>('GET', path, signal === undefined ? {} : { signal });
 const post = <T>(path: string, body: unknown = {}) => json<T>('POST', path, { body });
+const make = <T>(path: string, body: unknown = {}) => json<T>('POST', path, { body, once: true });
 
 /** The most of a list that is asked for at once; the gateway gives no more. */
 const PAGE = 200;
@@ -256,11 +279,11 @@ export const api = {
   tokensOf: (person: string) => list<Token>('/tokens', { person }),
   endSignIn: (id: string) => post(`/sign-ins/${part(id)}/end`),
   tokens: () => list<Token>('/tokens'),
-  newToken: (wanted: { name: string; scopes: string[]; days: number }) => post<NewToken>('/tokens', wanted),
+  newToken: (wanted: { name: string; scopes: string[]; days: number }) => make<NewToken>('/tokens', wanted),
   endToken: (id: string) => post(`/tokens/${part(id)}/end`),
   people: () => list<PersonRow>('/people'),
   grants: () => entire<GrantRow, Grants>('/grants'),
-  invite: (person: string) => post<Invitation>(`/people/${part(person)}/invite`),
+  invite: (person: string) => make<Invitation>(`/people/${part(person)}/invite`),
 
   agents: () => list<Agent>('/agents'),
   kill: (agent: string) => post<KillReport>(`/agents/${part(agent)}/kill`),
@@ -271,10 +294,10 @@ export const api = {
   approvers: () => entire<Budget, Budgets>('/approvers'),
   approval: (id: string) => get<Approval>(`/approvals/${part(id)}`),
   // With what was shown, and to whom: another action, or another person at this browser by now, is a no.
-  approve: ({ id, digest }: Approval, person: string, pattern = false) => post<Approval>(`/approvals/${part(id)}/approve`, { digest, person, pattern }),
+  approve: ({ id, digest }: Approval, person: string, pattern = false) => make<Approval>(`/approvals/${part(id)}/approve`, { digest, person, pattern }),
   patterns: () => list<Pattern>('/patterns'),
   revokePattern: (id: string) => post<Pattern>(`/patterns/${part(id)}/revoke`),
-  deny: ({ id, digest }: Approval, person: string, reason: string) => post<Approval>(`/approvals/${part(id)}/deny`, { reason, digest, person }),
+  deny: ({ id, digest }: Approval, person: string, reason: string) => make<Approval>(`/approvals/${part(id)}/deny`, { reason, digest, person }),
   conversation: (id: string) => get<Conversation>(`/sessions/${part(id)}`),
   steps: (id: string) => get<Steps>(`/sessions/${part(id)}/steps`),
   passage: (session: string, proposal: string) => get<Passage>(`/sessions/${part(session)}/passages/${part(proposal)}`),
@@ -289,7 +312,7 @@ export const api = {
   record: (seq: number) => get<RecordRow>(`/records/${seq}`),
   content: (records: number[]) => post<Look[]>('/content', { records }),
   proof: (seq: number) => text('GET', `/records/${seq}/proof`),
-  exported: (format: string, conditions: string[]) => post('/exports', { format, conditions }),
+  exported: (format: string, conditions: string[]) => make('/exports', { format, conditions }),
   verify: (checkpoints: string, signal: AbortSignal) =>
     stream<Verified>('POST', '/record/verify', { body: checkpoints === '' ? {} : { checkpoints }, signal }),
 
@@ -297,16 +320,16 @@ export const api = {
   checkSoul: (agent: string, words: string, signal: AbortSignal) =>
     json<CheckReport>('POST', `/agents/${part(agent)}/soul/check`, { body: { text: words }, signal }),
   changeSoul: (agent: string, words: string, version: string) =>
-    json<{ version: string }>('PUT', `/agents/${part(agent)}/soul`, { body: { text: words, version } }),
+    json<{ version: string }>('PUT', `/agents/${part(agent)}/soul`, { body: { text: words, version }, once: true }),
 
   soulVersions: (agent: string, before: number | null) =>
     get<{ versions: SoulVersion[]; before: number | null }>(`/agents/${part(agent)}/soul/versions${before === null ? '' : `?before=${before}`}`),
   soulDiff: (agent: string, from: number) => get<SoulDiff>(`/agents/${part(agent)}/soul/diff?from=${from}`),
   rollSoulBack: (agent: string, number: number, version: string) =>
-    post<{ version: string }>(`/agents/${part(agent)}/soul/rollback`, { number, version }),
+    make<{ version: string }>(`/agents/${part(agent)}/soul/rollback`, { number, version }),
 
   say: (agent: string, words: string, session: string | null, signal: AbortSignal) =>
-    stream<StreamLine>('POST', `/agents/${part(agent)}/messages`, { body: session === null ? { text: words } : { text: words, session }, signal }),
+    stream<StreamLine>('POST', `/agents/${part(agent)}/messages`, { body: session === null ? { text: words } : { text: words, session }, signal, once: true }),
   turn: (id: string, since: string | null, signal: AbortSignal) => stream<StreamLine>('GET', `/turns/${part(id)}/events`, { since, signal }),
   events: (since: string | null, signal: AbortSignal, opened: () => void) => stream<StreamLine>('GET', '/events', { since, signal }, opened),
 };

@@ -240,3 +240,49 @@ export async function passkeys(stage) {
   await enter.click();
   await page.getByText('not known here').waitFor();
 }
+
+/** What is made, and whose answer is lost on the way, is not made a second time by pressing again. */
+export async function aLostAnswerMakesNothingTwice(stage) {
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  const keys = [];
+  /** The first answer of what goes to this path is lost, once the gateway has given it. */
+  const loses = async (path) => {
+    let first = true;
+    await page.route(`**/api/v1/${path}`, async (route) => {
+      if (route.request().method() !== 'POST') return route.continue();
+      keys.push(await route.request().headerValue('idempotency-key'));
+      if (!first) return route.continue();
+      first = false;
+      await route.fetch();
+      return route.abort('connectionreset');
+    });
+  };
+  await loses('tokens');
+  await ada.go('people');
+  await page.getByRole('button', { name: 'Make a token' }).click();
+  await page.getByLabel('What it is for').fill('ci');
+  const make = page.getByRole('button', { name: 'Make a token' });
+  await make.click();
+  await page.getByRole('alert').first().waitFor();
+  same('it was made all the same', stage.json('people', 'token', 'list').length, 1);
+  await make.click();
+  await page.getByText('It is shown this once.').first().waitFor();
+  same('and once', stage.json('people', 'token', 'list').length, 1);
+  same('by one key', [keys.length, new Set(keys).size, keys[0] !== null], [2, 1, true]);
+
+  keys.length = 0;
+  await loses('agents/echo/messages');
+  await ada.ask('echo', 'Say hello');
+  await page.getByText('Your message may have arrived').waitFor();
+  await page.getByLabel('Message to echo').press('Enter');
+  await page.locator('.reply').waitFor();
+  const messages = () => stage.run('audit', 'query', '--event', 'message.received', '--json').trim().split('\n').length;
+  same('it was said once', messages(), 1);
+  same('by one key, too', [keys.length, new Set(keys).size, keys[0] !== null], [2, 1, true]);
+  // The same once more is another message.
+  await page.getByLabel('Message to echo').fill('Say hello');
+  await page.getByLabel('Message to echo').press('Enter');
+  await page.locator('.reply').nth(1).waitFor();
+  same('and then twice', messages(), 2);
+}
