@@ -212,6 +212,14 @@ fn conversations_are_found_and_taken_up_and_an_answer_opens_what_it_is_drawn_fro
 }
 
 #[test]
+fn a_message_is_written_anew_and_a_question_asked_again_in_a_conversation_that_goes_on() {
+    let home = Home::made(&["--person", "ada"]);
+    home.scene(HELLO);
+    home.start();
+    plays("conversationsGoOnFromAnother", &home);
+}
+
+#[test]
 fn an_answer_is_stopped_without_its_agent() {
     plays("anAnswerIsStopped", &team(ON_AND_ON));
 }

@@ -4,7 +4,7 @@
 use bulkhead_tests::{Home, eventually};
 use serde_json::Value;
 
-fn soul(clearance: &str) -> String {
+pub(crate) fn soul(clearance: &str) -> String {
     format!(
         "# Keeper
 

@@ -4,6 +4,7 @@ mod approvals;
 #[path = "../../crates/people/tests/people/authenticator.rs"]
 #[expect(dead_code, reason = "here it only has to be somebody's")]
 mod authenticator;
+mod branches;
 mod carried;
 mod containment;
 mod content;

@@ -135,6 +135,13 @@ fn harmless() -> Vec<Row> {
             [401, 403, 200, 200, 200, 200, 200, 200, 200],
         ),
         row("GET", "sessions/{id}", none(), [401, 403, 404, 200, 404, 200, 404, 404, 404]),
+        // The turn is of no conversation of anybody's.
+        row(
+            "POST",
+            "sessions/{id}/branches",
+            json!({ "turn": "t-none" }),
+            [401, 403, 404, 404, 404, 404, 404, 404, 404],
+        ),
         row("GET", "sessions/{id}/steps", none(), [401, 403, 404, 200, 404, 200, 404, 404, 404]),
         // None of bob's actions has read anything.
         row(

@@ -6,7 +6,7 @@ import { part } from './route';
 import { t } from '../strings';
 import { BrokenStream, events } from './stream';
 import type {
-  Agent, Approval, Budget, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, GrantRow, Grants, Health, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
+  Agent, Approval, Budget, Branched, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, GrantRow, Grants, Health, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
   Recalled, RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
 import type { Passage, SoulDiff, SoulVersion, Steps } from './types';
@@ -299,6 +299,7 @@ export const api = {
   revokePattern: (id: string) => post<Pattern>(`/patterns/${part(id)}/revoke`),
   deny: ({ id, digest }: Approval, person: string, reason: string) => make<Approval>(`/approvals/${part(id)}/deny`, { reason, digest, person }),
   conversation: (id: string) => get<Conversation>(`/sessions/${part(id)}`),
+  branch: (id: string, turn: string, before: boolean) => post<Branched>(`/sessions/${part(id)}/branches`, { turn, before }),
   steps: (id: string) => get<Steps>(`/sessions/${part(id)}/steps`),
   passage: (session: string, proposal: string) => get<Passage>(`/sessions/${part(session)}/passages/${part(proposal)}`),
   status: () => get<GatewayStatus>('/status'),

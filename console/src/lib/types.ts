@@ -170,6 +170,9 @@ export interface Budgets extends Page<Budget> {
 export interface Said {
   /** Its place in the conversation. */
   seq: number;
+  /** In which conversation it was said: another one in a past. */
+  session: string;
+  turn: string | null;
   time: string;
   by: string;
   text: string | null;
@@ -180,7 +183,28 @@ export interface Conversation {
   agent: string;
   labels: string[];
   waiting: string | null;
+  branch: Branch | null;
   said: Said[];
+}
+
+/** Where a conversation came from that goes on from another. */
+export interface Branch {
+  session: string;
+  /** The last turn of its past. */
+  upto: string | null;
+  /** Whether that conversation is still there. */
+  there: boolean;
+  title: string | null;
+  /** Whether something of the past was erased. */
+  erased: boolean;
+}
+
+/** A conversation that began and goes on from another. */
+export interface Branched {
+  session: string;
+  agent: string;
+  labels: string[];
+  branch: Branch | null;
 }
 
 /** One thing that happened on the way to an answer, as an event told it. */
@@ -366,6 +390,7 @@ export interface ConversationRow {
   turn: string | null;
   waiting: string | null;
   title: string | null;
+  branch: Branch | null;
 }
 
 export interface Conversations {

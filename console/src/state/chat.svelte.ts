@@ -3,7 +3,7 @@
 import { Refused, type Told, Unreachable, api } from '../lib/api';
 import { type Past, retold } from '../lib/past';
 import { type Turn, emptyTurn, fold, sources } from '../lib/turn';
-import type { StreamLine } from '../lib/types';
+import type { Branch, StreamLine } from '../lib/types';
 import { t } from '../strings';
 import { live } from './live.svelte';
 import { history } from './history.svelte';
@@ -42,6 +42,10 @@ export class Talk {
   /** An approval that an earlier turn waits for. */
   waiting = $state<string | null>(null);
   busy = $state(false);
+  /** Where it came from, if it goes on from another. */
+  branch = $state.raw<Branch | null>(null);
+  /** The turn whose message is being written anew. */
+  anew = $state<string | null>(null);
   loaded = false;
   /** Whether there is all here that was said, in one form or the other. */
   #whole = false;
@@ -76,6 +80,7 @@ export class Talk {
     const told = await api.conversation(id);
     this.labels = told.labels;
     this.waiting = told.waiting;
+    this.branch = told.branch;
     // What was done is beside what was said: without it, the words are there.
     const steps = await api.steps(id).catch(() => ({ steps: [], before: null }));
     this.entries = retold(told, steps).map((past) => (past.kind === 'said' ? past : { kind: 'turn', spoken: Spoken.of(past.turn, past.time) }));
@@ -136,8 +141,9 @@ export class Talk {
       else this.#unsent(spoken, error as Error);
     } finally {
       this.busy = false;
-      // A conversation that has only now begun is in the list from here on.
-      if (fresh && this.session !== null) void history.open(this.agent);
+      // A conversation that has only now begun is in the list from here on, and one that went on from another by its own words.
+      const silent = history.rows.some((row) => row.session === this.session && row.turns === 0);
+      if ((fresh || silent) && this.session !== null) void history.open(this.agent);
       void live.refresh();
     }
   }
@@ -179,20 +185,18 @@ export class Talk {
     }
   }
 
-  /** What this person said last. */
-  get asked(): string | null {
+  /** What this person said last, and the turn that it began. */
+  get asked(): { text: string; turn: string } | null {
     const last = this.entries.findLast((entry) => (entry.kind === 'turn' ? entry.spoken.text !== '' : entry.said.by === 'person'));
-    return last === undefined ? null : last.kind === 'turn' ? last.spoken.text : last.said.text;
+    if (last === undefined) return null;
+    const [text, turn] = last.kind === 'turn' ? [last.spoken.text, last.spoken.turn.id] : [last.said.text, last.said.turn];
+    return text === null || turn === null ? null : { text, turn };
   }
 
-  /** Says the same once more: the agent answers anew, and what was said stays. */
-  async again(): Promise<void> {
-    if (this.asked === null || this.busy) return;
-    const written = this.draft;
-    this.draft = this.asked;
-    const said = this.say();
-    this.draft = written;
-    await said;
+  /** Where what is this conversation's own begins, among all that is shown; behind the last where nothing is. */
+  get own(): number {
+    const at = this.entries.findIndex((entry) => (entry.kind === 'turn' ? entry.spoken.text !== '' : entry.said.session === this.session));
+    return at < 0 ? this.entries.length : at;
   }
 
   /** The stream broke in the middle of a turn, which goes on without it: follows it again, or says how it ended. */
@@ -261,9 +265,19 @@ class Chat {
     return talk;
   }
 
-  /** A conversation that has not begun yet. */
-  fresh(agent: string): Talk {
-    return this.open(agent, null);
+  /** Begins a conversation that goes on from another, after a turn of it or before one; none, and the reason there, when it cannot be. */
+  async goOn(from: Talk, turn: string, before: boolean): Promise<Talk | null> {
+    if (from.session === null) return null;
+    from.problem = '';
+    try {
+      const begun = await api.branch(from.session, turn, before);
+      const talk = this.open(from.agent, begun.session);
+      await Promise.all([talk.load(), history.open(from.agent)]);
+      return talk;
+    } catch (error) {
+      from.problem = (error as Error).message;
+      return null;
+    }
   }
 }
 

@@ -87,18 +87,8 @@ export async function conversationsAreFoundStoppedAndTakenUp(stage) {
   await other.page.locator('.begun .words').nth(1).waitFor();
   same('elsewhere too', await other.page.locator('.begun .words').count(), 2);
 
-  // Again, anew, and in a conversation of its own: what was said stays.
-  await page.getByRole('button', { name: 'Ask the same again' }).click();
-  await page.locator('.said').nth(1).waitFor();
-  await page.locator('.reply').nth(1).waitFor();
-  await page.locator('.said').first().hover();
-  await page.getByRole('button', { name: 'Write anew' }).first().click();
-  same('to be written anew', await box.inputValue(), 'Read the page about time off');
-  await box.fill('');
-  await page.getByRole('button', { name: 'Ask in a new conversation' }).first().click();
+  await page.getByRole('link', { name: 'New conversation' }).click();
   await page.waitForFunction(() => location.hash === '#/chat/helper');
-  same('as the first of another', await box.inputValue(), 'Read the page about time off');
-
   // A text file goes along between fences; what is no text does not.
   await page.locator('input[type=file]').setInputFiles({ name: 'notes.md', mimeType: 'text/markdown', buffer: Buffer.from('one\n```\ntwo\n') });
   await page.waitForFunction(() => document.querySelector('textarea')?.value.includes('notes.md:'));
@@ -107,6 +97,121 @@ export async function conversationsAreFoundStoppedAndTakenUp(stage) {
   await page.getByRole('alert').getByText('is no text').waitFor();
   await ada.shot('conversations');
   await ada.accessible('the conversations');
+}
+
+/** A message is written anew, a question asked again, and a way gone on elsewhere; what was said stays, and agents are given what is shown. */
+export async function conversationsGoOnFromAnother(stage) {
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  const box = page.getByLabel('Message to echo');
+  const here = () => page.evaluate(() => location.hash.split('/')[3] ?? '');
+  const elsewhere = async (from) => {
+    await page.waitForFunction((left) => { const id = location.hash.split('/')[3]; return id !== undefined && id !== left; }, from);
+    return here();
+  };
+  const said = (words) => page.locator('.said', { hasText: words });
+  const messages = async () => (await page.locator('.said .words > p:first-child').allInnerTexts()).map((one) => one.trim());
+  const answered = async (count) => {
+    await page.locator('.reply').nth(count - 1).waitFor();
+    await page.locator('.working').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Send' }).waitFor();
+  };
+  const prompt = (session) =>
+    stage.run('audit', 'query', '--json', '--content', '--kind', 'proposal', '--action', 'model.call', '--session', session).trim().split('\n').at(-1);
+  const given = (what, session, there, gone) => {
+    const words = prompt(session);
+    for (const one of there) holds(`${what}: ${one} is given`, words.includes(one));
+    for (const one of gone) holds(`${what}: ${one} is not given`, !words.includes(one));
+  };
+
+  await ada.ask('echo', 'alpaca first');
+  await answered(1);
+  for (const [nth, words] of ['badger second', 'camel third'].entries()) {
+    await box.fill(words);
+    await page.keyboard.press('Enter');
+    await answered(nth + 2);
+  }
+  const first = await here();
+
+  // The second of three, by the keyboard.
+  await said('badger second').getByRole('button', { name: 'Write anew' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByText('goes on in a new conversation from before that message').waitFor();
+  await page.waitForFunction(() => document.activeElement?.tagName === 'TEXTAREA');
+  same('its words', await box.inputValue(), 'badger second');
+  await ada.accessible('a message that is written anew');
+  await page.getByRole('button', { name: 'Leave it as it was' }).click();
+  same('left as it was', await box.inputValue(), '');
+  await said('badger second').getByRole('button', { name: 'Write anew' }).click();
+  await box.fill('dingo instead');
+  await page.keyboard.press('Enter');
+  const second = await elsewhere(first);
+  await said('dingo instead').waitFor();
+  await answered(2);
+  same('what is there', await messages(), ['alpaca first', 'dingo instead']);
+  given('written anew', second, ['alpaca first', 'dingo instead'], ['badger', 'camel']);
+  await page.getByText('From here on this conversation is its own').waitFor();
+  await page.getByRole('list', { name: 'Your conversations' }).getByText('dingo instead').waitFor();
+  await ada.shot('branch');
+  await ada.accessible('a conversation that goes on from another');
+
+  // The same question again, from the same point.
+  await page.getByRole('button', { name: 'Ask the same again' }).click();
+  const again = await elsewhere(second);
+  await said('dingo instead').waitFor();
+  await answered(2);
+  same('asked again', await messages(), ['alpaca first', 'dingo instead']);
+  given('asked again', again, ['alpaca first', 'dingo instead'], ['badger', 'camel']);
+  same('once', prompt(again).split('dingo instead').length, 2);
+
+  // It says where it comes from, and that is as it was.
+  await page.locator('.origin').getByRole('link', { name: 'dingo instead' }).click();
+  await elsewhere(again);
+  await page.locator('.origin').getByRole('link', { name: 'alpaca first' }).click();
+  await elsewhere(second);
+  same('back where it came from', await here(), first);
+  await answered(3);
+  same('it is as it was', await messages(), ['alpaca first', 'badger second', 'camel third']);
+
+  // A way of its own after the second, with its past after the page is loaded anew and before anything is said.
+  await said('badger second').getByRole('button', { name: 'Go on elsewhere' }).click();
+  const third = await elsewhere(first);
+  await answered(2);
+  same('up to there', await messages(), ['alpaca first', 'badger second']);
+  await page.reload();
+  await answered(2);
+  same('after the page is loaded anew', await messages(), ['alpaca first', 'badger second']);
+  await box.fill('emu fourth');
+  await page.keyboard.press('Enter');
+  await said('emu fourth').waitFor();
+  await answered(3);
+  given('gone on elsewhere', third, ['alpaca first', 'badger second', 'emu fourth'], ['camel', 'dingo']);
+  await page.reload();
+  await answered(3);
+  same('and its own', await messages(), ['alpaca first', 'badger second', 'emu fourth']);
+  const order = await page.locator('.lines > .said, .lines > .own-from').evaluateAll((all) => all.map((one) => one.classList.contains('own-from')));
+  same('where its own begins', order, [false, false, true, false]);
+  const list = page.getByRole('list', { name: 'Your conversations' });
+  await list.getByText('emu fourth').waitFor();
+  same('which go on from another', await list.getByText('goes on from another').count(), 3);
+
+  // A message of the past is written anew, too.
+  await said('alpaca first').getByRole('button', { name: 'Write anew' }).click();
+  await box.fill('gecko');
+  await page.keyboard.press('Enter');
+  const fourth = await elsewhere(third);
+  await said('gecko').waitFor();
+  await answered(1);
+  given('anew from the beginning', fourth, ['gecko'], ['alpaca', 'badger', 'emu']);
+
+  // What was erased is not shown here any more, and it is said.
+  stage.run('audit', 'erase', 'request', '--session', first, '--reason', 'a test');
+  await ada.go(`chat/echo/${third}`);
+  await page.reload();
+  await page.getByText('Goes on from a conversation that was erased.').waitFor();
+  await said('emu fourth').waitFor();
+  same('its own is left', await messages(), ['emu fourth']);
+  await ada.accessible('a conversation whose past was erased');
 }
 
 /** An answer that is on its way is stopped, and only that. */

@@ -71,6 +71,9 @@ const events = (text, index) => {
   ];
 };
 
+/** Where a conversation came from. */
+const branch = (text) => ({ session: text, upto: text, there: true, title: text, erased: true });
+
 const recorded = (text, index) => ({
   seq: index + 1, time: index % 2 ? text : '2026-11-21T12:00:00Z', kind: ['proposal', 'verdict', 'outcome', 'admin', text][index % 5], event: index % 2 ? text : null, facts: { [text]: text, many: [text] },
   session: text, turn: text, proposal: `p-${index}`, agent: text, person: text, action: { verb: text, resource: { kind: text, name: text } }, decision: text, reasons: reason(text), status: text, labels: [text],
@@ -94,8 +97,8 @@ export async function hostileWordsInAChat(stage) {
   const { page } = seat;
   await answer(page, 'agents?*', one(CORPUS.map(agent)));
   await answer(page, 'sessions/*', {
-    session: 's-1', agent: 'echo', labels: CORPUS, waiting: CORPUS[0],
-    said: CORPUS.flatMap((text, index) => [{ seq: index + 1, time: text, by: 'person', text }, { seq: index + 1, time: text, by: 'agent', text }]),
+    session: 's-1', agent: 'echo', labels: CORPUS, waiting: CORPUS[0], branch: branch(CORPUS[0]),
+    said: CORPUS.flatMap((text, index) => ['person', 'agent'].map((by) => ({ seq: index + 1, session: index % 2 ? 's-1' : text, turn: text, time: text, by, text }))),
   });
   // In the words of the record, with each text as an argument, a reason, a summary and a message.
   await answer(page, 'sessions/*/steps', {
@@ -103,7 +106,7 @@ export async function hostileWordsInAChat(stage) {
   });
   await answer(page, 'sessions/*/passages/*', { proposal: 'p-1', verb: CORPUS[0], resource: { kind: CORPUS[1], name: CORPUS[2] }, labels: CORPUS, text: CORPUS.join('\n'), cut: true });
   await answer(page, 'sessions?*', {
-    sessions: CORPUS.map((text, index) => ({ session: `s-${index}`, agent: 'echo', started: text, last: text, turns: 1, labels: [text], turn: null, waiting: index % 2 ? text : null, title: text })), before: null,
+    sessions: CORPUS.map((text, index) => ({ session: `s-${index}`, agent: 'echo', started: text, last: text, turns: 1, labels: [text], turn: null, waiting: index % 2 ? text : null, title: index % 3 ? text : null, branch: index % 2 ? null : branch(text) })), before: null,
   });
   await seat.go('chat/echo/s-1');
   await page.reload();

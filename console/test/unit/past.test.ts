@@ -12,8 +12,8 @@ const verdict = (seq: number, turn: string, id: string, decision: 'permit' | 'as
 const outcome = (seq: number, turn: string, id: string): Step =>
   step(seq, turn, { type: 'outcome', proposal: id, status: 'done', labels: ['internal', 'hr'], summary: 'sum' });
 const end = (seq: number, turn: string): Step => step(seq, turn, { type: 'end' });
-const said = (seq: number, by: string) => ({ seq, time: `t${seq}`, by, text: `${by} ${seq}` });
-const conversation = (...all: ReturnType<typeof said>[]): Conversation => ({ session: 's-1', agent: 'echo', labels: [], waiting: null, said: all });
+const said = (seq: number, by: string) => ({ seq, session: 's-1', turn: null, time: `t${seq}`, by, text: `${by} ${seq}` });
+const conversation = (...all: ReturnType<typeof said>[]): Conversation => ({ session: 's-1', agent: 'echo', labels: [], waiting: null, branch: null, said: all });
 
 describe('a conversation that is told from the record', () => {
   it('has each action between what was asked and what was answered, with what the answer is drawn from', () => {

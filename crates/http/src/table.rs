@@ -151,6 +151,7 @@ table! {
     post "sessions/search", CHAT, plain, api::search_sessions::search_sessions;
     // Somebody else's needs a confirmed sign-in; whose it is, the verb finds out.
     get "sessions/{id}", CHAT, plain, api::show_session::show_session;
+    post "sessions/{id}/branches", CHAT, plain, api::branch_session::branch_session;
     get "sessions/{id}/steps", CHAT, plain, api::list_steps::list_steps;
     get "sessions/{id}/passages/{proposal}", CHAT, plain, api::show_passage::show_passage;
     get "turns/{id}/events", CHAT, plain, api::follow_turn::follow_turn;

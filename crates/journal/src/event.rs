@@ -35,6 +35,8 @@ macro_rules! events {
 events! {
     /// A person's words came in.
     MessageReceived = "message.received",
+    /// A conversation of a person's began that goes on from another of theirs.
+    ConversationBranched = "conversation.branched",
     /// A program of somebody else's began to work as an agent.
     RunStarted = "run.started",
     /// A turn or a run is over.

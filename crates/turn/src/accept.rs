@@ -71,7 +71,7 @@ impl Gateway {
             // Read again now that nothing else can change it: the turn before may have ended in between.
             row = self.session_for(&message)?.1;
         }
-        let mut transcript = session::transcript(&self.journal, &session)?;
+        let mut transcript = session::transcript(&self.journal, &session, &row)?;
         let listed = session::list(&session, &mut row, &message.text, self.ambient.now())?;
         let entry = Entry::Person { text: message.text };
         let mut rows = vec![session::grow(&session, &mut row, &entry)?];
@@ -186,7 +186,7 @@ impl Gateway {
         let (mut drafts, mut labels) = (Vec::new(), None);
         if let Some(mut session) = session::session(&self.journal, &row.session)? {
             labels = Some(session.labels.clone());
-            let mut transcript = session::transcript(&self.journal, &row.session)?;
+            let mut transcript = session::transcript(&self.journal, &row.session, &session)?;
             if let Some(open) = &row.open {
                 drafts.push(records::unknown(id, &row, open, why));
                 if let Some(call) = &open.call {

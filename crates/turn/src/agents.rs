@@ -16,7 +16,7 @@ use crate::gateway::Gateway;
 use crate::slot::{Slot, Standing};
 use crate::steps::look_at;
 use crate::view::{AgentView, Conversation, Said};
-use crate::{Refusal, RefusalKind, session};
+use crate::{Refusal, RefusalKind, branch, session};
 
 /// The most things said that a conversation is shown with; the newest. A conversation has no room for more.
 const MAX_SAID: usize = MAX_TRANSCRIPT_ENTRIES;
@@ -113,32 +113,40 @@ impl Gateway {
             Some(turn) => session::turn(&self.journal, &turn)?.and_then(|row| row.waiting),
             None => None,
         };
-        let session = id.clone();
-        let said = self.looking(move |reader| said(reader, session)).await?;
+        let (line, branch) = (branch::line(&self.journal, id, &row)?, branch::view(&self.journal, &row)?);
+        let said = self.looking(move |reader| said(reader, line)).await?;
         self.record(look_at(by, id, &row, said.len() as u64, own), Vec::new()).await?;
-        Ok(Conversation { session: id.clone(), agent: row.agent, labels: row.labels, waiting, said })
+        Ok(Conversation { session: id.clone(), agent: row.agent, labels: row.labels, waiting, branch, said })
     }
 }
 
-/// What was heard in a conversation, the newest [`MAX_SAID`] of it: a person's messages, and the replies that were delivered.
-fn said(reader: &Reader, session: SessionId) -> Result<Vec<Said>, Refusal> {
-    let mut query = Query { session: Some(session), ..Query::default() };
+/// What was heard in the conversations that one is told from, the newest [`MAX_SAID`] of it: a person's messages, and the
+/// replies that were delivered.
+fn said(reader: &Reader, line: Vec<(SessionId, Option<u64>)>) -> Result<Vec<Said>, Refusal> {
     let mut heard = Vec::new();
-    for _ in 0..MAX_LOOKS_BACK {
-        let back = reader.back(&query)?;
-        heard.extend(back.records.into_iter().filter_map(|record| Some((heard_in(&record)?, record))));
-        query.before = back.before;
-        if back.before.is_none() || heard.len() >= MAX_SAID {
-            break;
+    let mut looks = 0;
+    for (session, end) in line.into_iter().rev() {
+        let before = end.map(|end| end.saturating_add(1));
+        let mut query = Query { session: Some(session.clone()), before, ..Query::default() };
+        while looks < MAX_LOOKS_BACK && heard.len() < MAX_SAID {
+            looks += 1;
+            let back = reader.back(&query)?;
+            let records = back.records.into_iter();
+            heard.extend(records.filter_map(|record| Some((session.clone(), heard_in(&record)?, record))));
+            query.before = back.before;
+            if back.before.is_none() {
+                break;
+            }
         }
     }
     heard.truncate(MAX_SAID);
     heard.reverse();
-    let seqs: Vec<u64> = heard.iter().map(|(_, record)| record.seq).collect();
+    let seqs: Vec<u64> = heard.iter().map(|(_, _, record)| record.seq).collect();
     let contents: BTreeMap<u64, Value> = reader.contents(&seqs)?.0.into_iter().collect();
-    let said = heard.into_iter().map(|((by, place), record)| {
+    let said = heard.into_iter().map(|(session, (by, place), record)| {
         let text = contents.get(&record.seq).and_then(|content| content.pointer(place)?.as_str());
-        Said { seq: record.seq, time: record.time, by: by.to_owned(), text: text.map(str::to_owned) }
+        let (seq, turn, time) = (record.seq, record.turn, record.time);
+        Said { seq, session, turn, time, by: by.to_owned(), text: text.map(str::to_owned) }
     });
     Ok(said.collect())
 }

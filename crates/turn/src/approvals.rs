@@ -199,10 +199,12 @@ pub(crate) fn open(journal: &Journal) -> Result<Vec<ApprovalRow>, Refusal> {
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz234567";
 
 /// The changes that take approvals out of the rows of state which are over and belong to one of these conversations, or
-/// to what this person asked for or refused.
+/// to what this person asked for or refused; and those of model calls in the conversations that go on from them, which have
+/// their words.
 pub(crate) fn erase(
     journal: &Journal,
     sessions: &BTreeSet<SessionId>,
+    branches: &BTreeSet<SessionId>,
     person: Option<&PersonId>,
 ) -> Result<Vec<Change>, Refusal> {
     let mut changes = Vec::new();
@@ -214,7 +216,8 @@ pub(crate) fn erase(
             let refused =
                 |person: &PersonId| row.why.as_ref().is_some_and(|why| why.starts_with(&refused_by(person)));
             let of = |person: &PersonId| row.view.asked_by == *person || refused(person);
-            if sessions.contains(&row.view.session) || person.is_some_and(of) {
+            let retold = branches.contains(&row.view.session) && row.view.action.verb == Verb::ModelCall;
+            if sessions.contains(&row.view.session) || retold || person.is_some_and(of) {
                 changes.extend([Change::delete(OVER, &key), Change::delete(ORDER, &row.order())]);
             }
         }
@@ -363,7 +366,7 @@ impl Gateway {
             id: view.turn,
             asker: self.person(&view.asked_by)?,
             compartment: self.compartment(&slot, &monitor)?,
-            transcript: session::transcript(&self.journal, &view.session)?,
+            transcript: session::transcript(&self.journal, &view.session, &session_row)?,
             reach: None,
             row: turn_row,
             session: session_row,

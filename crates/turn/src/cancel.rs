@@ -146,6 +146,8 @@ fn cancelled(view: &ApprovalView, why: &str) -> Draft {
     draft.payload = records::of_approval(&view.digest, Some(why));
     draft.session = Some(view.session.clone());
     draft.turn = Some(view.turn.clone());
+    draft.verb = Some(view.action.verb);
+    draft.resource = Some(view.action.resource.clone());
     draft
 }
 

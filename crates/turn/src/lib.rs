@@ -10,6 +10,7 @@ mod accept;
 mod agents;
 mod approvals;
 mod borne;
+mod branch;
 mod budget;
 mod call;
 mod callers;
@@ -56,6 +57,7 @@ mod view;
 mod waiting;
 
 pub use accept::{Accepted, Message};
+pub use branch::Point;
 pub use budget::{
     Budget, BudgetRisk, Budgets, DECISIONS_AN_HOUR, DECISIONS_FOR_A_SHARE, LOOKS_FOR_A_MIDDLE, MAX_APPROVERS,
     MOST_APPROVED_PERCENT, SHORTEST_LOOK, Spent, Thresholds,
@@ -91,6 +93,6 @@ pub use versions::{
     MAX_LISTED_VERSIONS, MAX_VERSION_BYTES, MAX_VERSIONS, SoulDiff, SoulText, SoulVersion, SoulVersions,
 };
 pub use view::{
-    AgentView, ApprovalView, Approvers, Conversation, ConversationView, Conversations, FileChange, Granted,
-    KillReport, KilledAgent, Passage, Recalled, Said, StoppedTurn,
+    AgentView, ApprovalView, Approvers, BranchView, Branched, Conversation, ConversationView, Conversations,
+    FileChange, Granted, KillReport, KilledAgent, Passage, Recalled, Said, StoppedTurn,
 };

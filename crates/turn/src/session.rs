@@ -11,6 +11,10 @@ use vocab::{
 use crate::records::{get, misfit, push, put};
 use crate::{Refusal, RefusalKind};
 
+mod past;
+
+pub(crate) use past::{Branch, MAX_STRETCHES, Stretch, is_there, labels as past_labels};
+
 const SESSION: &str = "session";
 const TURN: &str = "turn";
 const ENTRY: &str = "entry";
@@ -31,25 +35,38 @@ pub(crate) struct SessionRow {
     pub(crate) person: PersonId,
     /// The labels of all data that the conversation has seen; they only ever rise.
     pub(crate) labels: Labels,
-    /// How many entries its transcript has.
+    /// How many entries of its own its transcript has.
     pub(crate) entries: u32,
     /// How many bytes of JSON they are.
     pub(crate) bytes: u64,
     /// How many messages the person has sent.
     #[serde(default)]
     pub(crate) turns: u32,
-    /// When the first of them came in.
+    /// When the first of them came in; of a conversation that goes on from another, when it did.
     #[serde(default)]
     pub(crate) started: Option<Timestamp>,
     /// When the last of them did: the place in the list of the person's conversations.
     #[serde(default)]
     pub(crate) last: Option<Timestamp>,
+    /// Where it came from, if it goes on from another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) branch: Option<Branch>,
 }
 
 impl SessionRow {
     /// A conversation in which nothing was said yet.
     pub(crate) const fn new(agent: AgentName, person: PersonId, labels: Labels) -> Self {
-        Self { agent, person, labels, entries: 0, bytes: 0, turns: 0, started: None, last: None }
+        Self {
+            agent,
+            person,
+            labels,
+            entries: 0,
+            bytes: 0,
+            turns: 0,
+            started: None,
+            last: None,
+            branch: None,
+        }
     }
 }
 
@@ -126,15 +143,21 @@ pub(crate) fn list(
     text: &str,
     now: Timestamp,
 ) -> Result<Vec<Change>, Refusal> {
-    let mut changes = match row.last {
-        Some(last) => vec![Change::delete(LISTED, &listed_key(&row.person, last, id))],
-        None => vec![put(TITLE, id.as_str(), &first_words(text))?],
-    };
+    let mut changes = relist(id, row, now)?;
+    if row.turns == 0 {
+        changes.push(put(TITLE, id.as_str(), &first_words(text))?);
+    }
     row.turns = row.turns.saturating_add(1);
+    Ok(changes)
+}
+
+/// The changes that put a conversation before all others of its person, without a message in it.
+pub(crate) fn relist(id: &SessionId, row: &mut SessionRow, now: Timestamp) -> Result<Vec<Change>, Refusal> {
+    let before = row.last.map(|last| Change::delete(LISTED, &listed_key(&row.person, last, id)));
     row.started.get_or_insert(now);
     row.last = Some(now);
-    changes.push(put(LISTED, &listed_key(&row.person, now, id), &())?);
-    Ok(changes)
+    let here = put(LISTED, &listed_key(&row.person, now, id), &())?;
+    Ok(before.into_iter().chain([here]).collect())
 }
 
 /// The first words of a text, on one line.
@@ -195,8 +218,15 @@ pub(crate) fn open_turns(journal: &Journal) -> Result<Vec<(TurnId, TurnRow)>, Re
         .collect()
 }
 
-/// The transcript of a session, oldest first.
-pub(crate) fn transcript(journal: &Journal, id: &SessionId) -> Result<Vec<Entry>, Refusal> {
+/// The transcript of a session, oldest first: what is left of its past, then its own entries.
+pub(crate) fn transcript(journal: &Journal, id: &SessionId, row: &SessionRow) -> Result<Vec<Entry>, Refusal> {
+    let mut entries = past::entries(journal, row)?;
+    entries.append(&mut own(journal, id)?);
+    Ok(entries)
+}
+
+/// A session's own entries, oldest first.
+pub(crate) fn own(journal: &Journal, id: &SessionId) -> Result<Vec<Entry>, Refusal> {
     let entries = journal.list(ENTRY, id.as_str())?;
     entries
         .into_iter()
@@ -251,7 +281,10 @@ pub(crate) fn grow(id: &SessionId, row: &mut SessionRow, entry: &Entry) -> Resul
     let bytes = change.value_bytes() as u64;
     let entries = row.entries.saturating_add(1);
     let total = row.bytes.saturating_add(bytes);
-    if entries as usize > MAX_TRANSCRIPT_ENTRIES || total > MAX_TRANSCRIPT_BYTES as u64 {
+    let (past_entries, past_bytes) = row.past_size();
+    if past_entries.saturating_add(entries) as usize > MAX_TRANSCRIPT_ENTRIES
+        || past_bytes.saturating_add(total) > MAX_TRANSCRIPT_BYTES as u64
+    {
         let message = format!(
             "the conversation `{id}` is full ({MAX_TRANSCRIPT_ENTRIES} entries or {MAX_TRANSCRIPT_BYTES} bytes); begin a new one"
         );

@@ -8,9 +8,9 @@ mod recall;
 pub use recall::{MAX_RECALLED, Recall};
 
 use crate::gateway::Gateway;
-use crate::session;
 use crate::view::{ConversationView, Conversations};
 use crate::{Refusal, RefusalKind};
+use crate::{branch, session};
 
 /// The most conversations in one list.
 pub const MAX_LISTED: usize = 200;
@@ -53,7 +53,10 @@ impl Gateway {
                 view.waiting = session::turn(&self.journal, turn)?.and_then(|row| row.waiting);
             }
         }
-        let titles = listed.sessions.iter().filter(|view| view.title.is_some()).count();
+        let words = |view: &&ConversationView| {
+            view.title.is_some() || view.branch.as_ref().is_some_and(|branch| branch.title.is_some())
+        };
+        let titles = listed.sessions.iter().filter(words).count();
         if titles > 0 {
             let facts = Facts::new().with("count", titles as u64).with("own", true);
             let mut draft = Draft::of_event(Kind::Admin, Event::ContentRead, facts);
@@ -100,6 +103,7 @@ fn view(
         return Ok(None);
     };
     let title = session::title(journal, &id)?;
+    let branch = branch::view(journal, &row)?;
     Ok(Some(ConversationView {
         session: id,
         agent: row.agent,
@@ -110,5 +114,6 @@ fn view(
         turn: None,
         waiting: None,
         title,
+        branch,
     }))
 }

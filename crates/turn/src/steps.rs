@@ -19,7 +19,7 @@ use crate::gateway::Gateway;
 use crate::perform::heard;
 use crate::session::{self, SessionRow};
 use crate::state::summary;
-use crate::{Refusal, RefusalKind, looking};
+use crate::{Refusal, RefusalKind, branch, looking};
 
 /// The most records that one page of steps is made of.
 pub const MAX_STEPS: u32 = 500;
@@ -132,10 +132,10 @@ impl Gateway {
     ) -> Result<Steps, Refusal> {
         let (row, own) = self.readable(by, id).await?;
         let limit = limit.filter(|limit| *limit > 0).unwrap_or(MAX_STEPS).min(MAX_STEPS);
-        let query = Query { session: Some(id.clone()), before, limit, ..Query::default() };
+        let line = branch::line(&self.journal, id, &row)?;
         let look = move |reader: &Reader| {
-            let page = looking::page(reader, query)?;
-            Ok(Steps { steps: steps(reader, page.records)?, before: page.before })
+            let (records, before) = page(reader, line, before, limit)?;
+            Ok(Steps { steps: steps(reader, records)?, before })
         };
         let found = self.looking(look).await?;
         self.record(look_at(by, id, &row, found.steps.len() as u64, own), Vec::new()).await?;
@@ -159,13 +159,19 @@ impl Gateway {
             let message = format!("no action `{proposal}` of the conversation `{id}` has read anything");
             Refusal::new(RefusalKind::NotFound, message)
         };
-        let (session, wanted) = (Some(id.clone()), proposal.clone());
-        let text = Some(proposal.to_string());
-        let query = Query { session, kind: Some(Kind::Outcome), text, limit: MAX_ENDS, ..Query::default() };
+        let (line, wanted) = (branch::line(&self.journal, id, &row)?, proposal.clone());
         let find = move |reader: &Reader| {
-            let ends = reader.query(&query)?;
-            let end = ends.into_iter().find(|end| end.proposal.as_ref() == Some(&wanted) && has_read(end));
-            Ok(end)
+            for (session, end) in line {
+                let (session, before) = (Some(session), end.map(|end| end.saturating_add(1)));
+                let (kind, text) = (Some(Kind::Outcome), Some(wanted.to_string()));
+                let query = Query { session, kind, text, before, limit: MAX_ENDS, ..Query::default() };
+                let mut ends = reader.query(&query)?.into_iter();
+                let end = ends.find(|end| end.proposal.as_ref() == Some(&wanted) && has_read(end));
+                if end.is_some() {
+                    return Ok(end);
+                }
+            }
+            Ok(None)
         };
         let end = self.looking(find).await?.ok_or_else(none)?;
         let action = end.action.as_ref();
@@ -222,6 +228,32 @@ pub(crate) fn look_at(by: &Person, id: &SessionId, row: &SessionRow, count: u64,
     draft.agent = Some(row.agent.clone());
     draft.labels = Some(row.labels.clone());
     draft
+}
+
+/// The newest records, newest first, before `before` of the conversations that one is told from, and where to go on. Those of a
+/// past all come before those that go on from it.
+fn page(
+    reader: &Reader,
+    line: Vec<(SessionId, Option<u64>)>,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<(Vec<Record>, Option<u64>), Refusal> {
+    let mut records: Vec<Record> = Vec::new();
+    for (session, end) in line.into_iter().rev() {
+        let end = end.map(|end| end.saturating_add(1));
+        let left = limit.saturating_sub(u32::try_from(records.len()).unwrap_or(u32::MAX));
+        if left == 0 {
+            return Ok((records, end));
+        }
+        let before = [before, end].into_iter().flatten().min();
+        let query = Query { session: Some(session), before, limit: left, ..Query::default() };
+        let mut page = looking::page(reader, query)?;
+        records.append(&mut page.records);
+        if page.before.is_some() {
+            return Ok((records, page.before));
+        }
+    }
+    Ok((records, None))
 }
 
 /// Whether a record is the end of something that brought words for an answer.

@@ -191,8 +191,38 @@ pub struct ConversationView {
     pub turn: Option<TurnId>,
     /// The approval that it waits for, if it does.
     pub waiting: Option<ApprovalId>,
-    /// The first words of the first message, unless they have been erased.
+    /// The first words of the first message of its own; none where there is none yet, or they have been erased.
     pub title: Option<String>,
+    /// Where it came from, if it goes on from another.
+    pub branch: Option<BranchView>,
+}
+
+/// Where a conversation came from that goes on from another of the same person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchView {
+    /// The conversation that its person had before them.
+    pub session: SessionId,
+    /// The last turn of its past; none where it begins anew.
+    pub upto: Option<TurnId>,
+    /// Whether that conversation is still there.
+    pub there: bool,
+    /// Its first words, unless they have been erased.
+    pub title: Option<String>,
+    /// Whether something of the past has been erased. The agent is not given it, and nobody is shown it.
+    pub erased: bool,
+}
+
+/// A conversation that began and goes on from another.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Branched {
+    /// Which.
+    pub session: SessionId,
+    /// With which agent.
+    pub agent: AgentName,
+    /// The labels of all data that its past has seen.
+    pub labels: Labels,
+    /// Where it came from.
+    pub branch: Option<BranchView>,
 }
 
 /// A page of what those who approve decide, by name.
@@ -275,7 +305,9 @@ pub struct Conversation {
     pub labels: Labels,
     /// The turn that waits for a person, if one does.
     pub waiting: Option<ApprovalId>,
-    /// What was said, oldest first.
+    /// Where it came from, if it goes on from another.
+    pub branch: Option<BranchView>,
+    /// What was said, oldest first: what is left of its past, and then its own.
     pub said: Vec<Said>,
 }
 
@@ -284,6 +316,10 @@ pub struct Conversation {
 pub struct Said {
     /// The record that has it: its place in the conversation.
     pub seq: u64,
+    /// In which conversation it was said: another one in a past.
+    pub session: SessionId,
+    /// In which turn.
+    pub turn: Option<TurnId>,
     /// When.
     pub time: Timestamp,
     /// `person` or `agent`.

@@ -11,6 +11,7 @@ pub(crate) mod begin_passkey_confirm;
 pub(crate) mod begin_passkey_sign_in;
 pub(crate) mod begin_provider_confirm;
 pub(crate) mod begin_provider_sign_in;
+pub(crate) mod branch_session;
 pub(crate) mod change_password;
 pub(crate) mod change_soul;
 pub(crate) mod check_soul;

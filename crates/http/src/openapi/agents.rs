@@ -217,6 +217,13 @@ fn conversations(book: &mut Book) {
     )
     .takes(object().has("text", short(MAX_MESSAGE_BYTES)).may_have("session", or_null(id())))
     .streams("Event");
+    let branch = object()
+        .has("session", id())
+        .has("upto", or_null(id()))
+        .has("there", yes_or_no())
+        .has("title", or_null(text()))
+        .has("erased", yes_or_no());
+    book.shape("Branch", branch);
     let view = object()
         .has("session", id())
         .has("agent", id())
@@ -226,7 +233,8 @@ fn conversations(book: &mut Book) {
         .has("labels", the("Labels"))
         .has("turn", or_null(id()))
         .has("waiting", or_null(id()))
-        .has("title", or_null(text()));
+        .has("title", or_null(text()))
+        .has("branch", or_null(the("Branch")));
     book.route(
         "GET",
         "sessions",
@@ -239,6 +247,8 @@ fn conversations(book: &mut Book) {
     searching(book);
     let said = object()
         .has("seq", number(1))
+        .has("session", id())
+        .has("turn", or_null(id()))
         .has("time", time())
         .has("by", one_of(["person", "agent"]))
         .has("text", or_null(text()));
@@ -247,12 +257,31 @@ fn conversations(book: &mut Book) {
         .has("agent", id())
         .has("labels", the("Labels"))
         .has("waiting", or_null(id()))
+        .has("branch", or_null(the("Branch")))
         .has("said", list(said.into()));
-    book.route("GET", "sessions/{id}", "What was said in a conversation.").gives(conversation);
+    book.route("GET", "sessions/{id}", "What was said in a conversation, what it goes on from included.")
+        .gives(conversation);
+    branches(book);
     steps(book);
     book.route("GET", "turns/{id}/events", "What happens in one turn from now on.").streams("Event");
     let stopped = object().has("turn", id()).has("session", id()).has("agent", id()).has("over", yes_or_no());
     book.route("POST", "turns/{id}/stop", "Ends a turn, and nothing else of its agent.").gives(stopped);
+}
+
+fn branches(book: &mut Book) {
+    book.route(
+        "POST",
+        "sessions/{id}/branches",
+        "Begins a conversation that goes on from one of the caller's own, after a turn of it or before one; that one stays as it is.",
+    )
+    .takes(object().has("turn", id()).may_have("before", yes_or_no()))
+    .gives(
+        object()
+            .has("session", id())
+            .has("agent", id())
+            .has("labels", the("Labels"))
+            .has("branch", or_null(the("Branch"))),
+    );
 }
 
 fn searching(book: &mut Book) {

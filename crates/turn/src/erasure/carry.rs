@@ -32,7 +32,7 @@ const MAX_CHANGES: usize = 250;
 const MAX_LOOKS: u32 = 4;
 
 /// Why a turn ends.
-const ENDED: &str = "this conversation is being erased";
+const ENDED: &str = "this conversation, or one that it goes on from, is being erased";
 
 /// What became of an attempt to erase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,8 @@ impl Gateway {
         if let Some(held) = &found.held {
             return self.hold_back(view, held).await.map(Some);
         }
-        let _places = self.end_conversations(&found.sessions, found.person.as_ref()).await?;
+        let resting = found.resting();
+        let _places = self.end_conversations(&resting, found.person.as_ref()).await?;
         // What ran has said how it ended.
         let found = self.find(&agreed.of).await?.before(agreed.before);
         if let Some(held) = &found.held {
@@ -256,7 +257,12 @@ impl Gateway {
                 changes.extend(session::erase(id, &row));
             }
         }
-        changes.extend(approvals::erase(&self.journal, &found.sessions, found.person.as_ref())?);
+        changes.extend(approvals::erase(
+            &self.journal,
+            &found.sessions,
+            &found.branches,
+            found.person.as_ref(),
+        )?);
         Ok(changes)
     }
 

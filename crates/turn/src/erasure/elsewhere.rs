@@ -8,7 +8,7 @@ use journal::read::{Query, Reader, Record, Told};
 use journal::{Event, Kind, Place};
 use vocab::{PersonId, SessionId};
 
-use super::select::Found;
+use super::select::{Found, Selection};
 use crate::gateway::Gateway;
 use crate::{Refusal, records};
 
@@ -56,10 +56,11 @@ impl Gateway {
         Elsewhere { record, found }: &Elsewhere,
     ) -> Result<bool, Refusal> {
         let _erasing = self.erasing.lock().await;
+        let resting = found.resting();
         let _places = if record.event == Some(Event::ErasureDone) {
-            self.end_conversations(&found.sessions, None).await?
+            self.end_conversations(&resting, None).await?
         } else {
-            let Ok(places) = self.places(&found.sessions) else { return Ok(false) };
+            let Ok(places) = self.places(&resting) else { return Ok(false) };
             places
         };
         self.erase_files(found, record.time).await?;
@@ -81,8 +82,10 @@ fn next(reader: &Reader, after: u64) -> Result<(Option<Elsewhere>, u64), Refusal
     let Some(record) = record else { return Ok((None, upto)) };
     let of = record.facts.text("of").unwrap_or_default();
     let person = of.strip_prefix("person:").and_then(|person| PersonId::new(person).ok());
+    let session = of.strip_prefix("session:").and_then(|session| SessionId::new(session).ok());
     let mut found = Found::default();
-    found.sessions.extend(of.strip_prefix("session:").and_then(|session| SessionId::new(session).ok()));
+    let alone = session.is_some();
+    found.sessions.extend(session);
     for (first, last) in record.erases.iter().flat_map(|erases| erases.ranges()) {
         let before = last.checked_add(1);
         let mut query = Query { after: first.checked_sub(1), before, ..Query::default() };
@@ -90,23 +93,25 @@ fn next(reader: &Reader, after: u64) -> Result<(Option<Elsewhere>, u64), Refusal
             let page = reader.query(&query)?;
             let Some(end) = page.last() else { break };
             query.after = Some(end.seq);
-            page.iter().for_each(|one| take(&mut found, one, person.as_ref()));
+            page.iter().for_each(|one| take(&mut found, one, person.as_ref(), alone));
         }
     }
+    found.branches = Selection::new(reader, &[]).branches_of(&found.sessions)?;
     Ok((Some(Elsewhere { record, found }), upto))
 }
 
-/// What a person decided on in somebody else's conversation does not make that theirs; why they said no stands in it.
-fn take(found: &mut Found, record: &Record, of: Option<&PersonId>) {
+/// What a person decided on in somebody else's conversation does not make that theirs; why they said no stands in it. Of a
+/// conversation `alone`, what others that go on from it have said of it goes, and they go on.
+fn take(found: &mut Found, record: &Record, of: Option<&PersonId>, alone: bool) {
     let mut one = Found::default();
-    one.take(record, &[], None);
+    one.take(record, &[], None, &[]);
     found.agents.append(&mut one.agents);
     found.proposals.append(&mut one.proposals);
     let theirs = |person: &PersonId| {
         record.event == Some(Event::ApprovalDenied)
             || record.kind == Kind::Message && record.person.as_ref() == Some(person)
     };
-    if of.is_none_or(theirs) {
+    if !alone && of.is_none_or(theirs) {
         found.sessions.append(&mut one.sessions);
     }
 }

@@ -5,6 +5,7 @@ use journal::{Change, Draft, Event, Facts, Kind};
 use serde::{Deserialize, Serialize};
 use vocab::{AgentName, HoldId, Person, PersonId, SessionId, Timestamp};
 
+use super::branches::Past;
 use super::request::reasoned;
 use crate::gateway::Gateway;
 use crate::{Refusal, RefusalKind, records};
@@ -48,14 +49,19 @@ impl HoldScope {
             .with_some("until", self.until.map(|time| time.to_string()))
     }
 
-    /// Whether a record is held. `owner` is the person whose conversation it belongs to.
-    pub(super) fn covers(&self, record: &Record, owner: Option<&PersonId>) -> bool {
+    /// Whether a record is held. `owner` is the person whose conversation it belongs to, and `branches` are those that go on
+    /// from that conversation, each with the last record of it that they have: a conversation is held with its past.
+    pub(super) fn covers(&self, record: &Record, owner: Option<&PersonId>, branches: &[Past]) -> bool {
         let labelled = |label: &String| {
             record.labels.as_ref().is_some_and(|labels| labels.names().iter().any(|name| name == label))
         };
+        let in_session = |session: &SessionId| {
+            record.session.as_ref() == Some(session)
+                || branches.iter().any(|past| past.branch == *session && record.seq <= past.end)
+        };
         let whose = |person: &PersonId| record.person.as_ref() == Some(person) || owner == Some(person);
         self.person.as_ref().is_none_or(whose)
-            && self.session.as_ref().is_none_or(|session| record.session.as_ref() == Some(session))
+            && self.session.as_ref().is_none_or(in_session)
             && self.agent.as_ref().is_none_or(|agent| record.agent.as_ref() == Some(agent))
             && self.label.as_ref().is_none_or(labelled)
             && self.since.is_none_or(|since| record.time >= since)

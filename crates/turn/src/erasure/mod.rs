@@ -8,6 +8,7 @@
 //! A row of state is a claim. What is erased, and what is held, is what the record says.
 
 mod agreed;
+mod branches;
 mod carry;
 mod elsewhere;
 mod held;

@@ -13,6 +13,7 @@ use super::carry::Attempt;
 use super::hold::Hold;
 use super::select::{Found, Selection};
 use crate::Refusal;
+use crate::branch::with_their_past;
 use crate::gateway::Gateway;
 
 /// How often it is looked whether something has been kept long enough.
@@ -142,7 +143,8 @@ impl Gateway {
             }
             if !found.seqs.is_empty() {
                 let count = found.seqs.len() as u64;
-                let Ok(_places) = self.places(&found.sessions) else {
+                let resting = found.resting();
+                let Ok(_places) = self.places(&resting) else {
                     // One of them was just taken up; without it there is another batch.
                     drop(erasing);
                     tokio::time::sleep(PAUSE).await;
@@ -184,6 +186,7 @@ impl Gateway {
     ) -> Result<(Found, u64, bool), Refusal> {
         let retention = self.config.retention.clone();
         let busy: BTreeSet<SessionId> = self.open.lock().keys().cloned().collect();
+        let busy = with_their_past(&self.journal, busy)?;
         self.look(move |reader| outlived(reader, &holds, &retention, &busy, after, now)).await
     }
 }
@@ -205,6 +208,7 @@ pub(super) fn outlived(
         let page = reader.query(&query)?;
         // The clock may have been wrong for a while, so that one young record does not mean the end.
         let Some(last) = page.last().filter(|_| page.iter().any(|record| record.time < young)) else {
+            found.branches = selection.branches_of(&found.sessions)?;
             return Ok((found, done, false));
         };
         query.after = Some(last.seq);
@@ -212,8 +216,9 @@ pub(super) fn outlived(
             let free = record.session.as_ref().is_none_or(|session| !busy.contains(session));
             if free && retention.over(record, now) {
                 let owner = selection.owner(record.session.as_ref())?;
-                if !holds.iter().any(|hold| hold.of.covers(record, owner.as_ref())) {
-                    found.take(record, &[], None);
+                let branches = selection.held_by(record.session.as_ref())?;
+                if !holds.iter().any(|hold| hold.of.covers(record, owner.as_ref(), &branches)) {
+                    found.take(record, &[], None, &[]);
                 }
             }
             if record.time < young {
@@ -221,6 +226,7 @@ pub(super) fn outlived(
             }
         }
         if found.seqs.len() >= MAX_AT_ONCE {
+            found.branches = selection.branches_of(&found.sessions)?;
             return Ok((found, done, true));
         }
     }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use journal::read::{Query, Reader, Record};
 use journal::{Event, Kind};
-use vocab::{AgentName, HoldId, PersonId, ProposalId, SessionId};
+use vocab::{AgentName, HoldId, PersonId, ProposalId, SessionId, Verb};
 
 use super::Scope;
+use super::branches::{Branches, Past, names};
 use super::hold::Hold;
 use crate::Refusal;
 
@@ -17,6 +18,8 @@ pub(super) struct Found {
     pub(super) seqs: BTreeSet<u64>,
     /// The conversations that they belong to: the copies of those go too.
     pub(super) sessions: BTreeSet<SessionId>,
+    /// The conversations that go on from one of those, by reference.
+    pub(super) branches: BTreeSet<SessionId>,
     /// The agents that they are about.
     pub(super) agents: BTreeSet<AgentName>,
     /// What agents proposed in them: what of it was posted stands on boards.
@@ -38,13 +41,29 @@ impl Found {
         self
     }
 
-    pub(super) fn take(&mut self, record: &Record, holds: &[Hold], owner: Option<&PersonId>) {
+    /// The conversations in which nothing may go on while this is erased.
+    pub(super) fn resting(&self) -> BTreeSet<SessionId> {
+        self.sessions.union(&self.branches).cloned().collect()
+    }
+
+    pub(super) fn take(
+        &mut self,
+        record: &Record,
+        holds: &[Hold],
+        owner: Option<&PersonId>,
+        branches: &[Past],
+    ) {
+        self.take_content(record, holds, owner, branches);
+        self.sessions.extend(record.session.clone());
+    }
+
+    /// Takes the content of a record alone: its conversation goes on.
+    fn take_content(&mut self, record: &Record, holds: &[Hold], owner: Option<&PersonId>, branches: &[Past]) {
         if self.held.is_none() {
-            let hold = holds.iter().find(|hold| hold.of.covers(record, owner));
+            let hold = holds.iter().find(|hold| hold.of.covers(record, owner, branches));
             self.held = hold.map(|hold| (hold.id.clone(), record.seq));
         }
         self.seqs.insert(record.seq);
-        self.sessions.extend(record.session.clone());
         self.agents.extend(record.agent.clone());
         if record.kind == Kind::Proposal {
             self.proposals.extend(record.proposal.clone());
@@ -58,11 +77,13 @@ pub(super) struct Selection<'a> {
     holds: &'a [Hold],
     /// Whose conversations those are that have been come across.
     owners: BTreeMap<SessionId, Option<PersonId>>,
+    /// What goes on from those.
+    branches: Branches,
 }
 
 impl<'a> Selection<'a> {
-    pub(super) const fn new(reader: &'a Reader, holds: &'a [Hold]) -> Self {
-        Self { reader, holds, owners: BTreeMap::new() }
+    pub(super) fn new(reader: &'a Reader, holds: &'a [Hold]) -> Self {
+        Self { reader, holds, owners: BTreeMap::new(), branches: Branches::default() }
     }
 
     pub(super) fn of(&mut self, scope: &Scope) -> Result<Found, Refusal> {
@@ -72,10 +93,57 @@ impl<'a> Selection<'a> {
             Scope::Session(session) => {
                 self.session(session, &mut found)?;
                 found.sessions.insert(session.clone());
+                self.retold(session, &mut found)?;
             }
             Scope::Records(first, last) => self.records(*first, *last, &mut found)?,
         }
+        found.branches = self.branches_of(&found.sessions)?;
         Ok(found)
+    }
+
+    /// The conversations that go on from one of these.
+    pub(super) fn branches_of(
+        &mut self,
+        sessions: &BTreeSet<SessionId>,
+    ) -> Result<BTreeSet<SessionId>, Refusal> {
+        let mut all = BTreeSet::new();
+        for session in sessions {
+            all.append(&mut names(&self.past_of(Some(session))?));
+        }
+        Ok(all)
+    }
+
+    /// Those that go on from this one.
+    fn past_of(&mut self, session: Option<&SessionId>) -> Result<Vec<Past>, Refusal> {
+        let (Some(session), Some(owner)) = (session, self.owner(session)?) else { return Ok(Vec::new()) };
+        Ok(self.branches.of(self.reader, session, &owner)?.to_vec())
+    }
+
+    /// Those that go on from a record's conversation, where a hold may be on one of them.
+    pub(super) fn held_by(&mut self, session: Option<&SessionId>) -> Result<Vec<Past>, Refusal> {
+        match self.holds.iter().any(|hold| hold.of.session.is_some()) {
+            true => self.past_of(session),
+            false => Ok(Vec::new()),
+        }
+    }
+
+    /// What was asked of models in the conversations that go on from this one has its words; with the salt that is beside
+    /// the answer, or by the digest that an approval of it binds, somebody could tell that they guessed them right.
+    fn retold(&mut self, session: &SessionId, found: &mut Found) -> Result<(), Refusal> {
+        for branch in names(&self.past_of(Some(session))?) {
+            let owner = self.owner(Some(&branch))?;
+            let branches = self.held_by(Some(&branch))?;
+            let query = Query { session: Some(branch), erasable: true, ..Query::default() };
+            self.each(query, |holds, record| {
+                let verb = record.action.as_ref().and_then(|action| action.verb);
+                let of_call = matches!(record.kind, Kind::Proposal | Kind::Outcome | Kind::Approval)
+                    && verb == Some(Verb::ModelCall);
+                if of_call {
+                    found.take_content(&record, holds, owner.as_ref(), &branches);
+                }
+            })?;
+        }
+        Ok(())
     }
 
     /// What is about a person is what names them and what is in their conversations.
@@ -93,8 +161,9 @@ impl<'a> Selection<'a> {
         self.each(query, |_, record| named.push(record))?;
         for record in named {
             let owner = self.owner(record.session.as_ref())?;
+            let branches = self.held_by(record.session.as_ref())?;
             let mut one = Found::default();
-            one.take(&record, self.holds, owner.as_ref());
+            one.take(&record, self.holds, owner.as_ref(), &branches);
             found.seqs.append(&mut one.seqs);
             found.agents.append(&mut one.agents);
             found.proposals.append(&mut one.proposals);
@@ -114,8 +183,9 @@ impl<'a> Selection<'a> {
 
     fn session(&mut self, session: &SessionId, found: &mut Found) -> Result<(), Refusal> {
         let owner = self.owner(Some(session))?;
+        let branches = self.held_by(Some(session))?;
         let query = Query { session: Some(session.clone()), erasable: true, ..Query::default() };
-        self.each(query, |holds, record| found.take(&record, holds, owner.as_ref()))
+        self.each(query, |holds, record| found.take(&record, holds, owner.as_ref(), &branches))
     }
 
     fn records(&mut self, first: u64, last: u64, found: &mut Found) -> Result<(), Refusal> {
@@ -127,7 +197,8 @@ impl<'a> Selection<'a> {
             let over = end.seq >= last;
             for record in page.iter().take_while(|record| record.seq <= last) {
                 let owner = self.owner(record.session.as_ref())?;
-                found.take(record, self.holds, owner.as_ref());
+                let branches = self.held_by(record.session.as_ref())?;
+                found.take(record, self.holds, owner.as_ref(), &branches);
             }
             if over {
                 return Ok(());

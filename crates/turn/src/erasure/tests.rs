@@ -48,7 +48,13 @@ fn label(number: u8) -> &'static str {
 enum Step {
     /// A message of a conversation's owner; an approver's word in it; a record about a person alone.
     Write(u8, u8, u8),
+    /// A conversation that goes on from another.
+    Branch(u8),
+    /// What is asked of a model in one of those, and has the words of what it goes on from.
+    Call(prop::sample::Index),
     Hold(HoldScope),
+    /// A hold on one of those.
+    HoldBranch(prop::sample::Index),
     Release(prop::sample::Index),
     Erase(Scope),
     Retain,
@@ -76,6 +82,9 @@ fn step() -> impl Strategy<Value = Step> {
     });
     prop_oneof![
         8 => (any::<u8>(), any::<u8>(), 0..3_u8).prop_map(|(session, label, how)| Step::Write(session, label, how)),
+        2 => any::<u8>().prop_map(Step::Branch),
+        3 => any::<prop::sample::Index>().prop_map(Step::Call),
+        1 => any::<prop::sample::Index>().prop_map(Step::HoldBranch),
         2 => hold.prop_map(Step::Hold),
         1 => any::<prop::sample::Index>().prop_map(Step::Release),
         3 => scope().prop_map(Step::Erase),
@@ -101,13 +110,29 @@ struct Written {
     session: Option<SessionId>,
     label: &'static str,
     second: i64,
+    /// The conversation whose words it has besides.
+    retells: Option<SessionId>,
+}
+
+/// A conversation that goes on from another: which, whose, from which, and the last record of that.
+#[derive(Debug, Clone)]
+struct Branched {
+    id: SessionId,
+    owner: PersonId,
+    from: SessionId,
+    end: u64,
 }
 
 impl Written {
-    fn is_held(&self, holds: &[Hold]) -> bool {
+    fn is_held(&self, seq: u64, holds: &[Hold], branches: &[Branched]) -> bool {
+        let past = |held: &SessionId| {
+            branches
+                .iter()
+                .any(|one| one.id == *held && Some(&one.from) == self.session.as_ref() && seq <= one.end)
+        };
         holds.iter().any(|hold| {
             hold.of.person.as_ref().is_none_or(|person| self.persons.contains(person))
-                && hold.of.session.as_ref().is_none_or(|session| self.session.as_ref() == Some(session))
+                && hold.of.session.as_ref().is_none_or(|session| self.session.as_ref() == Some(session) || past(session))
                 // A category alone is of the level `internal`, too.
                 && hold.of.label.as_ref().is_none_or(|label| {
                     label == self.label || (label == "internal" && self.label != "restricted")
@@ -127,7 +152,9 @@ impl Written {
     fn is_of(&self, seq: u64, scope: &Scope) -> bool {
         match scope {
             Scope::Person(person) => self.persons.contains(person),
-            Scope::Session(session) => self.session.as_ref() == Some(session),
+            Scope::Session(session) => {
+                self.session.as_ref() == Some(session) || self.retells.as_ref() == Some(session)
+            }
             Scope::Records(first, last) => (*first..=*last).contains(&seq),
         }
     }
@@ -140,6 +167,8 @@ struct World {
     holds: Vec<Hold>,
     there: BTreeMap<u64, Written>,
     gone: BTreeSet<u64>,
+    begun: BTreeSet<SessionId>,
+    branches: Vec<Branched>,
 }
 
 impl World {
@@ -147,7 +176,16 @@ impl World {
         let clock = Arc::new(Clock(AtomicI64::new(1_790_000_000), AtomicU64::new(1)));
         let place = Place::Sqlite(folder.join("journal.sqlite"));
         let journal = Journal::open(journal::Config { place: place.clone() }, clock.clone()).unwrap();
-        Self { journal, place, clock, holds: Vec::new(), there: BTreeMap::new(), gone: BTreeSet::new() }
+        Self {
+            journal,
+            place,
+            clock,
+            holds: Vec::new(),
+            there: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            begun: BTreeSet::new(),
+            branches: Vec::new(),
+        }
     }
 
     fn second(&self) -> i64 {
@@ -171,6 +209,7 @@ impl World {
             first.person = Some(owner.clone());
             self.append(first).await;
             persons.insert(owner.clone());
+            self.begun.insert(session(number));
         }
         let by = if how == 0 { owner } else { person(number / 6) };
         persons.insert(by.clone());
@@ -178,9 +217,43 @@ impl World {
         let label = label(labelled);
         draft.labels = Labels::from_names([label]).ok();
         draft.payload = json!({ "words": "x" });
-        let written = Written { persons, session: draft.session.clone(), label, second: self.second() };
+        let written =
+            Written { persons, session: draft.session.clone(), label, second: self.second(), retells: None };
         let seq = self.append(draft).await;
         self.there.insert(seq, written);
+    }
+
+    async fn branch(&mut self, number: u8) {
+        let (from, owner) = (session(number), person(number % 6));
+        if !self.begun.contains(&from) {
+            return;
+        }
+        let (id, end) = (SessionId::from_random(self.clock.random()), self.journal.head().records);
+        let facts = Facts::new().with("from", from.as_str()).with("past", vec![format!("{from}:{end}")]);
+        let mut draft = Draft::of_event(Kind::Message, Event::ConversationBranched, facts);
+        (draft.session, draft.person) = (Some(id.clone()), Some(owner.clone()));
+        self.append(draft).await;
+        self.branches.push(Branched { id, owner, from, end });
+    }
+
+    async fn call(&mut self, which: usize) {
+        let Branched { id, owner, from, .. } = self.branches[which].clone();
+        let mut draft = Draft::new(Kind::Proposal);
+        (draft.session, draft.person) = (Some(id.clone()), Some(owner.clone()));
+        draft.verb = Some(vocab::Verb::ModelCall);
+        draft.labels = Labels::from_names([label(0)]).ok();
+        draft.payload = json!({ "args": { "messages": ["x"] } });
+        let second = self.second();
+        let seq = self.append(draft).await;
+        let persons = BTreeSet::from([owner]);
+        let written = Written { persons, session: Some(id), label: label(0), second, retells: Some(from) };
+        self.there.insert(seq, written);
+    }
+
+    fn hold(&mut self, of: HoldScope) {
+        let id = HoldId::from_random(self.clock.random());
+        let since = self.clock.now();
+        self.holds.push(Hold { id, of, reason: "x".into(), by: person(0), since });
     }
 
     async fn erase(&mut self, found: Found, event: Event) {
@@ -200,7 +273,14 @@ impl World {
         let of = |(seq, written): (&u64, &Written)| written.is_of(*seq, scope).then_some(*seq);
         let meant: BTreeSet<u64> = self.there.iter().filter_map(of).collect();
         prop_assert_eq!(&found.seqs, &meant);
-        let held = meant.iter().any(|seq| self.there[seq].is_held(&self.holds));
+        let held = meant.iter().any(|seq| self.there[seq].is_held(*seq, &self.holds, &self.branches));
+        if let Scope::Session(one) = scope {
+            // What goes on from it goes on.
+            let of = |branched: &&Branched| branched.from == *one;
+            let branches: BTreeSet<SessionId> =
+                self.branches.iter().filter(of).map(|branched| branched.id.clone()).collect();
+            prop_assert_eq!((&found.sessions, &found.branches), (&BTreeSet::from([one.clone()]), &branches));
+        }
         prop_assert_eq!(found.held.is_some(), held, "{:?} {:?}", scope, self.holds);
         if !held {
             self.erase(found, Event::ErasureDone).await;
@@ -212,11 +292,12 @@ impl World {
         let reader = Reader::open(&self.place).unwrap();
         let (found, ..) =
             outlived(&reader, &self.holds, &retention(), &BTreeSet::new(), 0, self.clock.now()).unwrap();
-        let over = |written: &Written| {
-            self.second() - written.second > written.days() * DAY && !written.is_held(&self.holds)
+        let over = |seq: u64, written: &Written| {
+            self.second() - written.second > written.days() * DAY
+                && !written.is_held(seq, &self.holds, &self.branches)
         };
         let meant: BTreeSet<u64> =
-            self.there.iter().filter_map(|(seq, written)| over(written).then_some(*seq)).collect();
+            self.there.iter().filter_map(|(seq, written)| over(*seq, written).then_some(*seq)).collect();
         prop_assert_eq!(&found.seqs, &meant);
         self.erase(found, Event::RetentionApplied).await;
         Ok(())
@@ -225,11 +306,16 @@ impl World {
     async fn take(&mut self, step: Step) -> Result<(), TestCaseError> {
         match step {
             Step::Write(number, label, how) => self.write(number, label, how).await,
-            Step::Hold(of) => {
-                let id = HoldId::from_random(self.clock.random());
-                let since = self.clock.now();
-                self.holds.push(Hold { id, of, reason: "x".into(), by: person(0), since });
+            Step::Branch(number) => self.branch(number).await,
+            Step::Call(which) if !self.branches.is_empty() => {
+                self.call(which.index(self.branches.len())).await;
             }
+            Step::HoldBranch(which) if !self.branches.is_empty() => {
+                let session = self.branches[which.index(self.branches.len())].id.clone();
+                self.hold(HoldScope { session: Some(session), ..HoldScope::default() });
+            }
+            Step::Call(_) | Step::HoldBranch(_) => {}
+            Step::Hold(of) => self.hold(of),
             Step::Release(which) if !self.holds.is_empty() => {
                 self.holds.remove(which.index(self.holds.len()));
             }

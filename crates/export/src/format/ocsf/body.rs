@@ -179,12 +179,17 @@ fn resource_of(view: &View<'_>, resource: &Resource) -> Value {
     value
 }
 
+/// Whether a person did it in a conversation of theirs.
+const fn is_persons(event: journal::Event) -> bool {
+    matches!(event, journal::Event::MessageReceived | journal::Event::ConversationBranched)
+}
+
 /// The part in the conversation, with the tokens of a model call.
 fn context(view: &View<'_>) -> Value {
     let (role, name) = match view.verb {
         Some(vocab::Verb::ModelCall | vocab::Verb::Reply) => (2, "Assistant"),
         Some(_) => (3, "Tool"),
-        None if view.event == Some(journal::Event::MessageReceived) => (1, "User"),
+        None if view.event.is_some_and(is_persons) => (1, "User"),
         None => (4, "Agent"),
     };
     let app = view.agent.map_or("bulkhead", vocab::AgentName::as_str);

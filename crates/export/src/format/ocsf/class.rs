@@ -148,7 +148,7 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         | E::AgentStopped => (Kind::Finding, (1, "Create")),
 
         // Words and approvals are part of what agents do: API activity, by the kind of the record.
-        E::MessageReceived => (Kind::Api, (1, "Create")),
+        E::MessageReceived | E::ConversationBranched => (Kind::Api, (1, "Create")),
         E::ApprovalShown => (Kind::Api, (2, "Read")),
         E::ApprovalApproved
         | E::ApprovalSupported
