@@ -8,8 +8,11 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let source = String::from_utf8_lossy(bytes);
-    let place =
-        soul::Place { workspace: "/home/agent".into(), labelled: BTreeSet::from(["personal".to_owned()]) };
+    let place = soul::Place {
+        workspace: "/home/agent".into(),
+        labelled: BTreeSet::from(["personal".to_owned()]),
+        databases: BTreeSet::from(["crm".to_owned()]),
+    };
     match (soul::compile(&source, &place), soul::compile(&source, &place)) {
         (Ok(first), Ok(second)) => assert_eq!(first.policies, second.policies),
         (Err(first), Err(_)) => assert!(!first.is_empty(), "an error says what is wrong"),

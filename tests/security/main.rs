@@ -36,6 +36,7 @@ mod souls;
 mod steps;
 mod stop;
 mod streams;
+mod tables;
 mod theirs;
 mod tls;
 mod unapproved;

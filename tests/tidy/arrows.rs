@@ -54,8 +54,8 @@ const RESERVED: [Reserved; 5] = [
     },
     Reserved {
         crates: &["rusqlite", "libsqlite3-sys", "sqlx", "tokio-postgres", "tokio-postgres-rustls"],
-        rooms: &["journal"],
-        why: "opens the record, and only the journal does",
+        rooms: &["journal", "skills"],
+        why: "opens databases: the journal its record, and the jailed worker of `sql` what agents read",
         tests: true,
     },
 ];

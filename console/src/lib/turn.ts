@@ -43,7 +43,7 @@ export const emptyTurn = (): Turn => ({ id: null, session: null, agent: null, it
 export const MAX_ITEMS = 2_000;
 
 /** The verbs whose results an answer is drawn from. */
-export const READING = new Set(['file.read', 'web.get', 'command.run', 'skill.call']);
+export const READING = new Set(['file.read', 'web.get', 'command.run', 'table.read', 'skill.call']);
 
 const blank = (proposal: string, action: Action): Act => ({
   proposal,

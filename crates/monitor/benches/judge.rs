@@ -94,7 +94,11 @@ fn compartment(size: usize) -> Result<Compartment, Failure> {
         "# Echo\n## Identity\n- Name: Echo\n- Role: Reader\n## Rules\n- Be concise\n## Skills\n- file-reader: read\n  - paths: {}\n## Limits\n- actions-per-minute: 1000\n",
         folders.join(", ")
     );
-    let place = Place { workspace: "/home/agents/echo/workspace".into(), labelled: Default::default() };
+    let place = Place {
+        workspace: "/home/agents/echo/workspace".into(),
+        labelled: Default::default(),
+        databases: Default::default(),
+    };
     let charter = soul::compile(&source, &place).map_err(|errors| format!("{errors:?}"))?;
     Ok(monitor.compartment(Arc::new(charter), Gate::new())?)
 }

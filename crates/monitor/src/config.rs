@@ -19,6 +19,10 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// Labels of data inside, by path. What nothing here covers is `internal`.
     pub sources: Vec<Source>,
+    /// Databases, each with the file that it is.
+    pub databases: Vec<Database>,
+    /// Labels of tables. A table that nothing here and no source covers is `internal`.
+    pub table_labels: Vec<TableLabels>,
     /// Where data may go, by destination. What is not named here may receive `internal`.
     pub sinks: Vec<Sink>,
     /// The skills that this gateway has.
@@ -52,6 +56,25 @@ pub struct Source {
     /// An absolute path.
     pub path: String,
     /// The labels of what lies there.
+    pub labels: Labels,
+}
+
+/// A database of the settings.
+#[derive(Debug, Clone, Serialize)]
+pub struct Database {
+    /// Its name, in the form of [`vocab::table::database`].
+    pub name: String,
+    /// Its file: absolute, without `.` or `..`.
+    pub path: String,
+}
+
+/// The labels of a table, or of all tables of a database. Where several cover a table, it carries all their labels, and those
+/// of the sources that cover the database's file.
+#[derive(Debug, Clone, Serialize)]
+pub struct TableLabels {
+    /// `database/table`, or `database`.
+    pub table: String,
+    /// The labels of what is in it.
     pub labels: Labels,
 }
 
@@ -196,6 +219,26 @@ pub enum ConfigError {
     Command {
         /// The command.
         command: String,
+        /// Where it stands.
+        place: String,
+    },
+    /// A name of a database or table in another form than its own.
+    #[error(
+        "the table `{table}` ({place}) must be `database/table` or `database`, in lower case, such as `crm/orders`, or `*`"
+    )]
+    Table {
+        /// The table.
+        table: String,
+        /// Where it stands.
+        place: String,
+    },
+    /// A table of a database that is not there.
+    #[error(
+        "`{table}` ({place}) is of a database that the settings do not have; add `[databases.NAME]`, or mend the name"
+    )]
+    UnknownDatabase {
+        /// The table.
+        table: String,
         /// Where it stands.
         place: String,
     },

@@ -102,6 +102,7 @@ fn above(right: &str, resource: &str) -> Vec<String> {
         "hosts" => Some(Resource::Host(name)),
         "channels" => Some(Resource::Channel(name)),
         "models" => Some(Resource::Model(name)),
+        "tables" => Some(Resource::Table(name)),
         _ => None,
     };
     let names = of_its_kind.iter().flat_map(names_above).map(Cow::into_owned);

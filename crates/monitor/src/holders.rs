@@ -36,6 +36,7 @@ impl Monitor {
             Verb::WebGet => &rights.hosts,
             Verb::MessagePost => &rights.channels,
             Verb::CommandRun => &rights.commands,
+            Verb::TableRead => &rights.tables,
             Verb::ModelCall => &rights.models,
             Verb::Reply | Verb::SkillCall => return false,
         };

@@ -19,10 +19,12 @@ use crate::permit::Bounds;
 use crate::policy::words::Circumstances;
 use crate::policy::{self, Opinion};
 use crate::programs::Programs;
+use crate::queue;
 use crate::rates::{self, Pace, Rates};
 use crate::reach::reach;
 use crate::resolve::path::is_within;
 use crate::resolve::{Resolved, Setting, printable, shown};
+use crate::table;
 
 /// What stands when a proposal is judged.
 #[derive(Debug, Clone)]
@@ -61,6 +63,16 @@ impl Answers {
     /// The strictest answer with its reasons first. What was granted matters only when nothing refuses.
     fn decide(self) -> (Decision, Vec<Reason>) {
         let Self { mut kills, mut denies, mut asks, mut grants } = self;
+        // What holds for several tables alike is said once.
+        for reasons in [&mut kills, &mut denies, &mut asks, &mut grants] {
+            let mut said = Vec::new();
+            reasons.retain(|reason| {
+                !said.contains(reason) && {
+                    said.push(reason.clone());
+                    true
+                }
+            });
+        }
         let decision = match (kills.is_empty(), denies.is_empty(), asks.is_empty()) {
             (false, _, _) => Decision::Kill,
             (true, false, _) => Decision::Deny,
@@ -84,15 +96,7 @@ pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<
         setting(compartment, standing).resolve(&proposal.intent, standing.asker);
     let mut answers = Answers::default();
     answers.denies.extend(refusal);
-    if proposal.agent != compartment.charter.name {
-        let message =
-            format!("this proposal is of `{}`, not of `{}`", proposal.agent, compartment.charter.name);
-        answers.deny(Layer::Policy, "proposal:agent", message);
-    }
-    if !generation.is_open() {
-        let message = format!("`{}` has been stopped", compartment.charter.name);
-        answers.deny(Layer::Policy, "agent:stopped", message);
-    }
+    addressed(compartment, &proposal, generation.is_open(), &mut answers);
     match rates::judge(&standing.rates, &compartment.charter.limits, action.verb) {
         Pace::Within => {}
         Pace::Over(reasons) => answers.denies.extend(reasons),
@@ -131,6 +135,9 @@ pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<
     answers.grants.extend(screened.notices);
 
     answers.denies.extend(unconnected(&action));
+    if !answers.asks.is_empty() {
+        answers.denies.extend(divided(compartment, &action, &labels));
+    }
     let (decision, reasons) = answers.decide();
     Judgement {
         verdict: Verdict { decision, reasons, policy_version: compartment.version, labels },
@@ -147,6 +154,29 @@ pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<
         content: OnceLock::new(),
         subject: OnceLock::new(),
     }
+}
+
+/// That a proposal is of the compartment's own agent, and that this works.
+fn addressed(compartment: &Compartment, proposal: &Proposal, is_open: bool, answers: &mut Answers) {
+    if proposal.agent != compartment.charter.name {
+        let message =
+            format!("this proposal is of `{}`, not of `{}`", proposal.agent, compartment.charter.name);
+        answers.deny(Layer::Policy, "proposal:agent", message);
+    }
+    if !is_open {
+        let message = format!("`{}` has been stopped", compartment.charter.name);
+        answers.deny(Layer::Policy, "agent:stopped", message);
+    }
+}
+
+/// Nobody is asked to decide for those who decide on the rest.
+fn divided(compartment: &Compartment, action: &Action, labels: &Labels) -> Option<Reason> {
+    let queues = &compartment.house.queues;
+    queue::differ(queues, &compartment.charter.name, action, labels).then(|| Reason {
+        layer: Layer::Approval,
+        policy: "approval:queues".to_owned(),
+        message: "others decide on some of these tables than on the rest; read them one at a time".to_owned(),
+    })
 }
 
 /// Nobody is asked to approve a post that goes nowhere.
@@ -221,7 +251,7 @@ impl Case<'_> {
 
     /// Why a rule, a right or a guardrail forbids it or has it wait, whatever was granted.
     pub(crate) fn forbidden(&self) -> Option<Reason> {
-        match self.opinions() {
+        match self.opinions(&self.action.resource) {
             Ok(opinions) => {
                 opinions.into_iter().flat_map(|opinion| opinion.denies.into_iter().chain(opinion.asks)).next()
             }
@@ -231,26 +261,26 @@ impl Case<'_> {
 
     /// Asks the three layers and gives the bounds of what they permit.
     fn policies(&self, answers: &mut Answers) -> Bounds {
-        match self.opinions() {
-            Ok([own, rights, guardrails]) => {
-                let bounds = self.bounds(&own, &rights, answers);
-                self.take(Layer::Policy, own, answers);
-                self.take(Layer::Rights, rights, answers);
-                self.take(Layer::Guardrail, guardrails, answers);
-                bounds
-            }
-            Err(reason) => {
-                answers.denies.push(reason);
-                Bounds::None
+        let mut bounds = Bounds::None;
+        for resource in self.action.resources() {
+            match self.opinions(&resource) {
+                Ok([own, rights, guardrails]) => {
+                    bounds = self.bounds(&own, &rights, answers);
+                    self.take(Layer::Policy, &resource, own, answers);
+                    self.take(Layer::Rights, &resource, rights, answers);
+                    self.take(Layer::Guardrail, &resource, guardrails, answers);
+                }
+                Err(reason) => answers.denies.push(reason),
             }
         }
+        if self.action.verb == Verb::TableRead { table::bounds(self, answers) } else { bounds }
     }
 
-    /// What the agent's policies, the asker's rights and the guardrails say, in this order.
-    fn opinions(&self) -> Result<[Opinion; 3], Reason> {
+    /// What the agent's policies, the asker's rights and the guardrails say of this happening to `resource`, in this order.
+    fn opinions(&self, resource: &Resource) -> Result<[Opinion; 3], Reason> {
         let Self { compartment, known, action, .. } = self;
         let house = &compartment.house;
-        let resource = match &action.resource {
+        let resource = match resource {
             Resource::Person(person) if *person == known.person.id.as_str() => known.lineage.clone(),
             other => house.words.resource(other, [&compartment.named, &house.named]),
         };
@@ -275,11 +305,11 @@ impl Case<'_> {
         Ok([own, rights, guardrails])
     }
 
-    fn take(&self, layer: Layer, opinion: Opinion, answers: &mut Answers) {
+    fn take(&self, layer: Layer, resource: &Resource, opinion: Opinion, answers: &mut Answers) {
         // What cannot be resolved has its reason already, and is permitted by nobody.
         let unresolved = self.action.verb == Verb::SkillCall && self.tool.is_none();
         if opinion.granted.is_empty() && layer != Layer::Guardrail && !unresolved {
-            let (policy, message) = self.missing(layer);
+            let (policy, message) = self.missing(layer, resource);
             answers.deny(layer, &policy, message);
         }
         answers.grants.extend(opinion.granted);
@@ -301,7 +331,12 @@ impl Case<'_> {
         let external = match self.action.verb {
             Verb::MessagePost | Verb::WebGet => true,
             Verb::ModelCall => self.compartment.house.is_remote(&self.action.resource),
-            Verb::FileRead | Verb::FileWrite | Verb::CommandRun | Verb::Reply | Verb::SkillCall => false,
+            Verb::FileRead
+            | Verb::FileWrite
+            | Verb::CommandRun
+            | Verb::TableRead
+            | Verb::Reply
+            | Verb::SkillCall => false,
         };
         let effect = match (self.action.verb, self.tool.map(|tool| tool.spec.effect)) {
             (Verb::ModelCall, _) => "model",
@@ -314,9 +349,9 @@ impl Case<'_> {
     }
 
     /// Nobody granted it: says so in the words of SOUL.md and the settings.
-    fn missing(&self, layer: Layer) -> (String, String) {
+    fn missing(&self, layer: Layer, resource: &Resource) -> (String, String) {
         let agent = &self.compartment.charter.name;
-        let what = printable(self.action.resource.name());
+        let what = printable(resource.name());
         let skill = self.tool.map_or("", |tool| tool.spec.name.as_str());
         if layer == Layer::Rights {
             let asker = &self.known.person.id;
@@ -327,6 +362,7 @@ impl Case<'_> {
                 Verb::WebGet => ("hosts", format!("fetch from `{what}`")),
                 Verb::MessagePost => ("channels", format!("post to `{what}`")),
                 Verb::CommandRun => ("commands", format!("run `{what}`")),
+                Verb::TableRead => ("tables", format!("read the table `{what}`")),
                 Verb::Reply => ("agents", format!("ask `{agent}`")),
                 Verb::SkillCall => ("skill", format!("call `{what}`")),
             };
@@ -374,9 +410,12 @@ impl Case<'_> {
                     }
                 }
             }
-            Verb::ModelCall | Verb::MessagePost | Verb::CommandRun | Verb::Reply | Verb::SkillCall => {
-                Bounds::None
-            }
+            Verb::ModelCall
+            | Verb::MessagePost
+            | Verb::CommandRun
+            | Verb::TableRead
+            | Verb::Reply
+            | Verb::SkillCall => Bounds::None,
         }
     }
 }

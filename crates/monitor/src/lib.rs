@@ -38,9 +38,10 @@ mod rates;
 mod reach;
 mod resolve;
 mod roles;
+mod table;
 
 pub use compartment::Compartment;
-pub use config::{Config, ConfigError, PolicyText, Sink, Source};
+pub use config::{Config, ConfigError, Database, PolicyText, Sink, Source, TableLabels};
 pub use deciders::{MAX_SHORT, Short};
 pub use explain::{Explained, explain, explained};
 pub use gate::Gate;
@@ -48,7 +49,7 @@ pub use grants::{Grant, Grants, Members};
 pub use judge::{Standing, admit, judge};
 pub use judgement::{Denied, Held, Judgement, Ruling, WrongReceipt, bind};
 pub use monitor::Monitor;
-pub use permit::{Bounds, Granted, Over, Permit, Refused, Run};
+pub use permit::{Bounds, Granted, Over, Permit, Refused, Run, Tables};
 pub use policy::protect::protecting;
 pub use policy::words::SCHEMA;
 pub use programs::{Found, Programs};
@@ -57,6 +58,7 @@ pub use rates::{KILL_FACTOR, Rates};
 pub use reach::{LeftOut, Reach, no_program, reach};
 pub use resolve::MAX_RECORDED_ARGUMENT_BYTES;
 pub use roles::{Act, BUILT_IN_ROLES, Forbidden, Holders, ROLES_SCHEMA};
+pub use soul::Table;
 
 /// The guardrails that ship, by file name: what a new home begins with.
 pub const SHIPPED_GUARDRAILS: &[(&str, &str)] =

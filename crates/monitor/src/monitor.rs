@@ -9,7 +9,7 @@ use soul::Charter;
 use vocab::{Action, AgentName, Digest, Group, Labels, Person, PersonId, Resource, SkillSpec};
 
 use crate::compartment::{Compartment, soul_file};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Database};
 use crate::flow::Flow;
 use crate::gate::Gate;
 use crate::grants::{self, Grants};
@@ -48,7 +48,9 @@ pub(crate) struct House {
     skills: HashMap<String, (SkillSpec, Arc<Validator>)>,
     pub(crate) default_model: String,
     remote_models: HashSet<String>,
-    queues: Vec<Queue>,
+    pub(crate) queues: Vec<Queue>,
+    /// The file of each database, by its name.
+    pub(crate) databases: BTreeMap<String, String>,
     roles: Roles,
     labelled: BTreeSet<String>,
     pub(crate) version: Digest,
@@ -103,11 +105,14 @@ impl Monitor {
             default_model: config.default_model.clone(),
             remote_models: config.remote_models.iter().cloned().collect(),
             queues: config.queues.clone(),
+            databases: config.databases.iter().map(|one| (one.name.clone(), one.path.clone())).collect(),
             roles: Roles::new(&config)?,
             labelled: config
                 .sources
                 .iter()
-                .flat_map(|source| source.labels.categories())
+                .map(|source| &source.labels)
+                .chain(config.table_labels.iter().map(|table| &table.labels))
+                .flat_map(Labels::categories)
                 .map(str::to_owned)
                 .collect(),
             schema,
@@ -123,10 +128,16 @@ impl Monitor {
         self.house.version
     }
 
-    /// The categories that some source in the settings carries.
+    /// The categories that some source or table in the settings carries.
     #[must_use]
     pub fn labelled(&self) -> BTreeSet<String> {
         self.house.labelled.clone()
+    }
+
+    /// The names of the databases.
+    #[must_use]
+    pub fn databases(&self) -> BTreeSet<String> {
+        self.house.databases.keys().cloned().collect()
     }
 
     /// Whether everything at and beneath a path carries at least `labels` by the settings, so that no mark is needed.
@@ -380,6 +391,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             path(sink, "a destination with a clearance")?;
         }
     }
+    check_databases(config)?;
     match config.agents_dir.to_str() {
         Some(dir) => path(dir, "the folder of the agents"),
         None => path("?", "the folder of the agents, which is not UTF-8"),
@@ -421,6 +433,42 @@ fn command(name: &str, place: &str) -> Result<(), ConfigError> {
         Ok(canonical) if canonical == name => Ok(()),
         _ => Err(ConfigError::Command { command: name.to_owned(), place: place.to_owned() }),
     }
+}
+
+fn table(name: &str, place: &str) -> Result<(), ConfigError> {
+    if vocab::table::is_canonical(name) {
+        return Ok(());
+    }
+    Err(ConfigError::Table { table: name.to_owned(), place: place.to_owned() })
+}
+
+fn check_databases(config: &Config) -> Result<(), ConfigError> {
+    unique("database", config.databases.iter().map(|database| database.name.as_str()))?;
+    // By another name of the file its tables would have neither labels nor rights of theirs.
+    unique("file of a database", config.databases.iter().map(|database| database.path.as_str()))?;
+    for Database { name, path: file } in &config.databases {
+        if name.contains('/') {
+            return Err(ConfigError::Table {
+                table: name.clone(),
+                place: "the name of a database".to_owned(),
+            });
+        }
+        table(name, "the name of a database")?;
+        path(file, "the file of a database")?;
+    }
+    let known: HashSet<&str> = config.databases.iter().map(|database| database.name.as_str()).collect();
+    let labelled = config.table_labels.iter().map(|labels| (&labels.table, "labels of a table".to_owned()));
+    let granted = config.groups.iter().flat_map(|group| {
+        let place = format!("`tables` of the group `{}`", group.name);
+        group.rights.tables.iter().filter(|name| *name != ALL).map(move |name| (name, place.clone()))
+    });
+    for (name, place) in labelled.chain(granted) {
+        table(name, &place)?;
+        if !known.contains(name.split('/').next().unwrap_or_default()) {
+            return Err(ConfigError::UnknownDatabase { table: name.clone(), place });
+        }
+    }
+    Ok(())
 }
 
 fn path(path: &str, place: &str) -> Result<(), ConfigError> {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use soul::Table;
 use vocab::limits::PERMIT_LIFETIME;
 use vocab::{Action, Digest, Labels, ProposalId, Timestamp};
 
@@ -69,6 +70,8 @@ pub enum Bounds {
     },
     /// A command.
     Command(Box<Run>),
+    /// Tables of a database.
+    Tables(Box<Tables>),
 }
 
 /// How far a command may reach.
@@ -91,6 +94,17 @@ pub struct Run {
     pub memory_bytes: u64,
     /// Wall time of all of it.
     pub time: Duration,
+}
+
+/// What a query may read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tables {
+    /// The database's file, absolute.
+    pub file: PathBuf,
+    /// The tables and views: each of them was judged. No other is read, nor a column that is not named here.
+    pub tables: Vec<Table>,
+    /// How many rows come back at most.
+    pub max_rows: u32,
 }
 
 /// Why a permit no longer counts.

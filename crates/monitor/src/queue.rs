@@ -3,11 +3,12 @@
 //! A queue narrows who of those who have the right to approve for an agent decides, how many of them have to say yes and how
 //! long they have. It gives nobody a right. The first queue that fits an action has it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use vocab::{Action, AgentName, Group, Labels, Level, Person, PersonId, Verb};
+use vocab::{Action, AgentName, Group, Labels, Level, Person, PersonId, Resource, Verb};
 
 use crate::policy::rights::ALL;
 use crate::policy::words::names_above;
@@ -37,7 +38,7 @@ impl Risk {
         }
         match verb {
             Verb::CommandRun => Self::High,
-            Verb::FileRead | Verb::Reply | Verb::ModelCall => Self::Low,
+            Verb::FileRead | Verb::TableRead | Verb::Reply | Verb::ModelCall => Self::Low,
             Verb::FileWrite | Verb::WebGet | Verb::MessagePost | Verb::SkillCall => Self::Medium,
         }
     }
@@ -103,12 +104,33 @@ pub struct Queue {
     pub escalation: Option<Escalation>,
 }
 
+/// Whether an action would wait in one queue for one of its resources and in another for another: naming one more would
+/// choose who decides.
+pub(crate) fn differ(queues: &[Queue], agent: &AgentName, action: &Action, labels: &Labels) -> bool {
+    let resources = action.resources();
+    let of = |one| queues.iter().position(|queue| queue.takes(agent, action, labels, one));
+    let mut places = resources.iter().map(|one| of(std::slice::from_ref(one)));
+    let first = places.next();
+    places.any(|place| Some(place) != first)
+}
+
 impl Queue {
     pub(crate) fn fits(&self, agent: &AgentName, action: &Action, labels: &Labels) -> bool {
-        let name = action.resource.name();
-        let above = names_above(&action.resource);
-        let named =
-            |wanted: &String| wanted == ALL || wanted == name || above.iter().any(|over| over == wanted);
+        // Any of several: what waits is one whose resources are all of the same queue.
+        self.takes(agent, action, labels, &action.resources())
+    }
+
+    fn takes(
+        &self,
+        agent: &AgentName,
+        action: &Action,
+        labels: &Labels,
+        resources: &[Cow<'_, Resource>],
+    ) -> bool {
+        let is = |resource: &Resource, wanted: &String| {
+            wanted == resource.name() || names_above(resource).iter().any(|over| over == wanted)
+        };
+        let named = |wanted: &String| wanted == ALL || resources.iter().any(|one| is(one, wanted));
         (self.agents.is_empty() || self.agents.iter().any(|other| other == ALL || other == agent.as_str()))
             && (self.actions.is_empty() || self.actions.contains(&action.verb))
             && (self.resources.is_empty() || self.resources.iter().any(named))

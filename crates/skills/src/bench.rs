@@ -79,6 +79,8 @@ pub(crate) enum Desk {
     Changes,
     /// The one that turns pages into text.
     Pages,
+    /// The one that has the file of one database and nothing else.
+    Tables,
 }
 
 /// A granted path and which file or folder it was when the jail was built: a file that was replaced
@@ -101,6 +103,9 @@ pub struct Bench {
     files: Option<Worker>,
     changes: Option<Worker>,
     pages: Option<Worker>,
+    tables: Option<Worker>,
+    /// The file that the worker for tables has.
+    database: Option<PathBuf>,
     deaths: u32,
     stopped: CancellationToken,
 }
@@ -130,6 +135,8 @@ impl Bench {
             files: None,
             changes: None,
             pages: None,
+            tables: None,
+            database: None,
             deaths: 0,
             stopped: CancellationToken::new(),
         }
@@ -161,7 +168,8 @@ impl Bench {
     /// The process numbers of the workers that are running.
     #[must_use]
     pub fn pids(&self) -> Vec<u32> {
-        self.files.iter().chain(&self.changes).chain(&self.pages).map(|worker| worker.child.pid()).collect()
+        let workers = self.files.iter().chain(&self.changes).chain(&self.pages).chain(&self.tables);
+        workers.map(|worker| worker.child.pid()).collect()
     }
 
     /// Asks a worker and waits for its answer. A worker that does not succeed in that is gone afterwards;
@@ -172,6 +180,12 @@ impl Bench {
             Ok(answer) => Ok(answer),
             Err(error) => Err(Failure::new(error)),
         }
+    }
+
+    /// Asks the worker that has this database's file and nothing else.
+    pub(crate) async fn ask_of(&mut self, file: &Path, request: &ToWorker) -> Result<FromWorker, Failure> {
+        self.database = Some(file.to_owned());
+        self.ask(Desk::Tables, request).await
     }
 
     async fn try_ask(&mut self, desk: Desk, request: &ToWorker) -> Result<FromWorker, BenchError> {
@@ -194,6 +208,7 @@ impl Bench {
             Desk::Files => &mut self.files,
             Desk::Changes => &mut self.changes,
             Desk::Pages => &mut self.pages,
+            Desk::Tables => &mut self.tables,
         }
     }
 
@@ -216,6 +231,11 @@ impl Bench {
             Jail { memory_bytes: self.seat.memory_bytes, reduced: self.seat.reduced, ..Jail::default() };
         if desk == Desk::Pages {
             return (jail, Vec::new());
+        }
+        if desk == Desk::Tables {
+            let file: Vec<Granted> = self.database.iter().filter_map(|path| present(path)).collect();
+            jail.read = file.iter().map(|(path, ..)| path.clone()).collect();
+            return (jail, file);
         }
         let replaced = self.seat.write.iter().filter(|_| desk == Desk::Changes);
         let read = self.seat.read.iter().chain(replaced);

@@ -1,7 +1,7 @@
-//! What agents can do, a file each: read and write files, fetch a page, post a message, run a command.
+//! What agents can do, a file each: read and write files, fetch a page, post a message, run a command, read tables.
 //!
 //! A [`monitor::Permit`] comes in and is consumed; an [`vocab::Outcome`] goes out. Every effect is
-//! private to this room, so nothing happens without a permit; what a held write would replace is looked at by its judgement. Files and pages are handled by jailed
+//! private to this room, so nothing happens without a permit; what a held write would replace is looked at by its judgement. Files, databases and pages are handled by jailed
 //! workers ([`work`] is what the role [`WORKER`] does in the jail); the gateway itself fetches (`egress`), since
 //! a worker has no network, and keeps the boards, since they are the home's.
 //!
@@ -18,6 +18,7 @@ mod message;
 mod plain;
 mod programs;
 mod specs;
+mod sql;
 mod told;
 mod wire;
 mod worker;
@@ -146,6 +147,7 @@ impl Skills {
                 message::post(self.boards(), seat, stopped, &action, &proposal, now).await
             }
             Verb::CommandRun => exec::run(bench, &action, &bounds).await,
+            Verb::TableRead => sql::read(bench, &action, &bounds).await,
             Verb::ModelCall | Verb::Reply | Verb::SkillCall => Err(Failure::misfit(&action)),
         };
         let (status, text) = match told {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use vocab::limits::{MAX_ARGUMENT_BYTES, MAX_RESULT_BYTES};
 use vocab::spec::TargetKind;
+use vocab::table::{MAX_DATABASE_NAME_BYTES, MAX_QUERY_BYTES, MAX_TABLES};
 use vocab::{Effect, SkillSpec, Verb};
 
 /// The longest path, in characters (Linux's `PATH_MAX`).
@@ -20,13 +21,16 @@ const MAX_ARGS: usize = 512;
 /// The longest argument of a command, in characters.
 const MAX_ARG_CHARS: usize = 32 * 1024;
 
+/// The longest name of a table with its database's, in characters.
+const MAX_RESOURCE_CHARS: usize = 256;
+
 /// The longest post, in characters.
 pub(crate) const MAX_POST_CHARS: usize = 16 * 1024;
 
 /// The skills of this version, in the order in which a model is shown them.
 #[must_use]
 pub fn specs() -> Vec<SkillSpec> {
-    vec![file_reader(), file_writer(), browser(), message(), exec()]
+    vec![file_reader(), file_writer(), browser(), message(), exec(), sql()]
 }
 
 /// An object that takes `properties` and nothing else.
@@ -164,6 +168,35 @@ fn exec() -> SkillSpec {
     }
 }
 
+fn sql() -> SkillSpec {
+    let properties = json!({
+        "database": {
+            "type": "string", "minLength": 1, "maxLength": MAX_DATABASE_NAME_BYTES,
+            "description": "The granted database.",
+        },
+        "tables": {
+            "type": "array", "minItems": 1, "maxItems": MAX_TABLES,
+            "items": { "type": "string", "minLength": 1, "maxLength": MAX_RESOURCE_CHARS },
+            "description": "Every table and view that the query reads, those that a view reads included.",
+        },
+        "query": {
+            "type": "string", "minLength": 1, "maxLength": MAX_QUERY_BYTES,
+            "description": "One SELECT of SQLite. Only the granted columns are there.",
+        },
+    });
+    SkillSpec {
+        name: "sql".into(),
+        verb: Verb::TableRead,
+        effect: Effect::Read,
+        target: "database".into(),
+        target_kind: TargetKind::Database,
+        description: "Reads tables of a database by one SELECT, and changes nothing. The first line that comes back has the \
+                      names of the columns, each further line a row, as JSON."
+            .into(),
+        schema: schema(properties, &["database", "tables", "query"]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +231,17 @@ mod tests {
                     json!({"command": "git", "args": "log"}),
                     json!({"command": "git", "args": [1]}),
                     json!({"command": "git", "args": vec!["a"; MAX_ARGS + 1]}),
+                ],
+            ),
+            "sql" => (
+                vec![json!({"database": "crm", "tables": ["orders"], "query": "SELECT 1"})],
+                vec![
+                    json!({"database": "crm", "query": "SELECT 1"}),
+                    json!({"database": "crm", "tables": [], "query": "SELECT 1"}),
+                    json!({"database": "crm", "tables": "orders", "query": "SELECT 1"}),
+                    json!({"database": "crm", "tables": ["orders"], "query": ["SELECT 1"]}),
+                    json!({"database": "crm", "tables": vec!["a"; MAX_TABLES + 1], "query": "SELECT 1"}),
+                    json!({"database": "crm", "tables": ["a"], "query": "x".repeat(MAX_QUERY_BYTES + 1)}),
                 ],
             ),
             "browser" => (vec![json!({"url": "https://example.org/"})], vec![json!({"url": 7})]),

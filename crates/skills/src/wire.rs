@@ -55,6 +55,17 @@ pub(crate) enum ToWorker {
         /// Which.
         place: Place,
     },
+    /// Read tables of a database.
+    Query {
+        /// The database's file.
+        place: Place,
+        /// What it may read; nothing else is there.
+        tables: Vec<Readable>,
+        /// One SELECT.
+        query: String,
+        /// The most rows to hand back.
+        max_rows: u32,
+    },
     /// Turn the body of a web page into text.
     Page {
         /// The bytes, in base64.
@@ -64,6 +75,16 @@ pub(crate) enum ToWorker {
         /// Whether it is HTML; anything else is text already.
         html: bool,
     },
+}
+
+/// A table or view that a query may read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Readable {
+    /// Its name, in lower case.
+    pub(crate) name: String,
+    /// The columns of it, in lower case; `None` for all.
+    pub(crate) columns: Option<Vec<String>>,
 }
 
 /// What a worker answers.
@@ -97,6 +118,15 @@ pub(crate) enum FromWorker {
     Seen {
         /// The file, if there is one.
         there: Option<Sight>,
+    },
+    /// Rows of a database.
+    Rows {
+        /// The names of the columns as a JSON array, then each row as one, a line each.
+        text: String,
+        /// How many rows.
+        rows: u32,
+        /// Whether there are more than were granted or fit.
+        more: bool,
     },
     /// A page's text.
     Text {

@@ -8,6 +8,7 @@
 mod list;
 mod look;
 mod page;
+mod query;
 mod read;
 mod spot;
 mod write;
@@ -69,6 +70,8 @@ enum Trouble {
     Other(String, std::io::Error),
     #[error("`{0}` is not what a person saw when they said yes, so it was not written; ask again")]
     Changed(String),
+    #[error(transparent)]
+    Query(#[from] query::QueryError),
     #[error("this page could not be turned into text: {0}")]
     Page(String),
 }
@@ -118,6 +121,7 @@ fn answer(request: ToWorker) -> FromWorker {
         ToWorker::Read { place, offset, limit } => read::read(&place, offset, limit),
         ToWorker::Write { place, content, append, over } => write::write(&place, &content, append, over),
         ToWorker::Look { place } => look::look(&place),
+        ToWorker::Query { place, tables, query, max_rows } => query::read(&place, &tables, &query, max_rows),
         ToWorker::Page { body, charset, html } => page::text(&body, charset.as_deref(), html),
     };
     done.unwrap_or_else(|trouble| FromWorker::Failed { why: trouble.to_string() })

@@ -16,6 +16,8 @@ pub struct Place {
     pub workspace: PathBuf,
     /// The categories of labels that some source in the settings carries.
     pub labelled: BTreeSet<String>,
+    /// The databases that the settings name.
+    pub databases: BTreeSet<String>,
 }
 
 /// A compiled SOUL.md. Made by [`crate::compile`] alone.
@@ -91,6 +93,8 @@ pub struct SkillGrant {
     pub hosts: Vec<String>,
     /// What `exec` may run, and how much of the machine one run may take.
     pub commands: Commands,
+    /// What `sql` may read, and how much of it at once.
+    pub tables: Tables,
     /// `false`: known to the format, not in this version; every call is denied.
     pub available: bool,
 }
@@ -106,6 +110,26 @@ pub struct Commands {
     pub memory: Option<u64>,
     /// Wall time of a run.
     pub time: Duration,
+}
+
+/// What `sql` was granted. Of any other skill: nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tables {
+    /// The database, by its name in the settings.
+    pub database: Option<String>,
+    /// The tables and views of it, in the order of the file.
+    pub tables: Vec<Table>,
+    /// How many rows a query gives back at most.
+    pub max_rows: u32,
+}
+
+/// A table that may be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Its name, in the form of [`vocab::table::table`].
+    pub name: String,
+    /// The columns that may be read, in the same form; `None` for all.
+    pub columns: Option<Vec<String>>,
 }
 
 /// Where an agent may post to.

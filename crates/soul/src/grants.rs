@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::diagnostic::{Fault, quoted};
-use crate::limits::{MAX_GRANT_BYTES, MAX_GRANT_COUNT, MAX_MEMORY_BYTES, MAX_VALUE_BYTES, MIN_MEMORY_BYTES};
+use crate::limits::{MAX_GRANT_BYTES, MAX_GRANT_ROWS, MAX_MEMORY_BYTES, MAX_VALUE_BYTES, MIN_MEMORY_BYTES};
 use crate::values;
 
 /// What a grant's values look like.
@@ -13,15 +13,18 @@ pub(crate) enum Form {
     Size,
     Memory,
     Time,
-    Count,
     Hosts,
     Methods,
     /// Names that mean something to the skill.
     Names,
     /// One such name.
     Name,
-    /// Names, each with columns in parentheses if it likes.
+    /// The name of a database.
+    Database,
+    /// Tables, each with columns in parentheses if it likes.
     Tables,
+    /// How many rows.
+    Rows,
     /// Bare names of programs, or absolute paths.
     Commands,
     /// A time; a number alone is seconds.
@@ -33,7 +36,10 @@ pub(crate) enum Form {
 impl Form {
     /// Whether only one value makes sense.
     pub(crate) const fn single(self) -> bool {
-        matches!(self, Self::Size | Self::Memory | Self::Time | Self::Seconds | Self::Count | Self::Name)
+        matches!(
+            self,
+            Self::Size | Self::Memory | Self::Time | Self::Seconds | Self::Rows | Self::Database | Self::Name
+        )
     }
 }
 
@@ -76,9 +82,9 @@ pub(crate) const SKILLS: [Skill; 9] = [
     },
     Skill {
         name: "sql",
-        available: false,
-        grants: &[("database", Form::Name), ("tables", Form::Tables), ("max-rows", Form::Count)],
-        default: "it reaches no database until `database` names one",
+        available: true,
+        grants: &[("database", Form::Database), ("tables", Form::Tables), ("max-rows", Form::Rows)],
+        default: "it reads no table until `database` and `tables` name them",
     },
     Skill {
         name: "documents",
@@ -128,7 +134,8 @@ pub(crate) fn value(form: Form, text: &str, workspace: &Path) -> Result<String, 
         Form::Time => values::duration(text).map(|time| format!("{} s", time.as_secs())),
         Form::Seconds => values::seconds(text).map(|time| format!("{} s", time.as_secs())),
         Form::Commands => values::command(text),
-        Form::Count => values::count(text, 1, MAX_GRANT_COUNT).map(|n| n.to_string()),
+        Form::Rows => values::count(text, 1, MAX_GRANT_ROWS).map(|n| n.to_string()),
+        Form::Database => database(text),
         Form::Hosts => values::host(text),
         Form::Methods => method(text),
         Form::Name | Form::Names => name(text),
@@ -168,15 +175,40 @@ fn table(text: &str) -> Result<String, Fault> {
             }
         },
     };
-    let table = name(table.trim())?;
+    let table = table_name(table.trim())?;
     let Some(columns) = columns else { return Ok(table) };
-    let columns: Result<Vec<String>, Fault> = columns.split(',').map(|column| name(column.trim())).collect();
-    let columns = columns?;
-    if table.is_empty() || columns.iter().any(String::is_empty) {
-        let message = format!("a table with columns was expected, not {}", quoted(text));
-        return Err(Fault::new(message, "write it as in `orders(id, total)`"));
+    let mut named: Vec<String> = Vec::new();
+    for column in columns.split(',') {
+        let column = table_name(column.trim())?;
+        if !named.contains(&column) {
+            named.push(column);
+        }
     }
-    Ok(format!("{table}({})", columns.join(", ")))
+    Ok(format!("{table}({})", named.join(", ")))
+}
+
+fn table_name(name: &str) -> Result<String, Fault> {
+    vocab::table::table(name).map_err(|error| {
+        Fault::new(format!("{} {error}", quoted(name)), "write it as in `orders(id, total)`")
+    })
+}
+
+fn database(name: &str) -> Result<String, Fault> {
+    match vocab::table::database(name) {
+        Ok(()) => Ok(name.to_owned()),
+        Err(error) => {
+            let help = "write the name that `[databases.NAME]` in bulkhead.toml gives it";
+            Err(Fault::new(format!("{} {error}", quoted(name)), help))
+        }
+    }
+}
+
+/// A table in the form that [`value`] gives, as its name and its columns.
+pub(crate) fn parted(value: &str) -> (String, Option<Vec<String>>) {
+    match value.strip_suffix(')').and_then(|value| value.split_once('(')) {
+        Some((table, columns)) => (table.to_owned(), Some(columns.split(", ").map(str::to_owned).collect())),
+        None => (value.to_owned(), None),
+    }
 }
 
 fn channel(text: &str) -> Result<String, Fault> {

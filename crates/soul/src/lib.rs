@@ -55,7 +55,9 @@ mod source;
 mod values;
 
 pub use channels::CONNECTED;
-pub use charter::{Channel, Charter, Commands, Detector, Limits, Place, Rule, Screen, SkillGrant, Strength};
+pub use charter::{
+    Channel, Charter, Commands, Detector, Limits, Place, Rule, Screen, SkillGrant, Strength, Table, Tables,
+};
 pub use compile::compile;
 pub use diagnostic::Diagnostic;
 pub use heartbeat::Heartbeat;

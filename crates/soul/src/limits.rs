@@ -33,8 +33,10 @@ pub const DEFAULT_COMMAND_CPU: Duration = Duration::from_secs(30);
 pub const DEFAULT_COMMAND_TIME: Duration = Duration::from_secs(60);
 /// The longest bare name of a command, in bytes (Linux's `NAME_MAX`).
 pub const MAX_COMMAND_BYTES: usize = 255;
-/// The most that a count, such as `max-rows`, may grant.
-pub const MAX_GRANT_COUNT: u64 = 1_000_000_000;
+/// How many rows a query gives back at most when no `max-rows` is granted.
+pub const DEFAULT_MAX_ROWS: u32 = 200;
+/// The most that `max-rows` may grant.
+pub const MAX_GRANT_ROWS: u64 = 100_000;
 /// The least memory in which a jailed process starts.
 pub const MIN_MEMORY_BYTES: u64 = 32 * 1024 * 1024;
 /// The most memory that `memory` may name.

@@ -7,13 +7,13 @@ use std::time::Duration;
 use vocab::{AgentName, Verb};
 
 use crate::cedar::{Target, permit};
-use crate::charter::{Channel, Commands, Place, SkillGrant};
+use crate::charter::{Channel, Commands, Place, SkillGrant, Table, Tables};
 use crate::diagnostic::{Findings, Spot, quoted};
 use crate::grants::{self, Form, SKILLS, Skill};
 use crate::launchers::{Launches, launches};
 use crate::limits::{
-    DEFAULT_COMMAND_CPU, DEFAULT_COMMAND_TIME, DEFAULT_MAX_BYTES, MAX_GRANT_VALUES, MAX_SKILLS,
-    MAX_VALUE_BYTES,
+    DEFAULT_COMMAND_CPU, DEFAULT_COMMAND_TIME, DEFAULT_MAX_BYTES, DEFAULT_MAX_ROWS, MAX_GRANT_VALUES,
+    MAX_SKILLS, MAX_VALUE_BYTES,
 };
 use crate::markdown::{Item, Section, key_value, normal_key};
 use crate::nearest::suggest;
@@ -102,6 +102,10 @@ fn grant(
     if skill.name == "message" {
         check_channels(item, &given, channels, findings);
     }
+    let tables = tables(&given);
+    if skill.name == "sql" && !default {
+        check_tables(item, &tables, place, findings);
+    }
     let list = |name: &str| given.get(name).cloned().unwrap_or_default();
     let max_bytes = list("max-bytes").first().and_then(|n| n.parse().ok());
     SkillGrant {
@@ -113,6 +117,7 @@ fn grant(
         max_bytes: max_bytes.unwrap_or(DEFAULT_MAX_BYTES),
         hosts: list("hosts"),
         commands: commands(&given),
+        tables,
         available: skill.available,
         grants: given,
     }
@@ -132,6 +137,56 @@ fn commands(given: &BTreeMap<String, Vec<String>>) -> Commands {
     }
 }
 
+fn tables(given: &BTreeMap<String, Vec<String>>) -> Tables {
+    let first = |name: &str| given.get(name).and_then(|values| values.first());
+    let table = |value: &String| {
+        let (name, columns) = grants::parted(value);
+        Table { name, columns }
+    };
+    Tables {
+        database: first("database").cloned(),
+        tables: given.get("tables").into_iter().flatten().map(table).collect(),
+        max_rows: first("max-rows").and_then(|rows| rows.parse().ok()).unwrap_or(DEFAULT_MAX_ROWS),
+    }
+}
+
+/// Points out a grant of `sql` that reads nothing, and refuses one that says two things of a table.
+fn check_tables(item: &Item, tables: &Tables, place: &Place, findings: &mut Findings) {
+    for (nth, table) in tables.tables.iter().enumerate() {
+        if tables.tables.iter().take(nth).any(|other| other.name == table.name) {
+            let message = format!("`tables`: {} stands here a second time", quoted(&table.name));
+            findings.error(
+                item.spot,
+                message,
+                "name all its columns in one place, as in `orders(id, total)`",
+            );
+        }
+    }
+    match &tables.database {
+        None => {
+            let message = "the skill `sql` has no `database`, so it reads no table";
+            findings.warn(
+                item.spot,
+                message,
+                "add `- database: NAME`, a name of `[databases.NAME]` in bulkhead.toml",
+            );
+        }
+        Some(database) if !place.databases.contains(database) => {
+            let message = format!("the settings have no database `{database}`; every query is denied");
+            findings.warn(
+                item.spot,
+                message,
+                format!("add `[databases.{database}]` with its `path` to bulkhead.toml"),
+            );
+        }
+        Some(_) if tables.tables.is_empty() => {
+            let message = "the skill `sql` has no `tables`, so it reads no table";
+            findings.warn(item.spot, message, "add `- tables: ` with the tables that are needed");
+        }
+        Some(_) => {}
+    }
+}
+
 /// The narrowest useful grants, where none of their kind was written.
 fn fill(skill: &Skill, given: &mut BTreeMap<String, Vec<String>>, channels: &[Channel], place: &Place) {
     let (name, values) = match skill.name {
@@ -141,6 +196,7 @@ fn fill(skill: &Skill, given: &mut BTreeMap<String, Vec<String>>, channels: &[Ch
         "message" => ("channels", channels.iter().map(Channel::resource_name).collect()),
         "browser" => ("hosts", Vec::new()),
         "exec" => ("commands", Vec::new()),
+        "sql" => ("tables", Vec::new()),
         _ => return,
     };
     given.entry(name.to_owned()).or_insert(values);
@@ -287,6 +343,15 @@ pub(crate) fn permits(agent: &AgentName, skill: &SkillGrant) -> Vec<String> {
         "exec" => each("commands", &|command| {
             permit(&id("commands", command), agent, Verb::CommandRun, &Target::Is("Command", command))
         }),
+        // Of columns no policy speaks: the jailed worker has only those that are granted.
+        "sql" => {
+            let Some(database) = &skill.tables.database else { return Vec::new() };
+            let permits = skill.tables.tables.iter().map(|Table { name, .. }| {
+                let table = format!("{database}/{name}");
+                permit(&id("tables", &table), agent, Verb::TableRead, &Target::Is("Table", &table))
+            });
+            permits.collect()
+        }
         "message" => each("channels", &|channel| {
             permit(&id("channels", channel), agent, Verb::MessagePost, &Target::Is("Channel", channel))
         }),

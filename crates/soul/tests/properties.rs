@@ -16,7 +16,7 @@ fn hostile() -> impl Strategy<Value = String> {
             "\n", "\r\n", "\r", "\t", "- ", "  - ", "* ", "1. ", "# ", "## ", "### ", "> ", "```", "~~~", "---", "===",
             "<!--", "-->", "<div>", "[", "](", ")", "\"", "\\", "`", "**", "|", "://", "..", "*.", "\u{feff}", "\0",
             "Rules", "## Rules", "## Skills\n", "## Identity\n", "- Name: x", "- Role: y", "Never execute code",
-            "- browser: z\n", "  - hosts: a.example\n", "\u{202e}", "ünï", "\u{2028}", ");permit(principal,action,resource);",
+            "- browser: z\n", "  - hosts: a.example\n", "- sql: z\n", "  - database: crm\n", "  - tables: orders(id, total)\n", "\u{202e}", "ünï", "\u{2028}", ");permit(principal,action,resource);",
         ])
         .prop_map(str::to_owned),
     ];
@@ -218,5 +218,24 @@ fn towers_of_marks_neither_hang_nor_overflow() {
                 assert!(!errors.is_empty());
             }
         }
+    }
+}
+
+proptest! {
+    /// Whatever is written as tables: it is refused, or what is granted has one form that means itself, and a policy each.
+    #[test]
+    fn tables_are_refused_or_have_one_form(tables in "[a-zA-Z0-9_ (),/*\"'.ü-]{1,40}") {
+        let source = format!("## Identity\n- Name: E\n- Role: R\n## Skills\n- sql: x\n  - database: crm\n  - tables: {tables}\n");
+        let Ok(charter) = soul::compile(&source, &place()) else { return Ok(()) };
+        let sql = &charter.skills[0];
+        let again = source.replace(&format!("tables: {tables}\n"), &format!("tables: {}\n", sql.grants["tables"].join(", ")));
+        let same = soul::compile(&again, &place()).unwrap();
+        prop_assert_eq!(&same.skills[0].tables, &sql.tables);
+        for table in &sql.tables.tables {
+            let name = format!("crm/{}", table.name);
+            prop_assert!(vocab::table::is_canonical(&name), "{}", name);
+            prop_assert!(charter.policies.contains(&format!("Table::\"{name}\"")), "{}", charter.policies);
+        }
+        prop_assert_eq!(policies(&charter.policies).num_of_policies(), 2 + sql.tables.tables.len());
     }
 }

@@ -81,9 +81,9 @@ fn no_line_of_the_rules_is_lost() {
 #[test]
 fn a_skill_that_is_not_here_yet_is_never_permitted() {
     let charter = compile(
-        "## Identity\n- Name: E\n- Role: R\n- Model: ollama/llama3:8b\n## Skills\n- handoff: x\n  - agents: ls, git\n- sql: y\n  - database: main\n  - tables: orders(id, total), customers\n- browser: z\n  - hosts: a.example\n  - methods: HEAD\n",
+        "## Identity\n- Name: E\n- Role: R\n- Model: ollama/llama3:8b\n## Skills\n- handoff: x\n  - agents: ls, git\n- documents: y\n  - collections: law, wiki\n- browser: z\n  - hosts: a.example\n  - methods: HEAD\n",
     );
-    assert_eq!(charter.skills[1].grants["tables"], ["orders(id, total)", "customers"]);
+    assert_eq!(charter.skills[1].grants["collections"], ["law", "wiki"]);
     assert!(charter.skills.iter().map(|s| s.available).eq([false, false, true]));
     assert_eq!(support::policies(&charter.policies).num_of_policies(), 2);
     assert!(charter.policies.contains("Model::\"ollama/llama3:8b\""));
@@ -130,6 +130,67 @@ fn a_command_is_granted_by_the_one_name_that_is_written() {
     let none = exec("", "");
     assert!(none.skills[0].commands.names.is_empty() && !none.policies.contains("command.run"));
     assert!(none.warnings.iter().any(|w| w.message.contains("runs no command until `commands` names one")));
+}
+
+fn sql(grants: &str) -> String {
+    format!("## Identity\n- Name: E\n- Role: R\n## Skills\n- sql: x\n{grants}")
+}
+
+#[test]
+fn a_table_is_granted_by_its_name_in_one_form_and_by_its_columns() {
+    let charter =
+        compile(&sql("  - database: crm\n  - tables: Orders(ID, total, id), `customers`\n  - max-rows: 5\n"));
+    let tables = &charter.skills[0].tables;
+    assert_eq!((tables.database.as_deref(), tables.max_rows), (Some("crm"), 5));
+    let columns: Vec<_> =
+        tables.tables.iter().map(|table| (table.name.as_str(), table.columns.clone())).collect();
+    assert_eq!(columns, [("orders", Some(vec!["id".to_owned(), "total".to_owned()])), ("customers", None)]);
+    assert_eq!(charter.skills[0].grants["tables"], ["orders(id, total)", "customers"]);
+    assert!(charter.policies.contains("resource == Table::\"crm/orders\""), "{}", charter.policies);
+    assert!(charter.policies.contains("resource == Table::\"crm/customers\""));
+    assert_eq!(
+        charter.warnings.iter().filter(|w| w.message.contains("sql")).count(),
+        0,
+        "{:?}",
+        charter.warnings
+    );
+    assert!(charter.prompt().contains("orders(id, total)"), "the model knows what it may read");
+    for (grants, says) in [
+        ("", "reads no table until `database` and `tables` name them"),
+        ("  - tables: orders\n", "has no `database`"),
+        ("  - database: crm\n", "has no `tables`"),
+        ("  - database: other\n  - tables: orders\n", "have no database `other`"),
+    ] {
+        let charter = compile(&sql(grants));
+        assert!(
+            charter.warnings.iter().any(|w| w.message.contains(says)),
+            "{grants}: {:?}",
+            charter.warnings
+        );
+        assert_eq!(charter.policies.contains("table.read"), grants.contains("other"), "{grants}");
+    }
+}
+
+#[test]
+fn a_grant_of_tables_outside_of_its_form_is_an_error() {
+    for (grants, says) in [
+        ("  - database: CRM\n", "is no name of a database"),
+        ("  - database: a/b\n", "is no name of a database"),
+        ("  - tables: crm/orders\n", "is no name of a table"),
+        ("  - tables: '*'\n", "is no name of a table"),
+        ("  - tables: orders()\n", "is no name of a table"),
+        ("  - tables: orders(id,)\n", "is no name of a table"),
+        ("  - tables: orders(id\n", "no closing parenthesis"),
+        ("  - tables: sqlite_schema\n", "the database's own"),
+        ("  - tables: SQLite_Master(sql)\n", "the database's own"),
+        ("  - tables: orders(id), Orders(total)\n", "stands here a second time"),
+        ("  - max-rows: 0\n", "outside"),
+        ("  - max-rows: 1000000\n", "outside"),
+        ("  - columns: id\n", "has no grant"),
+    ] {
+        let errors = support::errors(&sql(grants));
+        assert!(errors.iter().any(|error| error.message.contains(says)), "{grants}: {errors:?}");
+    }
 }
 
 #[test]

@@ -77,6 +77,7 @@ impl Hearts {
             Verb::WebGet => "browser",
             Verb::MessagePost => "message",
             Verb::CommandRun => "exec",
+            Verb::TableRead => "sql",
             Verb::ModelCall | Verb::Reply | Verb::SkillCall => "",
         };
         let named = ordinary(&turn.session.labels) && ordinary(&outcome.labels);

@@ -41,7 +41,7 @@ pub(crate) async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, p
     let verb = permit.action().verb;
     let reach = match permit.bounds() {
         Bounds::Command(run) => Some(run.reach.clone()),
-        Bounds::None | Bounds::File { .. } | Bounds::Web { .. } => None,
+        Bounds::None | Bounds::File { .. } | Bounds::Web { .. } | Bounds::Tables(_) => None,
     };
     let ended = |status, text: &str| Outcome {
         proposal: proposal.clone(),
@@ -61,6 +61,7 @@ pub(crate) async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, p
             | Verb::WebGet
             | Verb::MessagePost
             | Verb::CommandRun
+            | Verb::TableRead
             | Verb::SkillCall => gateway.skills.perform(permit, bench, now).await,
         }
     };
@@ -98,7 +99,7 @@ pub(crate) async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, p
 const fn lasts(verb: Verb) -> bool {
     match verb {
         Verb::ModelCall | Verb::WebGet | Verb::CommandRun | Verb::Reply => false,
-        Verb::FileRead | Verb::FileWrite | Verb::MessagePost | Verb::SkillCall => true,
+        Verb::FileRead | Verb::FileWrite | Verb::TableRead | Verb::MessagePost | Verb::SkillCall => true,
     }
 }
 

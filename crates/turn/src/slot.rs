@@ -211,7 +211,11 @@ impl Slot {
 
     fn compile(&self, source: &str, monitor: &Monitor) -> Result<Compartment, Refusal> {
         let invalid = |message: String| Refusal::new(RefusalKind::Invalid, message);
-        let place = soul::Place { workspace: self.workspace(), labelled: monitor.labelled() };
+        let place = soul::Place {
+            workspace: self.workspace(),
+            labelled: monitor.labelled(),
+            databases: monitor.databases(),
+        };
         let charter = soul::compile(source, &place).map_err(|errors| {
             let first = errors.first().map_or_else(String::new, |e| format!(" line {}: {}", e.line, e.message));
             let name = &self.name;

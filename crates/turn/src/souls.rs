@@ -45,7 +45,11 @@ pub fn check(
     owner: Option<&AgentName>,
     monitor: &Monitor,
 ) -> Result<(Arc<Charter>, Compartment), Vec<Diagnostic>> {
-    let place = soul::Place { workspace: workspace.to_owned(), labelled: monitor.labelled() };
+    let place = soul::Place {
+        workspace: workspace.to_owned(),
+        labelled: monitor.labelled(),
+        databases: monitor.databases(),
+    };
     let charter = soul::compile(source, &place)?;
     if let Some(owner) = owner.filter(|owner| **owner != charter.name) {
         return Err(vec![Diagnostic {

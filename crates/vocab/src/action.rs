@@ -1,5 +1,6 @@
 //! A canonical action: what would happen, to what, with which arguments.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,9 @@ pub enum Verb {
     /// Run a command.
     #[serde(rename = "command.run")]
     CommandRun,
+    /// Read tables of a database.
+    #[serde(rename = "table.read")]
+    TableRead,
     /// Call a skill that this gateway does not have: proposed, recorded, never permitted.
     #[serde(rename = "skill.call")]
     SkillCall,
@@ -38,7 +42,7 @@ pub enum Verb {
 
 impl Verb {
     /// All verbs.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ModelCall,
         Self::FileRead,
         Self::FileWrite,
@@ -46,6 +50,7 @@ impl Verb {
         Self::MessagePost,
         Self::Reply,
         Self::CommandRun,
+        Self::TableRead,
         Self::SkillCall,
     ];
 
@@ -60,6 +65,7 @@ impl Verb {
             Self::MessagePost => "message.post",
             Self::Reply => "reply",
             Self::CommandRun => "command.run",
+            Self::TableRead => "table.read",
             Self::SkillCall => "skill.call",
         }
     }
@@ -87,12 +93,14 @@ pub enum Resource {
     Person(String),
     /// A command, as it was asked for: a bare name, or an absolute path in its plain form.
     Command(String),
+    /// A table, `database/table`; or a database with all its tables, by its name alone.
+    Table(String),
     /// A skill that is not there.
     Skill(String),
 }
 
 impl Resource {
-    /// The kind: `path`, `host`, `channel`, `model`, `person`, `command` or `skill`.
+    /// The kind: `path`, `host`, `channel`, `model`, `person`, `command`, `table` or `skill`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -102,6 +110,7 @@ impl Resource {
             Self::Model(_) => "model",
             Self::Person(_) => "person",
             Self::Command(_) => "command",
+            Self::Table(_) => "table",
             Self::Skill(_) => "skill",
         }
     }
@@ -116,6 +125,7 @@ impl Resource {
             | Self::Model(name)
             | Self::Person(name)
             | Self::Command(name)
+            | Self::Table(name)
             | Self::Skill(name) => name,
         }
     }
@@ -145,6 +155,21 @@ impl Action {
     /// When the arguments have no canonical JSON form.
     pub fn digest(&self) -> Result<Digest, CanonicalError> {
         Digest::of_canonical(self)
+    }
+
+    /// Everything that it is done to, each of which is judged by itself: every table of a query, else the one resource.
+    #[must_use]
+    pub fn resources(&self) -> Vec<Cow<'_, Resource>> {
+        let tables = match (self.verb, self.args.get("tables")) {
+            (Verb::TableRead, Some(Value::Array(tables))) => tables.as_slice(),
+            _ => &[],
+        };
+        let names: Vec<&str> = tables.iter().filter_map(Value::as_str).collect();
+        // What is in no form of ours is judged by what stands above it all.
+        if names.is_empty() || names.len() != tables.len() {
+            return vec![Cow::Borrowed(&self.resource)];
+        }
+        names.into_iter().map(|name| Cow::Owned(Resource::Table(name.to_owned()))).collect()
     }
 
     /// A text argument.

@@ -16,6 +16,7 @@ pub mod outcome;
 pub mod people;
 pub mod proposal;
 pub mod spec;
+pub mod table;
 pub mod tally;
 pub mod transcript;
 pub mod verdict;

@@ -53,6 +53,8 @@ pub struct Rights {
     pub models: Vec<String>,
     /// Commands that they may have run, as SOUL.md grants them: bare names or absolute paths.
     pub commands: Vec<String>,
+    /// Tables that they may read: `database/table`, or a database for all of its tables.
+    pub tables: Vec<String>,
     /// Agents whose held actions they may approve or deny.
     pub approve: Vec<String>,
     /// Agents whose recorded content they may read: what people and models said, arguments, results. `"*"` is all
@@ -67,7 +69,7 @@ pub struct Rights {
 impl Rights {
     /// Every list of names, by the name of its setting.
     #[must_use]
-    pub const fn lists(&self) -> [(&'static str, &Vec<String>); 9] {
+    pub const fn lists(&self) -> [(&'static str, &Vec<String>); 10] {
         // Taken apart whole, so that a new right is not left out.
         let Self {
             agents,
@@ -77,6 +79,7 @@ impl Rights {
             channels,
             models,
             commands,
+            tables,
             approve,
             content,
             erase: _,
@@ -90,6 +93,7 @@ impl Rights {
             ("channels", channels),
             ("models", models),
             ("commands", commands),
+            ("tables", tables),
             ("approve", approve),
             ("content", content),
         ]

@@ -29,6 +29,8 @@ pub enum TargetKind {
     Channel,
     /// A command: a bare name that is looked up among the machine's programs, or an absolute path.
     Command,
+    /// A database, by its name in the settings; the argument `tables` names the tables of it that `query` reads.
+    Database,
 }
 
 /// A skill: its name in SOUL.md, what it does and which argument names its target.

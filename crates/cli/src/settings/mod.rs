@@ -6,6 +6,7 @@
 mod approvals;
 mod browser;
 mod checkpoint;
+mod databases;
 mod directory;
 mod egress;
 mod exports;
@@ -79,6 +80,8 @@ pub(crate) struct Settings {
     queue: Vec<Spanned<queues::Row>>,
     #[serde(default)]
     role: Vec<Spanned<roles::Row>>,
+    #[serde(default)]
+    databases: databases::Databases,
     #[serde(default)]
     label: Vec<Spanned<labels::Label>>,
     #[serde(default)]
@@ -203,6 +206,7 @@ impl Settings {
             })
             .or_else(|| roles::fault(&self.role, &self.person))
             .or_else(|| labels::fault(&self.label, &self.destination))
+            .or_else(|| databases::fault(&self.databases, &self.group, &self.label))
             .or_else(|| self.gateway.fault())
             .or_else(|| self.retention.fault())
             .or_else(|| self.models.fault())

@@ -86,7 +86,7 @@ fn every_topic_is_taken() {
     let own = "127.0.0.1:7400".parse().unwrap();
     assert_eq!(settings.egress(&home, own).headers.len(), 1);
     assert_eq!(settings.secrets(&home).named.len(), 1);
-    let source = settings.label[0].get_ref().source();
+    let source = settings.label[0].get_ref().source().unwrap();
     assert_eq!(
         (source.path.as_str(), source.labels.to_string().as_str()),
         ("/srv/hr", "restricted, employee-personal-data")

@@ -94,6 +94,7 @@ fn resource() -> impl Strategy<Value = Resource> {
         Resource::Model,
         Resource::Person,
         Resource::Command,
+        Resource::Table,
         Resource::Skill,
     ]);
     (make, text()).prop_map(|(make, text)| make(text))

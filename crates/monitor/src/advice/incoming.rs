@@ -17,13 +17,13 @@ pub(crate) struct Readers<'a> {
     pub(crate) screens: &'a [Screen],
 }
 
-/// Screens what came back. Text that a file, a page or a command brought in is looked at when a rule of the agent is
+/// Screens what came back. Text that a file, a table, a page or a command brought in is looked at when a rule of the agent is
 /// about personal data: one account, card or identity number or a person's pay, or [`LIST_OF_PEOPLE`] addresses and
 /// numbers, make it `employee-personal-data`, which that rule forbids. Whatever its labels, agent and asker must
 /// be cleared for them. What may not be seen is replaced by one sentence, and with it go its labels.
 pub(crate) fn admit(readers: &Readers<'_>, action: &Action, mut outcome: Outcome) -> (Outcome, Vec<Reason>) {
     let mut reasons = Vec::new();
-    if let (Verb::FileRead | Verb::WebGet | Verb::CommandRun, Body::Text { text }) =
+    if let (Verb::FileRead | Verb::TableRead | Verb::WebGet | Verb::CommandRun, Body::Text { text }) =
         (action.verb, &outcome.body)
     {
         let rule = readers.screens.iter().find(|screen| screen.detector == Detector::PersonalData);

@@ -6,6 +6,8 @@
 //! - **A read** carries the labels of its source: of every entry of `sources` that covers it, joined; of
 //!   none, `internal`; and the mark on the file, or on any file beneath it, that an agent left when it wrote. Agent
 //!   and asker must both be cleared for it.
+//! - **A query** carries the labels of every table that it reads: of every entry that covers the table, its database or
+//!   its database's file, joined; of none, `internal`; and the mark on that file. Agent and asker must be cleared for them.
 //! - **Anything else** carries the session's labels, because what an agent says may hold all it has seen. The
 //!   destination must be cleared for them.
 //! - **Destinations** are cleared for `internal` until a sink in the settings says otherwise, models too, local
@@ -27,10 +29,13 @@ use crate::policy::words::{folders_above, names_above};
 use crate::reach::Reach;
 use crate::resolve::path::is_within;
 
+mod table;
+
 /// The labels of sources and the clearances of destinations, by name.
 #[derive(Debug)]
 pub(crate) struct Flow {
     sources: HashMap<String, Labels>,
+    tables: table::Tables,
     /// By kind, then by name.
     sinks: HashMap<&'static str, HashMap<String, Labels>>,
 }
@@ -68,7 +73,8 @@ impl Flow {
             let of_kind = sinks.entry(sink.resource.kind()).or_default();
             of_kind.insert(sink.resource.name().to_owned(), sink.clearance.clone());
         }
-        Self { sources, sinks }
+        let tables = table::Tables::new(config, &mut sources);
+        Self { sources, tables, sinks }
     }
 
     /// The labels of what lies at an absolute path.
@@ -153,6 +159,9 @@ impl Flow {
                 &parties.asker.clearance,
             );
             return Movement { returns: labels.clone(), labels, marks: Vec::new(), denies };
+        }
+        if action.verb == Verb::TableRead {
+            return self.query(action, marks, parties);
         }
         if let Some(reach) = reach {
             return self.run(session, reach, parties);

@@ -9,6 +9,8 @@ fn flow() -> Flow {
     let source = |path: &str, names: &[&str]| Source { path: path.into(), labels: labels(names) };
     let sink = |resource, names: &[&str]| Sink { resource, clearance: labels(names) };
     Flow::new(&Config {
+        databases: vec![],
+        table_labels: vec![],
         sources: vec![
             source("/srv", &["public"]),
             source("/srv/hr", &["restricted"]),

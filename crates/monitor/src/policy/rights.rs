@@ -8,6 +8,7 @@
 //! | `hosts` | fetching pages of a host; `*.example.org` covers all hosts beneath `example.org` |
 //! | `channels` | posting to a channel; `board:*` covers all of that kind |
 //! | `commands` | running a command, by exactly the name or path that is written |
+//! | `tables` | reading a table; a database's name covers all its tables |
 //! | `models` | calling a model; a server's name covers all its models |
 //!
 //! `"*"` is all of a kind; for `agents`, every agent and every workspace, but not the agents' own folders.
@@ -38,6 +39,7 @@ pub(crate) fn compile(groups: &[Group], words: &Words) -> String {
             ("channels", "message.post", "Channel", &rights.channels),
             ("models", "model.call", "Model", &rights.models),
             ("commands", "command.run", "Command", &rights.commands),
+            ("tables", "table.read", "Table", &rights.tables),
         ];
         for (kind, verb, entity, names) in kinds {
             for name in names {

@@ -72,6 +72,7 @@ fn every_request_fits_the_schema() {
             Verb::MessagePost => Resource::Channel("board:forum".into()),
             Verb::Reply => Resource::Person("mia".into()),
             Verb::CommandRun => Resource::Command("git".into()),
+            Verb::TableRead => Resource::Table("crm/orders".into()),
             Verb::SkillCall => Resource::Skill("exec".into()),
         };
         let circumstances = Circumstances {

@@ -37,6 +37,7 @@ pub(crate) struct Words {
     channel: EntityType,
     model: EntityType,
     command: EntityType,
+    table: EntityType,
     skill: EntityType,
     actions: HashMap<Verb, Arc<EntityUID>>,
     /// The agents' folder with a `/` at its end, for the lineage of workspaces.
@@ -107,6 +108,7 @@ impl Named {
                 "Host" => "host",
                 "Channel" => "channel",
                 "Model" => "model",
+                "Table" => "table",
                 _ => continue,
             };
             let Eid::Eid(name) = uid.eid();
@@ -140,6 +142,7 @@ impl Words {
             channel: named("Channel")?,
             model: named("Model")?,
             command: named("Command")?,
+            table: named("Table")?,
             skill: named("Skill")?,
             actions: Verb::ALL
                 .into_iter()
@@ -174,6 +177,7 @@ impl Words {
             Resource::Model(_) => &self.model,
             Resource::Person(_) => &self.person,
             Resource::Command(_) => &self.command,
+            Resource::Table(_) => &self.table,
             Resource::Skill(_) => &self.skill,
         };
         let mut names = names_above(resource);
@@ -284,7 +288,7 @@ fn domain_of(host: &str) -> Option<&str> {
 }
 
 /// Every name above a resource's, the closest first: folders; wildcards (an address has no domain above
-/// it); all channels of the kind; the model's server.
+/// it); all channels of the kind; the model's server; the table's database.
 pub(crate) fn names_above(resource: &Resource) -> Vec<Cow<'_, str>> {
     match resource {
         Resource::Path(path) => folders_above(path).map(Cow::Borrowed).collect(),
@@ -297,8 +301,8 @@ pub(crate) fn names_above(resource: &Resource) -> Vec<Cow<'_, str>> {
         Resource::Channel(channel) => {
             channel.split_once(':').map(|(kind, _)| Cow::Owned(format!("{kind}:*"))).into_iter().collect()
         }
-        Resource::Model(model) => {
-            model.split_once('/').map(|(server, _)| Cow::Borrowed(server)).into_iter().collect()
+        Resource::Model(name) | Resource::Table(name) => {
+            name.split_once('/').map(|(over, _)| Cow::Borrowed(over)).into_iter().collect()
         }
         Resource::Person(_) | Resource::Command(_) | Resource::Skill(_) => Vec::new(),
     }

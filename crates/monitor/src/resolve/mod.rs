@@ -22,6 +22,7 @@ mod channel;
 pub(crate) mod command;
 pub(crate) mod json;
 pub(crate) mod path;
+pub(crate) mod table;
 mod words;
 
 pub(crate) use words::{printable, shown};
@@ -63,6 +64,8 @@ pub(crate) enum Unresolved {
     Schema { skill: String, why: String },
     #[error("the argument `{argument}` of `{skill}`: {why}")]
     Target { skill: String, argument: String, why: String },
+    #[error("the query of `{skill}` {why}")]
+    Query { skill: String, why: String },
     #[error("the command `{name}` cannot be run: {why}")]
     NoProgram { name: String, why: String },
     #[error("a reply of {0} bytes is over the limit of {MAX_ANSWER_BYTES}")]
@@ -80,9 +83,11 @@ impl Unresolved {
             Self::Unknown { .. } | Self::NotGranted { .. } | Self::NotAvailable(_) => "skill:none",
             Self::LongReply(_) => "reply:size",
             Self::Conversation(_) | Self::Option(_) => "model:form",
-            Self::TooLarge { .. } | Self::NotJson { .. } | Self::Schema { .. } | Self::Target { .. } => {
-                "skill:arguments"
-            }
+            Self::TooLarge { .. }
+            | Self::NotJson { .. }
+            | Self::Schema { .. }
+            | Self::Target { .. }
+            | Self::Query { .. } => "skill:arguments",
         }
     }
 }
@@ -177,6 +182,11 @@ impl<'a> Setting<'a> {
             command::check(&mut args, self.workspace).map_err(|error| wrong(error.to_string()))?;
         }
         args.insert(tool.spec.target.clone(), Value::String(canonical));
+        if tool.spec.target_kind == TargetKind::Database {
+            let resource = table::check(&mut args, &resource)
+                .map_err(|error| Unresolved::Query { skill: name(), why: shown(&error.to_string()) })?;
+            return Ok((Action { verb: tool.spec.verb, resource, args }, tool));
+        }
         Ok((Action { verb: tool.spec.verb, resource, args }, tool))
     }
 
@@ -216,6 +226,10 @@ impl<'a> Setting<'a> {
                 let name =
                     channel::named(target, &self.charter.channels).map_err(|error| error.to_string())?;
                 Ok((Resource::Channel(name.clone()), name))
+            }
+            TargetKind::Database => {
+                vocab::table::database(target).map_err(|error| error.to_string())?;
+                Ok((Resource::Table(target.to_owned()), target.to_owned()))
             }
             TargetKind::Command => {
                 let name = command::canonical(target).map_err(|error| error.to_string())?;

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bulkhead_monitor::{Compartment, Config, Gate, Judgement, Monitor, Rates, Standing, judge};
+use bulkhead_monitor::{
+    Bounds, Compartment, Config, Gate, Judgement, Monitor, Rates, Standing, Table, judge,
+};
 use vocab::{
     AgentName, Decision, Digest, Group, Intent, Labels, Layer, PersonId, Proposal, Rights, Timestamp,
 };
@@ -25,6 +27,9 @@ const BROAD: &str = "\
   - hosts: docs.example.org
 - exec: run
   - commands: git
+- sql: query
+  - database: crm
+  - tables: orders(id, total), salaries
 - message: tell people
 ## Channels
 - board: forum
@@ -43,6 +48,9 @@ const NARROW: &str = "\
 ## Skills
 - file-reader: read
   - paths: /srv/docs
+- sql: query
+  - database: crm
+  - tables: orders
 ";
 
 /// Whatever is wanted here, it was granted. For what an asker may by themselves.
@@ -60,6 +68,9 @@ const OPEN: &str = "\
   - hosts: docs.example.org
 - exec: run
   - commands: git, awk
+- sql: query
+  - database: crm
+  - tables: orders, salaries
 - message: tell people
 ## Channels
 - board: forum
@@ -85,6 +96,9 @@ fn wanted() -> BTreeMap<&'static str, Intent> {
         ("post to the staff", post("board:staff", "x")),
         ("run git", run("git", &["status"])),
         ("run awk", run("awk", &["1"])),
+        ("query the orders", query(&["orders"], "SELECT id FROM orders")),
+        ("query the salaries", query(&["salaries"], "SELECT amount FROM salaries")),
+        ("query both", query(&["orders", "salaries"], "SELECT 1 FROM orders, salaries")),
     ])
 }
 
@@ -110,6 +124,9 @@ broad  | post to the forum      | ask                | ask          | asker     
 broad  | post to the staff      | asker              | asker        | asker        | asker              | asker              | ask          | asker
 broad  | run git                | yes                | yes          | asker        | asker              | asker              | yes          | asker
 broad  | run awk                | agent              | agent        | agent+asker  | agent+asker        | agent+asker        | agent        | asker
+broad  | query the orders       | yes                | yes          | asker        | asker              | asker              | yes          | asker
+broad  | query the salaries     | asker+labels       | yes          | labels       | asker+labels       | asker+labels       | yes          | asker
+broad  | query both             | asker+labels       | yes          | asker+labels | asker+labels       | asker+labels       | yes          | asker
 narrow | be answered            | asker              | yes          | yes          | yes                | asker              | yes          | asker
 narrow | use the model          | yes                | yes          | yes          | yes                | asker              | yes          | asker
 narrow | read a document        | yes                | yes          | asker        | asker              | asker              | yes          | asker
@@ -123,6 +140,9 @@ narrow | post to the forum      | agent              | agent        | agent     
 narrow | post to the staff      | agent              | agent        | agent        | agent              | agent              | agent        | agent+asker
 narrow | run git                | agent              | agent        | agent        | agent              | agent              | agent        | agent+asker
 narrow | run awk                | agent              | agent        | agent        | agent              | agent              | agent        | agent+asker
+narrow | query the orders       | yes                | yes          | asker        | asker              | asker              | yes          | asker
+narrow | query the salaries     | agent+asker+labels | agent+labels | agent+labels | agent+asker+labels | agent+asker+labels | agent+labels | asker+labels
+narrow | query both             | agent+asker+labels | agent+labels | agent+asker+labels | agent+asker+labels | agent+asker+labels | agent+labels | asker+labels
 ";
 
 pub(crate) fn settings() -> Config {
@@ -148,6 +168,7 @@ pub(crate) fn settings() -> Config {
         channels: all(),
         models: all(),
         commands: all(),
+        tables: all(),
         approve: all(),
         content: all(),
         erase: true,
@@ -297,6 +318,28 @@ fn a_broad_agent_asked_by_one_with_little_has_little() {
             "{reasons:?}"
         );
     }
+}
+
+#[test]
+fn an_agent_that_may_query_the_salaries_queries_none_for_who_may_not() {
+    let ship = Ship::new();
+    let joins =
+        query(&["orders", "Salaries"], "SELECT o.id FROM orders o JOIN salaries s ON s.amount > o.id");
+    assert_eq!(ship.judge("boss", "broad", joins.clone()).verdict().decision, Decision::Permit);
+    let denied = ship.judge("mia", "broad", joins);
+    let says = |words: &str| denied.verdict().reasons.iter().any(|reason| reason.message.contains(words));
+    assert_eq!(denied.verdict().decision, Decision::Deny);
+    assert!(says("`mia` has no right to read the table `crm/salaries`"), "{:?}", denied.verdict().reasons);
+    assert!(says(
+        "the table `crm/salaries` carries `restricted, employee-personal-data`, and `mia` is cleared for"
+    ));
+    assert!(!says("`crm/orders`"), "what she may is no reason: {:?}", denied.verdict().reasons);
+    // Saying less than is read gives a permit for less: the jailed worker has only what was said, and of it the granted columns.
+    let says_less =
+        ship.judge("mia", "broad", query(&["orders"], "SELECT amount FROM orders NATURAL JOIN salaries"));
+    assert_eq!(says_less.verdict().decision, Decision::Permit);
+    let Bounds::Tables(bounds) = says_less.bounds() else { panic!("{:?}", says_less.bounds()) };
+    assert_eq!(bounds.tables, [Table { name: "orders".into(), columns: Some(strings(&["id", "total"])) }]);
 }
 
 #[test]

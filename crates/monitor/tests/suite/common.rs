@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bulkhead_monitor::{
-    Compartment, Config, Found, Gate, Judgement, Monitor, PolicyText, Programs, Rates, SHIPPED_GUARDRAILS,
-    Sink, Source, Standing, judge,
+    Compartment, Config, Database, Found, Gate, Judgement, Monitor, PolicyText, Programs, Rates,
+    SHIPPED_GUARDRAILS, Sink, Source, Standing, TableLabels, judge,
 };
 use serde_json::{Value, json};
 use soul::{Charter, Place};
@@ -86,11 +86,13 @@ pub(crate) fn config() -> Config {
         channels: strings(&["board:forum"]),
         models: strings(&["ollama"]),
         commands: strings(&["git", "awk", "/usr/bin/git", "/home/agents/echo/workspace/tool", "gone"]),
+        tables: strings(&["crm/orders"]),
         approve: strings(&["echo"]),
         ..Rights::default()
     };
     let askers = Rights { agents: strings(&["*"]), models: strings(&["*"]), ..Rights::default() };
-    let personnel = Rights { read: strings(&["/srv/hr"]), ..Rights::default() };
+    let personnel =
+        Rights { read: strings(&["/srv/hr"]), tables: strings(&["crm/salaries"]), ..Rights::default() };
     let group = |name: &str, rights| Group { name: name.to_owned(), rights };
     Config {
         guardrails: shipped(),
@@ -100,6 +102,11 @@ pub(crate) fn config() -> Config {
             person("eve", &["staff", "personnel"], &["restricted", "employee-personal-data"]),
         ],
         groups: vec![group("staff", staff), group("askers", askers), group("personnel", personnel)],
+        databases: vec![Database { name: "crm".into(), path: "/data/crm/crm.db".into() }],
+        table_labels: vec![TableLabels {
+            table: "crm/salaries".into(),
+            labels: labels(&["restricted", "employee-personal-data"]),
+        }],
         sources: vec![
             source("/srv/docs/public", &["public"]),
             source("/srv/hr", &["restricted", "employee-personal-data"]),
@@ -165,6 +172,14 @@ pub(crate) fn skills() -> Vec<SkillSpec> {
             json!({"command": text, "args": {"type": "array"}, "stdin": {"type": "string"}, "folder": text}),
         ),
         spec(
+            "sql",
+            Verb::TableRead,
+            Effect::Read,
+            "database",
+            TargetKind::Database,
+            json!({"database": text, "tables": {"type": "array"}, "query": {"type": "string"}}),
+        ),
+        spec(
             "message",
             Verb::MessagePost,
             Effect::Egress,
@@ -208,6 +223,7 @@ pub(crate) fn try_charter_in(source: &str, workspace: &str) -> Result<Charter, S
     let place = Place {
         workspace: workspace.into(),
         labelled: BTreeSet::from(["employee-personal-data".to_owned(), "project-x".to_owned()]),
+        databases: BTreeSet::from(["crm".to_owned()]),
     };
     soul::compile(source, &place).map_err(|diagnostics| format!("{diagnostics:?}"))
 }
@@ -324,6 +340,10 @@ pub(crate) fn write(path: &str, content: &str) -> Intent {
 
 pub(crate) fn run(command: &str, args: &[&str]) -> Intent {
     call("exec", &json!({ "command": command, "args": args }).to_string())
+}
+
+pub(crate) fn query(tables: &[&str], query: &str) -> Intent {
+    call("sql", &json!({ "database": "crm", "tables": tables, "query": query }).to_string())
 }
 
 pub(crate) fn get(url: &str) -> Intent {

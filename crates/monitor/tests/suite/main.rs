@@ -20,3 +20,4 @@ mod record;
 mod roles;
 mod screens;
 mod slicing;
+mod tables;

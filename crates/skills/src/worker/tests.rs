@@ -4,6 +4,7 @@ mod files;
 mod hostile;
 mod pages;
 mod seen;
+mod tables;
 
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -72,7 +72,11 @@ impl Home {
         let source = format!(
             "# Echo\n## Identity\n- Name: Echo\n- Role: Tester\n## Skills\n{grants}\n## Channels\n- board: forum\n"
         );
-        let charter = soul::compile(&source, &Place { workspace, labelled: Default::default() }).unwrap();
+        let charter = soul::compile(
+            &source,
+            &Place { workspace, labelled: Default::default(), databases: Default::default() },
+        )
+        .unwrap();
         let everything = || vec!["*".to_owned()];
         let rights = Rights {
             agents: everything(),
@@ -82,6 +86,7 @@ impl Home {
             channels: everything(),
             models: everything(),
             commands: everything(),
+            tables: everything(),
             erase: false,
             record: false,
             approve: everything(),

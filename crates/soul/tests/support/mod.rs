@@ -18,7 +18,11 @@ use soul::{Charter, Diagnostic, Place, Rule, Strength};
 const SCHEMA: &str = include_str!("../../../../guardrails/schema.cedarschema");
 
 pub(crate) fn place() -> Place {
-    Place { workspace: "/home/bulkhead/agents/echo/workspace".into(), labelled: BTreeSet::new() }
+    Place {
+        workspace: "/home/bulkhead/agents/echo/workspace".into(),
+        labelled: BTreeSet::new(),
+        databases: BTreeSet::from(["crm".to_owned()]),
+    }
 }
 
 pub(crate) fn labelled_place() -> Place {

@@ -101,7 +101,11 @@ fn what_was_seen_survives_its_row() {
 
 #[test]
 fn a_soul_says_which_of_its_parts_changed() {
-    let place = soul::Place { workspace: "/home/agents/echo/workspace".into(), labelled: BTreeSet::new() };
+    let place = soul::Place {
+        workspace: "/home/agents/echo/workspace".into(),
+        labelled: BTreeSet::new(),
+        databases: BTreeSet::new(),
+    };
     let text = "# Echo\n## Identity\n- Name: Echo\n- Role: Writer\n## Rules\n- Be concise\n";
     let of =
         |text: &str| SoulSeen::of(Digest::of(text.as_bytes()), Some(&soul::compile(text, &place).unwrap()));
