@@ -110,6 +110,13 @@ export const t = {
     you: 'You',
     agent: 'agent',
     byAgent: 'Written by an agent. It can be wrong.',
+    rest: {
+      coming: 'More is coming: each part is judged before it is shown.',
+      held: 'This is a part. The whole answer waits for a person to decide.',
+      denied: 'This is a part. The whole answer was refused, and no more of it comes.',
+      missing: 'This is a part. The rest did not come.',
+      before: 'Said before it acted, as far as it came.',
+    },
     drawn: 'Read for this answer:',
     drawnNothing: 'Nothing was read for this answer.',
     earlier: 'What was read for this answer is on the record.',
@@ -150,7 +157,7 @@ export const t = {
     status: { done: 'done', failed: 'tried, and failed', denied: 'did not happen', withheld: 'done; the result is above this agent’s or your clearance', unknown: 'may or may not have happened', late: 'ended after its agent had been stopped; not used' },
     verbs: {
       'model.call': 'asks its model', 'file.read': 'reads', 'file.write': 'writes', 'web.get': 'fetches', 'message.post': 'posts to',
-      reply: 'answers', 'command.run': 'runs', 'table.read': 'queries', 'skill.call': 'calls',
+      reply: 'answers', 'reply.part': 'answers in part', 'command.run': 'runs', 'table.read': 'queries', 'skill.call': 'calls',
     } as Record<string, string>,
     layers: {
       policy: 'Grants and rules', rights: 'Your own rights', flow: 'Labels', rate: 'Limits', advice: 'Advice', guardrail: 'Guardrail', approval: 'Approval',

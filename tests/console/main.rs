@@ -7,7 +7,8 @@ use std::process::Command;
 
 use bulkhead_tests::home::bulkhead;
 use bulkhead_tests::provider::Provider;
-use bulkhead_tests::{Browser, Home, skipped};
+use bulkhead_tests::server::Server;
+use bulkhead_tests::{Browser, Home, eventually, skipped};
 use serde_json::json;
 
 /// What the sign-in page is known by, once a console was built into the binary.
@@ -222,6 +223,34 @@ fn a_message_is_written_anew_and_a_question_asked_again_in_a_conversation_that_g
 #[test]
 fn an_answer_is_stopped_without_its_agent() {
     plays("anAnswerIsStopped", &team(ON_AND_ON));
+}
+
+/// The first of an answer: a paragraph and a table, and then a block of code that has only begun.
+const FIRST: &str =
+    "Kept for how long?\n\n| kind | kept |\n|---|---|\n| invoice | ten years |\n\n```sh\nbulk";
+
+#[test]
+fn an_answer_comes_in_parts_and_is_stopped_and_killed_in_the_middle() {
+    let speaker = Server::speaker();
+    let home = Home::made(&["--team", "--person", "ada"]);
+    home.edit("default = \"rehearsal/scene\"", "default = \"box/m\"");
+    home.add(&speaker.server.settings());
+    home.start();
+    // The first two are never made whole.
+    let [_one, _two, three] = [(); 3].map(|()| {
+        let words = speaker.answer();
+        words.say(FIRST);
+        words
+    });
+    let seen = home.at("seen");
+    let rest = std::thread::spawn(move || {
+        eventually("the page has shown the first of it", || seen.exists());
+        three.say("head audit verify\n```\n\nThat is all.");
+        three.end();
+    });
+    plays("anAnswerComesInParts", &home);
+    drop(std::fs::write(home.at("seen"), ""));
+    rest.join().unwrap();
 }
 
 #[test]

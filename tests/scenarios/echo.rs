@@ -179,7 +179,7 @@ fn a_model_that_must_call_tools_at_random_does_nothing_outside_its_grants() {
     }
     let verdicts = home.records(&["--agent", "rogue", "--kind", "verdict"]);
     let skills = |decision: &str| {
-        let own = ["model.call", "reply"];
+        let own = ["model.call", "reply", "reply.part"];
         let is = |verdict: &&Value| !own.contains(&verdict["action"]["verb"].as_str().unwrap());
         verdicts.iter().filter(is).filter(|verdict| verdict["decision"] == decision).count()
     };
@@ -195,7 +195,7 @@ fn a_model_that_must_call_tools_at_random_does_nothing_outside_its_grants() {
         );
         let fits = match verb {
             "model.call" => name == "box",
-            "reply" => true,
+            "reply" | "reply.part" => true,
             "file.read" => allowed.iter().any(|root| Path::new(name).starts_with(root)),
             "file.write" => Path::new(name).starts_with(&workspace),
             _ => false,

@@ -136,7 +136,7 @@ fn a_server_that_goes_down_in_mid_conversation() {
 fn judged(calls: &str) -> (Home, Vec<Value>) {
     let home = Home::playing(&format!("turns: [{{calls: [{calls}]}}, {{say: so be it}}]"));
     home.run(&["chat", "helper", "go on"]).done().has("so be it").has("denied");
-    let own = ["model.call", "reply"];
+    let own = ["model.call", "reply", "reply.part"];
     let mut verdicts = home.whole(&["--kind", "verdict"]);
     verdicts.retain(|verdict| !own.contains(&verdict["action"]["verb"].as_str().unwrap()));
     (home, verdicts)

@@ -20,6 +20,7 @@ mod labels;
 mod late;
 mod leavers;
 mod looking;
+mod parts;
 mod past;
 mod people;
 mod provider;

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use serde_json::{Value, json};
 
 /// The most bytes of one request's body.
 const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The most pieces of an answer, and the most answers, that a test has ready before they are taken.
+const MAX_AHEAD: usize = 1024;
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -32,6 +36,62 @@ pub enum Deed {
     Stall(Vec<Vec<u8>>),
     /// These bytes, then these others a little at a time, until the client goes.
     Endless(Vec<u8>, Vec<u8>),
+    /// What comes of these, as it comes, then a close.
+    Relay(Receiver<Vec<u8>>),
+}
+
+/// An answer of a model that a test makes as it goes.
+pub struct Words(SyncSender<Vec<u8>>);
+
+impl Words {
+    /// Says this much of it. A gateway that no longer listens is no fault.
+    pub fn say(&self, text: &str) {
+        self.event(&json!({"choices": [{"index": 0, "delta": {"content": text}}]}));
+    }
+
+    /// Calls a skill.
+    pub fn call(&self, skill: &str, arguments: &Value) {
+        let function = json!({"name": skill, "arguments": arguments.to_string()});
+        let call = json!([{"index": 0, "id": "c", "function": function}]);
+        self.event(&json!({"choices": [{"index": 0, "delta": {"tool_calls": call}}]}));
+    }
+
+    /// Ends it.
+    pub fn end(self) {
+        self.event(&json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}));
+        self.bytes("data: [DONE]\n\n");
+    }
+
+    fn event(&self, event: &Value) {
+        self.bytes(&format!("data: {event}\n\n"));
+    }
+
+    fn bytes(&self, text: &str) {
+        // The other side is gone once the gateway is.
+        drop(self.0.send(text.as_bytes().to_vec()));
+    }
+}
+
+/// A model that says what a test has it say, answer after answer.
+pub struct Speaker {
+    /// The server that it is at.
+    pub server: Server,
+    answers: SyncSender<Receiver<Vec<u8>>>,
+}
+
+impl Speaker {
+    /// Its next answer, to a call that may have come already.
+    ///
+    /// # Panics
+    /// When the server is gone.
+    #[must_use]
+    pub fn answer(&self) -> Words {
+        let (words, told) = sync_channel(MAX_AHEAD);
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        words.send(head.as_bytes().to_vec()).unwrap();
+        self.answers.send(told).unwrap();
+        Words(words)
+    }
 }
 
 /// How long a server takes from one piece to the next.
@@ -86,6 +146,18 @@ impl Server {
         })
     }
 
+    /// A model server that says what the test has it say.
+    #[must_use]
+    pub fn speaker() -> Speaker {
+        let (answers, next) = sync_channel(MAX_AHEAD);
+        let next = Mutex::new(next);
+        let server = Self::model(move |_| {
+            let next: Result<Receiver<Vec<u8>>, _> = next.lock().unwrap().recv();
+            next.map_or(Deed::Hang, Deed::Relay)
+        });
+        Speaker { server, answers }
+    }
+
     /// The requests that it has got whose path ends so.
     #[must_use]
     pub fn requests(&self, path: &str) -> Vec<Request> {
@@ -135,6 +207,11 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, deed: &dyn Fn(&Reque
             let mut goes = slowly(&mut stream, &first);
             while goes {
                 goes = slowly(&mut stream, &again);
+            }
+        }
+        Deed::Relay(told) => {
+            if told.into_iter().all(|bytes| stream.write_all(&bytes).is_ok()) {
+                finish(&stream);
             }
         }
     }

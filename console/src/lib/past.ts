@@ -1,6 +1,6 @@
 // A conversation as it was, told from the record: what was said, and between it the turns with what was done in them.
 
-import { type Source, type Turn, emptyTurn, fold, joined, sources } from './turn';
+import { type Source, type Turn, emptyTurn, fold, joined, sources, toldElsewhere } from './turn';
 import type { Conversation, Said, Steps } from './types';
 
 export type Past = { kind: 'said'; said: Said; sources: Source[] | null; labels: string[] } | { kind: 'turn'; turn: Turn; time: string };
@@ -27,6 +27,8 @@ export function retold(told: Conversation, { steps, before }: Steps): Past[] {
     upTo(said.seq);
     const last = found.at(-1);
     const turn = said.by === 'agent' && last?.kind === 'turn' ? last.turn : null;
+    // What had come of it before is in it.
+    if (turn !== null) toldElsewhere(turn);
     found.push({ kind: 'said', said, sources: turn === null ? null : sources(turn), labels: turn === null ? [] : joined(turn) });
   }
   upTo(Infinity);

@@ -23,7 +23,9 @@ export interface Source {
 
 export type Item =
   | { kind: 'act'; act: Act }
-  | { kind: 'reply'; text: string; sources: Source[] }
+  | { kind: 'reply'; text: string; sources: Source[]; half?: boolean | undefined }
+  /** An answer that stands elsewhere on the page, whole. */
+  | { kind: 'elsewhere' }
   | { kind: 'notice'; message: string }
   | { kind: 'error'; message: string; stopped: boolean };
 
@@ -33,11 +35,13 @@ export interface Turn {
   agent: string | null;
   items: Item[];
   ended: boolean;
+  /** Where the answer stands in `items` that the model is making, or made last, as far as it has come. */
+  saying: number | null;
   /** Proposals that were heard of, by id: where they stand in `items`. */
   places: Map<string, number>;
 }
 
-export const emptyTurn = (): Turn => ({ id: null, session: null, agent: null, items: [], ended: false, places: new Map() });
+export const emptyTurn = (): Turn => ({ id: null, session: null, agent: null, items: [], ended: false, saying: null, places: new Map() });
 
 /** The most items of one turn that are shown; a rate limit ends a turn long before. */
 export const MAX_ITEMS = 2_000;
@@ -87,6 +91,63 @@ export function joined(turn: Turn): string[] {
   return [...(level === undefined ? [] : [level]), ...new Set(all.filter((one) => !LEVELS.includes(one)))];
 }
 
+/** More of the answer that the model is making. */
+function more(turn: Turn, text: string): void {
+  const item = turn.saying === null ? undefined : turn.items[turn.saying];
+  if (item?.kind === 'reply') {
+    item.text += text;
+    return;
+  }
+  turn.saying = turn.items.length;
+  push(turn, { kind: 'reply', text, sources: sources(turn), half: true });
+}
+
+/** The answer, which stands for what had come of it. */
+export function answer(turn: Turn, text: string): void {
+  const item = turn.saying === null ? undefined : turn.items[turn.saying];
+  if (item?.kind === 'reply' && item.half === true) {
+    item.text = text;
+    item.half = undefined;
+    item.sources = sources(turn);
+    return;
+  }
+  push(turn, { kind: 'reply', text, sources: sources(turn) });
+}
+
+/** The answer stands elsewhere on the page. */
+export function toldElsewhere(turn: Turn): void {
+  if (turn.saying !== null) turn.items[turn.saying] = { kind: 'elsewhere' };
+  turn.saying = null;
+}
+
+/** What becomes of the rest of an answer that has come in part. */
+export type Rest = 'coming' | 'held' | 'denied' | 'missing' | 'before';
+
+export function rest(turn: Turn, at: number): Rest {
+  if (at !== turn.saying) return 'before';
+  const reply = turn.items.findLast((item, place) => place > at && item.kind === 'act' && item.act.action.verb === 'reply');
+  const light = reply?.kind === 'act' ? lamp(reply.act) : 'pending';
+  if (light === 'held') return 'held';
+  if (light === 'deny' || light === 'kill') return 'denied';
+  return turn.ended || turn.items.some((item) => item.kind === 'error') ? 'missing' : 'coming';
+}
+
+/** The order in which a turn's items are shown: an answer behind its own judgement, as it stands when it is told from the record. */
+export function shown(turn: Turn): { item: Exclude<Item, { kind: 'elsewhere' }>; at: number }[] {
+  const found: { item: Exclude<Item, { kind: 'elsewhere' }>; at: number }[] = [];
+  let late: (typeof found)[number] | null = null;
+  for (const [at, item] of turn.items.entries()) {
+    if (item.kind === 'elsewhere') continue;
+    if (late !== null && !(item.kind === 'act' && item.act.action.verb === 'reply')) {
+      found.push(late);
+      late = null;
+    }
+    if (at === turn.saying) late = { item, at };
+    else found.push({ item, at });
+  }
+  return late === null ? found : [...found, late];
+}
+
 /** Takes in one line of a turn's stream. An event of a kind that is not known here changes nothing. */
 export function fold(turn: Turn, line: StreamLine): void {
   if (line.type === 'missed' || line.type === 'ended') {
@@ -99,6 +160,8 @@ export function fold(turn: Turn, line: StreamLine): void {
   switch (line.type) {
     case 'proposal':
       if (!turn.places.has(line.proposal) && turn.items.length < MAX_ITEMS) {
+        // What the model said before belongs to another answer.
+        if (line.action.verb === 'model.call') turn.saying = null;
         turn.places.set(line.proposal, turn.items.length);
         push(turn, { kind: 'act', act: blank(line.proposal, line.action) });
       }
@@ -123,8 +186,13 @@ export function fold(turn: Turn, line: StreamLine): void {
     case 'approval':
       hold(turn, line.approval, line.state);
       break;
+    case 'part':
+      if (turn.places.has(line.proposal) || turn.items.length >= MAX_ITEMS) break;
+      turn.places.set(line.proposal, turn.saying ?? turn.items.length);
+      more(turn, line.text);
+      break;
     case 'reply':
-      push(turn, { kind: 'reply', text: line.text, sources: sources(turn) });
+      answer(turn, line.text);
       break;
     case 'notice':
       push(turn, { kind: 'notice', message: line.message });

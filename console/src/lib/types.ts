@@ -34,6 +34,7 @@ export type What =
   | { type: 'verdict'; proposal: string; decision: Decision; reasons: Reason[]; micros?: number }
   | { type: 'outcome'; proposal: string; status: Status; labels: string[]; summary: string }
   | { type: 'approval'; approval: string; state: ApprovalState; binding: string; action: string }
+  | { type: 'part'; proposal: string; text: string }
   | { type: 'reply'; text: string }
   | { type: 'notice'; message: string }
   | { type: 'error'; message: string; stopped?: boolean }

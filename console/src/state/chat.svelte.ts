@@ -2,7 +2,7 @@
 
 import { Refused, type Told, Unreachable, api } from '../lib/api';
 import { type Past, retold } from '../lib/past';
-import { type Turn, emptyTurn, fold, sources } from '../lib/turn';
+import { type Turn, answer, emptyTurn, fold } from '../lib/turn';
 import type { Branch, StreamLine } from '../lib/types';
 import { t } from '../strings';
 import { live } from './live.svelte';
@@ -232,9 +232,9 @@ export class Talk {
       const told = await api.conversation(turn.session);
       this.labels = told.labels;
       const last = told.said.at(-1);
-      const heard = turn.items.some((item) => item.kind === 'reply');
+      const heard = turn.items.some((item) => item.kind === 'reply' && item.half !== true);
       if (!heard && last?.by === 'agent' && last.text !== null) {
-        turn.items.push({ kind: 'reply', text: last.text, sources: sources(turn) });
+        answer(turn, last.text);
       }
     } catch (error) {
       this.problem = (error as Error).message;

@@ -214,6 +214,54 @@ export async function conversationsGoOnFromAnother(stage) {
   await ada.accessible('a conversation whose past was erased');
 }
 
+/** An answer comes part by part. Stopped or with its agent killed in the middle, it goes no further, and what came stays. */
+export async function anAnswerComesInParts(stage) {
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  const reply = page.locator('.reply');
+  const rest = (words) => reply.locator('.rest', { hasText: words }).waitFor();
+  const parts = () => stage.run('audit', 'query', '--kind', 'outcome', '--action', 'reply.part', '--json').trim().split('\n').length;
+
+  await ada.ask('echo', 'Tell me');
+  await reply.locator('td').getByText('ten years').waitFor();
+  await rest('More is coming');
+  holds('and no half of a fence', (await reply.locator('pre').count()) === 0);
+  await ada.shot('chat-part');
+  await ada.accessible('an answer that comes in parts');
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await rest('The rest did not come');
+  const told = async () => [await reply.locator('.markdown').innerText(), await reply.locator('.rest').innerText(), await page.locator('details.act').count()];
+  const before = await told();
+  await page.waitForFunction(() => location.hash.split('/').length === 4);
+  await page.reload();
+  await rest('The rest did not come');
+  same('the same after the page is loaded anew', await told(), before);
+
+  await ada.ask('echo', 'And that');
+  await rest('More is coming');
+  stage.run('agents', 'kill', 'echo');
+  await rest('The rest did not come');
+  await page.locator('.working').waitFor({ state: 'detached' });
+  same('the table, and nothing behind it', await reply.locator('.markdown > *').count(), 2);
+  same('each on the record', parts(), 2);
+  stage.run('agents', 'resume', 'echo');
+
+  // What has been read out stays the same element: only what is new is read out.
+  await ada.ask('echo', 'All of it');
+  await rest('More is coming');
+  await reply.locator('.markdown > p').first().evaluate((one) => (one.dataset.heard = 'once'));
+  writeFileSync(`${stage.home}/seen`, '');
+  await reply.getByText('That is all.').waitFor();
+  await page.locator('.working').waitFor({ state: 'detached' });
+  same('one answer', [await reply.count(), await reply.locator('[data-heard]').count(), await reply.locator('.rest').count()], [1, 1, 0]);
+  same('its code', (await reply.locator('pre').innerText()).trim(), 'bulkhead audit verify');
+  const all = await reply.locator('.markdown').innerText();
+  await page.waitForFunction(() => location.hash.split('/').length === 4);
+  await page.reload();
+  await reply.getByText('That is all.').waitFor();
+  same('once, after the page is loaded anew', [await reply.count(), await reply.locator('.markdown').innerText()], [1, all]);
+}
+
 /** An answer that is on its way is stopped, and only that. */
 export async function anAnswerIsStopped(stage) {
   const bob = await stage.signedIn('bob');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_ITEMS, emptyTurn, fold, lamp, sources } from '../../src/lib/turn';
+import { MAX_ITEMS, emptyTurn, fold, lamp, rest, shown, sources, toldElsewhere } from '../../src/lib/turn';
 import type { StreamLine, What } from '../../src/lib/types';
 
 let seq = 0;
@@ -71,5 +71,41 @@ describe('a turn', () => {
 
   it('draws from what was read, each once, and from nothing that failed', () => {
     expect(sources(folded(proposal('p-1'), verdict('p-1', 'permit'), outcome('p-1'), proposal('p-2'), verdict('p-2', 'permit'), outcome('p-2'), proposal('p-3', 'file.read', '/x'), verdict('p-3', 'permit'), outcome('p-3', 'failed'), proposal('p-4', 'model.call', 'm'), verdict('p-4', 'permit'), outcome('p-4')))).toEqual([{ name: 'path:/srv/a', proposal: 'p-1' }]);
+  });
+});
+
+describe('an answer that comes in parts', () => {
+  const part = (id: string, text: string): StreamLine => line({ type: 'part', proposal: id, text });
+  const model = (id: string) => proposal(id, 'model.call', 'm');
+  const replies = (turn: ReturnType<typeof folded>) => turn.items.flatMap((item) => (item.kind === 'reply' ? [[item.text, item.half === true]] : []));
+
+  it('is one text, each part once, until the whole stands for it', () => {
+    const half = [model('p-1'), part('p-2', 'one\n\n'), part('p-3', 'two\n\n'), part('p-2', 'one\n\n')];
+    expect(replies(folded(...half))).toEqual([['one\n\ntwo\n\n', true]]);
+    const turn = folded(...half, outcome('p-1'), proposal('p-4', 'reply'), verdict('p-4', 'permit'), line({ type: 'reply', text: 'one\n\ntwo\n\nthree' }), outcome('p-4'));
+    expect(replies(turn)).toEqual([['one\n\ntwo\n\nthree', false]]);
+    // Shown behind its own judgement, where the record has it.
+    expect(shown(turn).map(({ item }) => item.kind)).toEqual(['act', 'act', 'reply']);
+  });
+
+  it('stays where the agent acts after it, and another answer is another', () => {
+    const turn = folded(model('p-1'), part('p-2', 'I will look.\n\n'), proposal('p-3'), verdict('p-3', 'permit'), model('p-4'), part('p-5', 'So.\n\n'), line({ type: 'reply', text: 'So.\n\nThat is it.' }));
+    expect(replies(turn)).toEqual([['I will look.\n\n', true], ['So.\n\nThat is it.', false]]);
+    expect(rest(turn, 1)).toBe('before');
+    expect(shown(turn).map(({ at }) => at)).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('says what became of its rest', () => {
+    const half = [model('p-1'), part('p-2', 'one\n\n')];
+    const judged = (decision: 'ask' | 'deny') => rest(folded(...half, proposal('p-3', 'reply'), verdict('p-3', decision)), 1);
+    expect(rest(folded(...half), 1)).toBe('coming');
+    expect([judged('ask'), judged('deny')]).toEqual(['held', 'denied']);
+    expect(rest(folded(...half, line({ type: 'error', message: 'stopped', stopped: true }), line({ type: 'end' })), 1)).toBe('missing');
+  });
+
+  it('is told once of a conversation that is told from the record', () => {
+    const turn = folded(model('p-1'), part('p-2', 'one\n\n'));
+    toldElsewhere(turn);
+    expect(shown(turn).map(({ item }) => item.kind)).toEqual(['act']);
   });
 });

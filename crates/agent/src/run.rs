@@ -2,9 +2,9 @@
 
 use std::io::{Read, Write};
 
-use vocab::Entry;
 use vocab::frame::{self, FrameError, FromAgent, ToAgent};
 use vocab::limits::{MAX_TRANSCRIPT_BYTES, MAX_TRANSCRIPT_ENTRIES};
+use vocab::{Entry, Intent};
 
 use crate::step;
 
@@ -65,17 +65,36 @@ pub fn run(stream: &mut (impl Read + Write)) -> Result<(), AgentError> {
     let (begun, context_tokens) = match frame::read(stream)? {
         Some(ToAgent::Begin { transcript, context_tokens }) => (transcript, context_tokens),
         Some(ToAgent::Entry { .. }) => return Err(AgentError::Place("an entry before a turn")),
+        Some(ToAgent::Part { .. }) => return Err(AgentError::Place("a part of an answer before a turn")),
         None => return Ok(()),
     };
     let mut transcript = Transcript::default();
     begun.into_iter().try_for_each(|entry| transcript.push(entry))?;
     while let Some(intent) = step(&transcript.entries, context_tokens) {
+        let asks = matches!(intent, Intent::ModelCall { .. });
         frame::write(stream, &FromAgent::Propose { intent })?;
-        match frame::read(stream)? {
-            Some(ToAgent::Entry { entry }) => transcript.push(entry)?,
-            Some(ToAgent::Begin { .. }) => return Err(AgentError::Place("a second turn inside a turn")),
+        match follow(stream, asks)? {
+            Some(entry) => transcript.push(entry)?,
             None => return Ok(()),
         }
     }
     Ok(())
+}
+
+/// What became of a proposal; nothing when the gateway has closed the socket. What has come whole of an answer
+/// meanwhile is proposed as it comes.
+fn follow(stream: &mut (impl Read + Write), asks: bool) -> Result<Option<Entry>, AgentError> {
+    loop {
+        match frame::read(stream)? {
+            Some(ToAgent::Part { text }) if asks => {
+                frame::write(stream, &FromAgent::Propose { intent: Intent::ReplyPart { text } })?;
+            }
+            Some(ToAgent::Part { .. }) => {
+                return Err(AgentError::Place("a part of an answer that was not asked for"));
+            }
+            Some(ToAgent::Entry { entry }) => return Ok(Some(entry)),
+            Some(ToAgent::Begin { .. }) => return Err(AgentError::Place("a second turn inside a turn")),
+            None => return Ok(None),
+        }
+    }
 }

@@ -229,11 +229,34 @@ fn a_whole_turn_over_the_socket() {
         .map(|intent| match intent {
             Intent::ModelCall { .. } => "model",
             Intent::SkillCall { .. } => "skill",
-            Intent::Reply { .. } => "reply",
+            Intent::Reply { .. } | Intent::ReplyPart { .. } => "reply",
             Intent::ProgramCall { .. } | Intent::ProgramAnswer { .. } => "of a program",
         })
         .collect();
     assert_eq!(kinds, ["model", "skill", "model", "reply", "model", "reply"]);
+}
+
+#[test]
+fn what_has_come_of_an_answer_is_proposed_as_it_comes_and_nowhere_else() {
+    let then = |entry| ToAgent::Entry { entry };
+    let part = |text: &str| ToAgent::Part { text: text.into() };
+    let said = [
+        begin(vec![person("hello")]),
+        part("one\n\n"),
+        part("two\n\n"),
+        then(answer("one\n\ntwo\n\nthree", &[])),
+    ];
+    let (ended, intents) = converse(&said);
+    assert!(ended.is_ok());
+    let given = |intent: &Intent, words: &str| matches!(intent, Intent::ReplyPart { text } if text == words);
+    assert!(matches!(intents[0], Intent::ModelCall { .. }), "{intents:?}");
+    assert!(given(&intents[1], "one\n\n") && given(&intents[2], "two\n\n"), "{intents:?}");
+    assert!(matches!(&intents[3], Intent::Reply { text } if text == "one\n\ntwo\n\nthree"), "{intents:?}");
+
+    assert!(matches!(converse(&[part("one")]), (Err(AgentError::Place(_)), said) if said.is_empty()));
+    let calls = begin(vec![person("hello"), answer("", &[("1", "a")])]);
+    let (ended, intents) = converse(&[calls, part("one")]);
+    assert!(matches!(ended, Err(AgentError::Place(_))) && intents.len() == 1, "{intents:?}");
 }
 
 #[test]

@@ -23,8 +23,8 @@ const MAX_FINISH_CHARS: usize = 32;
 /// the tool's name with every byte would otherwise have us read them all again each time.
 const MAX_REREAD_BYTES: usize = 16 * 1024 * 1024;
 
-const THINK: &str = "<think>";
-const END_OF_THINK: &str = "</think>";
+pub(crate) const THINK: &str = "<think>";
+pub(crate) const END_OF_THINK: &str = "</think>";
 
 /// An answer as far as it has come.
 #[derive(Debug)]
@@ -66,6 +66,11 @@ impl Assembly {
     /// Whether the model has said why it stopped, so that nothing but the token count can follow.
     pub(crate) fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    /// The text as far as it has come, thoughts and all.
+    pub(crate) fn said(&self) -> &str {
+        &self.answer.text
     }
 
     /// Takes the next piece. An `error` in it is the caller's to see.

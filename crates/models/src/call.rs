@@ -10,7 +10,7 @@ use secrets::Store;
 use tokio::time::Instant;
 use vocab::{Action, Answer, Body, Outcome, Status, Timestamp};
 
-use crate::client::{Client, Timeouts};
+use crate::client::{Client, Ear, Heard, Timeouts};
 use crate::error::{ConfigError, ModelError};
 use crate::find::{self, Found, Name, REHEARSAL_CONTEXT_TOKENS};
 use crate::plain::plain;
@@ -86,20 +86,34 @@ impl Models {
     /// # Errors
     /// When the permit does not hold (any more): nothing was done then.
     pub async fn perform(&self, permit: Permit, now: Timestamp) -> Result<Outcome, Refused> {
+        self.perform_heard(permit, now, &|_| ()).await
+    }
+
+    /// The same. Meanwhile `ear` is given what has come of the answer's words, whole lines at a time and never a thought of
+    /// which the model marks the beginning. It must not wait; what it is given has been judged by nobody.
+    ///
+    /// # Errors
+    /// When the permit does not hold (any more): nothing was done then.
+    pub async fn perform_heard(
+        &self,
+        permit: Permit,
+        now: Timestamp,
+        ear: &(dyn Fn(Heard<'_>) + Send + Sync),
+    ) -> Result<Outcome, Refused> {
         let granted = permit.redeem(now)?;
-        let (status, body) = match self.answer(&granted.action).await {
+        let (status, body) = match self.answer(&granted.action, ear).await {
             Ok(answer) => (Status::Done, Body::Answer { answer }),
             Err(error) => (Status::Failed, Body::Fault { fault: error.fault(), text: error.to_string() }),
         };
         Ok(Outcome { proposal: granted.proposal, status, labels: granted.labels, body })
     }
 
-    async fn answer(&self, action: &Action) -> Result<Answer, ModelError> {
+    async fn answer(&self, action: &Action, ear: Ear<'_>) -> Result<Answer, ModelError> {
         let (model, call) = Call::of(action)?;
         if call.options.is_some() {
             self.fits(model, &call).await?;
         }
-        let mut answer = self.answer_of(model, &call).await?;
+        let mut answer = self.answer_of(model, &call, ear).await?;
         if call.one_call_only() {
             answer.tool_calls.truncate(1);
         }
@@ -133,7 +147,7 @@ impl Models {
         Ok(found)
     }
 
-    async fn answer_of(&self, model: &str, call: &Call) -> Result<Answer, ModelError> {
+    async fn answer_of(&self, model: &str, call: &Call, ear: Ear<'_>) -> Result<Answer, ModelError> {
         match Name::of(model) {
             Name::Rehearsal(name) => {
                 let answer = Scenario::load(&self.rehearsal_dir, name).await?.play(call).await?;
@@ -141,19 +155,25 @@ impl Models {
             }
             Name::Auto => {
                 let (endpoint, found) = find::auto(&self.client, &self.usual).await?;
-                self.ask(endpoint, &found.model, call).await
+                self.ask(endpoint, &found.model, call, ear).await
             }
-            Name::Server(name, Some(model)) => self.ask(self.endpoint(name)?, model, call).await,
+            Name::Server(name, Some(model)) => self.ask(self.endpoint(name)?, model, call, ear).await,
             Name::Server(name, None) => {
                 let endpoint = self.endpoint(name)?;
                 let found = find::at(&self.client, endpoint, None).await?;
-                self.ask(endpoint, &found.model, call).await
+                self.ask(endpoint, &found.model, call, ear).await
             }
         }
     }
 
-    async fn ask(&self, endpoint: &Endpoint, model: &str, call: &Call) -> Result<Answer, ModelError> {
-        let answer = self.client.chat(endpoint, model, call).await?;
+    async fn ask(
+        &self,
+        endpoint: &Endpoint,
+        model: &str,
+        call: &Call,
+        ear: Ear<'_>,
+    ) -> Result<Answer, ModelError> {
+        let answer = self.client.chat(endpoint, model, call, ear).await?;
         Ok(Answer { model: format!("{}/{}", endpoint.name(), plain(model, MAX_SHOWN_NAME)), ..answer })
     }
 

@@ -6,9 +6,11 @@
 //! A call is tried again only where nothing was done: the connection was not made, or the server said
 //! 429 or 503 instead of an answer. Once a byte of an answer has come, never.
 
+use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use secrets::{End, Scrub, Secret, Store};
@@ -31,6 +33,9 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// How long an answer that is whole waits for its token count.
 const AFTER_FINISH: Duration = Duration::from_secs(2);
+
+/// The most models that are known not to mark where their thoughts begin.
+const MAX_UNMARKED: usize = 64;
 
 /// The most headers of a response.
 const MAX_HEADERS: usize = 64;
@@ -77,7 +82,21 @@ pub(crate) struct Client {
     timeouts: Timeouts,
     style: Style,
     secrets: Store,
+    /// Models that do not mark where their thoughts begin, by server and name.
+    unmarked: Mutex<BTreeSet<(String, String)>>,
 }
+
+/// What is heard of an answer while it is still being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard<'a> {
+    /// Lines of its words that have come whole, each with its end.
+    Lines(&'a str),
+    /// What was heard so far was a thought whose beginning the model does not mark. Nothing is heard after it.
+    Thought,
+}
+
+/// Hears an answer while it is still being made. It must not wait.
+pub(crate) type Ear<'a> = &'a (dyn Fn(Heard<'_>) + Send + Sync);
 
 /// A server and what goes out to it and must not come back.
 struct Line<'a> {
@@ -119,17 +138,29 @@ impl Client {
             timeouts,
             style,
             secrets,
+            unmarked: Mutex::default(),
         })
     }
 
-    /// The answer of `model` at `endpoint` to `call`.
+    /// The answer of `model` at `endpoint` to `call`; `ear` hears its words as they come, if the model's thoughts can be told
+    /// from them.
     pub(crate) async fn chat(
         &self,
         endpoint: &Endpoint,
         model: &str,
         call: &Call,
+        ear: Ear<'_>,
     ) -> Result<Answer, ModelError> {
         let line = Line::to(endpoint, &self.secrets)?;
+        let of = (endpoint.name().to_owned(), model.to_owned());
+        // Noted at once: a call that is given up has noted it, too.
+        let noting = |heard: Heard<'_>| {
+            if heard == Heard::Thought {
+                self.note_unmarked(of.clone());
+            }
+            ear(heard);
+        };
+        let ear: Option<Ear<'_>> = (!self.unmarked.lock().contains(&of)).then_some(&noting);
         let body = call.body(model, self.style)?;
         let deadline = Instant::now() + self.timeouts.whole;
         let answer = async {
@@ -137,11 +168,19 @@ impl Client {
             if !response.status().is_success() {
                 return Err(refusal(&line, response, self.timeouts.idle).await);
             }
-            self.receive(&line, response, call).await
+            self.receive(&line, response, call, ear).await
         };
         timeout_at(deadline, answer).await.unwrap_or_else(|_| {
             Err(ModelError::Endless { server: endpoint.name().to_owned(), after: self.timeouts.whole })
         })
+    }
+
+    fn note_unmarked(&self, of: (String, String)) {
+        let mut unmarked = self.unmarked.lock();
+        if unmarked.len() >= MAX_UNMARKED {
+            unmarked.clear();
+        }
+        unmarked.insert(of);
     }
 
     /// The JSON at `url`, which says something about `endpoint`.
@@ -212,11 +251,23 @@ impl Client {
         line: &Line<'_>,
         mut response: Response,
         call: &Call,
+        ear: Option<Ear<'_>>,
     ) -> Result<Answer, ModelError> {
         let mut intake = Intake::new(line.name(), Scrub::of(&line.key));
-        let ending = loop {
+        let ending = self.take_in(line, &mut response, &mut intake, ear).await?;
+        intake.end(call, &ending)
+    }
+
+    async fn take_in(
+        &self,
+        line: &Line<'_>,
+        response: &mut Response,
+        intake: &mut Intake,
+        mut ear: Option<Ear<'_>>,
+    ) -> Result<Ending, ModelError> {
+        loop {
             if intake.is_done() {
-                break Ending::Closed;
+                return Ok(Ending::Closed);
             }
             let patience = match (intake.is_finished(), intake.has_begun()) {
                 (true, _) => AFTER_FINISH.min(self.timeouts.idle),
@@ -224,14 +275,24 @@ impl Client {
                 (false, false) => self.timeouts.first_byte,
             };
             match timeout(patience, response.chunk()).await {
-                Ok(Ok(Some(bytes))) => intake.take(&bytes)?,
-                Ok(Ok(None)) => break Ending::Closed,
-                Ok(Err(error)) => break Ending::Broken(line.why(&error)),
-                Err(_) if intake.is_finished() => break Ending::Closed,
+                Ok(Ok(Some(bytes))) => {
+                    intake.take(&bytes)?;
+                    if let Some(hears) = ear {
+                        if let Some(lines) = intake.lines() {
+                            hears(Heard::Lines(&lines));
+                        }
+                        if intake.was_thought() {
+                            hears(Heard::Thought);
+                            ear = None;
+                        }
+                    }
+                }
+                Ok(Ok(None)) => return Ok(Ending::Closed),
+                Ok(Err(error)) => return Ok(Ending::Broken(line.why(&error))),
+                Err(_) if intake.is_finished() => return Ok(Ending::Closed),
                 Err(_) => return Err(slow(line.endpoint, "the next piece of its answer", patience)),
             }
-        };
-        intake.end(call, &ending)
+        }
     }
 }
 

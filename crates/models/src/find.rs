@@ -21,7 +21,7 @@ pub const REHEARSAL_CONTEXT_TOKENS: u32 = 4 * 1024 * 1024;
 const MAX_ANSWER_TOKENS: u32 = 8192;
 
 /// Bytes of a prompt that are taken for one token.
-const BYTES_PER_TOKEN: usize = 3;
+pub const BYTES_PER_TOKEN: usize = 3;
 
 /// The most models of one server that are looked at.
 const MAX_MODELS: usize = 4096;

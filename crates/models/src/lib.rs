@@ -11,7 +11,8 @@
 //! A server's key is put in by `client`, at the last moment, and taken out of whatever the server says.
 //!
 //! The way of a call: `call` redeems the permit and picks the server (`find`, `server`); `client` sends
-//! the request (`wire`); `stream` takes the bytes, `sse` makes events of them, `assembly` the answer.
+//! the request (`wire`); `stream` takes the bytes, `sse` makes events of them, `assembly` the answer, and `speech` says what
+//! of it may be heard while it is still being made.
 //! `rehearsal` stands in for all of that with a script.
 
 mod assembly;
@@ -23,14 +24,15 @@ mod plain;
 mod refusal;
 mod rehearsal;
 mod server;
+mod speech;
 mod sse;
 mod stream;
 mod wire;
 
 pub use call::{Config, Models};
-pub use client::{MAX_ATTEMPTS, Timeouts};
+pub use client::{Heard, MAX_ATTEMPTS, Timeouts};
 pub use error::{ConfigError, ModelError};
-pub use find::{DEFAULT_CONTEXT_TOKENS, Found, REHEARSAL_CONTEXT_TOKENS};
+pub use find::{BYTES_PER_TOKEN, DEFAULT_CONTEXT_TOKENS, Found, REHEARSAL_CONTEXT_TOKENS};
 pub use rehearsal::{MARK, MAX_DELAY_MS, MAX_SCENARIO_BYTES, MAX_TURNS};
 pub use server::{MAX_SERVERS, Server};
 pub use stream::read_answer;

@@ -12,6 +12,7 @@ use vocab::Answer;
 use crate::assembly::Assembly;
 use crate::error::ModelError;
 use crate::refusal::refused;
+use crate::speech::Speech;
 use crate::sse::{Events, MAX_EVENT_BYTES, TooLong};
 use crate::wire::{Call, Chunk};
 
@@ -62,6 +63,7 @@ pub(crate) struct Intake {
     scrub: Scrub,
     form: Form,
     assembly: Assembly,
+    speech: Speech,
     wire_bytes: usize,
     events: usize,
     done: bool,
@@ -74,6 +76,7 @@ impl Intake {
             scrub,
             form: Form::Unknown,
             assembly: Assembly::new(server),
+            speech: Speech::default(),
             wire_bytes: 0,
             events: 0,
             done: false,
@@ -93,6 +96,16 @@ impl Intake {
     /// Whether the server has said that nothing more comes.
     pub(crate) fn is_done(&self) -> bool {
         self.done
+    }
+
+    /// The lines of the answer's words that have come whole since the last time.
+    pub(crate) fn lines(&mut self) -> Option<String> {
+        self.speech.lines(self.assembly.said(), &self.scrub)
+    }
+
+    /// Whether what was heard may have been a thought, whose beginning the model does not mark.
+    pub(crate) fn was_thought(&self) -> bool {
+        self.speech.was_thought()
     }
 
     /// Takes the next bytes off the wire.
@@ -220,8 +233,8 @@ impl Intake {
     }
 }
 
-/// The answer that a server gives with these bytes, however they are cut, to a call without tools. For whoever tries what a
-/// server can send.
+/// The answer that a server gives with these bytes, however they are cut, to a call without tools, listened to as it comes. For
+/// whoever tries what a server can send.
 ///
 /// # Errors
 /// Why they are no answer.
@@ -229,6 +242,7 @@ pub fn read_answer<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Ans
     let mut intake = Intake::new("the server", Scrub::default());
     for piece in pieces {
         intake.take(piece)?;
+        drop(intake.lines());
     }
     let call = Call { system: String::new(), tools: Vec::new(), messages: Vec::new(), options: None };
     intake.end(&call, &Ending::Closed)

@@ -142,6 +142,7 @@ fn judged(compartment: &Compartment, size: usize) -> Result<(Duration, Duration)
         asker: &mia,
         labels: &labels,
         marks: &marks,
+        said: "",
         rates: Rates::default(),
         programs: &(),
         approved: None,

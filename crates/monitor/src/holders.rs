@@ -38,7 +38,7 @@ impl Monitor {
             Verb::CommandRun => &rights.commands,
             Verb::TableRead => &rights.tables,
             Verb::ModelCall => &rights.models,
-            Verb::Reply | Verb::SkillCall => return false,
+            Verb::Reply | Verb::ReplyPart | Verb::SkillCall => return false,
         };
         let above = names_above(resource);
         let named = |name: &String| {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use vocab::{
-    Action, Decision, Digest, Effect, Labels, Layer, Outcome, Person, Proposal, Reason, Resource, Timestamp,
-    Verb, Verdict,
+    Action, Decision, Digest, Effect, Intent, Labels, Layer, Outcome, Person, Proposal, Reason, Resource,
+    Timestamp, Verb, Verdict,
 };
 
 use crate::advice;
@@ -35,6 +35,8 @@ pub struct Standing<'a> {
     pub labels: &'a Labels,
     /// The labels of files that agents wrote, by absolute path.
     pub marks: &'a BTreeMap<String, Labels>,
+    /// What has been delivered of the present reply: a part is judged with it, and nothing else is.
+    pub said: &'a str,
     /// What has been counted so far.
     pub rates: Rates,
     /// What a person approved: the binding of an earlier judgement of this proposal.
@@ -90,7 +92,22 @@ impl Answers {
 
 /// Judges one proposal. Pure: the same compartment, proposal, standing and gate give the same judgement.
 #[must_use = "a judgement does nothing until it is recorded and settled"]
-pub fn judge(compartment: &Compartment, proposal: Proposal, standing: &Standing<'_>) -> Judgement {
+pub fn judge(compartment: &Compartment, mut proposal: Proposal, standing: &Standing<'_>) -> Judgement {
+    let Intent::ReplyPart { text } = &proposal.intent else {
+        return judge_whole(compartment, proposal, standing);
+    };
+    // Judged is the reply that would end with the part; done and recorded is the part.
+    let (whole, args) = (format!("{}{text}", standing.said), [("text".to_owned(), text.clone().into())]);
+    let part = std::mem::replace(&mut proposal.intent, Intent::Reply { text: whole });
+    let mut judgement = judge_whole(compartment, proposal, standing);
+    judgement.proposal.intent = part;
+    judgement.action.verb = Verb::ReplyPart;
+    judgement.action.args = args.into_iter().collect();
+    judgement.binding = OnceLock::new();
+    judgement
+}
+
+fn judge_whole(compartment: &Compartment, proposal: Proposal, standing: &Standing<'_>) -> Judgement {
     let generation = compartment.gate.generation();
     let Resolved { mut action, program, tool, refusal } =
         setting(compartment, standing).resolve(&proposal.intent, standing.asker);
@@ -336,11 +353,12 @@ impl Case<'_> {
             | Verb::CommandRun
             | Verb::TableRead
             | Verb::Reply
+            | Verb::ReplyPart
             | Verb::SkillCall => false,
         };
         let effect = match (self.action.verb, self.tool.map(|tool| tool.spec.effect)) {
             (Verb::ModelCall, _) => "model",
-            (Verb::Reply, _) => "reply",
+            (Verb::Reply | Verb::ReplyPart, _) => "reply",
             (_, Some(Effect::Read)) => "read",
             (_, Some(Effect::Write)) => "write",
             (_, Some(Effect::Egress) | None) => "egress",
@@ -363,7 +381,7 @@ impl Case<'_> {
                 Verb::MessagePost => ("channels", format!("post to `{what}`")),
                 Verb::CommandRun => ("commands", format!("run `{what}`")),
                 Verb::TableRead => ("tables", format!("read the table `{what}`")),
-                Verb::Reply => ("agents", format!("ask `{agent}`")),
+                Verb::Reply | Verb::ReplyPart => ("agents", format!("ask `{agent}`")),
                 Verb::SkillCall => ("skill", format!("call `{what}`")),
             };
             return (format!("rights:{right}"), format!("`{asker}` has no right to {doing}"));
@@ -373,7 +391,7 @@ impl Case<'_> {
                 "identity:model".to_owned(),
                 format!("the SOUL.md of `{agent}` does not have the model `{what}`"),
             ),
-            Verb::Reply => {
+            Verb::Reply | Verb::ReplyPart => {
                 ("identity:reply".to_owned(), format!("`{agent}` is not permitted to answer `{what}`"))
             }
             Verb::MessagePost => {
@@ -415,6 +433,7 @@ impl Case<'_> {
             | Verb::CommandRun
             | Verb::TableRead
             | Verb::Reply
+            | Verb::ReplyPart
             | Verb::SkillCall => Bounds::None,
         }
     }

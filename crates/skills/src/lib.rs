@@ -148,7 +148,9 @@ impl Skills {
             }
             Verb::CommandRun => exec::run(bench, &action, &bounds).await,
             Verb::TableRead => sql::read(bench, &action, &bounds).await,
-            Verb::ModelCall | Verb::Reply | Verb::SkillCall => Err(Failure::misfit(&action)),
+            Verb::ModelCall | Verb::Reply | Verb::ReplyPart | Verb::SkillCall => {
+                Err(Failure::misfit(&action))
+            }
         };
         let (status, text) = match told {
             Ok(text) => (Status::Done, text),

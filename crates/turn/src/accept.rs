@@ -85,6 +85,7 @@ impl Gateway {
             elapsed_ms: 0,
             waiting: None,
             open: None,
+            part: None,
             program: false,
         };
         self.record_message(&turn, &turn_row, &row, &entry, rows).await?;
@@ -187,6 +188,7 @@ impl Gateway {
         if let Some(mut session) = session::session(&self.journal, &row.session)? {
             labels = Some(session.labels.clone());
             let mut transcript = session::transcript(&self.journal, &row.session, &session)?;
+            drafts.extend(row.part.iter().map(|part| records::unknown(id, &row, part, why)));
             if let Some(open) = &row.open {
                 drafts.push(records::unknown(id, &row, open, why));
                 if let Some(call) = &open.call {

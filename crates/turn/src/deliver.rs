@@ -1,7 +1,7 @@
-//! The reply, an effect like any other: it needs a permit.
+//! The reply, an effect like any other, and each part of it: it needs a permit.
 
 use monitor::{Permit, Refused};
-use vocab::{Answer, Body, Outcome, Status, Timestamp};
+use vocab::{Answer, Body, Outcome, Status, Timestamp, Verb};
 
 use crate::What;
 use crate::gateway::Gateway;
@@ -25,7 +25,14 @@ pub(crate) fn deliver(
         let tool_calls = serde_json::from_value(calls).unwrap_or_default();
         Body::Answer { answer: Answer { text, tool_calls, ..Answer::default() } }
     } else {
-        gateway.tell(turn, What::Reply { text: text.clone() });
+        let (proposal, text_of) = (granted.proposal.clone(), text.clone());
+        gateway.tell(
+            turn,
+            match granted.action.verb {
+                Verb::ReplyPart => What::Part { proposal, text: text_of },
+                _ => What::Reply { text: text_of },
+            },
+        );
         Body::Text { text }
     };
     Ok(Outcome { proposal: granted.proposal, status: Status::Done, labels: granted.labels, body })

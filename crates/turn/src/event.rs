@@ -52,6 +52,7 @@ impl Event {
             What::Outcome { summary: text, .. }
             | What::Approval { action: text, .. }
             | What::Reply { text }
+            | What::Part { text, .. }
             | What::Notice { message: text }
             | What::Error { message: text, .. } => text.len(),
             What::End => 0,
@@ -115,6 +116,14 @@ pub enum What {
         /// The action, one line.
         action: String,
     },
+    /// What has come whole of the agent's answer while the model is still making it: judged and delivered, and of no other
+    /// event. The parts since the last model call make one text. The reply has it all again and stands for them.
+    Part {
+        /// Which proposal.
+        proposal: ProposalId,
+        /// The words, which follow those of the part before.
+        text: String,
+    },
     /// The agent's answer, judged and delivered.
     Reply {
         /// The words.
@@ -153,6 +162,7 @@ impl What {
             Self::Outcome { proposal, status, labels, .. } => {
                 Self::Outcome { proposal, status, labels, summary: String::new() }
             }
+            Self::Part { proposal, .. } => Self::Part { proposal, text: String::new() },
             Self::Reply { .. } => Self::Reply { text: String::new() },
             Self::Notice { .. } => Self::Notice { message: String::new() },
             Self::Error { stopped, .. } => Self::Error { message: String::new(), stopped },

@@ -78,7 +78,7 @@ impl Hearts {
             Verb::MessagePost => "message",
             Verb::CommandRun => "exec",
             Verb::TableRead => "sql",
-            Verb::ModelCall | Verb::Reply | Verb::SkillCall => "",
+            Verb::ModelCall | Verb::Reply | Verb::ReplyPart | Verb::SkillCall => "",
         };
         let named = ordinary(&turn.session.labels) && ordinary(&outcome.labels);
         let subject = subject(action, named);

@@ -9,6 +9,7 @@
 mod accept;
 mod agents;
 mod approvals;
+mod blocks;
 mod borne;
 mod branch;
 mod budget;
@@ -34,6 +35,7 @@ mod looking;
 mod missing;
 mod outage;
 mod page;
+mod parts;
 mod pattern;
 mod perform;
 mod places;

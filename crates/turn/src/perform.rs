@@ -5,13 +5,15 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use monitor::{Bounds, Permit};
+use monitor::{Bounds, Permit, Reach, Refused};
 use skills::Bench;
 use tokio_util::sync::CancellationToken;
-use vocab::{Body, Outcome, Status, Verb};
+use vocab::{Body, Labels, Outcome, ProposalId, Status, Verb};
 
 use crate::deliver::deliver;
 use crate::gateway::Gateway;
+use crate::parts;
+use crate::process::Process;
 use crate::state::Turn;
 
 /// How long after a stop an effect that nobody can call back may still say what became of it. Shorter than a
@@ -23,7 +25,7 @@ const CAME_LATE: &str = "this came after the agent was stopped, and is not used"
 
 /// How an effect ended.
 #[derive(Debug, PartialEq, Eq)]
-enum Ending<T> {
+pub(crate) enum Ending<T> {
     /// While it was wanted.
     InTime(T),
     /// After the agent was stopped.
@@ -34,63 +36,116 @@ enum Ending<T> {
     TimeUp,
 }
 
-/// Does what was permitted.
-pub(crate) async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, permit: Permit) -> Outcome {
-    let proposal = permit.proposal().clone();
+/// Does what was permitted. While a model is asked for an agent that is there, the agent proposes what has come whole of
+/// the answer.
+pub(crate) async fn perform(
+    gateway: &Gateway,
+    turn: &mut Turn,
+    bench: &mut Bench,
+    agent: Option<&mut Process>,
+    permit: Permit,
+) -> Outcome {
     let now = gateway.ambient.now();
     let verb = permit.action().verb;
-    let reach = match permit.bounds() {
-        Bounds::Command(run) => Some(run.reach.clone()),
-        Bounds::None | Bounds::File { .. } | Bounds::Web { .. } | Bounds::Tables(_) => None,
-    };
-    let ended = |status, text: &str| Outcome {
-        proposal: proposal.clone(),
-        status,
-        labels: turn.session.labels.clone(),
-        body: Body::Text { text: text.to_owned() },
-    };
+    let effect = Effect::of(turn, &permit);
     if turn.stopped.is_cancelled() {
-        return ended(Status::Denied, &format!("{} before this began", gateway.why_stopped(&turn.id)));
+        return effect.not_begun(gateway, turn);
     }
-    let effect = async {
-        match verb {
-            Verb::ModelCall => gateway.models.perform(permit, now).await,
-            Verb::Reply => deliver(gateway, turn, permit, now),
+    let (stopped, time) = (turn.stopped.clone(), turn.time_left(now));
+    let ending = match (verb, agent) {
+        (Verb::ModelCall, Some(agent)) => return parts::ask(gateway, turn, agent, effect, permit).await,
+        (Verb::ModelCall, None) => until(gateway.models.perform(permit, now), &stopped, time, false).await,
+        (Verb::Reply | Verb::ReplyPart, _) => {
+            let delivered = async { deliver(gateway, turn, permit, now) };
+            until(delivered, &stopped, time, false).await
+        }
+        (
             Verb::FileRead
             | Verb::FileWrite
             | Verb::WebGet
             | Verb::MessagePost
             | Verb::CommandRun
             | Verb::TableRead
-            | Verb::SkillCall => gateway.skills.perform(permit, bench, now).await,
-        }
+            | Verb::SkillCall,
+            _,
+        ) => until(gateway.skills.perform(permit, bench, now), &stopped, time, lasts(verb)).await,
     };
-    let outcome = match until(effect, &turn.stopped, turn.time_left(now), lasts(verb)).await {
-        Ending::InTime(Ok(outcome)) => outcome,
-        Ending::InTime(Err(refused)) => ended(Status::Denied, &refused.to_string()),
-        // Of one that failed, nobody knows how far it came: its process was ended.
-        Ending::Late(Ok(outcome)) if outcome.status == Status::Failed => {
-            Outcome { status: Status::Unknown, ..outcome }
+    effect.outcome(gateway, turn, ending)
+}
+
+/// Delivers a part of a reply, unless the turn was stopped before.
+pub(crate) fn perform_part(gateway: &Gateway, turn: &Turn, permit: Permit) -> Outcome {
+    let effect = Effect::of(turn, &permit);
+    if turn.stopped.is_cancelled() {
+        return effect.not_begun(gateway, turn);
+    }
+    let delivered = deliver(gateway, turn, permit, gateway.ambient.now());
+    effect.outcome(gateway, turn, Ending::InTime(delivered))
+}
+
+/// What is known of an effect before it begins.
+pub(crate) struct Effect {
+    proposal: ProposalId,
+    labels: Labels,
+    /// What a command has before it.
+    reach: Option<Reach>,
+}
+
+impl Effect {
+    fn of(turn: &Turn, permit: &Permit) -> Self {
+        let reach = match permit.bounds() {
+            Bounds::Command(run) => Some(run.reach.clone()),
+            Bounds::None | Bounds::File { .. } | Bounds::Web { .. } | Bounds::Tables(_) => None,
+        };
+        Self { proposal: permit.proposal().clone(), labels: turn.session.labels.clone(), reach }
+    }
+
+    /// Its end in one sentence.
+    pub(crate) fn ended(&self, status: Status, text: &str) -> Outcome {
+        Outcome {
+            proposal: self.proposal.clone(),
+            status,
+            labels: self.labels.clone(),
+            body: Body::Text { text: text.to_owned() },
         }
-        Ending::Late(Ok(outcome)) => Outcome { status: Status::Late, ..outcome },
-        Ending::Late(Err(_)) => {
-            ended(Status::Denied, &format!("{} before this began", gateway.why_stopped(&turn.id)))
+    }
+
+    fn not_begun(&self, gateway: &Gateway, turn: &Turn) -> Outcome {
+        self.ended(Status::Denied, &format!("{} before this began", gateway.why_stopped(&turn.id)))
+    }
+
+    /// What became of it.
+    pub(crate) fn outcome(
+        self,
+        gateway: &Gateway,
+        turn: &Turn,
+        ending: Ending<Result<Outcome, Refused>>,
+    ) -> Outcome {
+        let outcome = match ending {
+            Ending::InTime(Ok(outcome)) => outcome,
+            Ending::InTime(Err(refused)) => self.ended(Status::Denied, &refused.to_string()),
+            // Of one that failed, nobody knows how far it came: its process was ended.
+            Ending::Late(Ok(outcome)) if outcome.status == Status::Failed => {
+                Outcome { status: Status::Unknown, ..outcome }
+            }
+            Ending::Late(Ok(outcome)) => Outcome { status: Status::Late, ..outcome },
+            Ending::Late(Err(_)) => self.not_begun(gateway, turn),
+            Ending::Stopped if turn.row.program => self
+                .ended(Status::Unknown, "the program gave this up, or was stopped, while it was under way"),
+            Ending::Stopped => {
+                let why = format!("{} while this was under way", gateway.why_stopped(&turn.id));
+                self.ended(Status::Unknown, &why)
+            }
+            Ending::TimeUp => self.ended(Status::Unknown, "the turn's time was up while this was under way"),
+        };
+        match self.reach {
+            // While a command ran, others may have put data before it that carries more.
+            Some(reach) => {
+                let labels = reach.labels_now(&turn.compartment, &gateway.marks());
+                Outcome { labels: outcome.labels.join(&labels), ..outcome }
+            }
+            None => outcome,
         }
-        Ending::Stopped if turn.row.program => {
-            ended(Status::Unknown, "the program gave this up, or was stopped, while it was under way")
-        }
-        Ending::Stopped => {
-            ended(Status::Unknown, &format!("{} while this was under way", gateway.why_stopped(&turn.id)))
-        }
-        Ending::TimeUp => ended(Status::Unknown, "the turn's time was up while this was under way"),
-    };
-    match reach {
-        // While a command ran, others may have put data before it that carries more.
-        Some(reach) => {
-            let labels = reach.labels_now(&turn.compartment, &gateway.marks());
-            Outcome { labels: outcome.labels.join(&labels), ..outcome }
-        }
-        None => outcome,
     }
 }
 
@@ -98,12 +153,12 @@ pub(crate) async fn perform(gateway: &Gateway, turn: &Turn, bench: &mut Bench, p
 /// over when its connection is, and a command when its jail is.
 const fn lasts(verb: Verb) -> bool {
     match verb {
-        Verb::ModelCall | Verb::WebGet | Verb::CommandRun | Verb::Reply => false,
+        Verb::ModelCall | Verb::WebGet | Verb::CommandRun | Verb::Reply | Verb::ReplyPart => false,
         Verb::FileRead | Verb::FileWrite | Verb::TableRead | Verb::MessagePost | Verb::SkillCall => true,
     }
 }
 
-async fn until<T>(
+pub(crate) async fn until<T>(
     effect: impl Future<Output = T>,
     stopped: &CancellationToken,
     time: Duration,

@@ -49,8 +49,19 @@ impl Process {
         Ok(process)
     }
 
-    /// The next thing that the agent wants.
+    /// The next thing that the agent wants; never a part of a reply, which is asked for.
     pub(crate) async fn propose(&mut self) -> Result<Intent, Refusal> {
+        unasked(self.next().await?)
+    }
+
+    /// Gives the agent what has come whole of the answer that its model is making, and has it propose exactly that.
+    pub(crate) async fn propose_part(&mut self, text: String) -> Result<Intent, Refusal> {
+        let wanted = Intent::ReplyPart { text: text.clone() };
+        self.send(&ToAgent::Part { text }).await?;
+        as_given(&wanted, self.next().await?)
+    }
+
+    async fn next(&mut self) -> Result<Intent, Refusal> {
         let silent = |_| {
             Refusal::new(RefusalKind::Unavailable, "the agent process proposed nothing in time and was ended")
         };
@@ -61,10 +72,7 @@ impl Process {
             Ok(None) => {
                 Err(Refusal::new(RefusalKind::Unavailable, "the agent process ended without an answer"))
             }
-            Err(error) => Err(Refusal::new(
-                RefusalKind::Unavailable,
-                format!("the agent process misspoke and was ended: {error}"),
-            )),
+            Err(error) => Err(misspoke(&error.to_string())),
         }
     }
 
@@ -79,5 +87,48 @@ impl Process {
         tokio::time::timeout(MAX_THINKING, self.child.send(frame)).await.map_err(deaf)?.map_err(|error| {
             Refusal::new(RefusalKind::Unavailable, format!("the agent process cannot be reached: {error}"))
         })
+    }
+}
+
+fn misspoke(how: &str) -> Refusal {
+    Refusal::new(RefusalKind::Unavailable, format!("the agent process misspoke and was ended: {how}"))
+}
+
+/// What an agent wants of its own accord: anything but a part of a reply.
+fn unasked(intent: Intent) -> Result<Intent, Refusal> {
+    match intent {
+        Intent::ReplyPart { .. } => Err(misspoke("it proposed a part of a reply that it was not given")),
+        intent => Ok(intent),
+    }
+}
+
+/// What an agent proposes of what it was given: exactly that.
+fn as_given(wanted: &Intent, intent: Intent) -> Result<Intent, Refusal> {
+    if intent != *wanted {
+        return Err(misspoke("it was to propose a part of a reply and proposed something else"));
+    }
+    Ok(intent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(text: &str) -> Intent {
+        Intent::ReplyPart { text: text.to_owned() }
+    }
+
+    #[test]
+    fn a_part_that_nobody_gave_it_is_not_taken_from_an_agent() {
+        assert!(unasked(part("anything")).unwrap_err().message.contains("misspoke"));
+        let reply = Intent::Reply { text: "one\n\n".to_owned() };
+        assert_eq!(unasked(reply.clone()).unwrap(), reply);
+
+        let wanted = part("one\n\n");
+        assert_eq!(as_given(&wanted, part("one\n\n")).unwrap(), wanted);
+        let call = Intent::SkillCall { call_id: "1".into(), skill: "exec".into(), arguments: "{}".into() };
+        for other in [part("one\n\ntwo\n\n"), part("one\n"), part(""), reply, call] {
+            assert!(as_given(&wanted, other).unwrap_err().message.contains("misspoke"));
+        }
     }
 }

@@ -49,3 +49,9 @@ impl From<ReadError> for Refusal {
         Self::new(RefusalKind::Unavailable, format!("the record's database cannot be read: {error}"))
     }
 }
+
+impl From<monitor::WrongReceipt> for Refusal {
+    fn from(error: monitor::WrongReceipt) -> Self {
+        Self::new(RefusalKind::Unavailable, format!("the record does not match the verdict: {error}"))
+    }
+}

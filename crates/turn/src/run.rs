@@ -2,7 +2,8 @@
 //!
 //! The jailed agent proposes; the monitor judges; the journal makes proposal and verdict durable; only then
 //! does a permit exist, and the effect consumes it; the outcome is recorded behind it and goes back to the
-//! agent. Model calls and replies take the same road as everything else.
+//! agent. Model calls and replies take the same road as everything else, and so does each part of a reply that has
+//! come whole while the model is still being asked (`parts.rs`).
 
 use std::time::Instant;
 
@@ -40,7 +41,9 @@ pub(crate) async fn run(gateway: &Gateway, turn: &mut Turn, held: Option<Held>) 
     if let Some(held) = held {
         turn.take_up(&held.proposal);
         let next = match held.answer {
-            Answer::Approved(yes) => mediate(gateway, turn, &mut bench, held.proposal, Some(&yes)).await?,
+            Answer::Approved(yes) => {
+                mediate(gateway, turn, &mut bench, None, held.proposal, Some(&yes)).await?
+            }
             Answer::Denied(why) => {
                 // Whoever asked hears it as it was said: the agent may put it in other words.
                 gateway.tell(turn, What::Notice { message: why.clone() });
@@ -69,18 +72,19 @@ pub(crate) async fn run(gateway: &Gateway, turn: &mut Turn, held: Option<Held>) 
             gateway.tell(turn, notice);
         }
         let proposal = turn.number(intent, gateway.ambient.as_ref());
-        match mediate(gateway, turn, &mut bench, proposal, None).await? {
+        match mediate(gateway, turn, &mut bench, Some(&mut agent), proposal, None).await? {
             Next::Tell(entry) => agent.tell(entry).await?,
             Next::Rest(rest) => return Ok(rest),
         }
     }
 }
 
-/// One proposal, from wish to outcome.
+/// One proposal, from wish to outcome. `agent` is the process that made it, if it is still there.
 pub(crate) async fn mediate(
     gateway: &Gateway,
     turn: &mut Turn,
     bench: &mut Bench,
+    agent: Option<&mut Process>,
     proposal: Proposal,
     approved: Option<&Yes>,
 ) -> Result<Next, Refusal> {
@@ -121,9 +125,7 @@ pub(crate) async fn mediate(
     );
     gateway.hearts.judged(turn, judgement.action(), judgement.verdict());
 
-    let ruling = judgement.settle(receipt).map_err(|error| {
-        Refusal::new(RefusalKind::Unavailable, format!("the record does not match the verdict: {error}"))
-    })?;
+    let ruling = judgement.settle(receipt)?;
     match ruling {
         Ruling::Permit(permit) => {
             let verb = permit.action().verb;
@@ -131,7 +133,7 @@ pub(crate) async fn mediate(
                 Some(over) => permit.only_over(over),
                 None => permit,
             };
-            let outcome = perform(gateway, turn, bench, permit).await;
+            let outcome = perform(gateway, turn, bench, agent, permit).await;
             conclude(gateway, turn, verb, outcome).await
         }
         Ruling::Ask(_) => Ok(Next::Rest(gateway.wait(turn).await?)),

@@ -84,6 +84,9 @@ pub(crate) struct TurnRow {
     pub(crate) waiting: Option<ApprovalId>,
     /// The effect that was let through and whose outcome is not recorded yet.
     pub(crate) open: Option<Open>,
+    /// The part of a reply that was let through while that effect is under way, and whose outcome is not recorded yet.
+    #[serde(default)]
+    pub(crate) part: Option<Open>,
     /// Whether a program that nobody here wrote drives it. It keeps its conversation itself.
     #[serde(default)]
     pub(crate) program: bool,

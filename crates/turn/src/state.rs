@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::{Change, Ground, Kind};
+use models::BYTES_PER_TOKEN;
 use monitor::{Compartment, Denied, Judgement, Over, Rates, Reach, Standing};
 use tokio_util::sync::CancellationToken;
 use vocab::{
@@ -49,6 +50,10 @@ pub(crate) struct Turn {
     pub(crate) heard: Heard,
     /// How a program ended, for the record of its end.
     pub(crate) over: Option<String>,
+    /// What was delivered of answers that were still being made.
+    pub(crate) said: String,
+    /// How much of that is of the present model call's answer, in bytes.
+    pub(crate) heard_bytes: usize,
 }
 
 /// What became of a proposal, as far as it has come.
@@ -118,6 +123,8 @@ impl Turn {
             present: None,
             heard: Heard::default(),
             over: None,
+            said: String::new(),
+            heard_bytes: 0,
         }
     }
 
@@ -150,6 +157,19 @@ impl Turn {
         proposal
     }
 
+    /// Gives a part of a reply its number, which is that of the reply to come. The agent did not choose to act, so that it
+    /// counts as no action of its own; how many parts there may be is bounded.
+    pub(crate) fn number_part(&self, intent: Intent, ambient: &dyn Ambient) -> Proposal {
+        Proposal {
+            id: ProposalId::from_random(ambient.random()),
+            agent: self.row.agent.clone(),
+            session: self.row.session.clone(),
+            turn: self.id.clone(),
+            ordinal: self.row.proposals.saturating_add(1),
+            intent,
+        }
+    }
+
     /// Makes `proposal` the present one.
     pub(crate) fn take_up(&mut self, proposal: &Proposal) {
         self.call = match &proposal.intent {
@@ -158,6 +178,7 @@ impl Turn {
             }
             Intent::ModelCall { .. }
             | Intent::Reply { .. }
+            | Intent::ReplyPart { .. }
             | Intent::ProgramCall { .. }
             | Intent::ProgramAnswer { .. } => None,
         };
@@ -199,7 +220,39 @@ impl Turn {
             turn_elapsed: self.elapsed(now),
         };
         let labels = &self.session.labels;
-        Standing { asker: &self.asker, labels, marks, rates, approved, programs: &skills::Machine, now }
+        let programs = &skills::Machine;
+        Standing { asker: &self.asker, labels, marks, said: "", rates, approved, programs, now }
+    }
+
+    /// The tokens of a model call by its server's count; of one that was given up when words of it had been delivered, by
+    /// estimate, since whoever stopped it has them.
+    fn tokens_of(&self, outcome: &Outcome) -> Option<u64> {
+        if let Body::Answer { answer } = &outcome.body {
+            return Some(answer.prompt_tokens.saturating_add(answer.completion_tokens));
+        }
+        let (action, _) = self.present.as_ref()?;
+        if action.verb != Verb::ModelCall || self.heard_bytes == 0 {
+            return None;
+        }
+        let prompt = serde_json::to_vec(&action.args).map_or(0, |prompt| prompt.len());
+        u64::try_from(prompt.saturating_add(self.heard_bytes).div_ceil(BYTES_PER_TOKEN)).ok()
+    }
+
+    /// What a part of a reply is judged by: what the reply would be, and the words that were delivered in this turn so far,
+    /// those before a call of a skill included.
+    pub(crate) fn standing_of_part<'a>(
+        &'a self,
+        gateway: &Gateway,
+        marks: &'a BTreeMap<String, Labels>,
+    ) -> Standing<'a> {
+        let standing = self.standing(gateway, marks, None);
+        let counted = standing.rates;
+        let rates = Rates {
+            last_minute: counted.last_minute.saturating_add(1),
+            in_turn: counted.in_turn.saturating_add(1),
+            ..counted
+        };
+        Standing { said: &self.said, rates, ..standing }
     }
 
     /// The action as events show it, before it is judged. A reply's words are not shown until it is delivered;
@@ -213,7 +266,7 @@ impl Turn {
                 .map(|(name, count)| (name.to_owned(), count.into()))
                 .collect();
         }
-        if shown.verb == Verb::Reply {
+        if matches!(shown.verb, Verb::Reply | Verb::ReplyPart) {
             let characters = action.text("text").map_or(0, |text| text.chars().count());
             shown.args = [("characters".to_owned(), characters.into())].into_iter().collect();
         }
@@ -308,6 +361,17 @@ impl Turn {
         (Outcome { status: Status::Withheld, labels: Labels::public(), body, ..outcome }, reasons)
     }
 
+    /// Whether the answer that the model is making may be seen, by what it will be admitted by when it is whole.
+    pub(crate) fn admits_answer(&self, gateway: &Gateway) -> bool {
+        let Some(open) = self.row.open.as_ref().filter(|open| open.verb == Verb::ModelCall) else {
+            return false;
+        };
+        let labels = self.session.labels.clone();
+        let answer =
+            Outcome { proposal: open.proposal.clone(), status: Status::Done, labels, body: Body::Nothing };
+        self.admit(gateway, answer).1.is_empty()
+    }
+
     /// Why a program may not be told this: it could write it, without asking, where it may not be written.
     fn unwritable(&self, gateway: &Gateway, outcome: &Outcome) -> Option<Reason> {
         let before = self.reach.as_ref().filter(|_| outcome.status == Status::Done)?;
@@ -348,8 +412,7 @@ impl Turn {
             Some(Err(refusal)) => full = Some(refusal.message),
             None => {}
         }
-        if let Body::Answer { answer } = &outcome.body {
-            let used = answer.prompt_tokens.saturating_add(answer.completion_tokens);
+        if let Some(used) = self.tokens_of(outcome) {
             state.push(records::put(
                 TOKENS,
                 self.row.agent.as_str(),

@@ -84,6 +84,13 @@ pub enum Happened {
         /// What came back, shortened; empty when it is above `internal`.
         summary: String,
     },
+    /// A part of a reply was delivered while the model was still making the rest.
+    Part {
+        /// Which proposal.
+        proposal: ProposalId,
+        /// The words; none where they have been erased.
+        text: String,
+    },
     /// An action that waited for a person no longer did.
     Approval {
         /// Which approval.
@@ -277,12 +284,17 @@ fn steps(reader: &Reader, mut records: Vec<Record>) -> Result<Vec<Step>, Refusal
     Ok(steps.collect())
 }
 
+fn is_part(record: &Record) -> bool {
+    record.action.as_ref().and_then(|action| action.verb) == Some(Verb::ReplyPart)
+}
+
 /// Whether the content of a record is told. That of a model call is the conversation over again, and of a reply its words.
 fn has_words(record: &Record) -> bool {
     let verb = record.action.as_ref().and_then(|action| action.verb);
     match record.kind {
-        Kind::Proposal => !matches!(verb, Some(Verb::ModelCall | Verb::Reply)),
-        Kind::Verdict | Kind::Outcome => true,
+        Kind::Proposal => !matches!(verb, Some(Verb::ModelCall | Verb::Reply | Verb::ReplyPart)),
+        Kind::Verdict => verb != Some(Verb::ReplyPart),
+        Kind::Outcome => true,
         Kind::Message => record.event == Some(Event::TurnEnded),
         _ => false,
     }
@@ -304,6 +316,12 @@ fn happened(record: &Record, content: &Value) -> Vec<Happened> {
 
 fn of_action(record: &Record, content: &Value) -> Option<Happened> {
     let proposal = record.proposal.clone()?;
+    if is_part(record) {
+        // Like who followed, of a part one is told that it came, and nothing where it did not.
+        let came = record.kind == Kind::Outcome && record.status == Some(Status::Done);
+        let text = content.pointer("/body/text").and_then(Value::as_str).unwrap_or_default().to_owned();
+        return came.then_some(Happened::Part { proposal, text });
+    }
     match record.kind {
         Kind::Proposal => {
             let action = record.action.clone()?;

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::digest::{CanonicalError, Digest};
 
-/// What is done. The names are those of the Cedar actions in `guardrails/schema.cedarschema`.
+/// What is done. The names are those of the Cedar actions in `guardrails/schema.cedarschema`, but for
+/// [`Verb::ReplyPart`], which is judged as the reply that it is a part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Verb {
     /// Ask a model for its next words.
@@ -29,6 +30,9 @@ pub enum Verb {
     /// Answer the person who asked.
     #[serde(rename = "reply")]
     Reply,
+    /// Answer the person who asked with what has come whole of an answer that is still being made.
+    #[serde(rename = "reply.part")]
+    ReplyPart,
     /// Run a command.
     #[serde(rename = "command.run")]
     CommandRun,
@@ -42,7 +46,21 @@ pub enum Verb {
 
 impl Verb {
     /// All verbs.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::ModelCall,
+        Self::FileRead,
+        Self::FileWrite,
+        Self::WebGet,
+        Self::MessagePost,
+        Self::Reply,
+        Self::ReplyPart,
+        Self::CommandRun,
+        Self::TableRead,
+        Self::SkillCall,
+    ];
+
+    /// The verbs that policies name.
+    pub const JUDGED: [Self; 9] = [
         Self::ModelCall,
         Self::FileRead,
         Self::FileWrite,
@@ -64,6 +82,7 @@ impl Verb {
             Self::WebGet => "web.get",
             Self::MessagePost => "message.post",
             Self::Reply => "reply",
+            Self::ReplyPart => "reply.part",
             Self::CommandRun => "command.run",
             Self::TableRead => "table.read",
             Self::SkillCall => "skill.call",

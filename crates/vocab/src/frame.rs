@@ -48,6 +48,11 @@ pub enum ToAgent {
         /// How many tokens of conversation the model takes, the system message and the answer not counted.
         context_tokens: u32,
     },
+    /// Of the answer that the model is making, this has come whole. Only between a model call and its entry.
+    Part {
+        /// The words, which follow those of the part before.
+        text: String,
+    },
     /// The transcript has grown by one entry.
     Entry {
         /// The entry.

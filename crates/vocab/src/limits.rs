@@ -8,6 +8,12 @@ pub const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 /// The largest text of one model answer, its reasoning and tool arguments together, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
+/// The most parts that a reply is delivered in before it is there whole.
+pub const MAX_REPLY_PARTS: u32 = 64;
+
+/// The largest part of a reply, in bytes; what is longer comes with the whole.
+pub const MAX_PART_BYTES: usize = 64 * 1024;
+
 /// The most tool calls in one model answer.
 pub const MAX_TOOL_CALLS: usize = 32;
 

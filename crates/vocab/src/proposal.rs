@@ -31,6 +31,11 @@ pub enum Intent {
         /// The words.
         text: String,
     },
+    /// Answer the person with what has come whole of an answer that is still being made, as the gateway handed it over.
+    ReplyPart {
+        /// The words, which follow those of the part before.
+        text: String,
+    },
     /// Ask the agent's model as a program that nobody here wrote asks it: with its own conversation and tools.
     /// The agent's rules still come first in the system message.
     ProgramCall {

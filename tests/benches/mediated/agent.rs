@@ -189,6 +189,7 @@ impl Caller {
             asker: &shared.asker,
             labels: &labels,
             marks: &shared.marks,
+            said: "",
             rates: Rates::default(),
             programs: &(),
             approved: None,

@@ -92,7 +92,7 @@ impl Heard {
             }
             What::Reply { text } => self.reply = Some(text),
             What::Error { message, .. } => self.error = Some(message),
-            What::Notice { .. } => {}
+            What::Part { .. } | What::Notice { .. } => {}
             What::End => self.ended = true,
         }
     }

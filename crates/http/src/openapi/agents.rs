@@ -95,6 +95,7 @@ fn events(book: &mut Book) {
         verdict,
         outcome,
         approval,
+        event("part").has("proposal", id()).has("text", text()),
         event("reply").has("text", text()),
         event("notice").has("message", text()),
         event("error").has("message", text()).may_have("stopped", yes_or_no()),
@@ -318,7 +319,7 @@ fn searching(book: &mut Book) {
 fn steps(book: &mut Book) {
     // What an event of this type has, without the numbers of a run of the gateway.
     let step = object()
-        .has("type", one_of(["proposal", "verdict", "outcome", "approval", "error", "end"]))
+        .has("type", one_of(["proposal", "verdict", "outcome", "part", "approval", "error", "end"]))
         .has("seq", number(1))
         .has("time", time())
         .has("turn", id())
@@ -329,6 +330,7 @@ fn steps(book: &mut Book) {
         .may_have("status", text())
         .may_have("labels", the("Labels"))
         .may_have("summary", text())
+        .may_have("text", text())
         .may_have("approval", id())
         .may_have("state", text())
         .may_have("message", text());

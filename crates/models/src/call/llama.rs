@@ -90,7 +90,7 @@ fn limited(tool_choice: ToolChoice) -> Style {
 }
 
 async fn asked(models: &Models, messages: Value, tools: bool) -> Result<Answer, ModelError> {
-    models.answer(&action(messages, tools)).await
+    models.answer(&action(messages, tools), &|_| ()).await
 }
 
 #[tokio::test]

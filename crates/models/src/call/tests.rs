@@ -50,7 +50,7 @@ async fn a_server_that_nobody_named_is_not_reached() {
         let error = models.find(name).await.unwrap_err();
         assert!(matches!(error, ModelError::NoServer { .. }), "{error}");
         assert!(error.to_string().contains("`mine`") && error.to_string().contains("`ollama`"), "{error}");
-        assert!(models.answer(&action(name)).await.is_err());
+        assert!(models.answer(&action(name), &|_| ()).await.is_err());
     }
 }
 
@@ -62,7 +62,7 @@ async fn a_server_alone_means_its_first_model() {
     let models = models(vec![server("mine", &hostile.url)]);
     let found = models.find("mine").await.unwrap();
     assert_eq!((found.model.as_str(), found.context_tokens, found.context_known), ("org/chat", 4242, true));
-    assert_eq!(models.answer(&action("mine")).await.unwrap().text, "hi");
+    assert_eq!(models.answer(&action("mine"), &|_| ()).await.unwrap().text, "hi");
     assert!(hostile.requests()[2].contains("\"model\":\"org/chat\""));
 }
 
@@ -115,7 +115,7 @@ async fn auto_takes_the_first_that_answers() {
     let mut models = models(Vec::new());
     models.usual =
         [web.url.as_str(), good.url.as_str()].map(|url| Endpoint::usual("u", url).unwrap()).to_vec();
-    assert_eq!(models.answer(&action("auto")).await.unwrap().text, "hi");
+    assert_eq!(models.answer(&action("auto"), &|_| ()).await.unwrap().text, "hi");
     models.usual.truncate(1);
     let error = models.find("auto").await.unwrap_err();
     assert!(
@@ -129,11 +129,14 @@ async fn a_rehearsal_goes_the_same_way_and_says_what_it_is() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("a.yaml"), "turns: [{say: hello}]").unwrap();
     let models = Models::new(Config { rehearsal_dir: dir.path().into(), ..Config::default() }).unwrap();
-    let answer = models.answer(&action("rehearsal/a")).await.unwrap();
+    let answer = models.answer(&action("rehearsal/a"), &|_| ()).await.unwrap();
     assert_eq!(answer.text, format!("{MARK} hello"));
     assert_eq!(models.describe("rehearsal/a"), "rehearsal model: a script, not a real model");
     assert_eq!(models.find("rehearsal/a").await.unwrap().context_tokens, REHEARSAL_CONTEXT_TOKENS);
-    assert!(matches!(models.answer(&action("rehearsal/b")).await, Err(ModelError::Rehearsal { .. })));
+    assert!(matches!(
+        models.answer(&action("rehearsal/b"), &|_| ()).await,
+        Err(ModelError::Rehearsal { .. })
+    ));
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn endpoint(url: &str) -> Endpoint {
 
 async fn ask(server: &Hostile, timeouts: Timeouts) -> Result<Answer, ModelError> {
     let client = Client::new(timeouts, Style::default(), false, Store::default()).unwrap();
-    client.chat(&endpoint(&server.url), "m", &call()).await
+    client.chat(&endpoint(&server.url), "m", &call(), &|_| ()).await
 }
 
 async fn asked(deed: Deed) -> Result<Answer, ModelError> {
@@ -66,10 +66,10 @@ async fn a_server_that_is_down_is_named_with_its_address() {
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     drop(listener);
     let client = Client::new(patient(), Style::default(), false, Store::default()).unwrap();
-    let error = client.chat(&endpoint(&url), "m", &call()).await.unwrap_err();
+    let error = client.chat(&endpoint(&url), "m", &call(), &|_| ()).await.unwrap_err();
     assert!(matches!(error, ModelError::Down { .. }));
     assert!(error.to_string().contains(&url) && error.to_string().contains("refused"), "{error}");
-    let error = client.chat(&endpoint("http://name.invalid/"), "m", &call()).await.unwrap_err();
+    let error = client.chat(&endpoint("http://name.invalid/"), "m", &call(), &|_| ()).await.unwrap_err();
     assert!(matches!(error, ModelError::Down { .. }), "{error}");
 }
 
@@ -240,7 +240,7 @@ async fn a_key_goes_out_and_never_comes_back_in_an_error() {
     let said = r#"{"error":{"message":"wrong key: Bearer sk-sesame"}}"#;
     let server = Hostile::new(vec![Deed::Say(response("401 No", "application/json", said))]).await;
     let (endpoint, client) = keyed(&server.url, dir.path());
-    let error = client.chat(&endpoint, "m", &call()).await.unwrap_err();
+    let error = client.chat(&endpoint, "m", &call(), &|_| ()).await.unwrap_err();
     assert!(error.to_string().contains("wrong key") && error.to_string().contains("api-key"), "{error}");
     assert!(!format!("{error} {error:?} {client:?} {endpoint:?}").contains("sesame"));
     assert!(server.requests()[0].contains("authorization: Bearer sk-sesame"));
@@ -270,7 +270,7 @@ async fn a_key_never_comes_back_in_an_answer_however_it_is_written_and_cut() {
     ] {
         let server = Hostile::new(vec![Deed::Say(stream(&events))]).await;
         let (endpoint, client) = keyed(&server.url, dir.path());
-        let answer = client.chat(&endpoint, "m", &call()).await.unwrap();
+        let answer = client.chat(&endpoint, "m", &call(), &|_| ()).await.unwrap();
         let shown = format!("{answer:?}").to_lowercase();
         for form in ["sesame", "c2stc2vzyw1l", "736b2d", "u002d"] {
             assert!(!shown.contains(form), "{form}: {answer:?}");
@@ -311,4 +311,75 @@ async fn questions_about_a_server_are_bounded_too() {
         let endpoint = endpoint(&server.url);
         assert!(client.about(&endpoint, endpoint.api("models")).await.is_err());
     }
+}
+
+/// What is heard of an answer while it is made.
+async fn heard(client: &Client, bytes: Vec<u8>, size: usize) -> (Vec<String>, Result<Answer, ModelError>) {
+    let server = Hostile::new(vec![Deed::Dribble(bytes, size)]).await;
+    let lines = std::sync::Mutex::new(Vec::new());
+    let ear = |heard: Heard<'_>| {
+        if let Heard::Lines(some) = heard {
+            lines.lock().unwrap().push(some.to_owned());
+        }
+    };
+    let answer = client.chat(&endpoint(&server.url), "m", &call(), &ear).await;
+    (lines.into_inner().unwrap(), answer)
+}
+
+fn says(text: &str) -> String {
+    serde_json::json!({"choices": [{"index": 0, "delta": {"content": text}}]}).to_string()
+}
+
+#[tokio::test]
+async fn words_are_heard_in_lines_as_they_come_and_reasoning_is_not() {
+    let client = Client::new(patient(), Style::default(), false, Store::default()).unwrap();
+    let thought = r#"{"choices":[{"index":0,"delta":{"reasoning_content":"hm\n\n"}}]}"#;
+    let events =
+        [thought.to_owned(), says("one\ntw"), says("o\n\nthree"), STOP.to_owned(), "[DONE]".to_owned()];
+    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+    for size in [1, 7, 10_000] {
+        let (lines, answer) = heard(&client, stream(&events), size).await;
+        assert_eq!(lines.concat(), "one\ntwo\n\n");
+        assert_eq!(answer.unwrap().text, "one\ntwo\n\nthree");
+    }
+    // What breaks off was heard, and is no answer.
+    let (lines, answer) = heard(&client, stream(&events[..2]), 10_000).await;
+    assert_eq!(lines.concat(), "one\n");
+    assert!(matches!(answer, Err(ModelError::Half { .. })), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_model_that_does_not_mark_its_thoughts_is_heard_no_more() {
+    let client = Client::new(patient(), Style::default(), false, Store::default()).unwrap();
+    let events = [says("hm\n"), says("well\n</think>\none\n"), STOP.to_owned()];
+    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+    let (lines, answer) = heard(&client, stream(&events), 10_000).await;
+    assert!(!lines.concat().contains("one"), "{lines:?}");
+    assert_eq!(answer.unwrap().text.trim(), "one");
+    let (lines, answer) = heard(&client, stream(&events), 1).await;
+    assert_eq!((lines.len(), answer.unwrap().text.trim()), (0, "one"));
+}
+
+#[tokio::test]
+async fn that_a_thought_was_heard_is_said_at_once_and_known_though_the_call_is_given_up() {
+    let client = Client::new(patient(), Style::default(), false, Store::default()).unwrap();
+    let events = [says("hm\n\n"), says("well\n</think>\none\n")];
+    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+    let server = Hostile::new(vec![Deed::Hang(unended(&events))]).await;
+    let known = tokio::sync::Notify::new();
+    let ear = |heard: Heard<'_>| {
+        if heard == Heard::Thought {
+            known.notify_one();
+        }
+    };
+    let (endpoint, call) = (endpoint(&server.url), call());
+    tokio::select! {
+        answer = client.chat(&endpoint, "m", &call, &ear) => panic!("the server says no more: {answer:?}"),
+        () = known.notified() => {}
+    }
+    // The server's name is the same.
+    let events = [says("hm\n\n"), says("well\n</think>\none\n"), STOP.to_owned()];
+    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+    let (lines, answer) = heard(&client, stream(&events), 1).await;
+    assert_eq!((lines.len(), answer.unwrap().text.trim()), (0, "one"));
 }

@@ -49,15 +49,21 @@ pub(crate) fn screen(screens: &[Screen], action: &Action) -> Screened {
         return screened;
     }
     let text = match action.verb {
-        Verb::Reply | Verb::MessagePost | Verb::FileWrite | Verb::WebGet | Verb::CommandRun => {
-            Cow::Owned(words_of(&action.args))
-        }
+        Verb::Reply
+        | Verb::ReplyPart
+        | Verb::MessagePost
+        | Verb::FileWrite
+        | Verb::WebGet
+        | Verb::CommandRun => Cow::Owned(words_of(&action.args)),
         Verb::ModelCall => request(action).map(plain::plain).unwrap_or_default(),
         Verb::FileRead | Verb::TableRead | Verb::SkillCall => return screened,
     };
     for screen in screens {
         match (screen.detector, action.verb) {
-            (Detector::FinancialTransaction, Verb::ModelCall | Verb::Reply | Verb::FileWrite) => {
+            (
+                Detector::FinancialTransaction,
+                Verb::ModelCall | Verb::Reply | Verb::ReplyPart | Verb::FileWrite,
+            ) => {
                 let hit = phrases::transaction(&text);
                 screened.notices.extend(hit.map(|what| reason(screen, what)));
             }

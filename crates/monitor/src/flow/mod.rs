@@ -172,7 +172,7 @@ impl Flow {
             missing(&mut denies, "clearance:agent", carries, session, agent, parties.agent_clearance);
         }
         let sink = match action.verb {
-            Verb::Reply => Some(parties.asker.clearance.clone()),
+            Verb::Reply | Verb::ReplyPart => Some(parties.asker.clearance.clone()),
             _ => self.sink(&action.resource),
         };
         if let Some(clearance) = sink {

@@ -151,7 +151,7 @@ impl Reader<'_> {
 
     fn verbs(&self, policy: &Policy) -> Vec<Verb> {
         match policy.action_constraint() {
-            ActionConstraint::Any => Verb::ALL.to_vec(),
+            ActionConstraint::Any => Verb::JUDGED.to_vec(),
             ActionConstraint::Eq(action) => self.words.verb_of(&action.into()).into_iter().collect(),
             ActionConstraint::In(actions) => {
                 actions.into_iter().filter_map(|action| self.words.verb_of(&action.into())).collect()

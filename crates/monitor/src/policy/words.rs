@@ -144,7 +144,7 @@ impl Words {
             command: named("Command")?,
             table: named("Table")?,
             skill: named("Skill")?,
-            actions: Verb::ALL
+            actions: Verb::JUDGED
                 .into_iter()
                 .map(|verb| (verb, Arc::new(uid(&action, verb.as_str()))))
                 .collect(),

@@ -109,7 +109,7 @@ impl<'a> Setting<'a> {
     pub(crate) fn resolve(&self, intent: &Intent, asker: &Person) -> Resolved<'a> {
         match intent {
             Intent::ModelCall { messages, .. } => self.model_call(messages),
-            Intent::Reply { text } => reply(text, &[], asker),
+            Intent::Reply { text } | Intent::ReplyPart { text } => reply(text, &[], asker),
             Intent::ProgramCall { request } => self.program_call(request),
             Intent::ProgramAnswer { text, tool_calls } => reply(text, tool_calls, asker),
             Intent::SkillCall { skill, arguments, .. } => match self.skill_call(skill, arguments) {

@@ -257,6 +257,7 @@ pub(crate) struct Home {
 pub(crate) struct At {
     pub(crate) session: Labels,
     pub(crate) marks: BTreeMap<String, Labels>,
+    pub(crate) said: String,
     pub(crate) rates: Rates,
 }
 
@@ -291,11 +292,12 @@ impl Home {
         let id = PersonId::new(asker).unwrap();
         let stranger = person(asker, &["staff"], &["restricted"]);
         let asker = self.monitor.person(&id).unwrap_or(&stranger);
-        let At { session, marks, rates } = at;
+        let At { session, marks, said, rates } = at;
         let standing = Standing {
             asker,
             labels: session,
             marks,
+            said,
             rates: *rates,
             approved,
             programs: &Fixed,
@@ -356,6 +358,10 @@ pub(crate) fn post(channel: &str, text: &str) -> Intent {
 
 pub(crate) fn reply(text: &str) -> Intent {
     Intent::Reply { text: text.into() }
+}
+
+pub(crate) fn part(text: &str) -> Intent {
+    Intent::ReplyPart { text: text.into() }
 }
 
 pub(crate) fn ask_model(text: &str) -> Intent {

@@ -334,6 +334,7 @@ fn a_proposal_of_another_agent_is_denied() {
         asker: mia,
         labels: &home.at.session,
         marks: &home.at.marks,
+        said: "",
         rates: home.at.rates,
         approved: None,
         programs: &(),

@@ -13,6 +13,7 @@ mod common;
 mod config;
 mod explain;
 mod judge;
+mod parts;
 mod properties;
 mod queues;
 mod reach;

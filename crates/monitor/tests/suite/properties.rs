@@ -114,7 +114,7 @@ fn any_proposal_has_one_answer() {
     proptest!(config_of_cases(), |(
         intent in intent(), asker in asker(), session in some_labels(), marks in marks(), rates in rates(), screens in any::<bool>(),
     )| {
-        let standing = At { session, marks, rates };
+        let standing = At { said: String::new(), session, marks, rates };
         let home = if screens { &screened } else { &plain };
         let (one, two) = (home.judge_at(asker, intent.clone(), &standing), home.judge_at(asker, intent, &standing));
         prop_assert_eq!(one.verdict(), two.verdict());
@@ -206,7 +206,7 @@ fn labels_and_counts_only_ever_narrow() {
         intent in intent(), asker in asker(), low in some_labels(), more in some_labels(), rates in rates(), marks in marks(),
     )| {
         let easy = At { session: low.clone(), ..At::default() };
-        let hard = At { session: low.join(&more), rates, marks };
+        let hard = At { said: String::new(), session: low.join(&more), rates, marks };
         let before = home.judge_at(asker, intent.clone(), &easy).verdict().decision;
         let after = home.judge_at(asker, intent, &hard).verdict().decision;
         prop_assert!(strictness(after) >= strictness(before), "{:?} became {:?}", before, after);

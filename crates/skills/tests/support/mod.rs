@@ -165,6 +165,7 @@ impl Home {
             asker: &self.asker,
             labels: &labels,
             marks: &marks,
+            said: "",
             rates: Rates::default(),
             programs: &bulkhead_skills::Machine,
             approved,

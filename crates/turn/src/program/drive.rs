@@ -172,7 +172,8 @@ impl Driver {
     ) -> Result<Came, Refusal> {
         let proposal = self.turn.number(intent, self.gateway.ambient.as_ref());
         let next =
-            Box::pin(mediate(&self.gateway, &mut self.turn, &mut self.bench, proposal.clone(), None)).await?;
+            Box::pin(mediate(&self.gateway, &mut self.turn, &mut self.bench, None, proposal.clone(), None))
+                .await?;
         match (next, self.turn.row.waiting.clone()) {
             (Next::Rest(Rest::Waiting), Some(approval)) => {
                 self.wait(Parked { approval, proposal, asked: asked.clone(), answer }).await
@@ -206,6 +207,7 @@ impl Driver {
                     &self.gateway,
                     &mut self.turn,
                     &mut self.bench,
+                    None,
                     held.proposal,
                     Some(&yes),
                 ))

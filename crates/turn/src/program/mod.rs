@@ -136,6 +136,7 @@ impl Gateway {
             elapsed_ms: 0,
             waiting: None,
             open: None,
+            part: None,
             program: true,
         };
         let command = shortened(&command);

@@ -29,6 +29,8 @@ pub(super) struct Course {
     waits: Option<ApprovalId>,
     last: Last,
     answered: bool,
+    /// What has been printed of the answer that the model is making, or made last.
+    said: String,
     error: Option<String>,
     ended: bool,
 }
@@ -42,6 +44,7 @@ impl Course {
             waits: None,
             last: Last::Nothing,
             answered: false,
+            said: String::new(),
             error: None,
             ended: false,
         }
@@ -62,6 +65,9 @@ impl Course {
             What::Proposal { proposal, action } => {
                 let short = short(action);
                 let args = arguments(action);
+                if action.verb == Verb::ModelCall {
+                    self.said.clear();
+                }
                 self.proposed.insert(proposal.clone(), (action.verb, short.clone()));
                 Some(self.line("proposed", Paint::Faint, &format!("{short}{args}")))
             }
@@ -83,9 +89,17 @@ impl Course {
                 Some(self.line(status.as_str(), paint, &format!("{short} [{labels}]{told}")))
             }
             What::Approval { approval, state, action, .. } => Some(self.approval(approval, *state, action)),
+            What::Part { text, .. } => {
+                let before = if self.said.is_empty() { "\n" } else { "" };
+                self.said.push_str(text);
+                let text = text.strip_suffix('\n').unwrap_or(text);
+                Some(format!("{before}{}", visible(text, Keep::Prose)))
+            }
             What::Reply { text } => {
                 self.answered = true;
-                Some(format!("\n{}\n", visible(text, Keep::Prose)))
+                // What has been read is not printed again, unless the whole turned out to be something else.
+                let rest = text.strip_prefix(&self.said).unwrap_or(text);
+                Some(format!("\n{}\n", visible(rest, Keep::Prose)))
             }
             What::Notice { message } => {
                 Some(self.line("notice", Paint::Heed, &visible(message, Keep::Nothing)))
@@ -111,7 +125,7 @@ impl Course {
         reasons: &[Reason],
         micros: u64,
     ) -> String {
-        let (_, short) = self.known(proposal);
+        let (verb, short) = self.known(proposal);
         self.last = if decision == Decision::Permit { Last::Allowed } else { Last::Refused };
         let (word, paint) = match decision {
             Decision::Permit => ("permitted", Paint::Good),
@@ -121,7 +135,13 @@ impl Course {
         };
         let why: Vec<String> = reasons.iter().map(|reason| because(decision, reason)).collect();
         let why = if why.is_empty() { String::new() } else { format!(" - {}", why.join("; ")) };
-        self.line(word, paint, &format!("{short}{why} ({micros} µs)"))
+        let of_it = match decision {
+            _ if self.said.is_empty() || verb != Some(Verb::Reply) => "",
+            Decision::Ask => "; what you have read is a part of it, and all of it waits",
+            Decision::Deny | Decision::Kill => "; what you have read of it is all that comes",
+            Decision::Permit => "",
+        };
+        self.line(word, paint, &format!("{short}{why}{of_it} ({micros} µs)"))
     }
 
     fn approval(&mut self, id: &ApprovalId, state: ApprovalState, action: &str) -> String {
@@ -278,6 +298,25 @@ mod tests {
             assert!(!line.contains(['\u{1b}', '\u{7}', '\u{202e}', '\u{9b}']), "{line:?}");
         }
         assert!(course.left_behind(&AgentName::new("echo").unwrap()).contains("approvals approve a-1"));
+    }
+
+    #[test]
+    fn what_has_come_in_parts_is_not_printed_again() {
+        let mut course = Course::new(Screen::new(true));
+        let part = |text: &str| event(json!({ "type": "part", "proposal": "p-9", "text": text }));
+        let reply = |text: &str| event(json!({ "type": "reply", "text": text }));
+        let mut told = |event: Event| course.note(&event.what).unwrap();
+        assert_eq!(told(part("one\n\n")), "\none\n");
+        assert_eq!(told(part("two\u{1b}[2J\n\n")).find('\u{1b}'), None);
+        assert!(told(proposal("reply", "x")).contains("proposed"));
+        assert!(told(verdict("ask")).contains("all of it waits"));
+        assert!(told(verdict("deny")).contains("is all that comes"));
+        assert!(!told(verdict("permit")).contains("what you have read"));
+        assert_eq!(told(reply("one\n\ntwo\u{1b}[2J\n\nthree")), "\nthree\n");
+        assert_eq!(told(reply("something else")), "\nsomething else\n");
+        // Words before a call of a skill belong to no reply after it.
+        told(proposal("model.call", "m"));
+        assert_eq!(told(reply("one\n\nthen more")), "\none\n\nthen more\n");
     }
 
     #[test]

@@ -187,7 +187,7 @@ const fn is_persons(event: journal::Event) -> bool {
 /// The part in the conversation, with the tokens of a model call.
 fn context(view: &View<'_>) -> Value {
     let (role, name) = match view.verb {
-        Some(vocab::Verb::ModelCall | vocab::Verb::Reply) => (2, "Assistant"),
+        Some(vocab::Verb::ModelCall | vocab::Verb::Reply | vocab::Verb::ReplyPart) => (2, "Assistant"),
         Some(_) => (3, "Tool"),
         None if view.event.is_some_and(is_persons) => (1, "User"),
         None => (4, "Agent"),

@@ -86,7 +86,7 @@ const fn of_verb(verb: Option<Verb>) -> (u8, &'static str) {
     match verb {
         Some(Verb::FileRead | Verb::WebGet | Verb::TableRead) => (2, "Read"),
         Some(Verb::FileWrite) => (3, "Update"),
-        Some(Verb::MessagePost | Verb::Reply) => (1, "Create"),
+        Some(Verb::MessagePost | Verb::Reply | Verb::ReplyPart) => (1, "Create"),
         Some(Verb::ModelCall) => (OTHER, "Model Call"),
         Some(Verb::CommandRun) => (OTHER, "Command Run"),
         Some(Verb::SkillCall) => (OTHER, "Skill Call"),

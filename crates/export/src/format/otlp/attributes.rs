@@ -100,7 +100,7 @@ fn call(view: &View<'_>) -> Vec<KeyValue> {
 pub(super) fn operation(view: &View<'_>) -> Option<&'static str> {
     match view.verb {
         Some(Verb::ModelCall) => Some(names::CHAT),
-        Some(Verb::Reply) => Some(names::INVOKE_AGENT),
+        Some(Verb::Reply | Verb::ReplyPart) => Some(names::INVOKE_AGENT),
         Some(_) => Some(names::EXECUTE_TOOL),
         None => None,
     }
@@ -109,7 +109,7 @@ pub(super) fn operation(view: &View<'_>) -> Option<&'static str> {
 /// The tool that is executed: its verb, or the name of one that is not there.
 pub(super) fn tool<'a>(view: &View<'a>) -> Option<&'a str> {
     match (view.verb, view.resource) {
-        (Some(Verb::ModelCall | Verb::Reply) | None, _) => None,
+        (Some(Verb::ModelCall | Verb::Reply | Verb::ReplyPart) | None, _) => None,
         (Some(Verb::SkillCall), Some(Resource::Skill(name))) => Some(name),
         (Some(verb), _) => Some(verb.as_str()),
     }

@@ -62,7 +62,8 @@ impl Spans {
         match (view.proposal, view.verb) {
             // A reply ends its turn, and the turn's own span tells of it.
             (Some(_), Some(Verb::Reply)) if view.status == Some(Status::Done) => self.root(turn, view),
-            (Some(_), Some(Verb::Reply)) => None,
+            // Its parts come before it, while the model is still asked.
+            (Some(_), Some(Verb::Reply | Verb::ReplyPart)) => None,
             (Some(proposal), _) => {
                 self.begin(proposal.as_str(), view);
                 if ended {
