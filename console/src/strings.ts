@@ -170,7 +170,7 @@ export const t = {
 
   live: {
     title: 'Live',
-    lead: 'Each agent in its compartment. Lit while it acts; sealed once it is stopped.',
+    lead: 'Each agent in its compartment. Lit while it acts; a red light for what was not permitted; sealed once it is stopped.',
     whole: 'All agents, last minute',
     empty: 'No agent yet. `bulkhead agents add NAME --from SOUL.md` makes one.',
     state: { running: 'at work', idle: 'idle', paused: 'paused', killed: 'sealed' } as Record<string, string>,

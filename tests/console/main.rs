@@ -82,6 +82,41 @@ turns:
     calls: [{skill: file-writer, arguments: {path: HOME/agents/echo/workspace/draft.md, content: a draft}}]
 ";
 
+/// Writes where it may and where it may not, and posts; each call of the model has its tokens.
+const COSTS: &str = "
+turns:
+  - prompt_tokens: 120
+    completion_tokens: 30
+    calls:
+      - {skill: file-writer, arguments: {path: HOME/agents/echo/workspace/draft.md, content: a draft}}
+      - {skill: file-writer, arguments: {path: /etc/cron.d/late, content: '* * * * * root true'}}
+      - {skill: message, arguments: {channel: \"board:content-team\", text: the draft}}
+  - say: That is what became of it.
+    repeat: true
+    prompt_tokens: 200
+    completion_tokens: 50
+";
+
+/// Each agent writes elsewhere when it is asked to, and goes on and on when it is asked to.
+const ELSEWHERE: &str = "
+turns:
+  - when: Write elsewhere
+    calls:
+      - {skill: file-writer, arguments: {path: /etc/cron.d/late, content: '* * * * * root true'}}
+  - when: Go on
+    calls:
+      - {skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}
+      - {skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}
+      - {skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}
+      - {skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}
+  - say: That is what became of it.
+    repeat: true
+";
+
+/// One that may do two things in a turn; at twice as many it is stopped.
+const BUSY: &str = "# Busy\n## Identity\n- Name: busy\n- Role: Goes on and on\n## Rules\n- Be concise\n## Skills\n\
+                    - file-reader: Read\n  - paths: HOME/handbook\n## Limits\n- actions-per-turn: 2\n";
+
 /// `ada` is the administrator, `bob` another owner.
 fn team(scene: &str) -> Home {
     Home::team("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n", scene)
@@ -349,6 +384,51 @@ fn an_agent_is_stopped_in_mid_turn_in_two_steps() {
 #[test]
 fn the_plan_shows_who_is_at_work_and_its_lever_stops_all() {
     plays("liveAndTheLeverForAll", &team(ON_AND_ON));
+}
+
+#[test]
+fn the_lever_of_one_compartment_stops_that_agent_alone() {
+    plays("oneLeverStopsOneAgent", &team(ON_AND_ON));
+}
+
+#[test]
+fn a_compartment_is_lit_by_what_was_not_permitted_and_by_an_anomaly() {
+    let home = Home::made(&["--team", "--person", "ada"]);
+    home.add("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n");
+    home.soul("busy", BUSY);
+    home.scene(ELSEWHERE);
+    home.start();
+    plays("aDenialAndAnAnomalyLightACompartment", &home);
+}
+
+#[test]
+fn the_plots_show_what_happened() {
+    plays("plotsShowWhatHappened", &team(COSTS));
+}
+
+#[test]
+fn what_waits_is_decided_by_the_keyboard() {
+    plays("whatWaitsIsDecidedByTheKeyboard", &team(POSTS));
+}
+
+#[test]
+fn a_soul_is_written_by_the_keyboard() {
+    plays("aSoulIsWrittenByTheKeyboard", &team(HELLO));
+}
+
+#[test]
+fn the_record_is_filtered_by_the_keyboard() {
+    plays("theRecordIsFilteredByTheKeyboard", &team(ANSWERS));
+}
+
+#[test]
+fn a_verification_says_how_far_it_is_and_can_be_given_up() {
+    plays("verifyingSaysHowFarItIs", &team(HELLO));
+}
+
+#[test]
+fn the_conditions_of_the_page_find_what_those_of_the_command_line_find() {
+    plays("conditionsFindWhatTheCommandLineFinds", &team(ANSWERS));
 }
 
 #[test]

@@ -49,3 +49,36 @@ export async function liveAndTheLeverForAll(stage) {
   await bob.page.getByText('Their single actions are shown to administrators and operators.').waitFor();
   same('levers', await bob.page.getByRole('button', { name: /Stop/ }).count(), 0);
 }
+
+/** The lever of one compartment stops that agent; the other goes on with what it does. */
+export async function oneLeverStopsOneAgent(stage) {
+  const ada = await stage.signedIn('ada');
+  const bob = await stage.signedIn('bob');
+  const helper = await stage.elsewhere('bob');
+  await bob.ask('echo', 'Go on and on');
+  await helper.ask('helper', 'Go on and on');
+  for (const seat of [bob, helper]) await seat.page.locator('details.act').nth(2).waitFor();
+  const { page } = ada;
+  await ada.go('live');
+  const room = (agent) => page.locator('li.room', { has: page.getByRole('link', { name: agent, exact: true }) });
+  for (const agent of ['echo', 'helper']) await page.locator('li.room.lit', { has: page.getByRole('link', { name: agent, exact: true }) }).waitFor();
+  const states = () => ['echo', 'helper'].map((agent) => stage.json('agents', 'show', agent).state);
+
+  await room('echo').getByRole('button', { name: 'Stop echo', exact: true }).click();
+  same('the guard stops nothing', states(), ['running', 'running']);
+  await room('echo').getByRole('button', { name: 'Stop echo now' }).click();
+  await page.getByText(/^1 agent stopped, \d+ process/).waitFor();
+  same('one is stopped', states(), ['killed', 'running']);
+  await room('echo').getByText('sealed', { exact: true }).waitFor();
+  await room('helper').getByText('at work', { exact: true }).waitFor();
+  await bob.page.locator('.working').waitFor({ state: 'detached' });
+
+  // The other works on: it does more than it had done by then.
+  const done = await helper.page.locator('details.act').count();
+  await helper.page.locator('details.act').nth(done + 1).waitFor();
+  same('on the record one was stopped', stage.run('audit', 'query', '--event', 'agent.killed', '--json').trim().split('\n').map((line) => JSON.parse(line).agent), ['echo']);
+  same('and one still works', states(), ['killed', 'running']);
+  await room('helper').getByRole('button', { name: 'Stop helper', exact: true }).click();
+  await room('helper').getByRole('button', { name: 'Stop helper now' }).click();
+  await helper.page.locator('.working').waitFor({ state: 'detached' });
+}

@@ -53,15 +53,7 @@ export async function keyboardOnly(stage) {
   const { keyboard } = page;
   await page.goto(stage.base);
   await page.getByRole('button', { name: 'With a one-time code' }).waitFor();
-  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent?.trim() ?? '');
-  const tabTo = async (name) => {
-    for (let steps = 0; steps < 40; steps += 1) {
-      await keyboard.press('Tab');
-      if ((await focused()).includes(name)) return;
-    }
-    throw new Error(`no way by the keyboard to ${name}`);
-  };
-  await tabTo('With a one-time code');
+  await seat.tabTo('With a one-time code');
   await keyboard.press('Enter');
   await keyboard.press('Tab');
   await keyboard.type(code);
@@ -81,7 +73,7 @@ export async function keyboardOnly(stage) {
   }
   await page.getByRole('link', { name: /^echo/ }).waitFor();
   await keyboard.press('j');
-  same('the first of the list', (await focused()).startsWith('echo'), true);
+  same('the first of the list', (await seat.focused()).startsWith('echo'), true);
   await keyboard.press('Enter');
   await page.getByLabel('Message to echo').waitFor();
   await keyboard.press('/');
@@ -94,7 +86,7 @@ export async function keyboardOnly(stage) {
   await keyboard.press('g');
   await keyboard.press('l');
   await page.getByRole('button', { name: 'Stop all agents' }).waitFor();
-  await tabTo('Stop all agents');
+  await seat.tabTo('Stop all agents');
   await keyboard.down('Enter');
   await keyboard.down('Enter');
   await keyboard.down('Enter');

@@ -8,15 +8,17 @@ import * as chat from './chat.mjs';
 import * as figures from './figures.mjs';
 import * as health from './health.mjs';
 import * as hostile from './hostile.mjs';
+import * as keys from './keys.mjs';
 import * as lever from './lever.mjs';
 import * as looks from './looks.mjs';
 import * as people from './people.mjs';
 import * as provider from './provider.mjs';
 import * as record from './record.mjs';
 import * as rights from './rights.mjs';
+import * as seen from './seen.mjs';
 
 const [name, setting] = process.argv.slice(2);
-const scene = { ...agents, ...approvals, ...chat, ...figures, ...health, ...hostile, ...lever, ...looks, ...people, ...provider, ...record, ...rights }[name];
+const scene = { ...agents, ...approvals, ...chat, ...figures, ...health, ...hostile, ...keys, ...lever, ...looks, ...people, ...provider, ...record, ...rights, ...seen }[name];
 if (scene === undefined) throw new Error(`there is no scene \`${name}\``);
 const stage = await Stage.open(JSON.parse(setting));
 try {

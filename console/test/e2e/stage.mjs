@@ -11,6 +11,9 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/
 /** How long something that must come may take, in milliseconds: only a broken build takes so long. */
 const PATIENCE = 60_000;
 
+/** The most keys that it may take to come to something on a page. */
+const MAX_TABS = 80;
+
 export const PASSWORD = 'correct horse battery';
 
 export function holds(what, is) {
@@ -145,6 +148,20 @@ export class Seat {
     if (!this.stage.shots) return;
     mkdirSync(this.stage.shots, { recursive: true });
     await this.page.screenshot({ path: `${this.stage.shots}/${name}.png` });
+  }
+
+  /** What has the focus: its label, or its words. */
+  focused() {
+    return this.page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent?.trim() ?? '');
+  }
+
+  /** Goes on with a key until what is so called has the focus, or what `is` knows. */
+  async tabTo(name, is = async () => (await this.focused()).includes(name), key = 'Tab') {
+    for (let steps = 0; steps < MAX_TABS; steps += 1) {
+      await this.page.keyboard.press(key);
+      if (await is()) return;
+    }
+    throw new Error(`no way by the keyboard to ${name}`);
   }
 
   async ask(agent, words) {
