@@ -178,6 +178,8 @@ impl Browser {
 
     fn open(&self, method: &str, path: &str, more: &[(&str, &str)], body: &[u8]) -> Stream {
         let mut headers = self.headers();
+        // Else the connection outlives the stream, and whoever reads to its end waits for the gateway to tire of it.
+        headers.push(("connection".to_owned(), "close".to_owned()));
         headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let mut reader = self.begin(method, &format!("/api/v1/{path}"), &headers, body);
         let (status, headers) = head(&mut reader);
