@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bulkhead_tests::server::{Deed, Server, whole};
+use bulkhead_tests::witness::Cosigner;
 use bulkhead_tests::{Home, eventually};
 use serde_json::Value;
 
 use crate::rsyslog::{Input, Rsyslog};
 use crate::stage::complete;
-use crate::witness::Witness;
 
 pub const SCENE: &str = "turns: [{say: the words of the model, repeat: true}]";
 
@@ -112,7 +112,7 @@ fn a_receiver_that_is_away_holds_nothing_up_and_somebody_is_told() {
 
 #[test]
 fn checkpoints_go_to_a_witness_and_its_signature_comes_back() {
-    let witness = Arc::new(Witness::new());
+    let witness = Arc::new(Cosigner::default());
     let key = witness.key();
     let server = Server::new(move |request| {
         let note = String::from_utf8(request.body.clone()).unwrap();

@@ -1,39 +1,266 @@
-//! A witness, made by hand as C2SP's `tlog-cosignature` says.
+//! Witnesses that are asked: one that does as C2SP says, and ones that do everything wrong.
 
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use data_encoding::{BASE64, HEXLOWER};
-use sha2::Digest as _;
+use std::process::Command;
 
-/// Its name.
-const NAME: &str = "witness.example/1";
+use bulkhead_tests::witness::{Cosigner, Mood, NAME, Witness, answer};
+use bulkhead_tests::{Home, eventually};
+use serde_json::Value;
 
-pub struct Witness {
-    pair: Ed25519KeyPair,
+use crate::gateway::{SCENE, standing};
+
+/// A home that has its checkpoints cosigned, none of it started yet.
+fn home(witness: &Witness) -> Home {
+    let home = Home::new();
+    home.scene(SCENE);
+    home.edit("every-records = 4096", "every-records = 1");
+    // The first start makes the key, which the witness has to know.
+    home.start();
+    home.run(&["gateway", "stop"]).done();
+    witness.knows(home.json(&["audit", "key", "show"])["key"].as_str().unwrap());
+    home.add(&witness.settings());
+    home
 }
 
-impl Witness {
-    pub fn new() -> Self {
-        Self { pair: Ed25519KeyPair::from_seed_unchecked(&[9; 32]).unwrap() }
-    }
+fn chat(home: &Home) {
+    home.run(&["chat", "helper", "hi"]).done();
+}
 
-    fn bytes(&self) -> Vec<u8> {
-        [&[4], self.pair.public_key().as_ref()].concat()
-    }
+fn error(home: &Home) -> String {
+    standing(home, "w1")["last_error"].as_str().unwrap_or_default().to_owned()
+}
 
-    fn id(&self) -> Vec<u8> {
-        sha2::Sha256::digest([NAME.as_bytes(), b"\n", &self.bytes()].concat())[..4].to_vec()
-    }
+/// Waits until the witness has cosigned more than `size` records and the record has it.
+fn cosigned(home: &Home, size: u64) -> u64 {
+    let taken = || standing(home, "w1")["taken"].as_u64().unwrap();
+    eventually(&format!("more than {size} records are cosigned"), || {
+        taken() > size && error(home).is_empty()
+    });
+    taken()
+}
 
-    /// Its key, for the settings.
-    pub fn key(&self) -> String {
-        format!("{NAME}+{}+{}", HEXLOWER.encode(&self.id()), BASE64.encode(&self.bytes()))
-    }
+/// The sizes of which the record says that they were cosigned.
+fn recorded(home: &Home) -> Vec<u64> {
+    let records = home.records(&["--event", "checkpoint.cosigned"]);
+    records.iter().map(|record| record["facts"]["size"].as_u64().unwrap()).collect()
+}
 
-    /// Its line for a checkpoint.
-    pub fn cosign(&self, note: &str, time: u64) -> String {
-        let (text, _) = note.split_once("\n\n").unwrap();
-        let signature = self.pair.sign(format!("cosignature/v1\ntime {time}\n{text}\n").as_bytes());
-        let bytes = [&self.id(), time.to_be_bytes().as_slice(), signature.as_ref()].concat();
-        format!("\u{2014} {NAME} {}\n", BASE64.encode(&bytes))
+fn facts(home: &Home, event: &str) -> Vec<Value> {
+    home.records(&["--event", event]).into_iter().map(|record| record["facts"].clone()).collect()
+}
+
+/// What doctor finds of witnesses.
+fn found(home: &Home) -> Vec<(String, String)> {
+    let doctor = home.json_whatever(&["doctor"]);
+    let found = doctor["findings"].as_array().unwrap().iter().filter(|one| one["check"] == "witness");
+    let text = |one: &Value, name: &str| one[name].as_str().unwrap().to_owned();
+    found.map(|one| (text(one, "state"), text(one, "message"))).collect()
+}
+
+#[test]
+fn each_checkpoint_is_cosigned_and_after_a_restart_from_where_the_witness_was() {
+    let witness = Witness::default();
+    let home = home(&witness);
+    home.start();
+    chat(&home);
+    let first = cosigned(&home, 0);
+    home.run(&["gateway", "status"]).done().has(", cosigned last at 20");
+    assert!(found(&home).iter().any(|(_, message)| message.contains("`w1` cosigned last at 20")));
+    for _ in 0..2 {
+        home.run(&["gateway", "restart"]).done();
+        chat(&home);
+        cosigned(&home, first);
     }
+    home.run(&["gateway", "stop"]).done();
+    // What it cosigned last was known each time: only the first request began at nothing.
+    let olds = witness.olds();
+    assert_eq!(olds.iter().filter(|old| **old == 0).count(), 1, "{olds:?}");
+    assert_eq!(olds[0], 0);
+    // A gateway that stops has its last checkpoint cosigned, if that does not take too long.
+    let note = || home.run(&["audit", "checkpoint", "--last"]).done().out;
+    eventually("the last checkpoint is cosigned", || {
+        home.start();
+        home.run(&["gateway", "stop"]).done();
+        note().contains(NAME)
+    });
+    let recorded = recorded(&home);
+    let sent = witness.answered(200);
+    assert!(sent.is_sorted(), "{sent:?}");
+    assert!(recorded.iter().all(|size| sent.contains(size)), "{recorded:?} of {sent:?}");
+    let last = *recorded.last().unwrap();
+    let verified = home.json(&["audit", "verify"]);
+    assert_eq!((&verified["ok"], &verified["cosigned"][0]["witness"]), (&true.into(), &NAME.into()));
+    assert_eq!(verified["cosigned"][0]["size"], last);
+    // The note itself has it, for whoever keeps it elsewhere.
+    let note = note();
+    assert!(note.contains(&format!("\u{2014} {NAME} ")), "{note}");
+    assert!(!note.contains("other.example"), "a line of a key that nobody named was kept: {note}");
+    let file = home.outside().join("checkpoint");
+    std::fs::write(&file, note).unwrap();
+    home.run(&["audit", "verify", "--checkpoint", file.to_str().unwrap()]).done().has(NAME);
+}
+
+#[test]
+fn a_witness_that_was_away_gets_the_newest_with_the_proof_from_where_it_was() {
+    let mut witness = Witness::default();
+    let home = home(&witness);
+    home.start();
+    chat(&home);
+    cosigned(&home, 0);
+    witness.goes();
+    let before = witness.size();
+    chat(&home);
+    eventually("it is missed", || error(&home).contains("nobody answers at http://"));
+    chat(&home);
+    assert!(found(&home).iter().any(|(state, message)| state == "missing" && message.contains("`w1`")));
+    let told = facts(&home, "publishing.failed");
+    assert_eq!((told.len(), &told[0]["place"]), (1, &"w1".into()), "{told:?}");
+    witness.comes();
+    cosigned(&home, before);
+    assert_eq!(witness.answered(409), [0; 0]);
+    assert_eq!(facts(&home, "checkpoint.contradicted").len(), 0);
+    home.verifies();
+}
+
+#[test]
+fn a_witness_that_knows_another_size_is_sent_the_proof_from_there() {
+    let witness = Witness::default();
+    let home = home(&witness);
+    home.start();
+    chat(&home);
+    let first = cosigned(&home, 0);
+    // It has cosigned more than came back.
+    witness.is(Mood::Loses);
+    chat(&home);
+    eventually("it cosigned what is not known here", || witness.size() > first && !error(&home).is_empty());
+    witness.is(Mood::Honest);
+    let second = cosigned(&home, first);
+    assert!(!witness.answered(409).is_empty());
+    // It has forgotten what it cosigned.
+    witness.forgets();
+    chat(&home);
+    cosigned(&home, second);
+    assert_eq!(facts(&home, "checkpoint.contradicted").len(), 0);
+    home.verifies();
+}
+
+#[test]
+fn a_record_that_was_set_back_is_contradicted_by_its_witness_and_so_is_what_goes_on_from_there() {
+    let witness = Witness::default();
+    let home = home(&witness);
+    home.start();
+    chat(&home);
+    cosigned(&home, 0);
+    home.run(&["gateway", "stop"]).done();
+    let copy = |from: &str, to: &str| {
+        let done = Command::new("cp").args(["-a", from, to]).status().unwrap();
+        assert!(done.success());
+    };
+    let path = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
+    for part in ["data", "keys"] {
+        copy(&path(home.at(part)), &path(home.outside().join(part)));
+    }
+    home.start();
+    for _ in 0..3 {
+        let before = witness.size();
+        chat(&home);
+        cosigned(&home, before);
+    }
+    home.run(&["gateway", "stop"]).done();
+    let seen = witness.size();
+    // With the checkpoint that the gateway remembers: nothing on this machine shows it.
+    for part in ["data", "keys"] {
+        std::fs::remove_dir_all(home.at(part)).unwrap();
+        copy(&path(home.outside().join(part)), &path(home.at(part)));
+    }
+    home.start();
+    chat(&home);
+    eventually("it is an alert", || !facts(&home, "checkpoint.contradicted").is_empty());
+    let told = facts(&home, "checkpoint.contradicted").remove(0);
+    assert_eq!((&told["witness"], &told["why"]), (&"w1".into(), &"longer".into()), "{told}");
+    let unsafe_ = |words: &str| {
+        found(&home).iter().any(|(state, message)| state == "unsafe" && message.contains(words))
+    };
+    assert!(unsafe_("contradicts this record: it has cosigned"), "{:?}", found(&home));
+    // It grows beyond what the witness has seen, and is another record there.
+    while home.records(&[]).last().unwrap()["seq"].as_u64().unwrap() <= seen {
+        chat(&home);
+    }
+    let other = || facts(&home, "checkpoint.contradicted").into_iter().find(|told| told["why"] == "other");
+    eventually("that is another alert", || other().is_some());
+    assert_eq!(other().unwrap()["seen"].as_u64().unwrap(), witness.size());
+    assert!(unsafe_("does not continue what it cosigned"), "{:?}", found(&home));
+    assert!(!witness.answered(422).is_empty());
+    assert!(recorded(&home).iter().all(|size| *size < seen), "what was contradicted was cosigned");
+    home.verifies();
+}
+
+/// What a witness does, what is said of it then, and the event that the record has.
+fn wrongs() -> Vec<(Mood, &'static str, &'static str)> {
+    let says = |status, head: &str, body: &[u8]| Mood::Says(answer(status, head, body));
+    let size = "content-type: text/x.tlog.size\r\n";
+    let (away, refused) = ("publishing.failed", "cosignature.refused");
+    let mut huge = format!("\u{2014} {NAME} ").into_bytes();
+    huge.resize(10 * 1024 * 1024, b'A');
+    vec![
+        (Mood::Forges, "does not hold: it was forged", refused),
+        (Mood::Signs([7; 32]), "no signature by the key", refused),
+        // Its key is one of `witnesses`, and not this witness's.
+        (Mood::Signs([6; 32]), "no signature by the key", refused),
+        (Mood::Off(7_200), "one of the two clocks is wrong", refused),
+        (Mood::Off(-7_200), "one of the two clocks is wrong", refused),
+        (says(200, "", b"<html>thanks</html>\n"), "is no cosignature", away),
+        (says(200, "", b"\xff\xfe\n"), "it is not text", away),
+        (says(200, "", b""), "is no cosignature", away),
+        (says(200, "", &huge), "which is not read", away),
+        (Mood::Stalls, "within 5 s", away),
+        (Mood::Says(b"nonsense".to_vec()), "http://", away),
+        (says(301, "location: http://127.0.0.1:9/\r\n", b""), "not followed", away),
+        (says(400, "", b""), "(400)", away),
+        (says(403, "", b""), "audit key show", away),
+        (says(404, "", b""), "does not know this record", away),
+        (says(409, size, b"many\n"), "the size that it names is none", away),
+        (says(409, size, b"1\n"), "each time", away),
+        (says(503, "", b""), "503", away),
+    ]
+}
+
+#[test]
+fn what_a_witness_does_wrong_is_said_and_nothing_of_it_is_stored() {
+    let witness = Witness::default();
+    let home = home(&witness);
+    let brought = Cosigner::of([6; 32]).key();
+    home.edit("[checkpoint]\n", &format!("[checkpoint]\nwitnesses = [{brought:?}]\n"));
+    home.start();
+    chat(&home);
+    let mut taken = cosigned(&home, 0);
+    for (mood, words, event) in wrongs() {
+        let (what, before) = (format!("{mood:.60?}"), facts(&home, event).len());
+        witness.is(mood);
+        home.run(&["audit", "checkpoint"]).done();
+        eventually(&format!("{what}: {words}"), || error(&home).contains(words));
+        eventually(&format!("{what} is in the record"), || facts(&home, event).len() > before);
+        assert_eq!(facts(&home, event).len(), before + 1, "{what} is told once");
+        witness.is(Mood::Honest);
+        taken = cosigned(&home, taken);
+    }
+    assert_eq!(facts(&home, "checkpoint.contradicted").len(), 0);
+    let records = home.records(&["--event", "checkpoint.cosigned"]);
+    let own = Cosigner::default().key();
+    assert!(records.iter().all(|record| record["facts"]["witness"] == own.as_str()), "{records:?}");
+    home.verifies();
+}
+
+#[test]
+fn what_a_witness_cosigned_while_it_lied_about_the_time_is_not_in_the_record() {
+    let witness = Witness::default();
+    let home = home(&witness);
+    witness.is(Mood::Off(i64::from(i32::MAX)));
+    home.start();
+    chat(&home);
+    eventually("it is refused", || !facts(&home, "cosignature.refused").is_empty());
+    home.run(&["gateway", "stop"]).done();
+    assert_eq!(recorded(&home), [0; 0]);
+    let note = home.run(&["audit", "checkpoint", "--last"]).done().out;
+    assert!(!note.contains(NAME), "{note}");
+    assert_eq!(home.json(&["audit", "verify"])["cosigned"], serde_json::json!([]));
 }

@@ -18,6 +18,7 @@ pub mod server;
 pub mod team;
 pub mod tls;
 pub mod web;
+pub mod witness;
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_http::Exports;
-use export::{Board, Courier, Follower, Origin, Parts};
+use export::{Board, Courier, Follower, Origin, Parts, Witness};
 use journal::{Journal, Notary, Place};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::ambient::Machine;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::settings::Settings;
+use crate::settings::{Asked, Settings};
 
 /// The most answers of witnesses that wait to be looked at.
 const MAX_ANSWERS: usize = 16;
@@ -27,6 +27,7 @@ pub(crate) struct Outgoing {
     board: Board,
     followers: Vec<Follower>,
     couriers: Vec<Courier>,
+    witnesses: Vec<Witness>,
     answers: mpsc::Receiver<String>,
 }
 
@@ -46,7 +47,7 @@ impl Outgoing {
         settings: &Settings,
         journal: &Journal,
         place: &Place,
-        notary: &Notary,
+        notary: &Arc<Notary>,
     ) -> Result<Self, Failure> {
         let targets: Vec<export::Target> = settings.exports().cloned().collect();
         export::declare(journal, &targets)
@@ -67,7 +68,11 @@ impl Outgoing {
         let courier = |target| Courier::new(&target, parts.clone(), &board, notary.newest(), sender.clone());
         let couriers =
             settings.couriers().into_iter().map(courier).collect::<Result<_, _>>().map_err(wrong)?;
-        Ok(Self { board, followers, couriers, answers })
+        let witness =
+            |asked: Asked| Witness::new(&asked.target, asked.key, parts.clone(), &board, Arc::clone(notary));
+        let witnesses =
+            settings.witnesses().into_iter().map(witness).collect::<Result<_, _>>().map_err(wrong)?;
+        Ok(Self { board, followers, couriers, witnesses, answers })
     }
 
     /// How it stands, for whoever asks.
@@ -84,6 +89,9 @@ impl Outgoing {
         }
         for courier in self.couriers {
             tasks.spawn(courier.run(stop.clone()));
+        }
+        for witness in self.witnesses {
+            tasks.spawn(witness.run(stop.clone()));
         }
         let (notary, mut answers, ended) = (Arc::clone(notary), self.answers, stop.clone());
         tasks.spawn(async move {

@@ -32,6 +32,12 @@ pub struct Standing {
     /// How many records the receiver has refused for good since the gateway started. They are not sent again.
     #[serde(default)]
     pub refused: u64,
+    /// Of a witness, the time of its last cosignature, as it states it.
+    #[serde(default)]
+    pub cosigned: Option<Timestamp>,
+    /// Of a witness, whether it holds that this record is not the one that it cosigned.
+    #[serde(default)]
+    pub contradicted: bool,
 }
 
 impl Standing {
@@ -48,6 +54,8 @@ impl Standing {
             last_error: None,
             late: false,
             refused: 0,
+            cosigned: None,
+            contradicted: false,
         }
     }
 }

@@ -1,10 +1,6 @@
-//! Carries each new checkpoint of the record to a place off this machine, and brings a witness's answer back.
-//!
-//! Only the newest counts: one that comes while another could not be delivered takes its place, since it holds for all
-//! that the older one held for.
+//! Carries each new checkpoint of the record to a place off this machine, and brings what it answers back.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use journal::checkpoint::Sealed;
 use journal::{Draft, Entry, Event, Facts, Kind};
@@ -14,14 +10,9 @@ use vocab::Digest;
 
 use crate::board::{Board, Spot, Standing};
 use crate::follower::Parts;
+use crate::rounds::Rounds;
 use crate::send::{SendError, Sender};
 use crate::settings::{Fault, Target};
-
-/// The first pause after a failure; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-
-/// The longest.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// Carries checkpoints to one place.
 pub struct Courier {
@@ -29,10 +20,8 @@ pub struct Courier {
     sender: Sender,
     spot: Spot,
     name: String,
-    newest: watch::Receiver<Option<Arc<Sealed>>>,
+    rounds: Rounds,
     answers: mpsc::Sender<String>,
-    /// The size of the last that was taken.
-    carried: Option<u64>,
     /// Whether this outage is in the record.
     told: bool,
 }
@@ -52,16 +41,8 @@ impl Courier {
     ) -> Result<Self, Fault> {
         let sender = Sender::new(target, parts.secrets.clone())?;
         let spot = board.add(Standing::new(target, "checkpoint", &target.to()?));
-        Ok(Self {
-            parts,
-            sender,
-            spot,
-            name: target.name.clone(),
-            newest,
-            answers,
-            carried: None,
-            told: false,
-        })
+        let (name, rounds) = (target.name.clone(), Rounds::new(newest));
+        Ok(Self { parts, sender, spot, name, rounds, answers, told: false })
     }
 
     /// Carries until `stop`.
@@ -74,25 +55,8 @@ impl Courier {
 
     /// Until there are no more checkpoints to come.
     async fn carry(&mut self) {
-        loop {
-            let newest = self.newest.borrow_and_update().clone();
-            // Each size once: the same checkpoint with a witness's signature comes back as another, and sent again it
-            // would be signed again.
-            let fresh = newest.filter(|sealed| self.carried.is_none_or(|size| size < sealed.tree().size));
-            if let Some(sealed) = fresh {
-                self.deliver(&sealed).await;
-            }
-            if self.newest.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Tries until it is taken or there is a newer one.
-    async fn deliver(&mut self, sealed: &Sealed) {
-        let (size, text) = (sealed.tree().size, sealed.note().to_string());
-        let mut pause = FIRST_PAUSE;
-        loop {
+        while let Some(sealed) = self.rounds.next().await {
+            let (size, text) = (sealed.tree().size, sealed.note().to_string());
             let time = self.parts.ambient.now();
             match self.sender.note(&text, time, &self.parts.origin).await {
                 Ok(answer) => {
@@ -100,27 +64,19 @@ impl Courier {
                     if let Some(answer) = answer
                         && self.answers.send(answer).await.is_err()
                     {
-                        tracing::debug!("nobody takes in what a witness answers");
+                        tracing::debug!("nobody takes in what a place of checkpoints answers");
                     }
-                    return;
                 }
-                Err(error) => self.failed(size, &error).await,
-            }
-            tokio::select! {
-                // When none is to come any more, this one is still tried.
-                Ok(()) = self.newest.changed() => {
-                    // What is there now is looked at next.
-                    self.newest.mark_changed();
-                    return;
+                Err(error) => {
+                    self.failed(size, &error).await;
+                    self.rounds.wait().await;
                 }
-                () = tokio::time::sleep(pause) => {}
             }
-            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         }
     }
 
     fn taken(&mut self, size: u64) {
-        self.carried = Some(size);
+        self.rounds.taken(size);
         self.told = false;
         self.spot.change(|standing| {
             standing.taken = size;

@@ -4,7 +4,8 @@
 //! defined ([`Format`]), over connections that only the settings name ([`Target`]), and how each of them stands
 //! ([`Standing`]). A [`Follower`] reads the record itself, so the record is its buffer and no receiver slows the
 //! gateway; it moves its durable cursor only after the receiver has taken what was sent, so each record arrives at
-//! least once, in order, and none is missing. A [`Courier`] does the same with the newest checkpoint.
+//! least once, in order, and none is missing. A [`Courier`] does the same with the newest checkpoint, and a [`Witness`] has
+//! it cosigned.
 //!
 //! This room exports metadata, by a list of fields of its own ([`format::View`]): it has no way to content. It knows
 //! no policy, decides nothing and connects to nothing that an administrator has not written into the settings.
@@ -14,8 +15,10 @@ mod courier;
 mod declare;
 mod follower;
 pub mod format;
+mod rounds;
 mod send;
 mod settings;
+pub mod witness;
 
 pub use board::{Board, Standing};
 pub use courier::Courier;
@@ -24,3 +27,4 @@ pub use follower::{Follower, LATE_AFTER, Parts};
 pub use format::{Format, Origin};
 pub use send::SendError;
 pub use settings::{Fault, Filter, Header, Target, Where, headers};
+pub use witness::Witness;

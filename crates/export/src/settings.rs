@@ -180,6 +180,25 @@ impl Target {
         }
     }
 
+    /// A witness by the name `name`, whose addresses begin with `url`, as C2SP `tlog-witness` has them.
+    ///
+    /// # Errors
+    /// When there can be no such witness.
+    pub fn of_witness(
+        name: &str,
+        url: &str,
+        ca: Option<PathBuf>,
+        headers: BTreeMap<String, Header>,
+    ) -> Result<Self, Fault> {
+        let to = format!("{}/add-checkpoint", url.trim_end_matches('/'));
+        let target = Self::of_checkpoints(name, &to, ca, headers)?;
+        match target.to()? {
+            Where::Http(url) if url.query().is_none() => Ok(target),
+            Where::Http(_) => Err(target.fault("has a `?` in its `url`: a path is added to it")),
+            _ => Err(target.fault("is a witness: its `url` begins with `https://` or `http://`")),
+        }
+    }
+
     /// Changes when anything about it changes, but for the values of its headers.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -188,7 +207,7 @@ impl Target {
         Digest::of_parts(&[self.format.as_str().as_bytes(), self.to.as_bytes(), rest.as_bytes()])
     }
 
-    fn fault(&self, what: impl Into<String>) -> Fault {
+    pub(crate) fn fault(&self, what: impl Into<String>) -> Fault {
         Fault { name: self.name.chars().take(MAX_NAME_BYTES).collect(), what: what.into() }
     }
 

@@ -191,6 +191,10 @@ events! {
     CheckpointCosigned = "checkpoint.cosigned",
     /// What is stored as the newest checkpoint was not signed by a key that was the record's then.
     CheckpointDistrusted = "checkpoint.distrusted",
+    /// A witness has cosigned more of this record than there is, or another record under its name.
+    CheckpointContradicted = "checkpoint.contradicted",
+    /// What a witness sent as its cosignature does not hold.
+    CosignatureRefused = "cosignature.refused",
 
     /// The record could not be written for a while.
     RecordFailed = "record.failed",

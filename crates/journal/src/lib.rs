@@ -48,7 +48,7 @@ pub use entry::{Change, Draft, Entry, Ground, Head, Kind, Receipt, Unless};
 pub use erase::{Erased, KEPT, MAX_ERASED_CONTENTS, MAX_ERASED_RANGES};
 pub use event::{Event, Fact, Facts, ModelCall};
 pub use journal::{AppendError, Config, Journal};
-pub use notary::{Notary, NotaryConfig, Rotated, SealError, remains};
+pub use notary::{MAX_SKEW_SECONDS, Notary, NotaryConfig, Rotated, SealError, remains};
 pub use open::OpenError;
 pub use place::Place;
 pub use postgres::PostgresConfig;

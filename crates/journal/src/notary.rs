@@ -19,6 +19,7 @@ use vocab::{Ambient, Digest, PersonId};
 use self::files::KeyFiles;
 pub use self::files::remains;
 use self::publish::Publisher;
+pub use self::witness::MAX_SKEW_SECONDS;
 use crate::checkpoint::{Checkpoint, CheckpointError, Keys, Rotation, Sealed};
 use crate::entry::{Draft, Kind};
 use crate::event::{Event, Facts};
@@ -33,7 +34,13 @@ use crate::stored::Stored;
 const TICK: Duration = Duration::from_secs(2);
 
 /// What follows a checkpoint by itself.
-const OWN: [Event; 3] = [Event::CheckpointMade, Event::CheckpointCosigned, Event::PublishingFailed];
+const OWN: [Event; 5] = [
+    Event::CheckpointMade,
+    Event::CheckpointCosigned,
+    Event::PublishingFailed,
+    Event::CheckpointContradicted,
+    Event::CosignatureRefused,
+];
 
 /// How often something is signed anew because another gateway replaced the key, or signed the log, at the same moment.
 const MAX_TRIES: u32 = 8;

@@ -6,6 +6,7 @@
 
 mod back;
 mod content;
+mod cosigned;
 mod newest;
 mod nodes;
 mod recent;
@@ -25,6 +26,7 @@ use vocab::{
 
 pub use self::back::Back;
 pub use self::content::whole;
+pub use self::cosigned::{Cosigned, MAX_ROWS as MAX_COSIGNED_ROWS};
 pub(crate) use self::newest::{Known, Newest};
 pub(crate) use self::nodes::Run;
 pub use self::recent::{MAX_RECENT, Recent, Recently};

@@ -129,13 +129,18 @@ async fn status(screen: Screen, client: &Client) -> Result<Exit, Failure> {
     }
     let exports = status.get("exports").cloned().unwrap_or_default();
     let exports: Vec<export::Standing> = serde_json::from_value(exports).unwrap_or_default();
-    lines.extend(exports.iter().map(|export| field("export", &standing(screen, export))));
+    lines.extend(exports.iter().map(|export| field(kind(export), &standing(screen, export))));
     let unpublished = status.get("unpublished").and_then(Value::as_array);
     for fault in unpublished.into_iter().flatten().filter_map(Value::as_str) {
         lines.push(field("checkpoint", &screen.paint(Paint::Bad, &visible(fault, Keep::Nothing))));
     }
     lines.iter().try_for_each(|line| screen.line(line))?;
     Ok(if ready { Exit::Done } else { Exit::Unreachable })
+}
+
+/// What a place is called where it is listed.
+fn kind(export: &export::Standing) -> &'static str {
+    if export.format == "witness" { "witness" } else { "export" }
 }
 
 /// How an export stands, in one line.
@@ -146,7 +151,8 @@ fn standing(screen: Screen, export: &export::Standing) -> String {
         0 => String::new(),
         count => format!(", {count} refused for good"),
     };
-    let stands = format!("{to}: {} records behind{refused}", export.behind);
+    let cosigned = export.cosigned.map(|at| format!(", cosigned last at {at}, {} records", export.taken));
+    let stands = format!("{to}: {} records behind{refused}{}", export.behind, cosigned.unwrap_or_default());
     match &export.last_error {
         None if export.refused == 0 => stands,
         None => screen.paint(Paint::Bad, &stands),

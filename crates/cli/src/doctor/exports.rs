@@ -34,6 +34,10 @@ fn checkpoints(settings: &Settings) -> Vec<Finding> {
     let mut away = couriers.iter().any(|target| target.to().is_ok_and(|to| !to.is_local()));
     let mut found: Vec<Finding> =
         couriers.iter().filter_map(|target| carried("checkpoint", target)).collect();
+    for target in settings.witnesses().iter().map(|witness| &witness.target) {
+        away |= target.to().is_ok_and(|to| !to.is_local());
+        found.extend(carried("witness", target));
+    }
     for path in settings.checkpoint_files() {
         let remote = is_remote(path);
         away |= remote;
@@ -45,7 +49,7 @@ fn checkpoints(settings: &Settings) -> Vec<Finding> {
             "checkpoint",
             State::Warning,
             "no place off this machine takes checkpoints: whoever has this machine can cut off what came after the last one that somebody took away, or build the record anew, and nobody can tell",
-            "name a place as `[[checkpoint.publish]]` of bulkhead.toml: a `file` on an auditor's mount, a `url`, or a `syslog` server",
+            "name a place as `[[checkpoint.publish]]` of bulkhead.toml: a `file` on an auditor's mount, a `url`, or a `syslog` server; or a witness as `[checkpoint.witness.NAME]`",
         ));
     }
     found
@@ -74,9 +78,15 @@ pub(super) fn standing(status: &Value) -> Vec<Finding> {
     let refusing: Vec<Finding> = refusing.collect();
     let failing = standings.into_iter().filter_map(|standing| {
         let error = standing.last_error?;
+        if standing.contradicted {
+            let message = format!("the witness `{}` contradicts this record: {error}", standing.name);
+            let mend = "stop the gateway, keep the database and `keys` as they are, and find out who changed or restored them; hold the record against every checkpoint that somebody kept (`bulkhead audit verify --checkpoint FILE`)";
+            return Some(Finding::of("witness", State::Unsafe, message, mend));
+        }
+        let check = if standing.format == "witness" { "witness" } else { "export" };
         let message = format!("`{}` is {} records behind: {error}", standing.name, standing.behind);
         let state = if standing.late { State::Missing } else { State::Warning };
-        Some(Finding::of("export", state, message, "mend the receiver; what waits is then sent by itself"))
+        Some(Finding::of(check, state, message, "mend the receiver; what waits is then sent by itself"))
     });
     let unpublished = status.get("unpublished").and_then(Value::as_array).into_iter().flatten();
     let unpublished = unpublished.filter_map(Value::as_str).map(|fault| {

@@ -12,6 +12,7 @@ mod gateway;
 mod layers;
 mod models;
 mod record;
+mod witnesses;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -116,7 +117,10 @@ async fn over(home: &Home, gateway: impl Future<Output = Vec<Finding>>) -> Repor
         Ok(settings) => {
             settled(home, &settings, &mut findings).await;
             match settings.record(home) {
-                Ok(place) => findings.extend(record::look(home, &place)),
+                Ok(place) => {
+                    findings.extend(record::look(home, &place));
+                    findings.extend(witnesses::look(&settings, &place));
+                }
                 Err(failure) => {
                     let mend = "mend `[record]` in bulkhead.toml, or what it names";
                     findings.push(Finding::of("record", State::Missing, failure.sentence, mend));

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
 use super::Settings;
+use super::witness::{self, Witnesses};
 use crate::home::Home;
 
 /// How many records make a checkpoint due, when the settings say nothing.
@@ -36,8 +37,10 @@ pub(crate) struct Checkpoint {
     #[serde(deserialize_with = "time")]
     every: Duration,
     publish: Vec<Spanned<Publish>>,
-    /// Public keys of witnesses.
+    /// Public keys of witnesses whose cosignatures somebody brings.
     witnesses: Vec<Spanned<VerifierKey>>,
+    /// Witnesses that are asked.
+    pub(super) witness: Witnesses,
 }
 
 /// A place to publish to, by one of three ways.
@@ -46,7 +49,7 @@ pub(crate) struct Checkpoint {
 struct Publish {
     /// A file, which has the newest.
     file: Option<PathBuf>,
-    /// A server that each is sent to; a witness answers with its signature.
+    /// A server that each is sent to.
     url: Option<String>,
     /// A receiver of syslog.
     syslog: Option<String>,
@@ -89,6 +92,7 @@ impl Default for Checkpoint {
             every: EVERY,
             publish: Vec::new(),
             witnesses: Vec::new(),
+            witness: Witnesses::new(),
         }
     }
 }
@@ -131,8 +135,10 @@ impl Checkpoint {
         if let Some(place) = twice {
             return said(place.span().start, "this `file` is in another `[[checkpoint.publish]]` already");
         }
-        let key = no_witness?;
-        said(key.span().start, "the key of a witness is of type 4, as `tlog-cosignature` has it")
+        if let Some(key) = no_witness {
+            return said(key.span().start, "the key of a witness is of type 4, as `tlog-cosignature` has it");
+        }
+        witness::fault(&self.witness)
     }
 }
 
@@ -160,14 +166,19 @@ impl Settings {
 
     /// What the notary of the home's record is told.
     pub(crate) fn notary(&self, home: &Home) -> NotaryConfig {
-        let Checkpoint { origin, every_records, every, publish: _, witnesses } = &self.checkpoint;
+        let Checkpoint { origin, every_records, every, publish: _, witnesses, witness } = &self.checkpoint;
+        let brought = witnesses.iter().map(Spanned::get_ref);
+        let mut witnesses: Vec<VerifierKey> =
+            brought.chain(witness.values().map(|one| one.get_ref().key())).cloned().collect();
+        witnesses.sort_by_key(ToString::to_string);
+        witnesses.dedup();
         NotaryConfig {
             folder: home.keys(),
             origin: origin.as_ref().map(|origin| origin.get_ref().clone()),
             every_records: *every_records,
             every: *every,
             files: self.checkpoint_files().cloned().collect(),
-            witnesses: witnesses.iter().map(|key| key.get_ref().clone()).collect(),
+            witnesses,
         }
     }
 }

@@ -44,8 +44,8 @@ impl Settings {
 
     /// The secrets that go with records and checkpoints.
     pub(super) fn export_secrets(&self) -> Vec<Name> {
-        let couriers = self.checkpoint.couriers();
-        let targets = self.exports().cloned().chain(couriers);
+        let witnesses = self.witnesses().into_iter().map(|witness| witness.target);
+        let targets = self.exports().cloned().chain(self.checkpoint.couriers()).chain(witnesses);
         targets.flat_map(|target| target.secrets().cloned().collect::<Vec<_>>()).collect()
     }
 }

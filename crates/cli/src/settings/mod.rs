@@ -20,6 +20,7 @@ mod record;
 mod retention;
 mod roles;
 mod sign_in;
+mod witness;
 
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,7 @@ use crate::failure::Failure;
 use crate::home::Home;
 
 pub(crate) use policies::HomePolicies;
+pub(crate) use witness::Asked;
 
 /// The largest `bulkhead.toml`, in bytes.
 pub(crate) const MAX_SETTINGS_BYTES: u64 = 1024 * 1024;

@@ -263,3 +263,44 @@ fn a_queue_is_taken_whole_and_one_that_cannot_work_is_said_with_its_place() {
         assert!(said.contains("line ") && said.contains(words), "{more}: {said}");
     }
 }
+
+#[test]
+fn a_witness_is_taken_with_its_key_and_one_that_cannot_be_is_said_with_its_place() {
+    // The same bytes as a witness's key and as a log's.
+    let (witness, log) = (
+        "w/1+978c5a42+BAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD",
+        "w/1+43b3f8f3+AQMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD",
+    );
+    let table = |name: &str, url: &str, key: &str, more: &str| {
+        format!("[checkpoint.witness.{name}]\nurl = \"{url}\"\nkey = \"{key}\"\n{more}")
+    };
+    let good = table("a", "https://w.example/x/", witness, "");
+    let settings = parse(&good).unwrap();
+    let asked = settings.witnesses();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].target.to().unwrap().to_string(), "https://w.example");
+    assert_eq!(asked[0].key.to_string(), witness);
+    for (text, words) in [
+        (table("a", "w.example", witness, ""), "begins with `https://`"),
+        (table("a", "tcp://w.example:1", witness, ""), "begins with `https://`"),
+        (table("a", "https://w.example/?k=1", witness, ""), "the witness `a` has a `?`"),
+        (table("a", "https://me:pw@w.example/", witness, ""), "the witness `a` has a user or a password"),
+        (table("A", "https://w.example/", witness, ""), "needs another name"),
+        (table("a", "https://w.example/", log, ""), "is not of type 4"),
+        (table("a", "https://w.example/", "w/1+00000000+AAAA", ""), "key"),
+        (table("a", "https://w.example/", witness, "path = 1\n"), "path"),
+        (
+            table("a", "http://w.example/", witness, "headers = { X-Api-Key = \"secret:k\" }\n"),
+            "in the clear",
+        ),
+        (format!("{good}{}", table("b", "https://v.example/", witness, "")), "another witness's already"),
+        ("[checkpoint.witness.a]\nurl = \"https://w.example/\"\n".to_owned(), "key"),
+    ] {
+        let said = fault(&text);
+        assert!(said.contains("line ") && said.contains(words), "{text}: {said}");
+        assert!(!said.contains("pw@"), "{said}");
+    }
+    let many: String =
+        (0..17).map(|nth| table(&format!("w{nth}"), "https://w.example/", witness, "")).collect();
+    assert!(fault(&many).contains("more than 16 witnesses"));
+}

@@ -24,6 +24,14 @@ const REST_TIME: Duration = Duration::from_secs(5);
 /// How much of that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
+/// What a server answered.
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    /// Its `Content-Type`.
+    pub(crate) kind: Option<String>,
+    pub(crate) said: Vec<u8>,
+}
+
 /// Requests to one address.
 pub(crate) struct Http {
     url: Url,
@@ -62,8 +70,30 @@ impl Http {
         Ok(String::from_utf8(said).ok().filter(|said| !said.trim().is_empty()))
     }
 
+    /// Asks for something and gives the whole answer, whatever its status is.
+    pub(crate) async fn ask(&mut self, question: String) -> Result<Answered, SendError> {
+        let (client, answer) = self.request(question.into_bytes(), "text/plain; charset=utf-8").await?;
+        let status = answer.status().as_u16();
+        let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let said = whole(answer, &self.to()).await?;
+        self.client = Some(client);
+        Ok(Answered { status, kind, said })
+    }
+
     /// Sends a body and gives the beginning of the answer.
     async fn post(&mut self, body: Vec<u8>, kind: &str) -> Result<Vec<u8>, SendError> {
+        let (client, answer) = self.request(body, kind).await?;
+        let status = answer.status();
+        let said = beginning(answer).await;
+        if !status.is_success() {
+            return Err(SendError::Refused { to: self.to(), status: status.as_u16() });
+        }
+        self.client = Some(client);
+        Ok(said)
+    }
+
+    /// Sends a body and comes back when there is a status, with the client, which is to be kept when all went well.
+    async fn request(&mut self, body: Vec<u8>, kind: &str) -> Result<(Client, Response), SendError> {
         let to = self.to();
         // After a failure there is a new one, with the certificates as they are then.
         let client = match self.client.take() {
@@ -75,14 +105,7 @@ impl Http {
         let answered = tokio::time::timeout(ANSWER_TIME, request.send()).await;
         let answered =
             answered.map_err(|_| SendError::Slow { to: to.clone(), seconds: ANSWER_TIME.as_secs() })?;
-        let answer = answered.map_err(|error| unsent(&to, &error))?;
-        let status = answer.status();
-        let said = beginning(answer).await;
-        if !status.is_success() {
-            return Err(SendError::Refused { to, status: status.as_u16() });
-        }
-        self.client = Some(client);
-        Ok(said)
+        answered.map_err(|error| unsent(&to, &error)).map(|answer| (client, answer))
     }
 
     fn to(&self) -> String {
@@ -205,6 +228,23 @@ async fn beginning(mut answer: Response) -> Vec<u8> {
         tracing::debug!("the rest of an answer was not waited for");
     }
     said
+}
+
+/// The whole of an answer, which must not be longer than [`MAX_ANSWER_BYTES`].
+async fn whole(mut answer: Response, to: &str) -> Result<Vec<u8>, SendError> {
+    let mut said = Vec::new();
+    let reading = async {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| unsent(to, &error))? {
+            if said.len().saturating_add(chunk.len()) > MAX_ANSWER_BYTES {
+                return Err(SendError::TooLong { to: to.to_owned(), limit: MAX_ANSWER_BYTES });
+            }
+            said.extend_from_slice(&chunk);
+        }
+        Ok(())
+    };
+    let slow = |_| SendError::Slow { to: to.to_owned(), seconds: REST_TIME.as_secs() };
+    tokio::time::timeout(REST_TIME, reading).await.map_err(slow)??;
+    Ok(said)
 }
 
 fn unsent(to: &str, error: &reqwest::Error) -> SendError {

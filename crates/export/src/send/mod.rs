@@ -2,7 +2,7 @@
 //! the same batch is sent again.
 
 mod file;
-mod http;
+pub(crate) mod http;
 mod pack;
 mod stream;
 mod tls;
@@ -70,6 +70,14 @@ pub enum SendError {
     Silent {
         /// Where.
         to: String,
+    },
+    /// An answer is over its bound.
+    #[error("{to} answers more than {limit} bytes, which is not read")]
+    TooLong {
+        /// Where.
+        to: String,
+        /// The bound.
+        limit: usize,
     },
     /// HTTP said no.
     #[error("{to} answered {status}")]

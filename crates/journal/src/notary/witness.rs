@@ -8,8 +8,26 @@ use super::{Held, Notary, SealError};
 use crate::checkpoint::{Checkpoint, Sealed};
 use crate::entry::{Draft, Kind};
 use crate::event::{Event, Facts};
-use crate::note::{self, Distrust, Note, NoteError};
+use crate::note::{self, Distrust, Note, NoteError, Signature, VerifierKey};
 use crate::read::Reader;
+
+/// How far the time of a cosignature that was made just now may lie from this machine's, in seconds.
+pub const MAX_SKEW_SECONDS: u64 = 60 * 60;
+
+/// The latest time that a cosignature may state (`tlog-cosignature`, "Format").
+const MAX_TIME: u64 = i64::MAX as u64;
+
+/// What came as a cosignature, and what is asked of it.
+struct Given<'a> {
+    /// The note that it is of; the newest checkpoint when there is none.
+    of: Option<Note>,
+    signatures: Vec<Signature>,
+    /// Whose it may be.
+    witnesses: &'a [VerifierKey],
+    /// Whether it has to be of now.
+    fresh: bool,
+    by: Option<PersonId>,
+}
 
 impl Notary {
     /// Takes in a witness's cosignature: a note with it, or its line alone, which is then for the newest checkpoint.
@@ -17,37 +35,56 @@ impl Notary {
     /// # Errors
     /// When no witness of the settings has signed a checkpoint of this log with it.
     pub async fn cosign(&self, text: &str, by: Option<PersonId>) -> Result<Arc<Sealed>, SealError> {
-        let sealed = self.take_in(&mut *self.held.lock().await, text, by).await;
-        self.publish().await;
-        sealed
-    }
-
-    async fn take_in(
-        &self,
-        held: &mut Held,
-        text: &str,
-        by: Option<PersonId>,
-    ) -> Result<Arc<Sealed>, SealError> {
-        let refused = |why: &dyn std::error::Error| SealError::Cosignature(why.to_string());
-        self.base.journal.flush().await?;
-        self.keep_up(held).await?;
         let (of, signatures) = match text.parse::<Note>() {
             Ok(note) => (Some(note.clone()), note.signatures().to_vec()),
             Err(NoteError::Form) => (None, note::signatures(text).map_err(|error| refused(&error))?),
             Err(error) => return Err(refused(&error)),
         };
+        let witnesses = self.base.config.witnesses.as_slice();
+        let given = Given { of, signatures, witnesses, fresh: false, by };
+        self.take_in(given).await.map(|(sealed, _)| sealed)
+    }
+
+    /// Takes in the `lines` that `witness` answered when it was asked just now to cosign `sealed`; gives the time that its
+    /// cosignature states, in seconds since 1970. Lines of other keys are passed over.
+    ///
+    /// # Errors
+    /// As [`Notary::cosign`], and when the time is more than [`MAX_SKEW_SECONDS`] from now.
+    pub async fn cosigned_by(
+        &self,
+        witness: &VerifierKey,
+        sealed: &Sealed,
+        lines: &str,
+    ) -> Result<u64, SealError> {
+        let signatures = note::signatures(lines).map_err(|error| refused(&error))?;
+        let (of, witnesses) = (Some(sealed.note().clone()), std::slice::from_ref(witness));
+        let given = Given { of, signatures, witnesses, fresh: true, by: None };
+        self.take_in(given).await.map(|(_, time)| time)
+    }
+
+    async fn take_in(&self, given: Given<'_>) -> Result<(Arc<Sealed>, u64), SealError> {
+        let taken = self.take_in_with(&mut *self.held.lock().await, given).await;
+        self.publish().await;
+        taken
+    }
+
+    async fn take_in_with(&self, held: &mut Held, given: Given<'_>) -> Result<(Arc<Sealed>, u64), SealError> {
+        self.base.journal.flush().await?;
+        self.keep_up(held).await?;
+        let Given { of, signatures, witnesses, fresh, by } = given;
         let mut stored = self.stored(of.as_ref())?;
         // What was sent is judged alone: what the record has already says nothing for it.
         let sent = stored.signed_by(signatures).map_err(|error| refused(&error))?;
         let size = Checkpoint::read(&stored)?.tree.size;
-        let (mut found, mut drafts) = (false, Vec::new());
-        for witness in &self.base.config.witnesses {
+        let (mut found, mut drafts) = (None, Vec::new());
+        for witness in witnesses {
             let time = match sent.check(witness) {
                 Ok(time) => time.unwrap_or_default(),
                 Err(Distrust::Unsigned(_)) => continue,
                 Err(forged) => return Err(refused(&forged)),
             };
-            found = true;
+            self.is_sane(time, fresh)?;
+            found = Some(time);
             if stored.add(&sent.by(witness)).map_err(|error| refused(&error))? {
                 let facts = Facts::new().with("witness", witness.to_string()).with("time", time);
                 let facts = facts.with("size", size);
@@ -55,16 +92,33 @@ impl Notary {
                 drafts.push(Draft { person: by.clone(), ..draft });
             }
         }
-        if !found {
-            return Err(SealError::Cosignature(
-                "it is of no witness that the settings name; name it under `[checkpoint]` as one of `witnesses`".into(),
-            ));
-        }
+        let Some(time) = found else {
+            let whose = match witnesses {
+                [one] if fresh => format!("it has no signature by the key `{one}`"),
+                _ => "it is of no witness that the settings name; name it under `[checkpoint]` as one of `witnesses`, or as a `[checkpoint.witness.NAME]`".to_owned(),
+            };
+            return Err(SealError::Cosignature(whose));
+        };
         if drafts.is_empty() {
             // Sent once more.
-            return Ok(Arc::new(Sealed::check(stored, &self.origin, &held.keys)?));
+            return Ok((Arc::new(Sealed::check(stored, &self.origin, &held.keys)?), time));
         }
-        self.keep(held, stored, None, drafts).await
+        self.keep(held, stored, None, drafts).await.map(|sealed| (sealed, time))
+    }
+
+    /// Whether a cosignature may state this time.
+    fn is_sane(&self, time: u64, fresh: bool) -> Result<(), SealError> {
+        if time > MAX_TIME {
+            return Err(SealError::Cosignature("it states a time that there is not".to_owned()));
+        }
+        let now = u64::try_from(self.base.ambient.now().as_second()).unwrap_or_default();
+        if fresh && now.abs_diff(time) > MAX_SKEW_SECONDS {
+            let why = format!(
+                "it states the time {time} and this machine's clock says {now}, in seconds since 1970: one of the two clocks is wrong, or the cosignature is an old one"
+            );
+            return Err(SealError::Cosignature(why));
+        }
+        Ok(())
     }
 
     /// The stored checkpoint with the text of `of`, or the newest.
@@ -79,4 +133,8 @@ impl Notary {
             SealError::Cosignature("it is of no checkpoint that this record has made".to_owned())
         })
     }
+}
+
+fn refused(why: &dyn std::error::Error) -> SealError {
+    SealError::Cosignature(why.to_string())
 }

@@ -111,7 +111,7 @@ impl Reader {
     }
 
     /// The checkpoints before the one in this place of this size, from there backwards, at most `limit`.
-    fn checkpoints_before(
+    pub(super) fn checkpoints_before(
         &self,
         (size, number): (i64, i64),
         limit: u32,

@@ -5,12 +5,18 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use journal::Head;
+use journal::checkpoint::Checkpoint;
 use journal::note::Note;
+use journal::read::Cosigned;
 use journal::verify::{MAX_GIVEN, Options, Position, Progress, Report, VerifyError, verify_with};
+
+use serde::Serialize;
+use vocab::Timestamp;
 
 use super::files;
 use crate::command::Place;
 use crate::failure::{Exit, Failure};
+use crate::settings::Settings;
 use crate::terminal::{Keep, Paint, Screen, field, progress, say, visible};
 
 /// The largest state of a verification, in bytes: checkpoints and erasures that are still to come are part of it.
@@ -73,7 +79,8 @@ pub(super) fn run(place: &Place, args: Args) -> Result<Exit, Failure> {
         Failure::new(super::exit_of(look), error.to_string())
     })?;
     let forgotten = args.resume.as_deref().map_or(Ok(()), forget);
-    show(place.screen, &report, &options)?;
+    let cosigned = if report.ok { cosigned(place, &record, &options)? } else { Vec::new() };
+    show(place.screen, &report, &options, &cosigned)?;
     let kept = unwritten.map_or(forgotten, Err);
     if report.ok {
         return kept.map(|()| Exit::Done);
@@ -93,9 +100,54 @@ fn forget(path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn show(screen: Screen, report: &Report, options: &Options) -> Result<(), Failure> {
+/// How far a witness of the settings has cosigned what was verified.
+#[derive(Debug, Serialize)]
+struct CosignedView {
+    witness: String,
+    size: u64,
+    /// As the witness states it.
+    time: Option<Timestamp>,
+}
+
+/// What was found, and the witnesses' word for it.
+#[derive(Debug, Serialize)]
+struct Verified<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    cosigned: &'a [CosignedView],
+}
+
+/// Which witnesses of the settings have cosigned the checkpoints that were given, or else what the record keeps; of each
+/// the largest. Without settings nobody is known to be a witness.
+fn cosigned(place: &Place, record: &journal::Place, options: &Options) -> Result<Vec<CosignedView>, Failure> {
+    let Ok(settings) = Settings::load(&place.home) else { return Ok(Vec::new()) };
+    let reader = super::open(record)?;
+    let mut found = Vec::new();
+    for key in settings.notary(&place.home).witnesses {
+        let last = if options.checkpoints.is_empty() {
+            reader.cosigned(&key).map_err(super::unread)?
+        } else {
+            let given = options.checkpoints.iter().filter_map(|note| {
+                let size = Checkpoint::read(note).ok()?.tree.size;
+                Some(Cosigned { size, time: note.check(&key).ok()?? })
+            });
+            given.max_by_key(|given| given.size)
+        };
+        let Some(Cosigned { size, time }) = last else { continue };
+        let time = i64::try_from(time).ok().and_then(|time| Timestamp::from_second(time).ok());
+        found.push(CosignedView { witness: key.name().to_owned(), size, time });
+    }
+    Ok(found)
+}
+
+fn show(
+    screen: Screen,
+    report: &Report,
+    options: &Options,
+    cosigned: &[CosignedView],
+) -> Result<(), Failure> {
     if screen.json() {
-        return screen.value(report);
+        return screen.value(&Verified { report, cosigned });
     }
     let end = format!("{}:{}", report.checkpoint.records, report.checkpoint.hash);
     match &report.first_bad {
@@ -108,6 +160,10 @@ fn show(screen: Screen, report: &Report, options: &Options) -> Result<(), Failur
             let text = format!("the record is whole: {} records{held}", report.records);
             screen.line(&screen.paint(Paint::Good, &text))?;
             screen.line(&field("head", &end))?;
+            for CosignedView { witness, size, time } in cosigned {
+                let time = time.map_or_else(String::new, |time| format!(", at {time}"));
+                screen.line(&field("cosigned", &format!("{witness}: {size} records{time}")))?;
+            }
             if options.checkpoints.is_empty() {
                 screen.line("with `--checkpoint FILE`, a checkpoint kept elsewhere, it also finds a tail that was cut off or a record that was built anew")?;
             }

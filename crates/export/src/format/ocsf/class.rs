@@ -97,6 +97,7 @@ const fn of_verb(verb: Option<Verb>) -> (u8, &'static str) {
 fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
     use Event as E;
     let other = |name| (OTHER, name);
+    let account = |id, name| (Kind::AccountChange, (id, name));
     Some(match event {
         E::SignedIn | E::CallerRefused | E::SignInRefused | E::TokenUsed => {
             (Kind::Authentication, (1, "Logon"))
@@ -105,16 +106,17 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         E::SignInConfirmed => (Kind::Authentication, other("Confirm")),
         E::AskRefused | E::RunRefused | E::RightRefused => (Kind::Authentication, other("Authorize")),
 
-        E::PersonAdded | E::GroupAdded => (Kind::AccountChange, (1, "Create")),
-        E::PersonRemoved | E::GroupRemoved => (Kind::AccountChange, (6, "Delete")),
-        E::PersonChanged | E::GroupChanged => (Kind::AccountChange, other("Change")),
-        E::PasswordSet => (Kind::AccountChange, (3, "Password Change")),
-        E::InviteMade => (Kind::AccountChange, (4, "Password Reset")),
-        E::AccountAdded | E::AccountGroupAdded => (Kind::AccountChange, (1, "Create")),
-        E::AccountChanged | E::AccountGroupChanged => (Kind::AccountChange, other("Change")),
-        E::AccountRemoved | E::AccountGroupRemoved => (Kind::AccountChange, (6, "Delete")),
+        E::PersonAdded | E::GroupAdded | E::AccountAdded | E::AccountGroupAdded => account(1, "Create"),
+        E::PersonRemoved | E::GroupRemoved | E::AccountRemoved | E::AccountGroupRemoved => {
+            account(6, "Delete")
+        }
+        E::PersonChanged | E::GroupChanged | E::AccountChanged | E::AccountGroupChanged => {
+            account(OTHER, "Change")
+        }
+        E::PasswordSet => account(3, "Password Change"),
+        E::InviteMade => account(4, "Password Reset"),
         E::TokenMade | E::TokenEnded | E::PasskeyAdded | E::PasskeyRemoved | E::CredentialsForgotten => {
-            (Kind::AccountChange, other("Credentials"))
+            account(OTHER, "Credentials")
         }
 
         E::GatewayStarted | E::RunStarted => (Kind::Lifecycle, (3, "Start")),
@@ -140,6 +142,8 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         | E::ExportFailed
         | E::PublishingFailed
         | E::CheckpointDistrusted
+        | E::CheckpointContradicted
+        | E::CosignatureRefused
         | E::RowUnfounded
         | E::KillIncomplete
         | E::SettingsInvalid
