@@ -12,6 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         workspace: "/home/agent".into(),
         labelled: BTreeSet::from(["personal".to_owned()]),
         databases: BTreeSet::from(["crm".to_owned()]),
+        collections: BTreeSet::from(["wiki".to_owned()]),
     };
     match (soul::compile(&source, &place), soul::compile(&source, &place)) {
         (Ok(first), Ok(second)) => assert_eq!(first.policies, second.policies),

@@ -98,6 +98,7 @@ fn compartment(size: usize) -> Result<Compartment, Failure> {
         workspace: "/home/agents/echo/workspace".into(),
         labelled: Default::default(),
         databases: Default::default(),
+        collections: Default::default(),
     };
     let charter = soul::compile(&source, &place).map_err(|errors| format!("{errors:?}"))?;
     Ok(monitor.compartment(Arc::new(charter), Gate::new())?)
@@ -121,6 +122,7 @@ fn mia() -> Result<Person, Failure> {
 fn reader() -> SkillSpec {
     SkillSpec {
         name: "file-reader".into(),
+        skill: "file-reader".into(),
         verb: Verb::FileRead,
         effect: Effect::Read,
         target: "path".into(),

@@ -32,7 +32,7 @@ pub struct Compartment {
     pub(crate) version: Digest,
 }
 
-/// A skill that the agent has and the gateway too.
+/// What a skill can do that the agent has and the gateway too.
 #[derive(Debug)]
 pub(crate) struct Tool {
     pub(crate) spec: SkillSpec,
@@ -64,7 +64,7 @@ impl Compartment {
             .skills
             .iter()
             .filter(|grant| grant.available)
-            .filter_map(|grant| house.skill(&grant.skill).map(|skill| (grant, skill)))
+            .flat_map(|grant| house.of_skill(&grant.skill).map(move |skill| (grant, skill)))
             .map(|(grant, (spec, validator))| Tool {
                 spec: spec.clone(),
                 grant: grant.clone(),

@@ -23,6 +23,8 @@ pub struct Config {
     pub databases: Vec<Database>,
     /// Labels of tables. A table that nothing here and no source covers is `internal`.
     pub table_labels: Vec<TableLabels>,
+    /// Collections of documents, each with the folder that it is.
+    pub collections: Vec<Collection>,
     /// Where data may go, by destination. What is not named here may receive `internal`.
     pub sinks: Vec<Sink>,
     /// The skills that this gateway has.
@@ -76,6 +78,18 @@ pub struct TableLabels {
     pub table: String,
     /// The labels of what is in it.
     pub labels: Labels,
+}
+
+/// A collection of documents of the settings.
+#[derive(Debug, Clone, Serialize)]
+pub struct Collection {
+    /// Its name, in the form of [`vocab::collection::collection`].
+    pub name: String,
+    /// Its folder: absolute, without `.` or `..`.
+    pub folder: String,
+    /// The labels of what is in it, beside those of the sources that cover the folder or lie in it; where nothing says
+    /// anything, it is `internal`.
+    pub labels: Option<Labels>,
 }
 
 /// What a destination may receive. For a path, everything beneath it too; for a host, channel or model
@@ -241,6 +255,38 @@ pub enum ConfigError {
         table: String,
         /// Where it stands.
         place: String,
+    },
+    /// A name of a collection in another form than its own.
+    #[error(
+        "the collection `{collection}` ({place}) must be a name of lower-case letters, digits, `-` and `_`, such as `handbook`, or `*`"
+    )]
+    Collection {
+        /// The collection.
+        collection: String,
+        /// Where it stands.
+        place: String,
+    },
+    /// A collection that is not there.
+    #[error(
+        "the settings have no collection `{collection}` ({place}); add `[collections.NAME]`, or mend the name"
+    )]
+    UnknownCollection {
+        /// The collection.
+        collection: String,
+        /// Where it stands.
+        place: String,
+    },
+    /// A document that would be in two collections.
+    #[error(
+        "the folder `{folder}` of the collection `{collection}` lies in that of `{other}`, and a document is in one collection; give them folders beside each other"
+    )]
+    WithinCollection {
+        /// The inner one.
+        collection: String,
+        /// Its folder.
+        folder: String,
+        /// The outer one.
+        other: String,
     },
     /// A name that is empty.
     #[error("an empty name in {place}; write the name, or remove the entry")]

@@ -37,6 +37,7 @@ impl Monitor {
             Verb::MessagePost => &rights.channels,
             Verb::CommandRun => &rights.commands,
             Verb::TableRead => &rights.tables,
+            Verb::DocumentsSearch | Verb::DocumentsRead => &rights.collections,
             Verb::ModelCall => &rights.models,
             Verb::Reply | Verb::ReplyPart | Verb::SkillCall => return false,
         };

@@ -10,6 +10,7 @@ use vocab::{
 };
 
 use crate::advice;
+use crate::collection;
 use crate::command;
 use crate::compartment::{Compartment, Tool};
 use crate::flow::{Movement, Parties};
@@ -290,7 +291,11 @@ impl Case<'_> {
                 Err(reason) => answers.denies.push(reason),
             }
         }
-        if self.action.verb == Verb::TableRead { table::bounds(self, answers) } else { bounds }
+        match self.action.verb {
+            Verb::TableRead => table::bounds(self, answers),
+            Verb::DocumentsSearch | Verb::DocumentsRead => collection::bounds(self, answers),
+            _ => bounds,
+        }
     }
 
     /// What the agent's policies, the asker's rights and the guardrails say of this happening to `resource`, in this order.
@@ -352,6 +357,8 @@ impl Case<'_> {
             | Verb::FileWrite
             | Verb::CommandRun
             | Verb::TableRead
+            | Verb::DocumentsSearch
+            | Verb::DocumentsRead
             | Verb::Reply
             | Verb::ReplyPart
             | Verb::SkillCall => false,
@@ -370,7 +377,7 @@ impl Case<'_> {
     fn missing(&self, layer: Layer, resource: &Resource) -> (String, String) {
         let agent = &self.compartment.charter.name;
         let what = printable(resource.name());
-        let skill = self.tool.map_or("", |tool| tool.spec.name.as_str());
+        let skill = self.tool.map_or("", |tool| tool.grant.skill.as_str());
         if layer == Layer::Rights {
             let asker = &self.known.person.id;
             let (right, doing) = match self.action.verb {
@@ -381,6 +388,9 @@ impl Case<'_> {
                 Verb::MessagePost => ("channels", format!("post to `{what}`")),
                 Verb::CommandRun => ("commands", format!("run `{what}`")),
                 Verb::TableRead => ("tables", format!("read the table `{what}`")),
+                Verb::DocumentsSearch | Verb::DocumentsRead => {
+                    ("collections", format!("read the collection `{what}`"))
+                }
                 Verb::Reply | Verb::ReplyPart => ("agents", format!("ask `{agent}`")),
                 Verb::SkillCall => ("skill", format!("call `{what}`")),
             };
@@ -432,6 +442,8 @@ impl Case<'_> {
             | Verb::MessagePost
             | Verb::CommandRun
             | Verb::TableRead
+            | Verb::DocumentsSearch
+            | Verb::DocumentsRead
             | Verb::Reply
             | Verb::ReplyPart
             | Verb::SkillCall => Bounds::None,

@@ -18,6 +18,7 @@
 //! The strictest answer wins: kill, deny, ask, permit. Anything that fails on the way is a deny.
 
 mod advice;
+mod collection;
 mod command;
 mod compartment;
 mod config;
@@ -41,7 +42,7 @@ mod roles;
 mod table;
 
 pub use compartment::Compartment;
-pub use config::{Config, ConfigError, Database, PolicyText, Sink, Source, TableLabels};
+pub use config::{Collection, Config, ConfigError, Database, PolicyText, Sink, Source, TableLabels};
 pub use deciders::{MAX_SHORT, Short};
 pub use explain::{Explained, explain, explained};
 pub use gate::Gate;

@@ -8,6 +8,7 @@ use jsonschema::Validator;
 use soul::Charter;
 use vocab::{Action, AgentName, Digest, Group, Labels, Person, PersonId, Resource, SkillSpec};
 
+use crate::collection;
 use crate::compartment::{Compartment, soul_file};
 use crate::config::{Config, ConfigError, Database};
 use crate::flow::Flow;
@@ -45,12 +46,14 @@ pub(crate) struct House {
     pub(crate) flow: Flow,
     pub(crate) people: HashMap<PersonId, Known>,
     pub(crate) groups: HashMap<String, Group>,
-    skills: HashMap<String, (SkillSpec, Arc<Validator>)>,
+    skills: Vec<(SkillSpec, Arc<Validator>)>,
     pub(crate) default_model: String,
     remote_models: HashSet<String>,
     pub(crate) queues: Vec<Queue>,
     /// The file of each database, by its name.
     pub(crate) databases: BTreeMap<String, String>,
+    /// The folder of each collection, by its name.
+    pub(crate) collections: BTreeMap<String, String>,
     roles: Roles,
     labelled: BTreeSet<String>,
     pub(crate) version: Digest,
@@ -106,12 +109,18 @@ impl Monitor {
             remote_models: config.remote_models.iter().cloned().collect(),
             queues: config.queues.clone(),
             databases: config.databases.iter().map(|one| (one.name.clone(), one.path.clone())).collect(),
+            collections: config
+                .collections
+                .iter()
+                .map(|one| (one.name.clone(), one.folder.clone()))
+                .collect(),
             roles: Roles::new(&config)?,
             labelled: config
                 .sources
                 .iter()
                 .map(|source| &source.labels)
                 .chain(config.table_labels.iter().map(|table| &table.labels))
+                .chain(config.collections.iter().filter_map(|one| one.labels.as_ref()))
                 .flat_map(Labels::categories)
                 .map(str::to_owned)
                 .collect(),
@@ -128,7 +137,7 @@ impl Monitor {
         self.house.version
     }
 
-    /// The categories that some source or table in the settings carries.
+    /// The categories that some source, table or collection in the settings carries.
     #[must_use]
     pub fn labelled(&self) -> BTreeSet<String> {
         self.house.labelled.clone()
@@ -138,6 +147,12 @@ impl Monitor {
     #[must_use]
     pub fn databases(&self) -> BTreeSet<String> {
         self.house.databases.keys().cloned().collect()
+    }
+
+    /// The names of the collections.
+    #[must_use]
+    pub fn collections(&self) -> BTreeSet<String> {
+        self.house.collections.keys().cloned().collect()
     }
 
     /// Whether everything at and beneath a path carries at least `labels` by the settings, so that no mark is needed.
@@ -331,7 +346,12 @@ impl House {
     }
 
     pub(crate) fn skill(&self, name: &str) -> Option<&(SkillSpec, Arc<Validator>)> {
-        self.skills.get(name)
+        self.skills.iter().find(|(spec, _)| spec.name == name)
+    }
+
+    /// Everything that a skill of SOUL.md can do here, in the order in which a model is told of it.
+    pub(crate) fn of_skill(&self, skill: &str) -> impl Iterator<Item = &(SkillSpec, Arc<Validator>)> {
+        self.skills.iter().filter(move |(spec, _)| spec.skill == skill)
     }
 
     pub(crate) fn read_charter(&self, charter: &Charter) -> Result<Vec<Clause>, ConfigError> {
@@ -346,8 +366,8 @@ impl House {
     }
 }
 
-fn skills(specs: &[SkillSpec]) -> Result<HashMap<String, (SkillSpec, Arc<Validator>)>, ConfigError> {
-    let mut skills = HashMap::new();
+fn skills(specs: &[SkillSpec]) -> Result<Vec<(SkillSpec, Arc<Validator>)>, ConfigError> {
+    let mut skills = Vec::with_capacity(specs.len());
     for spec in specs {
         let wrong = |why: String| ConfigError::Skill { skill: spec.name.clone(), why };
         let validator =
@@ -356,7 +376,7 @@ fn skills(specs: &[SkillSpec]) -> Result<HashMap<String, (SkillSpec, Arc<Validat
         if declared.is_none() {
             return Err(wrong(format!("its target `{}` is not among its properties", spec.target)));
         }
-        skills.insert(spec.name.clone(), (spec.clone(), Arc::new(validator)));
+        skills.push((spec.clone(), Arc::new(validator)));
     }
     Ok(skills)
 }
@@ -392,6 +412,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         }
     }
     check_databases(config)?;
+    collection::check(config)?;
     match config.agents_dir.to_str() {
         Some(dir) => path(dir, "the folder of the agents"),
         None => path("?", "the folder of the agents, which is not UTF-8"),

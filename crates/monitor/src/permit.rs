@@ -72,6 +72,11 @@ pub enum Bounds {
     Command(Box<Run>),
     /// Tables of a database.
     Tables(Box<Tables>),
+    /// The documents of a collection.
+    Collection {
+        /// Its folder, absolute: nothing outside of it is read, and no link is followed.
+        folder: PathBuf,
+    },
 }
 
 /// How far a command may reach.

@@ -38,7 +38,13 @@ impl Risk {
         }
         match verb {
             Verb::CommandRun => Self::High,
-            Verb::FileRead | Verb::TableRead | Verb::Reply | Verb::ReplyPart | Verb::ModelCall => Self::Low,
+            Verb::FileRead
+            | Verb::TableRead
+            | Verb::DocumentsSearch
+            | Verb::DocumentsRead
+            | Verb::Reply
+            | Verb::ReplyPart
+            | Verb::ModelCall => Self::Low,
             Verb::FileWrite | Verb::WebGet | Verb::MessagePost | Verb::SkillCall => Self::Medium,
         }
     }

@@ -1,8 +1,8 @@
 //! The bench: the jailed workers of one agent's turn, started when first needed and used again.
 //!
-//! There are three kinds. One has the agent's granted paths and never sees a byte from the network; one like it may also
+//! There are four kinds. One has the agent's granted paths and never sees a byte from the network; one like it may also
 //! read what it may write, and is there only for writes that a person decides on; the third turns web pages into text and has no paths at all, so that a page that breaks its converter
-//! finds nothing. A worker that dies, is late or breaks the form is ended, and the next call gets a
+//! finds nothing; the fourth has one database's file or one collection's folder alone. A worker that dies, is late or breaks the form is ended, and the next call gets a
 //! fresh one, a bounded number of times.
 
 use std::path::{Path, PathBuf};
@@ -79,8 +79,8 @@ pub(crate) enum Desk {
     Changes,
     /// The one that turns pages into text.
     Pages,
-    /// The one that has the file of one database and nothing else.
-    Tables,
+    /// The one that has the file of one database, or the folder of one collection, and nothing else.
+    Alone,
 }
 
 /// A granted path and which file or folder it was when the jail was built: a file that was replaced
@@ -103,9 +103,9 @@ pub struct Bench {
     files: Option<Worker>,
     changes: Option<Worker>,
     pages: Option<Worker>,
-    tables: Option<Worker>,
-    /// The file that the worker for tables has.
-    database: Option<PathBuf>,
+    alone: Option<Worker>,
+    /// All that the worker for one database or collection has.
+    only: Option<PathBuf>,
     deaths: u32,
     stopped: CancellationToken,
 }
@@ -135,8 +135,8 @@ impl Bench {
             files: None,
             changes: None,
             pages: None,
-            tables: None,
-            database: None,
+            alone: None,
+            only: None,
             deaths: 0,
             stopped: CancellationToken::new(),
         }
@@ -168,7 +168,7 @@ impl Bench {
     /// The process numbers of the workers that are running.
     #[must_use]
     pub fn pids(&self) -> Vec<u32> {
-        let workers = self.files.iter().chain(&self.changes).chain(&self.pages).chain(&self.tables);
+        let workers = self.files.iter().chain(&self.changes).chain(&self.pages).chain(&self.alone);
         workers.map(|worker| worker.child.pid()).collect()
     }
 
@@ -182,10 +182,10 @@ impl Bench {
         }
     }
 
-    /// Asks the worker that has this database's file and nothing else.
-    pub(crate) async fn ask_of(&mut self, file: &Path, request: &ToWorker) -> Result<FromWorker, Failure> {
-        self.database = Some(file.to_owned());
-        self.ask(Desk::Tables, request).await
+    /// Asks the worker that has this file or folder and nothing else.
+    pub(crate) async fn ask_of(&mut self, only: &Path, request: &ToWorker) -> Result<FromWorker, Failure> {
+        self.only = Some(only.to_owned());
+        self.ask(Desk::Alone, request).await
     }
 
     async fn try_ask(&mut self, desk: Desk, request: &ToWorker) -> Result<FromWorker, BenchError> {
@@ -208,7 +208,7 @@ impl Bench {
             Desk::Files => &mut self.files,
             Desk::Changes => &mut self.changes,
             Desk::Pages => &mut self.pages,
-            Desk::Tables => &mut self.tables,
+            Desk::Alone => &mut self.alone,
         }
     }
 
@@ -232,10 +232,10 @@ impl Bench {
         if desk == Desk::Pages {
             return (jail, Vec::new());
         }
-        if desk == Desk::Tables {
-            let file: Vec<Granted> = self.database.iter().filter_map(|path| present(path)).collect();
-            jail.read = file.iter().map(|(path, ..)| path.clone()).collect();
-            return (jail, file);
+        if desk == Desk::Alone {
+            let only: Vec<Granted> = self.only.iter().filter_map(|path| present(path)).collect();
+            jail.read = only.iter().map(|(path, ..)| path.clone()).collect();
+            return (jail, only);
         }
         let replaced = self.seat.write.iter().filter(|_| desk == Desk::Changes);
         let read = self.seat.read.iter().chain(replaced);

@@ -1,7 +1,8 @@
-//! What agents can do, a file each: read and write files, fetch a page, post a message, run a command, read tables.
+//! What agents can do, a file each: read and write files, fetch a page, post a message, run a command, read tables, search and read
+//! documents.
 //!
 //! A [`monitor::Permit`] comes in and is consumed; an [`vocab::Outcome`] goes out. Every effect is
-//! private to this room, so nothing happens without a permit; what a held write would replace is looked at by its judgement. Files, databases and pages are handled by jailed
+//! private to this room, so nothing happens without a permit; what a held write would replace is looked at by its judgement. Files, databases, documents and pages are handled by jailed
 //! workers ([`work`] is what the role [`WORKER`] does in the jail); the gateway itself fetches (`egress`), since
 //! a worker has no network, and keeps the boards, since they are the home's.
 //!
@@ -10,6 +11,7 @@
 
 mod bench;
 mod browser;
+mod documents;
 mod egress;
 mod exec;
 mod file_reader;
@@ -148,6 +150,8 @@ impl Skills {
             }
             Verb::CommandRun => exec::run(bench, &action, &bounds).await,
             Verb::TableRead => sql::read(bench, &action, &bounds).await,
+            Verb::DocumentsSearch => documents::search(bench, &action, &bounds).await,
+            Verb::DocumentsRead => documents::read(bench, &action, &bounds).await,
             Verb::ModelCall | Verb::Reply | Verb::ReplyPart | Verb::SkillCall => {
                 Err(Failure::misfit(&action))
             }

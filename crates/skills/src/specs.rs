@@ -1,6 +1,9 @@
 //! What each skill declares: its schema, which way data moves, and which argument names its target.
 
 use serde_json::{Value, json};
+use vocab::collection::{
+    DEFAULT_PASSAGES, MAX_COLLECTION_NAME_BYTES, MAX_DOCUMENT_NAME_BYTES, MAX_PASSAGES, MAX_SEARCH_BYTES,
+};
 use vocab::limits::{MAX_ARGUMENT_BYTES, MAX_RESULT_BYTES};
 use vocab::spec::TargetKind;
 use vocab::table::{MAX_DATABASE_NAME_BYTES, MAX_QUERY_BYTES, MAX_TABLES};
@@ -30,7 +33,16 @@ pub(crate) const MAX_POST_CHARS: usize = 16 * 1024;
 /// The skills of this version, in the order in which a model is shown them.
 #[must_use]
 pub fn specs() -> Vec<SkillSpec> {
-    vec![file_reader(), file_writer(), browser(), message(), exec(), sql()]
+    vec![
+        file_reader(),
+        file_writer(),
+        browser(),
+        message(),
+        exec(),
+        sql(),
+        documents_search(),
+        documents_read(),
+    ]
 }
 
 /// An object that takes `properties` and nothing else.
@@ -65,6 +77,7 @@ fn file_reader() -> SkillSpec {
     });
     SkillSpec {
         name: "file-reader".into(),
+        skill: "file-reader".into(),
         verb: Verb::FileRead,
         effect: Effect::Read,
         target: "path".into(),
@@ -88,6 +101,7 @@ fn file_writer() -> SkillSpec {
     });
     SkillSpec {
         name: "file-writer".into(),
+        skill: "file-writer".into(),
         verb: Verb::FileWrite,
         effect: Effect::Write,
         target: "path".into(),
@@ -106,6 +120,7 @@ fn browser() -> SkillSpec {
     });
     SkillSpec {
         name: "browser".into(),
+        skill: "browser".into(),
         verb: Verb::WebGet,
         effect: Effect::Egress,
         target: "url".into(),
@@ -128,6 +143,7 @@ fn message() -> SkillSpec {
     });
     SkillSpec {
         name: "message".into(),
+        skill: "message".into(),
         verb: Verb::MessagePost,
         effect: Effect::Egress,
         target: "channel".into(),
@@ -158,6 +174,7 @@ fn exec() -> SkillSpec {
     });
     SkillSpec {
         name: "exec".into(),
+        skill: "exec".into(),
         verb: Verb::CommandRun,
         effect: Effect::Write,
         target: "command".into(),
@@ -186,6 +203,7 @@ fn sql() -> SkillSpec {
     });
     SkillSpec {
         name: "sql".into(),
+        skill: "sql".into(),
         verb: Verb::TableRead,
         effect: Effect::Read,
         target: "database".into(),
@@ -194,6 +212,62 @@ fn sql() -> SkillSpec {
                       names of the columns, each further line a row, as JSON."
             .into(),
         schema: schema(properties, &["database", "tables", "query"]),
+    }
+}
+
+fn collection() -> Value {
+    json!({
+        "type": "string", "minLength": 1, "maxLength": MAX_COLLECTION_NAME_BYTES,
+        "description": "One of the granted collections.",
+    })
+}
+
+fn documents_search() -> SkillSpec {
+    let properties = json!({
+        "collection": collection(),
+        "query": {
+            "type": "string", "minLength": 1, "maxLength": MAX_SEARCH_BYTES,
+            "description": "Words to look for. A passage with more and rarer ones of them comes first; there are no operators.",
+        },
+        "limit": {
+            "type": "integer", "minimum": 1, "maximum": MAX_PASSAGES,
+            "description": format!("The most passages; {DEFAULT_PASSAGES} when left out."),
+        },
+    });
+    SkillSpec {
+        name: "documents-search".into(),
+        skill: "documents".into(),
+        verb: Verb::DocumentsSearch,
+        effect: Effect::Read,
+        target: "collection".into(),
+        target_kind: TargetKind::Collection,
+        description: "Finds passages in a collection of documents. Each comes as `document:first-last`, its lines, and what \
+                      of it fits; cite it like that."
+            .into(),
+        schema: schema(properties, &["collection", "query"]),
+    }
+}
+
+fn documents_read() -> SkillSpec {
+    let line = |what: &str| json!({ "type": "integer", "minimum": 1, "description": what });
+    let properties = json!({
+        "collection": collection(),
+        "document": {
+            "type": "string", "minLength": 1, "maxLength": MAX_DOCUMENT_NAME_BYTES,
+            "description": "The document, as a search names it.",
+        },
+        "from": line("The first line; 1 when left out."),
+        "to": line("The last line; as far as they fit when left out."),
+    });
+    SkillSpec {
+        name: "documents-read".into(),
+        skill: "documents".into(),
+        verb: Verb::DocumentsRead,
+        effect: Effect::Read,
+        target: "collection".into(),
+        target_kind: TargetKind::Collection,
+        description: "Reads a document of a collection, or some lines of it.".into(),
+        schema: schema(properties, &["collection", "document"]),
     }
 }
 
@@ -244,10 +318,40 @@ mod tests {
                     json!({"database": "crm", "tables": ["a"], "query": "x".repeat(MAX_QUERY_BYTES + 1)}),
                 ],
             ),
+            "documents-search" | "documents-read" => of_documents(skill),
             "browser" => (vec![json!({"url": "https://example.org/"})], vec![json!({"url": 7})]),
             _ => (
                 vec![json!({"channel": "board:forum", "text": "hello"})],
                 vec![json!({"channel": "board:forum", "text": ""}), json!({"channel": "board:forum"})],
+            ),
+        }
+    }
+
+    fn of_documents(skill: &str) -> (Vec<Value>, Vec<Value>) {
+        match skill {
+            "documents-search" => (
+                vec![
+                    json!({"collection": "handbook", "query": "days off"}),
+                    json!({"collection": "handbook", "query": "\"", "limit": 3}),
+                ],
+                vec![
+                    json!({"collection": "handbook"}),
+                    json!({"collection": "handbook", "query": ""}),
+                    json!({"collection": "handbook", "query": "a", "limit": 0}),
+                    json!({"collection": "handbook", "query": "a", "limit": MAX_PASSAGES + 1}),
+                    json!({"collection": "handbook", "query": "x".repeat(MAX_SEARCH_BYTES + 1)}),
+                ],
+            ),
+            _ => (
+                vec![
+                    json!({"collection": "handbook", "document": "a.md"}),
+                    json!({"collection": "handbook", "document": "a.md", "from": 3, "to": 9}),
+                ],
+                vec![
+                    json!({"collection": "handbook"}),
+                    json!({"collection": "handbook", "document": ["a.md"]}),
+                    json!({"collection": "handbook", "document": "a.md", "from": 0}),
+                ],
             ),
         }
     }

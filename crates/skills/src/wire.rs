@@ -14,6 +14,9 @@ pub(crate) const MAX_LOOKED_BYTES: u64 = 8 * 1024 * 1024;
 /// The longest text of such a file that is handed on to be shown, in bytes.
 pub(crate) const MAX_SEEN_TEXT_BYTES: usize = 128 * 1024;
 
+/// The longest piece of a passage that a search tells, in bytes.
+pub(crate) const MAX_SNIPPET_BYTES: usize = 1024;
+
 /// A file or folder as a granted root and what lies beneath it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +68,26 @@ pub(crate) enum ToWorker {
         query: String,
         /// The most rows to hand back.
         max_rows: u32,
+    },
+    /// Look for passages in a collection.
+    Search {
+        /// Its folder.
+        folder: String,
+        /// The words.
+        query: String,
+        /// The most passages to hand back.
+        limit: u32,
+    },
+    /// Read lines of a document in a collection.
+    Document {
+        /// The collection's folder.
+        folder: String,
+        /// The document, beneath it.
+        document: String,
+        /// The first line, from 1.
+        from: u64,
+        /// The last line; as far as they fit when there is none.
+        to: Option<u64>,
     },
     /// Turn the body of a web page into text.
     Page {
@@ -128,6 +151,30 @@ pub(crate) enum FromWorker {
         /// Whether there are more than were granted or fit.
         more: bool,
     },
+    /// Passages of a collection, the best first.
+    Found {
+        /// The passages.
+        passages: Vec<Passage>,
+        /// Whether there are more.
+        more: bool,
+        /// How many documents were searched.
+        documents: u32,
+        /// What was not.
+        left_out: LeftOut,
+    },
+    /// Lines of a document.
+    Lines {
+        /// The text.
+        text: String,
+        /// The first line, from 1.
+        from: u64,
+        /// The last line.
+        to: u64,
+        /// How many lines the document has.
+        of: u64,
+        /// Whether the end of the last line is missing.
+        cut: bool,
+    },
     /// A page's text.
     Text {
         /// The text.
@@ -154,6 +201,38 @@ pub(crate) struct Sight {
     pub(crate) size: u64,
     /// Its text, if it is text and short.
     pub(crate) text: Option<String>,
+}
+
+/// A passage that fits a query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Passage {
+    /// The document.
+    pub(crate) document: String,
+    /// Its first line, from 1.
+    pub(crate) from: u32,
+    /// Its last line.
+    pub(crate) to: u32,
+    /// What of it fits, on one line.
+    pub(crate) text: String,
+}
+
+/// How many files and folders of a collection are no documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LeftOut {
+    /// Files that end in another way.
+    pub(crate) other: u32,
+    /// What is hidden, or has a name that is too long or cannot be shown as it is.
+    pub(crate) names: u32,
+    /// Links, pipes, devices and sockets.
+    pub(crate) not_plain: u32,
+    /// Files that are too large.
+    pub(crate) large: u32,
+    /// Files that are not text.
+    pub(crate) not_text: u32,
+    /// Files and folders that could not be opened.
+    pub(crate) closed: u32,
 }
 
 /// One entry of a folder.

@@ -5,6 +5,7 @@
 //! besides. Its own checks (descriptors, no links, regular files, sizes) do not rely on the jail, and
 //! the jail does not rely on them.
 
+mod documents;
 mod list;
 mod look;
 mod page;
@@ -18,6 +19,8 @@ use std::os::unix::net::UnixStream;
 
 use rustix::io::Errno;
 use vocab::frame::{self, FrameError};
+
+pub(crate) use documents::DocumentsError;
 
 use crate::wire::{FromWorker, ToWorker};
 
@@ -72,6 +75,8 @@ enum Trouble {
     Changed(String),
     #[error(transparent)]
     Query(#[from] query::QueryError),
+    #[error(transparent)]
+    Documents(#[from] documents::DocumentsError),
     #[error("this page could not be turned into text: {0}")]
     Page(String),
 }
@@ -122,6 +127,8 @@ fn answer(request: ToWorker) -> FromWorker {
         ToWorker::Write { place, content, append, over } => write::write(&place, &content, append, over),
         ToWorker::Look { place } => look::look(&place),
         ToWorker::Query { place, tables, query, max_rows } => query::read(&place, &tables, &query, max_rows),
+        ToWorker::Search { folder, query, limit } => documents::search(&folder, &query, limit),
+        ToWorker::Document { folder, document, from, to } => documents::read(&folder, &document, from, to),
         ToWorker::Page { body, charset, html } => page::text(&body, charset.as_deref(), html),
     };
     done.unwrap_or_else(|trouble| FromWorker::Failed { why: trouble.to_string() })

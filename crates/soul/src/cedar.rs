@@ -37,17 +37,19 @@ pub(crate) enum Target<'a> {
 }
 
 /// One permit.
-pub(crate) fn permit(id: &str, agent: &AgentName, verb: Verb, target: &Target<'_>) -> String {
+pub(crate) fn permit(id: &str, agent: &AgentName, verbs: &[Verb], target: &Target<'_>) -> String {
+    // None would be all.
+    debug_assert!(!verbs.is_empty(), "a permit names what it permits");
     let resource = match target {
         Target::Any => "resource".to_owned(),
         Target::Is(kind, name) => format!("resource == {kind}::{}", literal(name)),
         Target::In(kind, name) => format!("resource in {kind}::{}", literal(name)),
     };
     format!(
-        "@id({})\npermit(\n  principal == Agent::{},\n  action == {},\n  {resource}\n);\n",
+        "@id({})\npermit(\n  principal == Agent::{},\n  {},\n  {resource}\n);\n",
         literal(id),
         literal(agent.as_str()),
-        action(verb),
+        scope(verbs),
     )
 }
 
@@ -64,20 +66,25 @@ pub(crate) struct Forbid<'a> {
     pub(crate) when: Option<&'static str>,
 }
 
-/// The text of a forbid.
-pub(crate) fn forbid(agent: &AgentName, forbid: &Forbid<'_>) -> String {
-    let mut out = format!("@id({})\n", literal(forbid.id));
-    if forbid.ask {
-        out.push_str("@decision(\"ask\")\n");
-    }
-    let scope = match forbid.verbs {
+/// Which actions it is about; no verb means all.
+fn scope(verbs: &[Verb]) -> String {
+    match verbs {
         [] => "action".to_owned(),
         [verb] => format!("action == {}", action(*verb)),
         verbs => {
             let all: Vec<String> = verbs.iter().copied().map(action).collect();
             format!("action in [{}]", all.join(", "))
         }
-    };
+    }
+}
+
+/// The text of a forbid.
+pub(crate) fn forbid(agent: &AgentName, forbid: &Forbid<'_>) -> String {
+    let mut out = format!("@id({})\n", literal(forbid.id));
+    if forbid.ask {
+        out.push_str("@decision(\"ask\")\n");
+    }
+    let scope = scope(forbid.verbs);
     let written = write!(
         out,
         "@message({})\nforbid(\n  principal == Agent::{},\n  {scope},\n  resource\n)",

@@ -18,6 +18,8 @@ pub struct Place {
     pub labelled: BTreeSet<String>,
     /// The databases that the settings name.
     pub databases: BTreeSet<String>,
+    /// The collections of documents that the settings name.
+    pub collections: BTreeSet<String>,
 }
 
 /// A compiled SOUL.md. Made by [`crate::compile`] alone.
@@ -95,6 +97,8 @@ pub struct SkillGrant {
     pub commands: Commands,
     /// What `sql` may read, and how much of it at once.
     pub tables: Tables,
+    /// The collections of `collections`, in the order of the file.
+    pub collections: Vec<String>,
     /// `false`: known to the format, not in this version; every call is denied.
     pub available: bool,
 }

@@ -113,8 +113,8 @@ fn exec_surprises(skills: &[SkillGrant], compiled: &Compiled, findings: &mut Fin
 fn policies(name: &AgentName, model: Option<&str>, skills: &[SkillGrant], compiled: &Compiled) -> String {
     let model = model.map_or(Target::Any, |model| Target::In("Model", model));
     let mut all = vec![
-        permit("identity:reply", name, Verb::Reply, &Target::Any),
-        permit("identity:model", name, Verb::ModelCall, &model),
+        permit("identity:reply", name, &[Verb::Reply], &Target::Any),
+        permit("identity:model", name, &[Verb::ModelCall], &model),
     ];
     all.extend(skills.iter().flat_map(|skill| skills::permits(name, skill)));
     all.extend(compiled.rules.iter().filter_map(|rule| rule.policy.clone()));

@@ -21,6 +21,8 @@ pub(crate) enum Form {
     Name,
     /// The name of a database.
     Database,
+    /// The names of collections.
+    Collections,
     /// Tables, each with columns in parentheses if it likes.
     Tables,
     /// How many rows.
@@ -88,8 +90,8 @@ pub(crate) const SKILLS: [Skill; 9] = [
     },
     Skill {
         name: "documents",
-        available: false,
-        grants: &[("collections", Form::Names)],
+        available: true,
+        grants: &[("collections", Form::Collections)],
         default: "it reaches no collection until `collections` names one",
     },
     Skill {
@@ -136,6 +138,7 @@ pub(crate) fn value(form: Form, text: &str, workspace: &Path) -> Result<String, 
         Form::Commands => values::command(text),
         Form::Rows => values::count(text, 1, MAX_GRANT_ROWS).map(|n| n.to_string()),
         Form::Database => database(text),
+        Form::Collections => collection(text),
         Form::Hosts => values::host(text),
         Form::Methods => method(text),
         Form::Name | Form::Names => name(text),
@@ -198,6 +201,16 @@ fn database(name: &str) -> Result<String, Fault> {
         Ok(()) => Ok(name.to_owned()),
         Err(error) => {
             let help = "write the name that `[databases.NAME]` in bulkhead.toml gives it";
+            Err(Fault::new(format!("{} {error}", quoted(name)), help))
+        }
+    }
+}
+
+fn collection(name: &str) -> Result<String, Fault> {
+    match vocab::collection::collection(name) {
+        Ok(()) => Ok(name.to_owned()),
+        Err(error) => {
+            let help = "write the name that `[collections.NAME]` in bulkhead.toml gives it";
             Err(Fault::new(format!("{} {error}", quoted(name)), help))
         }
     }

@@ -27,8 +27,8 @@
 //! network. Which model server answers and which channels exist is named by people, in the settings
 //! and in `## Channels`, and the gateway speaks to those.
 //!
-//! "Internal documents" are the files on the organisation's machines under the paths that the skills
-//! grant, whatever their label; how confidential they may be is the clearance's matter.
+//! "Internal documents" are the files on the organisation's machines under the paths, and in the collections, that
+//! the skills grant, whatever their label; how confidential they may be is the clearance's matter.
 //!
 //! "Published" is what leaves the conversation: a message to a channel, a request to a host, a reply
 //! that more people than the asker can read. A reply to the asker is not publishing, and neither is

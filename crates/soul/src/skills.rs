@@ -107,6 +107,7 @@ fn grant(
         check_tables(item, &tables, place, findings);
     }
     let list = |name: &str| given.get(name).cloned().unwrap_or_default();
+    check_collections(item, &list("collections"), place, findings);
     let max_bytes = list("max-bytes").first().and_then(|n| n.parse().ok());
     SkillGrant {
         skill: skill.name.to_owned(),
@@ -118,6 +119,7 @@ fn grant(
         hosts: list("hosts"),
         commands: commands(&given),
         tables,
+        collections: list("collections"),
         available: skill.available,
         grants: given,
     }
@@ -187,6 +189,15 @@ fn check_tables(item: &Item, tables: &Tables, place: &Place, findings: &mut Find
     }
 }
 
+/// Points out a grant of `documents` that reads nothing.
+fn check_collections(item: &Item, collections: &[String], place: &Place, findings: &mut Findings) {
+    for name in collections.iter().filter(|name| !place.collections.contains(*name)) {
+        let message = format!("the settings have no collection `{name}`; every search of it is denied");
+        let help = format!("add `[collections.{name}]` with its `folder` to bulkhead.toml");
+        findings.warn(item.spot, message, help);
+    }
+}
+
 /// The narrowest useful grants, where none of their kind was written.
 fn fill(skill: &Skill, given: &mut BTreeMap<String, Vec<String>>, channels: &[Channel], place: &Place) {
     let (name, values) = match skill.name {
@@ -197,6 +208,7 @@ fn fill(skill: &Skill, given: &mut BTreeMap<String, Vec<String>>, channels: &[Ch
         "browser" => ("hosts", Vec::new()),
         "exec" => ("commands", Vec::new()),
         "sql" => ("tables", Vec::new()),
+        "documents" => ("collections", Vec::new()),
         _ => return,
     };
     given.entry(name.to_owned()).or_insert(values);
@@ -324,10 +336,10 @@ pub(crate) fn permits(agent: &AgentName, skill: &SkillGrant) -> Vec<String> {
     };
     match skill.skill.as_str() {
         "file-reader" => each("paths", &|path| {
-            permit(&id("paths", path), agent, Verb::FileRead, &Target::In("Path", path))
+            permit(&id("paths", path), agent, &[Verb::FileRead], &Target::In("Path", path))
         }),
         "file-writer" => each("paths", &|path| {
-            permit(&id("paths", path), agent, Verb::FileWrite, &Target::In("Path", path))
+            permit(&id("paths", path), agent, &[Verb::FileWrite], &Target::In("Path", path))
         }),
         // Only GET exists as an action, so methods without it permit nothing.
         "browser"
@@ -338,22 +350,26 @@ pub(crate) fn permits(agent: &AgentName, skill: &SkillGrant) -> Vec<String> {
         "browser" => each("hosts", &|host| {
             let target =
                 if host.starts_with("*.") { Target::In("Host", host) } else { Target::Is("Host", host) };
-            permit(&id("hosts", host), agent, Verb::WebGet, &target)
+            permit(&id("hosts", host), agent, &[Verb::WebGet], &target)
         }),
         "exec" => each("commands", &|command| {
-            permit(&id("commands", command), agent, Verb::CommandRun, &Target::Is("Command", command))
+            permit(&id("commands", command), agent, &[Verb::CommandRun], &Target::Is("Command", command))
         }),
         // Of columns no policy speaks: the jailed worker has only those that are granted.
         "sql" => {
             let Some(database) = &skill.tables.database else { return Vec::new() };
             let permits = skill.tables.tables.iter().map(|Table { name, .. }| {
                 let table = format!("{database}/{name}");
-                permit(&id("tables", &table), agent, Verb::TableRead, &Target::Is("Table", &table))
+                permit(&id("tables", &table), agent, &[Verb::TableRead], &Target::Is("Table", &table))
             });
             permits.collect()
         }
+        "documents" => each("collections", &|name| {
+            let verbs = [Verb::DocumentsSearch, Verb::DocumentsRead];
+            permit(&id("collections", name), agent, &verbs, &Target::Is("Collection", name))
+        }),
         "message" => each("channels", &|channel| {
-            permit(&id("channels", channel), agent, Verb::MessagePost, &Target::Is("Channel", channel))
+            permit(&id("channels", channel), agent, &[Verb::MessagePost], &Target::Is("Channel", channel))
         }),
         _ => Vec::new(),
     }

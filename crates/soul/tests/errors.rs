@@ -84,6 +84,13 @@ fn skill_errors() {
         "board:forum",
     );
     one("## Skills\n- sql: x\n  - tables: orders(id\n", 7, 5, "no closing parenthesis", "orders(id, total)");
+    one(
+        "## Skills\n- documents: x\n  - collections: The Wiki\n",
+        7,
+        5,
+        "no name of a collection",
+        "[collections.NAME]",
+    );
     one("## Skills\n- exec: x\n  - memory: lots\n", 7, 5, "a size was expected", "64 KiB");
     one("## Skills\n- exec: x\n  - time: 5\n", 7, 5, "a time with its unit", "90 s");
     one("## Skills\n- sql: x\n  - max-rows: many\n", 7, 5, "a whole number", "whole number");

@@ -16,7 +16,7 @@ fn hostile() -> impl Strategy<Value = String> {
             "\n", "\r\n", "\r", "\t", "- ", "  - ", "* ", "1. ", "# ", "## ", "### ", "> ", "```", "~~~", "---", "===",
             "<!--", "-->", "<div>", "[", "](", ")", "\"", "\\", "`", "**", "|", "://", "..", "*.", "\u{feff}", "\0",
             "Rules", "## Rules", "## Skills\n", "## Identity\n", "- Name: x", "- Role: y", "Never execute code",
-            "- browser: z\n", "  - hosts: a.example\n", "- sql: z\n", "  - database: crm\n", "  - tables: orders(id, total)\n", "\u{202e}", "ünï", "\u{2028}", ");permit(principal,action,resource);",
+            "- browser: z\n", "  - hosts: a.example\n", "- sql: z\n", "  - database: crm\n", "- documents: z\n", "  - collections: law, wiki\n", "  - tables: orders(id, total)\n", "\u{202e}", "ünï", "\u{2028}", ");permit(principal,action,resource);",
         ])
         .prop_map(str::to_owned),
     ];
@@ -237,5 +237,18 @@ proptest! {
             prop_assert!(charter.policies.contains(&format!("Table::\"{name}\"")), "{}", charter.policies);
         }
         prop_assert_eq!(policies(&charter.policies).num_of_policies(), 2 + sql.tables.tables.len());
+    }
+
+    /// Whatever is written as collections: it is refused, or what is granted are names that are themselves, and a policy each.
+    #[test]
+    fn collections_are_refused_or_are_names(collections in "[a-zA-Z0-9_ (),/*\"'.ü-]{1,40}") {
+        let source = format!("## Identity\n- Name: E\n- Role: R\n## Skills\n- documents: x\n  - collections: {collections}\n");
+        let Ok(charter) = soul::compile(&source, &place()) else { return Ok(()) };
+        let granted = &charter.skills[0].collections;
+        prop_assert!(granted.iter().all(|name| vocab::collection::collection(name).is_ok()), "{:?}", granted);
+        for name in granted {
+            prop_assert!(charter.policies.contains(&format!("Collection::\"{name}\"")), "{}", charter.policies);
+        }
+        prop_assert_eq!(policies(&charter.policies).num_of_policies(), 2 + granted.len());
     }
 }

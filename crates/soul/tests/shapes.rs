@@ -81,9 +81,9 @@ fn no_line_of_the_rules_is_lost() {
 #[test]
 fn a_skill_that_is_not_here_yet_is_never_permitted() {
     let charter = compile(
-        "## Identity\n- Name: E\n- Role: R\n- Model: ollama/llama3:8b\n## Skills\n- handoff: x\n  - agents: ls, git\n- documents: y\n  - collections: law, wiki\n- browser: z\n  - hosts: a.example\n  - methods: HEAD\n",
+        "## Identity\n- Name: E\n- Role: R\n- Model: ollama/llama3:8b\n## Skills\n- handoff: x\n  - agents: ls, git\n- mcp: y\n  - server: box\n  - tools: law, wiki\n- browser: z\n  - hosts: a.example\n  - methods: HEAD\n",
     );
-    assert_eq!(charter.skills[1].grants["collections"], ["law", "wiki"]);
+    assert_eq!(charter.skills[1].grants["tools"], ["law", "wiki"]);
     assert!(charter.skills.iter().map(|s| s.available).eq([false, false, true]));
     assert_eq!(support::policies(&charter.policies).num_of_policies(), 2);
     assert!(charter.policies.contains("Model::\"ollama/llama3:8b\""));
@@ -190,6 +190,63 @@ fn a_grant_of_tables_outside_of_its_form_is_an_error() {
     ] {
         let errors = support::errors(&sql(grants));
         assert!(errors.iter().any(|error| error.message.contains(says)), "{grants}: {errors:?}");
+    }
+}
+
+fn documents(grants: &str) -> String {
+    format!("## Identity\n- Name: E\n- Role: R\n## Skills\n- documents: x\n{grants}")
+}
+
+#[test]
+fn collections_are_granted_by_name_for_searching_and_reading() {
+    let charter = compile(&documents("  - collections: law, `wiki`, law\n"));
+    assert_eq!(charter.skills[0].collections, ["law", "wiki"]);
+    let said = charter.warnings.iter().filter(|warning| warning.message.contains("collection"));
+    assert!(charter.skills[0].available && said.count() == 0, "{:?}", charter.warnings);
+    for name in ["law", "wiki"] {
+        assert!(
+            charter.policies.contains(&format!("resource == Collection::\"{name}\"")),
+            "{}",
+            charter.policies
+        );
+    }
+    let both = "action in [Action::\"documents.search\", Action::\"documents.read\"]";
+    assert_eq!(charter.policies.matches(both).count(), 2, "{}", charter.policies);
+    assert_eq!(support::policies(&charter.policies).num_of_policies(), 4);
+}
+
+#[test]
+fn a_grant_of_documents_that_reads_nothing_is_said() {
+    for (grants, says, permits) in [
+        ("", "reaches no collection until `collections` names one", 0),
+        ("  - collections: other\n", "have no collection `other`", 1),
+        ("  - collections: law, other\n", "have no collection `other`", 2),
+    ] {
+        let charter = compile(&documents(grants));
+        assert!(
+            charter.warnings.iter().any(|warning| warning.message.contains(says)),
+            "{grants}: {:?}",
+            charter.warnings
+        );
+        assert_eq!(charter.policies.matches("documents.search").count(), permits, "{grants}");
+    }
+}
+
+#[test]
+fn what_is_no_collection_is_an_error_in_one_sentence() {
+    for (grants, says) in [
+        ("  - collections: Law\n", "is no name of a collection"),
+        ("  - collections: law/paragraphs\n", "is no name of a collection"),
+        ("  - collections: '*'\n", "is no name of a collection"),
+        ("  - collections: /srv/law\n", "is no name of a collection"),
+        ("  - collections: the law\n", "is no name of a collection"),
+        ("  - collections:\n", "has no value"),
+        ("  - collections: law\n  - collections: wiki\n", "stands here a second time"),
+        ("  - folders: law\n", "has no grant"),
+    ] {
+        let errors = support::errors(&documents(grants));
+        assert!(errors.iter().any(|error| error.message.contains(says)), "{grants}: {errors:?}");
+        assert!(errors.iter().all(|error| !error.message.contains('\n')), "{errors:?}");
     }
 }
 

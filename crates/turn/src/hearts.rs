@@ -78,6 +78,7 @@ impl Hearts {
             Verb::MessagePost => "message",
             Verb::CommandRun => "exec",
             Verb::TableRead => "sql",
+            Verb::DocumentsSearch | Verb::DocumentsRead => "documents",
             Verb::ModelCall | Verb::Reply | Verb::ReplyPart | Verb::SkillCall => "",
         };
         let named = ordinary(&turn.session.labels) && ordinary(&outcome.labels);

@@ -66,6 +66,8 @@ pub(crate) async fn perform(
             | Verb::MessagePost
             | Verb::CommandRun
             | Verb::TableRead
+            | Verb::DocumentsSearch
+            | Verb::DocumentsRead
             | Verb::SkillCall,
             _,
         ) => until(gateway.skills.perform(permit, bench, now), &stopped, time, lasts(verb)).await,
@@ -95,7 +97,11 @@ impl Effect {
     fn of(turn: &Turn, permit: &Permit) -> Self {
         let reach = match permit.bounds() {
             Bounds::Command(run) => Some(run.reach.clone()),
-            Bounds::None | Bounds::File { .. } | Bounds::Web { .. } | Bounds::Tables(_) => None,
+            Bounds::None
+            | Bounds::File { .. }
+            | Bounds::Web { .. }
+            | Bounds::Tables(_)
+            | Bounds::Collection { .. } => None,
         };
         Self { proposal: permit.proposal().clone(), labels: turn.session.labels.clone(), reach }
     }
@@ -154,7 +160,13 @@ impl Effect {
 const fn lasts(verb: Verb) -> bool {
     match verb {
         Verb::ModelCall | Verb::WebGet | Verb::CommandRun | Verb::Reply | Verb::ReplyPart => false,
-        Verb::FileRead | Verb::FileWrite | Verb::TableRead | Verb::MessagePost | Verb::SkillCall => true,
+        Verb::FileRead
+        | Verb::FileWrite
+        | Verb::TableRead
+        | Verb::DocumentsSearch
+        | Verb::DocumentsRead
+        | Verb::MessagePost
+        | Verb::SkillCall => true,
     }
 }
 

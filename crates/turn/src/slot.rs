@@ -215,6 +215,7 @@ impl Slot {
             workspace: self.workspace(),
             labelled: monitor.labelled(),
             databases: monitor.databases(),
+            collections: monitor.collections(),
         };
         let charter = soul::compile(source, &place).map_err(|errors| {
             let first = errors.first().map_or_else(String::new, |e| format!(" line {}: {}", e.line, e.message));

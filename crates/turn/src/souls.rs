@@ -49,6 +49,7 @@ pub fn check(
         workspace: workspace.to_owned(),
         labelled: monitor.labelled(),
         databases: monitor.databases(),
+        collections: monitor.collections(),
     };
     let charter = soul::compile(source, &place)?;
     if let Some(owner) = owner.filter(|owner| **owner != charter.name) {

@@ -266,7 +266,17 @@ fn page(
 /// Whether a record is the end of something that brought words for an answer.
 fn has_read(record: &Record) -> bool {
     let verb = record.action.as_ref().and_then(|action| action.verb);
-    let reads = matches!(verb, Some(Verb::FileRead | Verb::WebGet | Verb::CommandRun | Verb::TableRead));
+    let reads = matches!(
+        verb,
+        Some(
+            Verb::FileRead
+                | Verb::WebGet
+                | Verb::CommandRun
+                | Verb::TableRead
+                | Verb::DocumentsSearch
+                | Verb::DocumentsRead
+        )
+    );
     record.kind == Kind::Outcome && record.status == Some(Status::Done) && reads
 }
 

@@ -39,6 +39,12 @@ pub enum Verb {
     /// Read tables of a database.
     #[serde(rename = "table.read")]
     TableRead,
+    /// Look for passages in a collection of documents.
+    #[serde(rename = "documents.search")]
+    DocumentsSearch,
+    /// Read a document of a collection.
+    #[serde(rename = "documents.read")]
+    DocumentsRead,
     /// Call a skill that this gateway does not have: proposed, recorded, never permitted.
     #[serde(rename = "skill.call")]
     SkillCall,
@@ -46,7 +52,7 @@ pub enum Verb {
 
 impl Verb {
     /// All verbs.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::ModelCall,
         Self::FileRead,
         Self::FileWrite,
@@ -56,11 +62,13 @@ impl Verb {
         Self::ReplyPart,
         Self::CommandRun,
         Self::TableRead,
+        Self::DocumentsSearch,
+        Self::DocumentsRead,
         Self::SkillCall,
     ];
 
     /// The verbs that policies name.
-    pub const JUDGED: [Self; 9] = [
+    pub const JUDGED: [Self; 11] = [
         Self::ModelCall,
         Self::FileRead,
         Self::FileWrite,
@@ -69,6 +77,8 @@ impl Verb {
         Self::Reply,
         Self::CommandRun,
         Self::TableRead,
+        Self::DocumentsSearch,
+        Self::DocumentsRead,
         Self::SkillCall,
     ];
 
@@ -85,6 +95,8 @@ impl Verb {
             Self::ReplyPart => "reply.part",
             Self::CommandRun => "command.run",
             Self::TableRead => "table.read",
+            Self::DocumentsSearch => "documents.search",
+            Self::DocumentsRead => "documents.read",
             Self::SkillCall => "skill.call",
         }
     }
@@ -114,12 +126,14 @@ pub enum Resource {
     Command(String),
     /// A table, `database/table`; or a database with all its tables, by its name alone.
     Table(String),
+    /// A collection of documents, by its name in the settings.
+    Collection(String),
     /// A skill that is not there.
     Skill(String),
 }
 
 impl Resource {
-    /// The kind: `path`, `host`, `channel`, `model`, `person`, `command`, `table` or `skill`.
+    /// The kind: `path`, `host`, `channel`, `model`, `person`, `command`, `table`, `collection` or `skill`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -130,6 +144,7 @@ impl Resource {
             Self::Person(_) => "person",
             Self::Command(_) => "command",
             Self::Table(_) => "table",
+            Self::Collection(_) => "collection",
             Self::Skill(_) => "skill",
         }
     }
@@ -145,6 +160,7 @@ impl Resource {
             | Self::Person(name)
             | Self::Command(name)
             | Self::Table(name)
+            | Self::Collection(name)
             | Self::Skill(name) => name,
         }
     }

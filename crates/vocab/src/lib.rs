@@ -7,6 +7,7 @@
 pub mod action;
 pub mod ambient;
 pub mod chat;
+pub mod collection;
 pub mod digest;
 pub mod frame;
 pub mod ids;

@@ -55,6 +55,8 @@ pub struct Rights {
     pub commands: Vec<String>,
     /// Tables that they may read: `database/table`, or a database for all of its tables.
     pub tables: Vec<String>,
+    /// Collections of documents that they may search and read, by their names in the settings.
+    pub collections: Vec<String>,
     /// Agents whose held actions they may approve or deny.
     pub approve: Vec<String>,
     /// Agents whose recorded content they may read: what people and models said, arguments, results. `"*"` is all
@@ -69,7 +71,7 @@ pub struct Rights {
 impl Rights {
     /// Every list of names, by the name of its setting.
     #[must_use]
-    pub const fn lists(&self) -> [(&'static str, &Vec<String>); 10] {
+    pub const fn lists(&self) -> [(&'static str, &Vec<String>); 11] {
         // Taken apart whole, so that a new right is not left out.
         let Self {
             agents,
@@ -80,6 +82,7 @@ impl Rights {
             models,
             commands,
             tables,
+            collections,
             approve,
             content,
             erase: _,
@@ -94,6 +97,7 @@ impl Rights {
             ("models", models),
             ("commands", commands),
             ("tables", tables),
+            ("collections", collections),
             ("approve", approve),
             ("content", content),
         ]

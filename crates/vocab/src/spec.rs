@@ -31,13 +31,17 @@ pub enum TargetKind {
     Command,
     /// A database, by its name in the settings; the argument `tables` names the tables of it that `query` reads.
     Database,
+    /// A collection of documents, by its name in the settings.
+    Collection,
 }
 
-/// A skill: its name in SOUL.md, what it does and which argument names its target.
+/// Something that a skill can do: its name in tool calls, what it does and which argument names its target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SkillSpec {
-    /// The name in SOUL.md and in tool calls.
+    /// The name in tool calls.
     pub name: String,
+    /// The skill's name in SOUL.md: that of what does one thing alone is its own.
+    pub skill: String,
     /// The verb that policies judge it by.
     pub verb: Verb,
     /// Which way data moves.

@@ -145,7 +145,12 @@ fn compartment(folder: &Path, asker: &Person) -> Done<Compartment> {
     let source = format!(
         "# Echo\n## Identity\n- Name: Echo\n- Role: Reader\n## Rules\n- Never share personal data of employees\n## Skills\n- file-reader: read\n  - paths: {docs}\n"
     );
-    let place = Place { workspace, labelled: Default::default(), databases: Default::default() };
+    let place = Place {
+        workspace,
+        labelled: Default::default(),
+        databases: Default::default(),
+        collections: Default::default(),
+    };
     let charter = soul::compile(&source, &place).map_err(|errors| format!("{errors:?}"))?;
     let guardrails = SHIPPED_GUARDRAILS
         .iter()

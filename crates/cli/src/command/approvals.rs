@@ -313,7 +313,9 @@ fn audience(resource: &Resource) -> String {
         Resource::Person(_) => format!("`{name}`"),
         Resource::Path(_) => format!("whoever may read `{name}`"),
         Resource::Command(_) => "nobody else: it runs here, in a jail without a network".to_owned(),
-        Resource::Table(_) => "nobody else: it is read here, in a jail without a network".to_owned(),
+        Resource::Table(_) | Resource::Collection(_) => {
+            "nobody else: it is read here, in a jail without a network".to_owned()
+        }
         Resource::Skill(_) => "nobody".to_owned(),
     }
 }

@@ -6,6 +6,7 @@
 mod approvals;
 mod browser;
 mod checkpoint;
+mod collections;
 mod databases;
 mod directory;
 mod egress;
@@ -84,6 +85,8 @@ pub(crate) struct Settings {
     role: Vec<Spanned<roles::Row>>,
     #[serde(default)]
     databases: databases::Databases,
+    #[serde(default)]
+    collections: collections::Collections,
     #[serde(default)]
     label: Vec<Spanned<labels::Label>>,
     #[serde(default)]
@@ -209,6 +212,7 @@ impl Settings {
             .or_else(|| roles::fault(&self.role, &self.person))
             .or_else(|| labels::fault(&self.label, &self.destination))
             .or_else(|| databases::fault(&self.databases, &self.group, &self.label))
+            .or_else(|| collections::fault(&self.collections, &self.group))
             .or_else(|| self.gateway.fault())
             .or_else(|| self.retention.fault())
             .or_else(|| self.models.fault())

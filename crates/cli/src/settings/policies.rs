@@ -13,7 +13,7 @@ use toml::Spanned;
 use turn::{Files, Policies, SettingsFile};
 use vocab::{Digest, Person};
 
-use super::{Settings, databases};
+use super::{Settings, collections, databases};
 use crate::home::Home;
 
 /// The largest guardrail file, in bytes.
@@ -103,7 +103,7 @@ impl Policies for HomePolicies {
     fn load(&self) -> Result<monitor::Config, String> {
         let settings = Settings::load(&self.home).map_err(|error| error.to_string())?;
         if settings.wired != self.wired {
-            return Err("bulkhead.toml has changed in what counts from a start on (all but people, groups, roles, queues, labels, destinations, databases and the \
+            return Err("bulkhead.toml has changed in what counts from a start on (all but people, groups, roles, queues, labels, destinations, databases, collections and the \
                         default model); `bulkhead gateway restart` takes it up"
                 .to_owned());
         }
@@ -112,8 +112,8 @@ impl Policies for HomePolicies {
 }
 
 /// The sections that every judgement looks up anew. Whatever else is in the file, a gateway is wired with when it starts.
-const JUDGED: [&str; 8] =
-    ["person", "group", "role", "queue", "directory", "label", "destination", "databases"];
+const JUDGED: [&str; 9] =
+    ["person", "group", "role", "queue", "directory", "label", "destination", "databases", "collections"];
 
 /// What a gateway is wired with, as the file says it; places in the text and comments are no part of it.
 pub(super) fn wired(mut sections: toml::Table) -> Digest {
@@ -145,6 +145,7 @@ impl Settings {
             groups: self.group.iter().map(|group| group.get_ref().clone()).collect(),
             sources: self.label.iter().filter_map(|label| label.get_ref().source()).collect(),
             databases: databases::apart(&self.databases, &own)?,
+            collections: collections::apart(&self.collections, &own, &home.agents())?,
             table_labels: self.label.iter().filter_map(|label| label.get_ref().table()).collect(),
             sinks: self.destination.iter().map(Spanned::get_ref).flat_map(|d| d.sinks()).collect(),
             skills: skills::specs(),

@@ -95,6 +95,7 @@ fn resource() -> impl Strategy<Value = Resource> {
         Resource::Person,
         Resource::Command,
         Resource::Table,
+        Resource::Collection,
         Resource::Skill,
     ]);
     (make, text()).prop_map(|(make, text)| make(text))

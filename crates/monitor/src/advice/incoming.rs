@@ -17,15 +17,22 @@ pub(crate) struct Readers<'a> {
     pub(crate) screens: &'a [Screen],
 }
 
-/// Screens what came back. Text that a file, a table, a page or a command brought in is looked at when a rule of the agent is
+/// Screens what came back. Text that a file, a table, a collection, a page or a command brought in is looked at when a rule of the agent is
 /// about personal data: one account, card or identity number or a person's pay, or [`LIST_OF_PEOPLE`] addresses and
 /// numbers, make it `employee-personal-data`, which that rule forbids. Whatever its labels, agent and asker must
 /// be cleared for them. What may not be seen is replaced by one sentence, and with it go its labels.
 pub(crate) fn admit(readers: &Readers<'_>, action: &Action, mut outcome: Outcome) -> (Outcome, Vec<Reason>) {
     let mut reasons = Vec::new();
-    if let (Verb::FileRead | Verb::TableRead | Verb::WebGet | Verb::CommandRun, Body::Text { text }) =
-        (action.verb, &outcome.body)
-    {
+    let reads = matches!(
+        action.verb,
+        Verb::FileRead
+            | Verb::TableRead
+            | Verb::DocumentsSearch
+            | Verb::DocumentsRead
+            | Verb::WebGet
+            | Verb::CommandRun
+    );
+    if let (true, Body::Text { text }) = (reads, &outcome.body) {
         let rule = readers.screens.iter().find(|screen| screen.detector == Detector::PersonalData);
         if let Some(rule) = rule
             && let Some(what) = personal_data(text)

@@ -56,7 +56,9 @@ pub(crate) fn screen(screens: &[Screen], action: &Action) -> Screened {
         | Verb::WebGet
         | Verb::CommandRun => Cow::Owned(words_of(&action.args)),
         Verb::ModelCall => request(action).map(plain::plain).unwrap_or_default(),
-        Verb::FileRead | Verb::TableRead | Verb::SkillCall => return screened,
+        Verb::FileRead | Verb::TableRead | Verb::DocumentsSearch | Verb::DocumentsRead | Verb::SkillCall => {
+            return screened;
+        }
     };
     for screen in screens {
         match (screen.detector, action.verb) {

@@ -8,6 +8,7 @@
 //!   and asker must both be cleared for it.
 //! - **A query** carries the labels of every table that it reads: of every entry that covers the table, its database or
 //!   its database's file, joined; of none, `internal`; and the mark on that file. Agent and asker must be cleared for them.
+//! - **A search** or a reading of a document carries the labels of all that is in its collection's folder, and of what covers it.
 //! - **Anything else** carries the session's labels, because what an agent says may hold all it has seen. The
 //!   destination must be cleared for them.
 //! - **Destinations** are cleared for `internal` until a sink in the settings says otherwise, models too, local
@@ -29,6 +30,7 @@ use crate::policy::words::{folders_above, names_above};
 use crate::reach::Reach;
 use crate::resolve::path::is_within;
 
+mod collection;
 mod table;
 
 /// The labels of sources and the clearances of destinations, by name.
@@ -36,6 +38,8 @@ mod table;
 pub(crate) struct Flow {
     sources: HashMap<String, Labels>,
     tables: table::Tables,
+    /// The folder of each collection.
+    collections: HashMap<String, String>,
     /// By kind, then by name.
     sinks: HashMap<&'static str, HashMap<String, Labels>>,
 }
@@ -74,7 +78,8 @@ impl Flow {
             of_kind.insert(sink.resource.name().to_owned(), sink.clearance.clone());
         }
         let tables = table::Tables::new(config, &mut sources);
-        Self { sources, tables, sinks }
+        let collections = collection::folders(config, &mut sources);
+        Self { sources, tables, collections, sinks }
     }
 
     /// The labels of what lies at an absolute path.
@@ -162,6 +167,9 @@ impl Flow {
         }
         if action.verb == Verb::TableRead {
             return self.query(action, marks, parties);
+        }
+        if matches!(action.verb, Verb::DocumentsSearch | Verb::DocumentsRead) {
+            return self.documents(action, marks, parties);
         }
         if let Some(reach) = reach {
             return self.run(session, reach, parties);

@@ -45,7 +45,7 @@ impl Tables {
     }
 }
 
-fn join_into(all: &mut HashMap<String, Labels>, name: &str, labels: &Labels) {
+pub(super) fn join_into(all: &mut HashMap<String, Labels>, name: &str, labels: &Labels) {
     let labels = all.get(name).map_or_else(|| labels.clone(), |before| before.join(labels));
     all.insert(name.to_owned(), labels);
 }

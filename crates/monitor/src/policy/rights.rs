@@ -9,6 +9,7 @@
 //! | `channels` | posting to a channel; `board:*` covers all of that kind |
 //! | `commands` | running a command, by exactly the name or path that is written |
 //! | `tables` | reading a table; a database's name covers all its tables |
+//! | `collections` | searching a collection and reading its documents |
 //! | `models` | calling a model; a server's name covers all its models |
 //!
 //! `"*"` is all of a kind; for `agents`, every agent and every workspace, but not the agents' own folders.
@@ -16,7 +17,7 @@
 
 use std::fmt::Write as _;
 
-use vocab::Group;
+use vocab::{Group, Verb};
 
 use super::text::literal;
 use super::words::{ANY_AGENT, Words};
@@ -33,15 +34,19 @@ pub(crate) fn compile(groups: &[Group], words: &Words) -> String {
             agent_permits(&mut text, &group.name, agent, words);
         }
         let kinds = [
-            ("read", "file.read", "Path", &rights.read),
-            ("write", "file.write", "Path", &rights.write),
-            ("hosts", "web.get", "Host", &rights.hosts),
-            ("channels", "message.post", "Channel", &rights.channels),
-            ("models", "model.call", "Model", &rights.models),
-            ("commands", "command.run", "Command", &rights.commands),
-            ("tables", "table.read", "Table", &rights.tables),
+            ("read", &[Verb::FileRead][..], "Path", &rights.read),
+            ("write", &[Verb::FileWrite], "Path", &rights.write),
+            ("hosts", &[Verb::WebGet], "Host", &rights.hosts),
+            ("channels", &[Verb::MessagePost], "Channel", &rights.channels),
+            ("models", &[Verb::ModelCall], "Model", &rights.models),
+            ("commands", &[Verb::CommandRun], "Command", &rights.commands),
+            ("tables", &[Verb::TableRead], "Table", &rights.tables),
+            ("collections", &[Verb::DocumentsSearch, Verb::DocumentsRead], "Collection", &rights.collections),
         ];
-        for (kind, verb, entity, names) in kinds {
+        for (kind, verbs, entity, names) in kinds {
+            let actions: Vec<String> =
+                verbs.iter().map(|verb| format!("Action::{}", literal(verb.as_str()))).collect();
+            let action = format!("action in [{}]", actions.join(", "));
             for name in names {
                 let scope = if name == ALL {
                     "resource".to_owned()
@@ -49,7 +54,7 @@ pub(crate) fn compile(groups: &[Group], words: &Words) -> String {
                     format!("resource in {entity}::{}", literal(name))
                 };
                 let id = format!("rights:{}:{kind}:{name}", group.name);
-                permit(&mut text, &id, &group.name, &format!("action == Action::{}", literal(verb)), &scope);
+                permit(&mut text, &id, &group.name, &action, &scope);
                 text.push_str(";\n");
             }
         }

@@ -73,6 +73,7 @@ fn every_request_fits_the_schema() {
             Verb::Reply | Verb::ReplyPart => Resource::Person("mia".into()),
             Verb::CommandRun => Resource::Command("git".into()),
             Verb::TableRead => Resource::Table("crm/orders".into()),
+            Verb::DocumentsSearch | Verb::DocumentsRead => Resource::Collection("handbook".into()),
             Verb::SkillCall => Resource::Skill("exec".into()),
         };
         let circumstances = Circumstances {

@@ -38,6 +38,7 @@ pub(crate) struct Words {
     model: EntityType,
     command: EntityType,
     table: EntityType,
+    collection: EntityType,
     skill: EntityType,
     actions: HashMap<Verb, Arc<EntityUID>>,
     /// The agents' folder with a `/` at its end, for the lineage of workspaces.
@@ -143,6 +144,7 @@ impl Words {
             model: named("Model")?,
             command: named("Command")?,
             table: named("Table")?,
+            collection: named("Collection")?,
             skill: named("Skill")?,
             actions: Verb::JUDGED
                 .into_iter()
@@ -178,6 +180,7 @@ impl Words {
             Resource::Person(_) => &self.person,
             Resource::Command(_) => &self.command,
             Resource::Table(_) => &self.table,
+            Resource::Collection(_) => &self.collection,
             Resource::Skill(_) => &self.skill,
         };
         let mut names = names_above(resource);
@@ -304,7 +307,9 @@ pub(crate) fn names_above(resource: &Resource) -> Vec<Cow<'_, str>> {
         Resource::Model(name) | Resource::Table(name) => {
             name.split_once('/').map(|(over, _)| Cow::Borrowed(over)).into_iter().collect()
         }
-        Resource::Person(_) | Resource::Command(_) | Resource::Skill(_) => Vec::new(),
+        Resource::Person(_) | Resource::Command(_) | Resource::Collection(_) | Resource::Skill(_) => {
+            Vec::new()
+        }
     }
 }
 

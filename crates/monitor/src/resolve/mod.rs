@@ -19,6 +19,7 @@ use crate::programs::{Found, Programs};
 
 pub(crate) mod address;
 mod channel;
+mod collection;
 pub(crate) mod command;
 pub(crate) mod json;
 pub(crate) mod path;
@@ -66,6 +67,8 @@ pub(crate) enum Unresolved {
     Target { skill: String, argument: String, why: String },
     #[error("the query of `{skill}` {why}")]
     Query { skill: String, why: String },
+    #[error("the call of `{skill}` {why}")]
+    Documents { skill: String, why: String },
     #[error("the command `{name}` cannot be run: {why}")]
     NoProgram { name: String, why: String },
     #[error("a reply of {0} bytes is over the limit of {MAX_ANSWER_BYTES}")]
@@ -87,7 +90,8 @@ impl Unresolved {
             | Self::NotJson { .. }
             | Self::Schema { .. }
             | Self::Target { .. }
-            | Self::Query { .. } => "skill:arguments",
+            | Self::Query { .. }
+            | Self::Documents { .. } => "skill:arguments",
         }
     }
 }
@@ -187,6 +191,10 @@ impl<'a> Setting<'a> {
                 .map_err(|error| Unresolved::Query { skill: name(), why: shown(&error.to_string()) })?;
             return Ok((Action { verb: tool.spec.verb, resource, args }, tool));
         }
+        if tool.spec.target_kind == TargetKind::Collection {
+            collection::check(&mut args)
+                .map_err(|error| Unresolved::Documents { skill: name(), why: shown(&error.to_string()) })?;
+        }
         Ok((Action { verb: tool.spec.verb, resource, args }, tool))
     }
 
@@ -231,6 +239,10 @@ impl<'a> Setting<'a> {
                 vocab::table::database(target).map_err(|error| error.to_string())?;
                 Ok((Resource::Table(target.to_owned()), target.to_owned()))
             }
+            TargetKind::Collection => {
+                vocab::collection::collection(target).map_err(|error| error.to_string())?;
+                Ok((Resource::Collection(target.to_owned()), target.to_owned()))
+            }
             TargetKind::Command => {
                 let name = command::canonical(target).map_err(|error| error.to_string())?;
                 Ok((Resource::Command(name.clone()), name))
@@ -246,7 +258,9 @@ impl<'a> Setting<'a> {
         let listed: Vec<String> = self.tools.iter().map(|tool| format!("`{}`", tool.spec.name)).collect();
         let skills = if listed.is_empty() { "none".to_owned() } else { listed.join(", ") };
         let name = shown(skill);
-        let in_soul = |grant: &SkillGrant| grant.skill == skill;
+        // A skill that does several things is called by the name of one of them.
+        let has = |name: &str| self.house.of_skill(name).next().is_some();
+        let in_soul = |grant: &SkillGrant| grant.skill == skill && !(grant.available && has(skill));
         Err(if self.charter.skills.iter().any(in_soul) {
             Unresolved::NotAvailable(name)
         } else if self.house.skill(skill).is_some() {

@@ -30,6 +30,8 @@ const BROAD: &str = "\
 - sql: query
   - database: crm
   - tables: orders(id, total), salaries
+- documents: look up
+  - collections: handbook, personnel
 - message: tell people
 ## Channels
 - board: forum
@@ -51,6 +53,8 @@ const NARROW: &str = "\
 - sql: query
   - database: crm
   - tables: orders
+- documents: look up
+  - collections: handbook
 ";
 
 /// Whatever is wanted here, it was granted. For what an asker may by themselves.
@@ -71,6 +75,8 @@ const OPEN: &str = "\
 - sql: query
   - database: crm
   - tables: orders, salaries
+- documents: look up
+  - collections: handbook, personnel
 - message: tell people
 ## Channels
 - board: forum
@@ -98,6 +104,10 @@ fn wanted() -> BTreeMap<&'static str, Intent> {
         ("run awk", run("awk", &["1"])),
         ("query the orders", query(&["orders"], "SELECT id FROM orders")),
         ("query the salaries", query(&["salaries"], "SELECT amount FROM salaries")),
+        ("search the handbook", search("handbook", "days off")),
+        ("search the files", search("personnel", "days off")),
+        ("open the handbook", document("handbook", "time-off.md")),
+        ("open a file", document("personnel", "xaver.md")),
         ("query both", query(&["orders", "salaries"], "SELECT 1 FROM orders, salaries")),
     ])
 }
@@ -127,6 +137,10 @@ broad  | run awk                | agent              | agent        | agent+aske
 broad  | query the orders       | yes                | yes          | asker        | asker              | asker              | yes          | asker
 broad  | query the salaries     | asker+labels       | yes          | labels       | asker+labels       | asker+labels       | yes          | asker
 broad  | query both             | asker+labels       | yes          | asker+labels | asker+labels       | asker+labels       | yes          | asker
+broad  | search the handbook    | yes                | yes          | asker        | asker              | asker              | yes          | asker
+broad  | search the files       | asker+labels       | yes          | labels       | asker+labels       | asker+labels       | yes          | asker
+broad  | open the handbook      | yes                | yes          | asker        | asker              | asker              | yes          | asker
+broad  | open a file            | asker+labels       | yes          | labels       | asker+labels       | asker+labels       | yes          | asker
 narrow | be answered            | asker              | yes          | yes          | yes                | asker              | yes          | asker
 narrow | use the model          | yes                | yes          | yes          | yes                | asker              | yes          | asker
 narrow | read a document        | yes                | yes          | asker        | asker              | asker              | yes          | asker
@@ -143,6 +157,10 @@ narrow | run awk                | agent              | agent        | agent     
 narrow | query the orders       | yes                | yes          | asker        | asker              | asker              | yes          | asker
 narrow | query the salaries     | agent+asker+labels | agent+labels | agent+labels | agent+asker+labels | agent+asker+labels | agent+labels | asker+labels
 narrow | query both             | agent+asker+labels | agent+labels | agent+asker+labels | agent+asker+labels | agent+asker+labels | agent+labels | asker+labels
+narrow | search the handbook    | yes                | yes          | asker        | asker              | asker              | yes          | asker
+narrow | search the files       | agent+asker+labels | agent+labels | agent+labels | agent+asker+labels | agent+asker+labels | agent+labels | asker+labels
+narrow | open the handbook      | yes                | yes          | asker        | asker              | asker              | yes          | asker
+narrow | open a file            | agent+asker+labels | agent+labels | agent+labels | agent+asker+labels | agent+asker+labels | agent+labels | asker+labels
 ";
 
 pub(crate) fn settings() -> Config {
@@ -169,6 +187,7 @@ pub(crate) fn settings() -> Config {
         models: all(),
         commands: all(),
         tables: all(),
+        collections: all(),
         approve: all(),
         content: all(),
         erase: true,
@@ -307,9 +326,14 @@ fn what_happens_is_the_intersection_and_nothing_more() {
 #[test]
 fn a_broad_agent_asked_by_one_with_little_has_little() {
     let ship = Ship::new();
-    for what in
-        [read("/srv/docs/a.md"), read("/srv/hr/pay.csv"), get("https://docs.example.org/a"), run("git", &[])]
-    {
+    for what in [
+        read("/srv/docs/a.md"),
+        read("/srv/hr/pay.csv"),
+        get("https://docs.example.org/a"),
+        run("git", &[]),
+        search("handbook", "x"),
+        document("personnel", "xaver.md"),
+    ] {
         assert_eq!(ship.judge("boss", "broad", what.clone()).verdict().decision, Decision::Permit);
         let denied = ship.judge("tom", "broad", what);
         let reasons = &denied.verdict().reasons;
@@ -344,6 +368,37 @@ fn an_agent_that_may_query_the_salaries_queries_none_for_who_may_not() {
 }
 
 #[test]
+fn an_agent_that_may_search_the_personnel_files_finds_nothing_in_them_for_who_may_not() {
+    let ship = Ship::new();
+    for wanted in [search("personnel", "Xaver's salary"), document("personnel", "xaver.md")] {
+        assert_eq!(ship.judge("boss", "broad", wanted.clone()).verdict().decision, Decision::Permit);
+        let denied = ship.judge("mia", "broad", wanted);
+        let says = |words: &str| denied.verdict().reasons.iter().any(|reason| reason.message.contains(words));
+        assert_eq!(denied.verdict().decision, Decision::Deny);
+        assert!(
+            says("`mia` has no right to read the collection `personnel`"),
+            "{:?}",
+            denied.verdict().reasons
+        );
+        assert!(says(
+            "the collection `personnel` carries `restricted, employee-personal-data`, and `mia` is cleared for"
+        ));
+        assert_eq!(
+            *denied.bounds(),
+            Bounds::Collection { folder: "/data/personnel".into() },
+            "and no permit for it"
+        );
+    }
+    // What she may search, asked for the other's document, is a permit for its own folder.
+    let own = ship.judge("mia", "broad", document("handbook", "personnel/xaver.md"));
+    assert_eq!(*own.bounds(), Bounds::Collection { folder: "/data/handbook".into() });
+    for climbs in ["../personnel/xaver.md", "/data/personnel/xaver.md", "a/../../personnel/xaver.md"] {
+        let denied = ship.judge("mia", "broad", document("handbook", climbs));
+        assert_eq!(denied.verdict().decision, Decision::Deny, "{climbs}");
+    }
+}
+
+#[test]
 fn a_conversation_that_another_person_continues_gives_them_nothing_of_what_was_seen() {
     let ship = Ship::new();
     let seen = labels(&["restricted", "employee-personal-data"]);
@@ -352,6 +407,7 @@ fn a_conversation_that_another_person_continues_gives_them_nothing_of_what_was_s
     assert_eq!(of("mia", reply("the salaries")), "labels");
     // Nor what the first could still have it do.
     assert_eq!(of("mia", read("/srv/hr/pay.csv")), "asker+labels");
+    assert_eq!(of("mia", search("personnel", "x")), "asker+labels");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bulkhead_monitor::{
-    Compartment, Config, Database, Found, Gate, Judgement, Monitor, PolicyText, Programs, Rates,
+    Collection, Compartment, Config, Database, Found, Gate, Judgement, Monitor, PolicyText, Programs, Rates,
     SHIPPED_GUARDRAILS, Sink, Source, Standing, TableLabels, judge,
 };
 use serde_json::{Value, json};
@@ -87,12 +87,17 @@ pub(crate) fn config() -> Config {
         models: strings(&["ollama"]),
         commands: strings(&["git", "awk", "/usr/bin/git", "/home/agents/echo/workspace/tool", "gone"]),
         tables: strings(&["crm/orders"]),
+        collections: strings(&["handbook"]),
         approve: strings(&["echo"]),
         ..Rights::default()
     };
     let askers = Rights { agents: strings(&["*"]), models: strings(&["*"]), ..Rights::default() };
-    let personnel =
-        Rights { read: strings(&["/srv/hr"]), tables: strings(&["crm/salaries"]), ..Rights::default() };
+    let personnel = Rights {
+        read: strings(&["/srv/hr"]),
+        tables: strings(&["crm/salaries"]),
+        collections: strings(&["personnel"]),
+        ..Rights::default()
+    };
     let group = |name: &str, rights| Group { name: name.to_owned(), rights };
     Config {
         guardrails: shipped(),
@@ -107,6 +112,10 @@ pub(crate) fn config() -> Config {
             table: "crm/salaries".into(),
             labels: labels(&["restricted", "employee-personal-data"]),
         }],
+        collections: vec![
+            collection("handbook", None),
+            collection("personnel", Some(&["restricted", "employee-personal-data"])),
+        ],
         sources: vec![
             source("/srv/docs/public", &["public"]),
             source("/srv/hr", &["restricted", "employee-personal-data"]),
@@ -141,6 +150,10 @@ pub(crate) fn guardrail(name: &str, text: &str) -> PolicyText {
 
 fn source(path: &str, names: &[&str]) -> Source {
     Source { path: path.into(), labels: labels(names) }
+}
+
+pub(crate) fn collection(name: &str, names: Option<&[&str]>) -> Collection {
+    Collection { name: name.into(), folder: format!("/data/{name}"), labels: names.map(labels) }
 }
 
 pub(crate) fn skills() -> Vec<SkillSpec> {
@@ -180,6 +193,22 @@ pub(crate) fn skills() -> Vec<SkillSpec> {
             json!({"database": text, "tables": {"type": "array"}, "query": {"type": "string"}}),
         ),
         spec(
+            "documents-search",
+            Verb::DocumentsSearch,
+            Effect::Read,
+            "collection",
+            TargetKind::Collection,
+            json!({"collection": text, "query": {"type": "string"}, "limit": {"type": "integer"}}),
+        ),
+        spec(
+            "documents-read",
+            Verb::DocumentsRead,
+            Effect::Read,
+            "collection",
+            TargetKind::Collection,
+            json!({"collection": text, "document": {"type": "string"}, "from": {"type": "integer"}, "to": {"type": "integer"}}),
+        ),
+        spec(
             "message",
             Verb::MessagePost,
             Effect::Egress,
@@ -201,6 +230,7 @@ pub(crate) fn spec(
     let schema = json!({"type": "object", "properties": properties, "required": [target], "additionalProperties": false});
     SkillSpec {
         name: name.into(),
+        skill: if name.starts_with("documents-") { "documents" } else { name }.into(),
         verb,
         effect,
         target: target.into(),
@@ -224,6 +254,7 @@ pub(crate) fn try_charter_in(source: &str, workspace: &str) -> Result<Charter, S
         workspace: workspace.into(),
         labelled: BTreeSet::from(["employee-personal-data".to_owned(), "project-x".to_owned()]),
         databases: BTreeSet::from(["crm".to_owned()]),
+        collections: BTreeSet::from(["handbook".to_owned(), "personnel".to_owned()]),
     };
     soul::compile(source, &place).map_err(|diagnostics| format!("{diagnostics:?}"))
 }
@@ -346,6 +377,14 @@ pub(crate) fn run(command: &str, args: &[&str]) -> Intent {
 
 pub(crate) fn query(tables: &[&str], query: &str) -> Intent {
     call("sql", &json!({ "database": "crm", "tables": tables, "query": query }).to_string())
+}
+
+pub(crate) fn search(collection: &str, query: &str) -> Intent {
+    call("documents-search", &json!({ "collection": collection, "query": query }).to_string())
+}
+
+pub(crate) fn document(collection: &str, document: &str) -> Intent {
+    call("documents-read", &json!({ "collection": collection, "document": document }).to_string())
 }
 
 pub(crate) fn get(url: &str) -> Intent {

@@ -8,6 +8,7 @@
 )]
 
 mod askers;
+mod collections;
 mod commands;
 mod common;
 mod config;

@@ -1,5 +1,6 @@
 //! The worker's own walls, without the jail around it: each must hold alone.
 
+mod documents;
 mod files;
 mod hostile;
 mod pages;

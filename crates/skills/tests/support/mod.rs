@@ -47,6 +47,26 @@ pub(crate) fn now() -> Timestamp {
     "2026-11-21T01:02:03Z".parse().unwrap()
 }
 
+/// All that a group can have of resources.
+fn every_right() -> Rights {
+    let everything = || vec!["*".to_owned()];
+    Rights {
+        agents: everything(),
+        read: everything(),
+        write: everything(),
+        hosts: everything(),
+        channels: everything(),
+        models: everything(),
+        commands: everything(),
+        tables: everything(),
+        collections: everything(),
+        erase: false,
+        record: false,
+        approve: everything(),
+        content: vec![],
+    }
+}
+
 /// One agent of one person.
 pub(crate) struct Home {
     dir: TempDir,
@@ -74,24 +94,14 @@ impl Home {
         );
         let charter = soul::compile(
             &source,
-            &Place { workspace, labelled: Default::default(), databases: Default::default() },
+            &Place {
+                workspace,
+                labelled: Default::default(),
+                databases: Default::default(),
+                collections: ["handbook", "files"].map(str::to_owned).into(),
+            },
         )
         .unwrap();
-        let everything = || vec!["*".to_owned()];
-        let rights = Rights {
-            agents: everything(),
-            read: everything(),
-            write: everything(),
-            hosts: everything(),
-            channels: everything(),
-            models: everything(),
-            commands: everything(),
-            tables: everything(),
-            erase: false,
-            record: false,
-            approve: everything(),
-            content: vec![],
-        };
         let asker = Person {
             id: PersonId::new("anna").unwrap(),
             os_user: None,
@@ -102,11 +112,17 @@ impl Home {
         let guardrails = SHIPPED_GUARDRAILS
             .iter()
             .map(|(name, text)| PolicyText { name: (*name).into(), text: (*text).into() });
+        let collection = |name: &str| monitor::Collection {
+            name: name.to_owned(),
+            folder: dir.path().join(name).to_str().unwrap().to_owned(),
+            labels: None,
+        };
         let config = monitor::Config {
             guardrails: guardrails.collect(),
             people: vec![asker.clone()],
-            groups: vec![Group { name: "all".into(), rights }],
+            groups: vec![Group { name: "all".into(), rights: every_right() }],
             skills: specs(),
+            collections: ["handbook", "files"].map(collection).into(),
             agents_dir: agents,
             default_model: "rehearsal/none".into(),
             ..monitor::Config::default()

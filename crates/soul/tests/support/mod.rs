@@ -22,6 +22,7 @@ pub(crate) fn place() -> Place {
         workspace: "/home/bulkhead/agents/echo/workspace".into(),
         labelled: BTreeSet::new(),
         databases: BTreeSet::from(["crm".to_owned()]),
+        collections: BTreeSet::from(["law".to_owned(), "wiki".to_owned()]),
     }
 }
 

@@ -105,6 +105,7 @@ fn a_soul_says_which_of_its_parts_changed() {
         workspace: "/home/agents/echo/workspace".into(),
         labelled: BTreeSet::new(),
         databases: BTreeSet::new(),
+        collections: BTreeSet::new(),
     };
     let text = "# Echo\n## Identity\n- Name: Echo\n- Role: Writer\n## Rules\n- Be concise\n";
     let of =

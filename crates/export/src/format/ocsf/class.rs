@@ -84,7 +84,9 @@ impl Class {
 /// What an agent does, as one of Create, Read, Update and Delete.
 const fn of_verb(verb: Option<Verb>) -> (u8, &'static str) {
     match verb {
-        Some(Verb::FileRead | Verb::WebGet | Verb::TableRead) => (2, "Read"),
+        Some(
+            Verb::FileRead | Verb::WebGet | Verb::TableRead | Verb::DocumentsSearch | Verb::DocumentsRead,
+        ) => (2, "Read"),
         Some(Verb::FileWrite) => (3, "Update"),
         Some(Verb::MessagePost | Verb::Reply | Verb::ReplyPart) => (1, "Create"),
         Some(Verb::ModelCall) => (OTHER, "Model Call"),
