@@ -157,7 +157,7 @@ export const t = {
     status: { done: 'done', failed: 'tried, and failed', denied: 'did not happen', withheld: 'done; the result is above this agent’s or your clearance', unknown: 'may or may not have happened', late: 'ended after its agent had been stopped; not used' },
     verbs: {
       'model.call': 'asks its model', 'file.read': 'reads', 'file.write': 'writes', 'web.get': 'fetches', 'message.post': 'posts to',
-      reply: 'answers', 'reply.part': 'answers in part', 'command.run': 'runs', 'table.read': 'queries', 'skill.call': 'calls',
+      reply: 'answers', 'reply.part': 'answers in part', 'command.run': 'runs', 'table.read': 'queries', 'documents.search': 'searches', 'documents.read': 'reads from', 'skill.call': 'calls',
     } as Record<string, string>,
     layers: {
       policy: 'Grants and rules', rights: 'Your own rights', flow: 'Labels', rate: 'Limits', advice: 'Advice', guardrail: 'Guardrail', approval: 'Approval',
@@ -213,7 +213,7 @@ export const t = {
     wants: (agent: string, does: string) => `${agent} ${does}`,
     verbs: {
       'file.write': 'wants to write', 'file.read': 'wants to read', 'web.get': 'wants to fetch from', 'message.post': 'wants to post to',
-      'command.run': 'wants to run', 'table.read': 'wants to query', reply: 'wants to answer', 'model.call': 'wants to ask', 'skill.call': 'wants to call',
+      'command.run': 'wants to run', 'table.read': 'wants to query', 'documents.search': 'wants to search', 'documents.read': 'wants to read from', reply: 'wants to answer', 'model.call': 'wants to ask', 'skill.call': 'wants to call',
     } as Record<string, string>,
     asked: 'Asked by',
     expires: 'Silence is a no',
@@ -465,7 +465,7 @@ export const t = {
     wider: 'by a wider grant',
     everything: 'all (*)',
     rights: {
-      agents: 'ask the agent', read: 'read', write: 'write', hosts: 'fetch pages', channels: 'post', models: 'use the model', commands: 'run', tables: 'query',
+      agents: 'ask the agent', read: 'read', write: 'write', hosts: 'fetch pages', channels: 'post', models: 'use the model', commands: 'run', tables: 'query', collections: 'search',
       approve: 'decide for the agent', content: 'read what was said with', erase: 'erase and hold content', record: 'see the records of others',
     } as Record<string, string>,
   },

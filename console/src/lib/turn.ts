@@ -47,7 +47,7 @@ export const emptyTurn = (): Turn => ({ id: null, session: null, agent: null, it
 export const MAX_ITEMS = 2_000;
 
 /** The verbs whose results an answer is drawn from. */
-export const READING = new Set(['file.read', 'web.get', 'command.run', 'table.read', 'skill.call']);
+export const READING = new Set(['file.read', 'web.get', 'command.run', 'table.read', 'documents.search', 'documents.read', 'skill.call']);
 
 const blank = (proposal: string, action: Action): Act => ({
   proposal,
@@ -71,12 +71,25 @@ function push(turn: Turn, item: Item): void {
   if (turn.items.length < MAX_ITEMS) turn.items.push(item);
 }
 
+/** The longest part of a query that names what it found. */
+const MAX_NAMED = 60;
+
+/** What an action read, by a name: of a collection also which document, or what was looked for in it. */
+function named({ verb, resource, args }: Action): string {
+  const name = `${resource.kind}:${resource.name}`;
+  if (verb === 'documents.read' && typeof args.document === 'string') return `${name}/${args.document}`;
+  if (verb !== 'documents.search' || typeof args.query !== 'string') return name;
+  // A model wrote it: nothing in it turns or hides what stands beside it.
+  const words = [...args.query.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, ' ').trim()];
+  return `${name} (${words.slice(0, MAX_NAMED).join('')}${words.length > MAX_NAMED ? '…' : ''})`;
+}
+
 /** What was read in this turn before now, each once: what an answer can have been drawn from. */
 export function sources(turn: Turn): Source[] {
   const read = new Map<string, Source>();
   for (const item of turn.items) {
     if (item.kind !== 'act' || item.act.status !== 'done' || !READING.has(item.act.action.verb)) continue;
-    const name = `${item.act.action.resource.kind}:${item.act.action.resource.name}`;
+    const name = named(item.act.action);
     if (!read.has(name)) read.set(name, { name, proposal: item.act.proposal });
   }
   return [...read.values()];

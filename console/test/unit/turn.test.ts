@@ -72,6 +72,25 @@ describe('a turn', () => {
   it('draws from what was read, each once, and from nothing that failed', () => {
     expect(sources(folded(proposal('p-1'), verdict('p-1', 'permit'), outcome('p-1'), proposal('p-2'), verdict('p-2', 'permit'), outcome('p-2'), proposal('p-3', 'file.read', '/x'), verdict('p-3', 'permit'), outcome('p-3', 'failed'), proposal('p-4', 'model.call', 'm'), verdict('p-4', 'permit'), outcome('p-4')))).toEqual([{ name: 'path:/srv/a', proposal: 'p-1' }]);
   });
+
+  it('names the document that was read and the words that were looked for in a collection', () => {
+    const looked = (id: string, verb: string, args: Record<string, unknown>): StreamLine[] => [
+      line({ type: 'proposal', proposal: id, action: { verb, resource: { kind: 'collection', name: 'handbook' }, args } }),
+      verdict(id, 'permit'),
+      outcome(id),
+    ];
+    const turn = folded(
+      ...looked('p-1', 'documents.search', { query: 'days\u202e\n off' }),
+      ...looked('p-2', 'documents.search', { query: 'x'.repeat(80) }),
+      ...looked('p-3', 'documents.read', { document: 'time-off.md', from: 3 }),
+      ...looked('p-4', 'documents.read', { document: 'time-off.md', from: 9 }),
+    );
+    expect(sources(turn)).toEqual([
+      { name: 'collection:handbook (days off)', proposal: 'p-1' },
+      { name: `collection:handbook (${'x'.repeat(60)}…)`, proposal: 'p-2' },
+      { name: 'collection:handbook/time-off.md', proposal: 'p-3' },
+    ]);
+  });
 });
 
 describe('an answer that comes in parts', () => {
