@@ -117,3 +117,41 @@ fn a_passage_is_opened_by_whoever_may_read_it_now_and_by_nobody_else() {
     drop(bob.get(&page).is(200));
     home.verifies();
 }
+
+#[test]
+fn a_passage_of_a_collection_is_opened_by_whoever_has_the_collection_now() {
+    let collections = "[collections.pages]\nfolder = \"HOME/handbook\"\n\
+                       [[group]]\nname = \"searchers\"\ncollections = [\"pages\"]\n";
+    let people = members(&["bob"], "*").replacen("[\"members\"]", "[\"members\", \"searchers\"]", 1);
+    let scene = "turns:\n  - calls:\n\
+                 \x20     - {skill: documents-search, arguments: {collection: pages, query: days off}}\n\
+                 \x20     - {skill: documents-read, arguments: {collection: pages, document: time-off.md}}\n\
+                 \x20 - {say: The handbook says so., repeat: true}\n";
+    let home = Home::team(&format!("{people}{collections}"), scene);
+    let soul = std::fs::read_to_string(home.at("agents/helper/SOUL.md")).unwrap();
+    let grant = "## Skills\n\n- documents: Look things up\n  - collections: pages\n";
+    home.soul("helper", &soul.replace("## Skills\n", grant));
+    let [bob] = home.signed_in(["bob"]);
+    let sse = [("accept", "text/event-stream")];
+    drop(bob.post_stream("agents/helper/messages", &sse, &json!({ "text": "Time off?" })).rest());
+    let session = bob.get("sessions").json()["sessions"][0]["session"].as_str().unwrap().to_owned();
+    let steps = bob.get(&format!("sessions/{session}/steps")).is(200).json()["steps"].clone();
+    let written = std::fs::read_to_string(home.at("handbook/time-off.md")).unwrap();
+    let mut passages = Vec::new();
+    for (verb, says) in [("documents.search", "time-off.md:"), ("documents.read", written.as_str())] {
+        let mut proposals = steps.as_array().unwrap().iter().filter(|step| step["type"] == "proposal");
+        let step = proposals.find(|step| step["action"]["verb"] == verb).unwrap_or_else(|| panic!("{steps}"));
+        let path = format!("sessions/{session}/passages/{}", step["proposal"].as_str().unwrap());
+        let passage = bob.get(&path).is(200).json();
+        assert!(passage["text"].as_str().unwrap().contains(says) && passage["verb"] == verb, "{passage}");
+        assert_eq!(passage["resource"], json!({ "kind": "collection", "name": "pages" }));
+        passages.push(path);
+    }
+    // Who lost the right to the collection has what was heard, and no more of it.
+    home.edit("[\"members\", \"searchers\"]", "[\"members\"]");
+    for path in &passages {
+        let refused = bob.get(path).is(403).json();
+        assert!(refused["detail"].as_str().unwrap().contains("no right"), "{refused}");
+    }
+    home.verifies();
+}
