@@ -161,7 +161,7 @@ pub struct Change {
     pub(crate) key: String,
     /// JSON; the row goes without it.
     pub(crate) value: Option<String>,
-    /// It is an item of a list, whose name is so many bytes of `key`. Without a value the whole list goes.
+    /// It is an item of a list, whose name is so many bytes of `key`. Without a value the list goes from there on.
     pub(crate) list: Option<usize>,
 }
 
@@ -205,14 +205,26 @@ impl Change {
         Self { list: Some(list.len()), ..Self::delete(kind, &format!("{list}/")) }
     }
 
+    /// Of the list `list` of the family `kind`, whose items were counted from 0, the first `kept` alone are there from now on.
+    #[must_use]
+    pub fn cut_list(kind: &str, list: &str, kept: u32) -> Self {
+        Self { list: Some(list.len()), ..Self::delete(kind, &format!("{list}/{kept:0ITEM_DIGITS$}")) }
+    }
+
     /// The list that it changes, if it is about one.
     pub(crate) fn list(&self) -> Option<&str> {
         self.key.get(..self.list?)
     }
 
-    /// Whether a whole list goes.
+    /// Whether a list goes, whole or from one of its items on.
     pub(crate) const fn drops_list(&self) -> bool {
         self.list.is_some() && self.value.is_none()
+    }
+
+    /// How many items stay of a list that goes.
+    pub(crate) fn kept(&self) -> u32 {
+        let number = self.list.and_then(|length| self.key.get(length.saturating_add(1)..));
+        number.and_then(|number| number.parse().ok()).unwrap_or(0)
     }
 
     /// The row's name in its family.

@@ -30,6 +30,18 @@ const EMPTY_ITEMS: &str = "WITH RECURSIVE gone (seq) AS ( \
      UNION ALL SELECT item.previous FROM gone JOIN item ON item.seq = gone.seq WHERE item.previous < item.seq) \
      UPDATE item SET value = '' WHERE seq IN gone";
 
+/// The items of a list, the last first, each with the one before it.
+const ITEMS: &str = "WITH RECURSIVE found (seq, previous) AS ( \
+     SELECT item.seq, item.previous FROM list JOIN item ON item.seq = list.last \
+     WHERE list.kind = ?1 AND list.name = ?2 \
+     UNION ALL SELECT item.seq, item.previous FROM found JOIN item ON item.seq = found.previous \
+     WHERE item.seq < found.seq) \
+     SELECT seq, previous FROM found";
+
+const EMPTY_ITEM: &str = "UPDATE item SET value = '' WHERE seq = ?1";
+
+const END_LIST: &str = "UPDATE list SET last = ?3 WHERE kind = ?1 AND name = ?2";
+
 const DELETE_LIST: &str = "DELETE FROM list WHERE kind = ?1 AND name = ?2";
 
 /// How many contents that `entry` erases are there and may go, when that is not all of them.
@@ -72,10 +84,31 @@ pub(crate) fn remove(conn: &Connection, erased: &Erased, by: u64) -> rusqlite::R
     Ok(removed == erased.contents() && told == erased.ranges().len())
 }
 
-/// Removes a list of state with its items.
-pub(crate) fn remove_list(conn: &Connection, kind: &str, name: &str) -> rusqlite::Result<()> {
-    conn.prepare_cached(EMPTY_ITEMS)?.execute((kind, name))?;
-    conn.prepare_cached(DELETE_LIST)?.execute((kind, name)).map(drop)
+/// Removes a list of state with its items, but for the first `kept` of them.
+pub(crate) fn remove_list(conn: &Connection, kind: &str, name: &str, kept: u32) -> rusqlite::Result<()> {
+    let items = if kept == 0 { Vec::new() } else { items(conn, kind, name)? };
+    let count = items.len();
+    let kept = usize::try_from(kept).unwrap_or(usize::MAX);
+    let whole = items.last().is_some_and(|(_, previous)| previous.is_none());
+    // Of a list that lacks its first items nobody knows which the others are.
+    if !whole {
+        conn.prepare_cached(EMPTY_ITEMS)?.execute((kind, name))?;
+        return conn.prepare_cached(DELETE_LIST)?.execute((kind, name)).map(drop);
+    }
+    let gone = count.saturating_sub(kept);
+    let Some((end, _)) = items.get(gone).filter(|_| gone > 0) else { return Ok(()) };
+    let mut empty = conn.prepare_cached(EMPTY_ITEM)?;
+    for (seq, _) in items.iter().take(gone) {
+        empty.execute([seq])?;
+    }
+    conn.prepare_cached(END_LIST)?.execute((kind, name, end)).map(drop)
+}
+
+/// The items of a list, the last first, each with the one before it.
+fn items(conn: &Connection, kind: &str, name: &str) -> rusqlite::Result<Vec<(i64, Option<i64>)>> {
+    let mut statement = conn.prepare_cached(ITEMS)?;
+    let rows = statement.query_map([kind, name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
 }
 
 /// Rows of state come and go in any order, so their pages hold such copies. None is left in a table that is made anew:

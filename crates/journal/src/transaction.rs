@@ -179,7 +179,7 @@ impl<'a> Scribe<'a> {
 
     fn change_list(&mut self, list: &str, change: &Change) -> Result<(), Refused> {
         let Some(value) = &change.value else {
-            return Ok(removal::remove_list(self.conn, &change.kind, list)?);
+            return Ok(removal::remove_list(self.conn, &change.kind, list, change.kept())?);
         };
         changes(1, self.push.execute((&change.kind, list, value))?)?;
         changes(1, self.last.execute((&change.kind, list))?)

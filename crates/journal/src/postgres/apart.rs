@@ -176,12 +176,19 @@ async fn change(link: &Link, gateway: &str, change: &Change) -> Result<(), Fault
             link.rows(sql, &[(&gateway, TEXT), (kind, TEXT), (key, TEXT), (value, TEXT)]).await?;
         }
         None => {
-            let which = match change.drops_list() {
-                true => format!("starts_with(key, $3) AND length(key) = length($3) + {ITEM_DIGITS}"),
-                false => "key = $3".to_owned(),
+            let Some(list) = change.list() else {
+                let sql = "DELETE FROM bulkhead.state WHERE gateway = $1 AND kind = $2 AND key = $3";
+                link.rows(sql, &[(&gateway, TEXT), (kind, TEXT), (key, TEXT)]).await?;
+                return Ok(());
             };
-            let sql = format!("DELETE FROM bulkhead.state WHERE gateway = $1 AND kind = $2 AND {which}");
-            link.rows(&sql, &[(&gateway, TEXT), (kind, TEXT), (key, TEXT)]).await?;
+            // A list whose name goes on after this one's has longer keys.
+            let sql = format!(
+                "DELETE FROM bulkhead.state WHERE gateway = $1 AND kind = $2 AND key >= $3 \
+                 AND starts_with(key, $4) AND length(key) = length($4) + {ITEM_DIGITS}"
+            );
+            let items = format!("{list}/");
+            let which = [(&gateway as _, TEXT), (kind as _, TEXT), (key as _, TEXT), (&items as _, TEXT)];
+            link.rows(&sql, &which).await?;
         }
     }
     Ok(())

@@ -143,6 +143,19 @@ async fn lists_that_grow_in_turns_are_each_read_whole_and_in_order() {
         drop(journal.append(anew).await.unwrap());
         assert_eq!(all(&journal, "test", "b"), [json!("first")]);
         assert_eq!(all(&journal, "test", "a/b"), whole);
+
+        // One that is cut keeps its first items and grows behind them; others stay as they are.
+        let mut cut = entry(vec![draft(3)]);
+        cut.state = vec![Change::cut_list("test", "a", 11), Change::cut_list("test", "a/b", 100)];
+        drop(journal.append(cut).await.unwrap());
+        assert_eq!(all(&journal, "test", "a"), whole[..11]);
+        assert_eq!(all(&journal, "test", "a/b"), whole);
+        let mut grown = entry(vec![draft(4)]);
+        grown.state = vec![Change::push("test", "a", 11, &json!("next")).unwrap()];
+        grown.state.extend([Change::cut_list("test", "b", 0), Change::cut_list("test", "none", 3)]);
+        drop(journal.append(grown).await.unwrap());
+        let (first, last) = (all(&journal, "test", "a"), all(&journal, "test", "b"));
+        assert_eq!((&first[..11], &first[11..], last.len()), (&whole[..11], &[json!("next")][..], 0));
     }
 }
 

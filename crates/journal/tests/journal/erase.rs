@@ -134,11 +134,11 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds_against_an_earlier_hea
     assert_eq!(spoken(&path).len(), 301);
 
     let gone: BTreeSet<u64> = (1..=290).filter(|seq| seq % 5 != 0).collect();
-    let state = vec![Change::drop_list("entry", "s-1")];
+    let state = vec![Change::drop_list("entry", "s-1"), Change::cut_list("entry", "s-2", 50)];
     let receipt = journal.append(Entry { state, ..erasure(gone.clone()) }).await.unwrap();
     assert!(journal.wiped());
-    // The words of message 7 are in the other conversation as well.
-    let stays = |seq: &u64| !gone.contains(seq) || (seq % 2 == 1 && *seq <= 200);
+    // The words of message 7 are in the other conversation as well, of which the first half stays.
+    let stays = |seq: &u64| !gone.contains(seq) || (seq % 2 == 1 && *seq <= 100);
     assert_eq!(spoken(&path), (1..=301).filter(stays).collect());
     whole(&path, Some(before));
     let record = show(&path, 6);
@@ -152,7 +152,7 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds_against_an_earlier_hea
     );
     assert_eq!(erasure.erases.unwrap().contents(), gone.len() as u64);
     assert_eq!(journal.list("entry", "s-1").unwrap().len(), 0);
-    assert_eq!(journal.list("entry", "s-2").unwrap().len(), 100);
+    assert_eq!(journal.list("entry", "s-2").unwrap().len(), 50);
     journal.close().await.unwrap();
     whole(&path, Some(before));
     drop(open(folder.path()));
