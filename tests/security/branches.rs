@@ -10,14 +10,14 @@ use vocab::{AgentName, SessionId};
 use crate::erasure::{with, write_drafts};
 
 /// What is asked is answered, whatever it is.
-const SAYS: &str = "
+pub(crate) const SAYS: &str = "
 turns:
   - say: So much for that.
     repeat: true
 ";
 
 /// Says something to an agent, and hears what comes of it to its end; the conversation and the turn.
-fn ask(person: &Browser, agent: &str, session: Option<&str>, text: &str) -> (String, String) {
+pub(crate) fn ask(person: &Browser, agent: &str, session: Option<&str>, text: &str) -> (String, String) {
     let said = json!({ "text": text, "session": session });
     let sse = [("accept", "text/event-stream")];
     let heard = person.post_stream(&format!("agents/{agent}/messages"), &sse, &said).rest();
@@ -27,17 +27,17 @@ fn ask(person: &Browser, agent: &str, session: Option<&str>, text: &str) -> (Str
     (text("session"), text("turn"))
 }
 
-fn branch(person: &Browser, session: &str, turn: &str, before: bool) -> Value {
+pub(crate) fn branch(person: &Browser, session: &str, turn: &str, before: bool) -> Value {
     let wanted = json!({ "turn": turn, "before": before });
     person.post(&format!("sessions/{session}/branches"), &wanted).is(200).json()
 }
 
-fn id(branched: &Value) -> &str {
+pub(crate) fn id(branched: &Value) -> &str {
     branched["session"].as_str().unwrap()
 }
 
 /// What was said in a conversation.
-fn said(person: &Browser, session: &str) -> Vec<String> {
+pub(crate) fn said(person: &Browser, session: &str) -> Vec<String> {
     let told = person.get(&format!("sessions/{session}")).is(200).json();
     told["said"]
         .as_array()
@@ -48,20 +48,20 @@ fn said(person: &Browser, session: &str) -> Vec<String> {
 }
 
 /// The only person of the home, signed in.
-fn owner(home: &Home) -> Browser {
+pub(crate) fn owner(home: &Home) -> Browser {
     let person = home.json(&["gateway", "status"])["person"].as_str().unwrap().to_owned();
     Browser::signed_in(home, &person)
 }
 
 /// What the last model call of a conversation was given.
-fn prompt(home: &Home, session: &str) -> String {
+pub(crate) fn prompt(home: &Home, session: &str) -> String {
     let asked = ["audit", "query", "--json", "--content", "--kind", "proposal", "--action", "model.call"];
     let calls = home.run(&[&asked[..], &["--session", session]].concat()).done().lines();
     calls.last().unwrap_or_else(|| panic!("no model was called in {session}")).to_string()
 }
 
 #[track_caller]
-fn has(text: &str, there: &[&str], not: &[&str]) {
+pub(crate) fn has(text: &str, there: &[&str], not: &[&str]) {
     for word in there {
         assert!(text.contains(word), "{word} is not in {text}");
     }

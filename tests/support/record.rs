@@ -1,12 +1,13 @@
 //! The record of a home, in SQLite or on a server, as whoever owns the machine gets at it.
 
 use std::sync::Mutex;
+use std::thread::{self, JoinHandle};
 
 use journal::{Place, PostgresConfig};
 
 use crate::home::Home;
 use crate::postgres::Cluster;
-use crate::skipped;
+use crate::{eventually, skipped};
 
 /// Roles are the whole cluster's, and made once.
 static MAKING: Mutex<()> = Mutex::new(());
@@ -83,7 +84,59 @@ impl OnServer {
     }
 }
 
+/// A table of a server that nobody else gets at until this is dropped.
+#[derive(Debug)]
+pub struct Locked {
+    cluster: &'static Cluster,
+    database: String,
+    table: String,
+    holder: Option<JoinHandle<()>>,
+}
+
+/// How what holds a table begins.
+const LOCKS: &str = "BEGIN; LOCK TABLE";
+
+impl Locked {
+    fn new(server: &OnServer, table: &str) -> Self {
+        let (cluster, database) = (server.cluster, server.database.clone());
+        let sql = format!("{LOCKS} {table}; SELECT pg_sleep(86400)");
+        let at = database.clone();
+        let holder = thread::spawn(move || drop(cluster.try_sql("postgres", &at, &sql)));
+        let locked = Self { cluster, database, table: table.to_owned(), holder: Some(holder) };
+        eventually("the table is held", || locked.count("granted AND mode = 'AccessExclusiveLock'") == 1);
+        locked
+    }
+
+    /// How many wait for it.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.count("NOT granted")
+    }
+
+    fn count(&self, which: &str) -> usize {
+        let sql =
+            format!("SELECT count(*) FROM pg_locks WHERE relation = '{}'::regclass AND {which}", self.table);
+        self.cluster.sql(&self.database, &sql).parse().unwrap()
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '{LOCKS}%'"
+        );
+        drop(self.cluster.try_sql("postgres", &self.database, &sql));
+        drop(self.holder.take().map(JoinHandle::join));
+    }
+}
+
 impl Home {
+    /// Keeps everybody from a table of the server that the record is on; none where it is not on one.
+    #[must_use]
+    pub fn lock(&self, table: &str) -> Option<Locked> {
+        self.server.as_ref().map(|server| Locked::new(server, table))
+    }
+
     /// A home whose record is in SQLite, and one whose record is on a server where that can be had, none of them started.
     #[must_use]
     pub fn both(test: &str) -> Vec<Self> {

@@ -6,7 +6,7 @@ use journal::{Change, Event, Facts, Kind};
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use vocab::limits::MAX_MESSAGE_BYTES;
-use vocab::{AgentName, Decision, Entry, Labels, Layer, Person, SessionId, Status, TurnId};
+use vocab::{AgentName, Decision, Entry, Labels, Layer, Person, PersonId, SessionId, Status, TurnId};
 
 use crate::event::Events;
 use crate::gateway::Gateway;
@@ -66,7 +66,7 @@ impl Gateway {
 
         let (session, mut row) = self.session_for(&message)?;
         let turn = TurnId::from_random(self.ambient.random());
-        let place = Place::take(self, &session, &turn)?;
+        let place = Place::take(self, &session, &turn, &message.person.id)?;
         if message.session.is_some() {
             // Read again now that nothing else can change it: the turn before may have ended in between.
             row = self.session_for(&message)?.1;
@@ -241,7 +241,8 @@ impl Gateway {
             return Ok((SessionId::from_random(self.ambient.random()), row));
         };
         let row = session::session(&self.journal, id)?;
-        match row.filter(|row| row.person == message.person.id && row.agent == message.agent) {
+        let theirs = |row: &SessionRow| row.person == message.person.id && row.agent == message.agent;
+        match row.filter(|row| theirs(row) && !row.ended) {
             Some(row) => Ok((id.clone(), row)),
             // Somebody else's conversation is not told apart from none.
             None => Err(Refusal::new(
@@ -303,15 +304,13 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    pub(crate) fn take(gateway: &'a Gateway, session: &'a SessionId, turn: &TurnId) -> Result<Self, Refusal> {
-        let mut open = gateway.open.lock();
-        if let Some(other) = open.get(session) {
-            let message = format!(
-                "the conversation `{session}` is still busy with the turn `{other}`; wait for it, or decide what it waits for"
-            );
-            return Err(Refusal::new(RefusalKind::Conflict, message));
-        }
-        open.insert(session.clone(), turn.clone());
+    pub(crate) fn take(
+        gateway: &'a Gateway,
+        session: &'a SessionId,
+        turn: &TurnId,
+        person: &PersonId,
+    ) -> Result<Self, Refusal> {
+        gateway.open.enter(session, turn, person)?;
         Ok(Self { gateway, session, kept: false })
     }
 
@@ -323,7 +322,7 @@ impl<'a> Place<'a> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         if !self.kept {
-            self.gateway.open.lock().remove(self.session);
+            self.gateway.open.leave(self.session);
         }
     }
 }

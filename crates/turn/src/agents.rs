@@ -109,7 +109,7 @@ impl Gateway {
     /// When there is none that this person may read, or the record cannot be read or written.
     pub async fn conversation(&self, by: &Person, id: &SessionId) -> Result<Conversation, Refusal> {
         let (row, own) = self.readable(by, id).await?;
-        let waiting = match self.open.lock().get(id).cloned() {
+        let waiting = match self.open.turn_in(id) {
             Some(turn) => session::turn(&self.journal, &turn)?.and_then(|row| row.waiting),
             None => None,
         };

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use journal::read::{Reader, Record, Told};
 use journal::{Draft, Event, Facts, Journal, Kind};
@@ -15,6 +16,12 @@ use crate::{Refusal, RefusalKind};
 
 /// The most of a person's conversations that one after the other go on from another and have no message yet.
 const MAX_SILENT: usize = 64;
+
+/// How many people go on from a conversation at once: as many wait for an erasure that goes on, and no more.
+pub(crate) const MAX_BRANCHING: usize = 16;
+
+/// How long one of them does: longer than an erasure usually takes, which may end what runs first.
+const MAX_ERASING: Duration = Duration::from_secs(30);
 
 /// Where a conversation is left for another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,15 +58,28 @@ impl Gateway {
     /// written.
     pub async fn branch(&self, by: &Person, from: &SessionId, point: Point) -> Result<Branched, Refusal> {
         self.takes_work()?;
-        // What is erased from here on finds the branch by its record.
-        let _erasing = self.erasing.lock().await;
+        let _room = self.branching.try_acquire().map_err(|_| {
+            let message = format!(
+                "{MAX_BRANCHING} others go on from a conversation right now; ask again in a few seconds"
+            );
+            Refusal::new(RefusalKind::Busy, message)
+        })?;
         let row = self.own_session(by, from)?;
         if !self.monitor()?.may_ask(by, &row.agent) {
             return Err(self.turned_away(by, &row.agent).await?);
         }
-        self.has_begun_few(by)?;
         let (journal, id, old) = (self.journal.clone(), from.clone(), row.clone());
+        // However long others look into the record before this one may, no erasure waits for it.
         let branch = self.looking(move |reader| past_at(&journal, reader, id, &old, &point)).await?;
+        let erasing = tokio::time::timeout(MAX_ERASING, self.erasing.lock()).await;
+        let _erasing = erasing.map_err(|_| {
+            let message = "content is being erased, which takes a while; go on from it when that is done";
+            Refusal::new(RefusalKind::Busy, message)
+        })?;
+        // What was erased meanwhile is nothing to go on from; what is erased from here on finds the branch by its record.
+        drop(self.own_session(by, from)?);
+        is_whole(&self.journal, &row, &branch)?;
+        self.has_begun_few(by)?;
         let labels = session::past_labels(&branch.past);
         let mut new = SessionRow::new(row.agent, by.id.clone(), labels);
         let session = SessionId::from_random(self.ambient.random());
@@ -265,6 +285,18 @@ fn stretch(journal: &Journal, session: SessionId, turns: &[Begun], last: usize) 
     // Where the record of its end has no labels, those that the conversation has by now are no lower.
     let labels = labels.unwrap_or(row.labels);
     Ok(Stretch { session, entries: u32::try_from(cut).unwrap_or(u32::MAX), bytes, end, labels })
+}
+
+/// Looks whether the end of a new past is still there as it was found; what came before it may have been erased long ago.
+fn is_whole(journal: &Journal, row: &SessionRow, branch: &Branch) -> Result<(), Refusal> {
+    let Some(stretch) = branch.past.last().filter(|stretch| !row.past().contains(stretch)) else {
+        return Ok(());
+    };
+    let there = session::session(journal, &stretch.session)?;
+    match there.is_some_and(|there| there.entries >= stretch.entries) {
+        true => Ok(()),
+        false => Err(erased(&stretch.session)),
+    }
 }
 
 /// The last turn of a past.

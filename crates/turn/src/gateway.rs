@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vocab::{AgentName, Ambient, ApprovalId, Digest, Labels, Person, PersonId, SessionId, Timestamp, TurnId};
 
+use crate::admission::Admission;
 use crate::approvals::MAX_LISTERS;
+use crate::branch::MAX_BRANCHING;
 use crate::budget::Thresholds;
 use crate::callers::Callers;
 use crate::changes::Files;
@@ -163,7 +165,7 @@ pub struct Gateway {
     pub(crate) tasks: TaskTracker,
     pub(crate) room: Arc<Semaphore>,
     /// Sessions with a turn that runs or waits.
-    pub(crate) open: Mutex<BTreeMap<SessionId, TurnId>>,
+    pub(crate) open: Admission,
     /// Runs that are not over, with what was decided for them.
     pub(crate) runs: Mutex<BTreeMap<TurnId, Arc<Mailbox>>>,
     /// Held while an approval is decided, expires or is cancelled.
@@ -184,6 +186,8 @@ pub struct Gateway {
     pub(crate) traces: Arc<dyn Traces>,
     /// Room for people who look into the record.
     pub(crate) lookers: Places,
+    /// Room for people who begin conversations that go on from others.
+    pub(crate) branching: Semaphore,
     /// Room for people who list approvals.
     pub(crate) listers: Places,
     /// Held while somebody writes a SOUL.md.
@@ -217,7 +221,7 @@ impl Gateway {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             room: Arc::new(Semaphore::new(MAX_RUNNING_TURNS)),
-            open: Mutex::default(),
+            open: Admission::default(),
             runs: Mutex::default(),
             deciding: tokio::sync::Mutex::new(()),
             waiting: Waiting::default(),
@@ -231,6 +235,7 @@ impl Gateway {
             editing: tokio::sync::Mutex::new(()),
             checkers: Places::new(MAX_CHECKERS),
             lookers: Places::new(MAX_LOOKERS),
+            branching: Semaphore::new(MAX_BRANCHING),
             listers: Places::new(MAX_LISTERS),
             verifying: Arc::new(Semaphore::new(1)),
             policies,
@@ -366,7 +371,7 @@ impl Gateway {
     /// Forgets a turn that is over.
     pub(crate) fn turn_over(&self, turn: &TurnId, session: &SessionId) {
         self.ends.lock().remove(turn);
-        self.open.lock().remove(session);
+        self.open.leave(session);
     }
 
     /// Makes a record durable that no effect waits for, with the rows that change with it.

@@ -7,6 +7,7 @@
 //! This room knows no HTTP, parses no model's wire format and opens no jail itself.
 
 mod accept;
+mod admission;
 mod agents;
 mod approvals;
 mod blocks;

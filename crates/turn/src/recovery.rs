@@ -52,7 +52,7 @@ impl Gateway {
             };
             match approvals::load(&self.journal, waiting)? {
                 Some(held) if held.view.state == ApprovalState::Waiting => {
-                    self.open.lock().insert(row.session, id);
+                    self.open.take_up(row.session, id, row.person);
                 }
                 // Decided, and the gateway ended before the turn was taken up.
                 Some(held)
@@ -61,7 +61,7 @@ impl Gateway {
                         ApprovalState::Approved | ApprovalState::Denied | ApprovalState::Expired
                     ) =>
                 {
-                    self.open.lock().insert(row.session, id);
+                    self.open.take_up(row.session, id, row.person);
                     if let Err(refusal) = self.resume_turn(held).await {
                         tracing::warn!("{refusal}");
                     }

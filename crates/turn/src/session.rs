@@ -51,6 +51,9 @@ pub(crate) struct SessionRow {
     /// Where it came from, if it goes on from another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) branch: Option<Branch>,
+    /// Nobody carries it on: something of it was erased, and what is left is there for those that go on from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ended: bool,
 }
 
 impl SessionRow {
@@ -66,6 +69,7 @@ impl SessionRow {
             started: None,
             last: None,
             branch: None,
+            ended: false,
         }
     }
 }
@@ -137,6 +141,29 @@ pub(crate) fn erase(id: &SessionId, row: &SessionRow) -> Vec<Change> {
     ];
     changes.extend(row.last.map(|last| Change::delete(LISTED, &listed_key(&row.person, last, id))));
     changes
+}
+
+/// The changes that take all but its first `entries`, of so many `bytes`, out of a conversation, which nobody carries on. None
+/// where that was done before.
+pub(crate) fn cut(
+    id: &SessionId,
+    row: &SessionRow,
+    entries: u32,
+    bytes: u64,
+) -> Result<Vec<Change>, Refusal> {
+    if row.ended && row.entries <= entries {
+        return Ok(Vec::new());
+    }
+    let left = SessionRow {
+        entries: row.entries.min(entries),
+        bytes: row.bytes.min(bytes),
+        last: None,
+        ended: true,
+        ..row.clone()
+    };
+    let mut changes = vec![Change::cut_list(ENTRY, id.as_str(), entries), put_session(id, &left)?];
+    changes.extend(row.last.map(|last| Change::delete(LISTED, &listed_key(&row.person, last, id))));
+    Ok(changes)
 }
 
 /// The changes that put a conversation before all others of its person: a message has come in.

@@ -48,7 +48,7 @@ impl Gateway {
         let list = move || list(&journal, &person, agent.as_ref(), before, most);
         let mut listed = self.lookers.work(list).await?;
         for view in &mut listed.sessions {
-            view.turn = self.open.lock().get(&view.session).cloned();
+            view.turn = self.open.turn_in(&view.session);
             if let Some(turn) = &view.turn {
                 view.waiting = session::turn(&self.journal, turn)?.and_then(|row| row.waiting);
             }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use journal::read::{Reader, Told};
 use journal::{Event, Kind};
-use vocab::{PersonId, SessionId};
+use vocab::{HoldId, PersonId, SessionId};
 
 use crate::Refusal;
 use crate::branch::past_of;
@@ -21,6 +21,8 @@ pub(super) struct Past {
     pub(super) branch: SessionId,
     /// The last record of the other that it has.
     pub(super) end: u64,
+    /// A hold that is on one of its own records, as far as that was looked up: what it goes on from is needed as long.
+    pub(super) hold: Option<HoldId>,
 }
 
 /// The conversations of one person that others go on from, each with those.
@@ -61,7 +63,7 @@ fn of_person(reader: &Reader, person: &PersonId) -> Result<OfPerson, Refusal> {
         let past = past_of(&record).unwrap_or_default();
         if let Some(branch) = record.session {
             for (session, end) in past {
-                all.entry(session).or_default().push(Past { branch: branch.clone(), end });
+                all.entry(session).or_default().push(Past { branch: branch.clone(), end, hold: None });
             }
         }
         ControlFlow::Continue(())

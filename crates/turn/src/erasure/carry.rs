@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use journal::read::{Reader, Told};
 use journal::{AppendError, Change, Draft, Erased, Event, Kind, Unless};
-use vocab::{PersonId, SessionId, Timestamp, TurnId};
+use vocab::{PersonId, SessionId, Timestamp};
 
 use super::agreed::Agreed;
 use super::request::{facts, put};
 use super::select::{Found, Selection};
 use super::{ERASURE, ErasureState, ErasureView, Scope};
-use crate::accept::Place;
+use crate::admission::Closing;
 use crate::gateway::Gateway;
+use crate::session::SessionRow;
 use crate::{Refusal, RefusalKind, approvals, records, session};
 
 /// How long a conversation may take to end: longer than an agent may think, and than an outcome may be late.
@@ -91,8 +92,7 @@ impl Gateway {
         if let Some(held) = &found.held {
             return self.hold_back(view, held).await.map(Some);
         }
-        let resting = found.resting();
-        let _places = self.end_conversations(&resting, found.person.as_ref()).await?;
+        let _closing = self.end_conversations(found.resting(), found.person.as_ref()).await?;
         // What ran has said how it ended.
         let found = self.find(&agreed.of).await?.before(agreed.before);
         if let Some(held) = &found.held {
@@ -190,42 +190,43 @@ impl Gateway {
     }
 
     /// Ends what runs or waits in these conversations, and lets nothing begin in them as long as what is given is
-    /// kept. Of a person, every conversation is.
-    pub(super) async fn end_conversations<'a>(
-        self: &'a Arc<Self>,
-        sessions: &'a BTreeSet<SessionId>,
+    /// kept. Of a person, every conversation is. They are closed first, so that whoever begins one turn after another keeps
+    /// nobody waiting: what there was to end only gets less.
+    pub(super) async fn end_conversations(
+        &self,
+        sessions: BTreeSet<SessionId>,
         person: Option<&PersonId>,
-    ) -> Result<Vec<Place<'a>>, Refusal> {
+    ) -> Result<Closing<'_>, Refusal> {
+        let closing = self.open.close(sessions, person.cloned());
         let until = tokio::time::Instant::now() + MAX_ENDING;
         let mut first = true;
         loop {
+            // Looked up before the turns: one that is let in has its row a little later, and is ended in the next round.
+            let left = closing.left();
             let turns = session::open_turns(&self.journal)?;
-            let concerned = turns.into_iter().filter(|(_, row)| {
-                sessions.contains(&row.session) || person.is_some_and(|person| row.person == *person)
-            });
+            let concerned = turns.into_iter().filter(|(_, row)| closing.is_closed(&row.session, &row.person));
+            let mut rows = 0_usize;
             for (turn, row) in concerned {
+                rows = rows.saturating_add(1);
                 self.end_turn(&turn, ENDED);
                 if row.waiting.is_some() || first {
                     self.cancel_of_turn(&turn, ENDED).await?;
                 }
             }
             first = false;
-            match self.places(sessions) {
-                Ok(places) => return Ok(places),
-                Err(_) if tokio::time::Instant::now() < until => tokio::time::sleep(LOOK).await,
-                Err(refusal) => {
-                    let message =
-                        format!("a conversation could not be ended, so nothing is erased yet: {refusal}");
-                    return Err(Refusal::new(RefusalKind::Unavailable, message));
-                }
+            if left.is_empty() {
+                return Ok(closing);
             }
+            if tokio::time::Instant::now() >= until {
+                let message = format!(
+                    "{} conversations with {rows} turns could not be ended within {} seconds, so nothing is erased yet",
+                    left.len(),
+                    MAX_ENDING.as_secs()
+                );
+                return Err(Refusal::new(RefusalKind::Unavailable, message));
+            }
+            tokio::time::sleep(LOOK).await;
         }
-    }
-
-    /// Lets nothing begin in these conversations as long as what is given is kept.
-    pub(super) fn places<'a>(&'a self, sessions: &'a BTreeSet<SessionId>) -> Result<Vec<Place<'a>>, Refusal> {
-        let nobody = TurnId::from_random(self.ambient.random());
-        sessions.iter().map(|session| Place::take(self, session, &nobody)).collect()
     }
 
     /// Whether the database has copies of something of it beside the record.
@@ -248,22 +249,33 @@ impl Gateway {
         Ok(self.journal.flush().await?)
     }
 
-    /// The changes that take copies out of the rows of state: conversations that could be carried on, and
-    /// approvals.
+    /// The changes that take copies out of the rows of state: approvals, and conversations that could be carried on. These come
+    /// last: while one is there, this gateway has not taken away all that it has.
     fn copies(&self, found: &Found) -> Result<Vec<Change>, Refusal> {
-        let mut changes = Vec::new();
+        let person = found.person.as_ref();
+        let mut changes = approvals::erase(&self.journal, &found.sessions, &found.branches, person)?;
         for id in &found.sessions {
             if let Some(row) = session::session(&self.journal, id)? {
-                changes.extend(session::erase(id, &row));
+                let (entries, bytes) = self.needed(id, found)?;
+                changes.extend(match entries {
+                    0 => session::erase(id, &row),
+                    _ => session::cut(id, &row, entries, bytes)?,
+                });
             }
         }
-        changes.extend(approvals::erase(
-            &self.journal,
-            &found.sessions,
-            &found.branches,
-            found.person.as_ref(),
-        )?);
         Ok(changes)
+    }
+
+    /// How many entries of a conversation, and how many bytes of them, are the past of those that are kept with it.
+    fn needed(&self, id: &SessionId, found: &Found) -> Result<(u32, u64), Refusal> {
+        let mut most = (0, 0);
+        let kept = found.kept.get(id).into_iter().flatten();
+        for branch in kept.filter(|branch| !found.sessions.contains(*branch)) {
+            let row = session::session(&self.journal, branch)?;
+            let past = row.iter().flat_map(SessionRow::past).filter(|stretch| stretch.session == *id);
+            most = past.fold(most, |most, stretch| most.max((stretch.entries, stretch.bytes)));
+        }
+        Ok(most)
     }
 
     /// Takes words that were written up to `until` out of the files beside the database.

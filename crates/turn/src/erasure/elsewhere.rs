@@ -8,6 +8,7 @@ use journal::read::{Query, Reader, Record, Told};
 use journal::{Event, Kind, Place};
 use vocab::{PersonId, SessionId};
 
+use super::hold::Hold;
 use super::select::{Found, Selection};
 use crate::gateway::Gateway;
 use crate::{Refusal, records};
@@ -18,6 +19,30 @@ const FOLLOWED: &str = "erased";
 /// Its name.
 const UPTO: &str = "upto";
 
+/// How often, three seconds apart, it is waited for conversations to rest of which another gateway erased something because its
+/// time was over. Then they are ended: others that were erased by order wait behind them.
+const MAX_LEFT_ALONE: u32 = 100;
+
+/// How far the erasures of all gateways were followed.
+#[derive(Debug, Default)]
+pub(super) struct Following {
+    upto: Option<u64>,
+    /// How often the next one was put off.
+    put_off: u32,
+}
+
+impl Following {
+    /// Whether the next one may be put off once more.
+    const fn waits(&mut self) -> bool {
+        self.put_off = self.put_off.saturating_add(1);
+        self.put_off <= MAX_LEFT_ALONE
+    }
+
+    const fn done(&mut self, upto: u64) {
+        (self.upto, self.put_off) = (Some(upto), 0);
+    }
+}
+
 /// An erasure, and what it was of.
 struct Elsewhere {
     record: Record,
@@ -26,26 +51,27 @@ struct Elsewhere {
 
 impl Gateway {
     /// Takes away what this gateway has of what any gateway has erased since it looked last. A conversation that goes on is
-    /// ended where a person had it erased, and left alone until it rests where its time was over.
-    pub(super) async fn follow_erasures(self: &Arc<Self>, upto: &mut Option<u64>) -> Result<(), Refusal> {
+    /// ended where a person had it erased, and left alone for a while, until it rests, where its time was over.
+    pub(super) async fn follow_erasures(self: &Arc<Self>, following: &mut Following) -> Result<(), Refusal> {
         if matches!(self.config.database, Place::Sqlite(_)) {
             return Ok(());
         }
         while !self.stop.is_cancelled() {
-            let after = match *upto {
+            let after = match following.upto {
                 Some(upto) => upto,
                 None => records::get::<u64>(&self.journal, FOLLOWED, UPTO)?.unwrap_or(0),
             };
-            let (elsewhere, end) = self.look(move |reader| next(reader, after)).await?;
+            let holds = self.holds().await?;
+            let (elsewhere, end) = self.look(move |reader| next(reader, &holds, after)).await?;
             let Some(elsewhere) = elsewhere else {
-                *upto = Some(end);
+                following.done(end);
                 return Ok(());
             };
-            if !self.follow_erasure(&elsewhere).await? {
+            if !self.follow_erasure(&elsewhere, following).await? {
                 return Ok(());
             }
             self.change_rows(vec![records::put(FOLLOWED, UPTO, &end)?]).await?;
-            *upto = Some(end);
+            following.done(end);
         }
         Ok(())
     }
@@ -54,14 +80,20 @@ impl Gateway {
     async fn follow_erasure(
         self: &Arc<Self>,
         Elsewhere { record, found }: &Elsewhere,
+        following: &mut Following,
     ) -> Result<bool, Refusal> {
         let _erasing = self.erasing.lock().await;
-        let resting = found.resting();
-        let _places = if record.event == Some(Event::ErasureDone) {
-            self.end_conversations(&resting, None).await?
-        } else {
-            let Ok(places) = self.places(&resting) else { return Ok(false) };
-            places
+        let by_order = record.event == Some(Event::ErasureDone);
+        let _closing = match by_order {
+            true => self.end_conversations(found.resting(), None).await?,
+            false => {
+                let closing = self.open.close(found.resting(), None);
+                match closing.left().is_empty() {
+                    true => closing,
+                    false if following.waits() => return Ok(false),
+                    false => self.end_conversations(found.resting(), None).await?,
+                }
+            }
         };
         self.erase_files(found, record.time).await?;
         self.bus.forget(&found.sessions);
@@ -71,7 +103,7 @@ impl Gateway {
 }
 
 /// The next erasure after record `after`, and up to where it was looked.
-fn next(reader: &Reader, after: u64) -> Result<(Option<Elsewhere>, u64), Refusal> {
+fn next(reader: &Reader, holds: &[Hold], after: u64) -> Result<(Option<Elsewhere>, u64), Refusal> {
     let events = vec![Event::ErasureDone, Event::RetentionApplied];
     let wanted = Told { kind: Kind::Admin, events, person: None, session: None, after };
     let mut record = None;
@@ -93,10 +125,13 @@ fn next(reader: &Reader, after: u64) -> Result<(Option<Elsewhere>, u64), Refusal
             let page = reader.query(&query)?;
             let Some(end) = page.last() else { break };
             query.after = Some(end.seq);
-            page.iter().for_each(|one| take(&mut found, one, person.as_ref(), alone));
+            for one in &page {
+                found.meet(one);
+                take(&mut found, one, person.as_ref(), alone);
+            }
         }
     }
-    found.branches = Selection::new(reader, &[]).branches_of(&found.sessions)?;
+    Selection::new(reader, holds).find_branches(&mut found)?;
     Ok((Some(Elsewhere { record, found }), upto))
 }
 
@@ -113,5 +148,20 @@ fn take(found: &mut Found, record: &Record, of: Option<&PersonId>, alone: bool) 
     };
     if !alone && of.is_none_or(theirs) {
         found.sessions.append(&mut one.sessions);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_rests_holds_the_erasures_behind_it_up_for_a_while_and_no_longer() {
+        let mut following = Following::default();
+        assert!((0..MAX_LEFT_ALONE).all(|_| following.waits()));
+        assert!(!following.waits());
+        following.done(7);
+        assert!(following.waits());
+        assert_eq!(following.upto, Some(7));
     }
 }

@@ -69,6 +69,22 @@ impl HoldScope {
     }
 }
 
+/// The hold that a record is under, if it is under one: one that covers it, or one that covers a record of a conversation
+/// that has it in its past. `owner` and `branches` are as for [`HoldScope::covers`].
+pub(super) fn holding<'a>(
+    holds: &'a [Hold],
+    record: &Record,
+    owner: Option<&PersonId>,
+    branches: &'a [Past],
+) -> Option<&'a HoldId> {
+    let covering = holds.iter().find(|hold| hold.of.covers(record, owner, branches)).map(|hold| &hold.id);
+    let needed = || {
+        let past = branches.iter().filter(|past| record.seq <= past.end);
+        past.filter_map(|past| past.hold.as_ref()).next()
+    };
+    covering.or_else(needed)
+}
+
 /// A legal hold, as it is kept and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {

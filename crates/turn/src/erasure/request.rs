@@ -7,6 +7,7 @@ use journal::{Draft, Event, Facts, Kind};
 use vocab::{ErasureId, HoldId, Person, PersonId, SignedDuration, Timestamp};
 
 use super::agreed::UNFOUNDED;
+use super::elsewhere::Following;
 use super::{
     CONSENT_LIFETIME_HOURS, ERASURE, ErasureState, ErasureView, MAX_ERASURE_REASON_CHARS,
     MAX_WAITING_ERASURES, Scope,
@@ -197,12 +198,12 @@ impl Gateway {
             tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             let mut follow = tokio::time::interval(FOLLOW_EVERY);
             follow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-            let (mut followed, mut told) = (None, false);
+            let (mut following, mut told) = (Following::default(), false);
             loop {
                 tokio::select! {
                     () = gateway.stop.cancelled() => return,
                     _ = follow.tick() => {
-                        let left = gateway.follow_erasures(&mut followed).await.err();
+                        let left = gateway.follow_erasures(&mut following).await.err();
                         // Said once, however long it lasts.
                         if let Some(refusal) = left.as_ref().filter(|_| !told) {
                             tracing::error!("copies of what another gateway erased are left: {refusal}");

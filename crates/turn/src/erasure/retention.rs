@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use vocab::{Labels, SessionId, SignedDuration, Timestamp};
 
 use super::carry::Attempt;
-use super::hold::Hold;
+use super::hold::{Hold, holding};
 use super::select::{Found, Selection};
 use crate::Refusal;
 use crate::branch::with_their_past;
@@ -102,6 +102,14 @@ fn before(now: Timestamp, days: u32) -> Option<Timestamp> {
 struct Round {
     after: u64,
     begun: Timestamp,
+    /// Conversations that were taken up whenever their content was to go: they wait for the next round.
+    passed: BTreeSet<SessionId>,
+}
+
+impl Round {
+    const fn new(begun: Timestamp) -> Self {
+        Self { after: 0, begun, passed: BTreeSet::new() }
+    }
 }
 
 impl Gateway {
@@ -114,7 +122,7 @@ impl Gateway {
         self.tasks.spawn(async move {
             let mut tick = tokio::time::interval(LOOK_EVERY);
             tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-            let mut round = Round { after: 0, begun: gateway.ambient.now() };
+            let mut round = Round::new(gateway.ambient.now());
             loop {
                 tokio::select! {
                     () = gateway.stop.cancelled() => return,
@@ -122,7 +130,7 @@ impl Gateway {
                 }
                 let now = gateway.ambient.now();
                 if now.duration_since(round.begun).abs() >= ANEW_AFTER {
-                    round = Round { after: 0, begun: now };
+                    round = Round::new(now);
                 }
                 if let Err(refusal) = gateway.retain(&mut round, now).await {
                     tracing::error!("content whose time is over could not be erased: {refusal}");
@@ -135,7 +143,7 @@ impl Gateway {
     async fn retain(self: &Arc<Self>, round: &mut Round, now: Timestamp) -> Result<(), Refusal> {
         while !self.stop.is_cancelled() {
             let holds = self.holds().await?;
-            let (mut found, after, more) = self.outlived(holds.clone(), round.after, now).await?;
+            let (mut found, after, more) = self.outlived(holds.clone(), round, now).await?;
             let erasing = self.erasing.lock().await;
             found.seen = self.journal.head().records;
             if self.holds().await? != holds {
@@ -143,13 +151,16 @@ impl Gateway {
             }
             if !found.seqs.is_empty() {
                 let count = found.seqs.len() as u64;
-                let resting = found.resting();
-                let Ok(_places) = self.places(&resting) else {
-                    // One of them was just taken up; without it there is another batch.
-                    drop(erasing);
+                let closing = self.open.close(found.resting(), None);
+                let taken_up = closing.left();
+                if !taken_up.is_empty() {
+                    // Without them there is another batch. None is tried twice, so that whoever takes theirs up again and
+                    // again keeps no other's from going.
+                    round.passed.extend(taken_up);
+                    drop((closing, erasing));
                     tokio::time::sleep(PAUSE).await;
                     continue;
-                };
+                }
                 let make = |erased: Erased, (): &mut ()| {
                     let facts = Facts::new().with("contents", erased.contents());
                     let mut draft = Draft::of_event(Kind::Admin, Event::RetentionApplied, facts);
@@ -181,11 +192,11 @@ impl Gateway {
     async fn outlived(
         &self,
         holds: Vec<Hold>,
-        after: u64,
+        round: &Round,
         now: Timestamp,
     ) -> Result<(Found, u64, bool), Refusal> {
-        let retention = self.config.retention.clone();
-        let busy: BTreeSet<SessionId> = self.open.lock().keys().cloned().collect();
+        let (retention, after) = (self.config.retention.clone(), round.after);
+        let busy: BTreeSet<SessionId> = self.open.busy().union(&round.passed).cloned().collect();
         let busy = with_their_past(&self.journal, busy)?;
         self.look(move |reader| outlived(reader, &holds, &retention, &busy, after, now)).await
     }
@@ -208,7 +219,7 @@ pub(super) fn outlived(
         let page = reader.query(&query)?;
         // The clock may have been wrong for a while, so that one young record does not mean the end.
         let Some(last) = page.last().filter(|_| page.iter().any(|record| record.time < young)) else {
-            found.branches = selection.branches_of(&found.sessions)?;
+            selection.find_branches(&mut found)?;
             return Ok((found, done, false));
         };
         query.after = Some(last.seq);
@@ -217,7 +228,7 @@ pub(super) fn outlived(
             if free && retention.over(record, now) {
                 let owner = selection.owner(record.session.as_ref())?;
                 let branches = selection.held_by(record.session.as_ref())?;
-                if !holds.iter().any(|hold| hold.of.covers(record, owner.as_ref(), &branches)) {
+                if holding(holds, record, owner.as_ref(), &branches).is_none() {
                     found.take(record, &[], None, &[]);
                 }
             }
@@ -226,7 +237,7 @@ pub(super) fn outlived(
             }
         }
         if found.seqs.len() >= MAX_AT_ONCE {
-            found.branches = selection.branches_of(&found.sessions)?;
+            selection.find_branches(&mut found)?;
             return Ok((found, done, true));
         }
     }

@@ -8,7 +8,7 @@ use vocab::{AgentName, HoldId, PersonId, ProposalId, SessionId, Verb};
 
 use super::Scope;
 use super::branches::{Branches, Past, names};
-use super::hold::Hold;
+use super::hold::{Hold, holding};
 use crate::Refusal;
 
 /// Contents that go together.
@@ -18,8 +18,13 @@ pub(super) struct Found {
     pub(super) seqs: BTreeSet<u64>,
     /// The conversations that they belong to: the copies of those go too.
     pub(super) sessions: BTreeSet<SessionId>,
-    /// The conversations that go on from one of those, by reference.
+    /// The conversations that go on from one of those, by reference, and have some of what goes in their past.
     pub(super) branches: BTreeSet<SessionId>,
+    /// Of a conversation those that go on from it while a hold is on them and have nothing in their past of what goes: what
+    /// they refer to stays.
+    pub(super) kept: BTreeMap<SessionId, BTreeSet<SessionId>>,
+    /// The first record that was come across of a conversation.
+    pub(super) firsts: BTreeMap<SessionId, u64>,
     /// The agents that they are about.
     pub(super) agents: BTreeSet<AgentName>,
     /// What agents proposed in them: what of it was posted stands on boards.
@@ -37,6 +42,8 @@ impl Found {
     pub(super) fn before(mut self, end: Option<u64>) -> Self {
         if let Some(end) = end {
             self.seqs.retain(|seq| *seq < end);
+            let firsts = &self.firsts;
+            self.sessions.retain(|session| firsts.get(session).is_none_or(|first| *first < end));
         }
         self
     }
@@ -60,13 +67,21 @@ impl Found {
     /// Takes the content of a record alone: its conversation goes on.
     fn take_content(&mut self, record: &Record, holds: &[Hold], owner: Option<&PersonId>, branches: &[Past]) {
         if self.held.is_none() {
-            let hold = holds.iter().find(|hold| hold.of.covers(record, owner, branches));
-            self.held = hold.map(|hold| (hold.id.clone(), record.seq));
+            self.held = holding(holds, record, owner, branches).map(|hold| (hold.clone(), record.seq));
         }
+        self.meet(record);
         self.seqs.insert(record.seq);
         self.agents.extend(record.agent.clone());
         if record.kind == Kind::Proposal {
             self.proposals.extend(record.proposal.clone());
+        }
+    }
+
+    /// Notes where a conversation was come across first. Records come in order.
+    pub(super) fn meet(&mut self, record: &Record) {
+        if let Some(session) = &record.session {
+            let first = self.firsts.entry(session.clone()).or_insert(record.seq);
+            *first = record.seq.min(*first);
         }
     }
 }
@@ -79,11 +94,13 @@ pub(super) struct Selection<'a> {
     owners: BTreeMap<SessionId, Option<PersonId>>,
     /// What goes on from those.
     branches: Branches,
+    /// The hold that is on a record of a conversation which goes on from another, where one is.
+    held: BTreeMap<SessionId, Option<HoldId>>,
 }
 
 impl<'a> Selection<'a> {
     pub(super) fn new(reader: &'a Reader, holds: &'a [Hold]) -> Self {
-        Self { reader, holds, owners: BTreeMap::new(), branches: Branches::default() }
+        Self { reader, holds, owners: BTreeMap::new(), branches: Branches::default(), held: BTreeMap::new() }
     }
 
     pub(super) fn of(&mut self, scope: &Scope) -> Result<Found, Refusal> {
@@ -97,34 +114,65 @@ impl<'a> Selection<'a> {
             }
             Scope::Records(first, last) => self.records(*first, *last, &mut found)?,
         }
-        found.branches = self.branches_of(&found.sessions)?;
+        self.find_branches(&mut found)?;
         Ok(found)
     }
 
-    /// The conversations that go on from one of these.
-    pub(super) fn branches_of(
-        &mut self,
-        sessions: &BTreeSet<SessionId>,
-    ) -> Result<BTreeSet<SessionId>, Refusal> {
-        let mut all = BTreeSet::new();
-        for session in sessions {
-            all.append(&mut names(&self.past_of(Some(session))?));
+    /// Looks up the conversations that go on from those that were found. What one that is held refers to is before all that
+    /// goes, or else it is not kept: it was erased before the hold came.
+    pub(super) fn find_branches(&mut self, found: &mut Found) -> Result<(), Refusal> {
+        for session in &found.sessions {
+            let first = found.firsts.get(session).copied();
+            for past in self.held_by(Some(session))? {
+                if past.hold.is_some() && first.is_none_or(|first| past.end < first) {
+                    found.kept.entry(session.clone()).or_default().insert(past.branch);
+                } else {
+                    found.branches.insert(past.branch);
+                }
+            }
         }
-        Ok(all)
+        Ok(())
     }
 
-    /// Those that go on from this one.
+    /// The conversations that go on from this one.
     fn past_of(&mut self, session: Option<&SessionId>) -> Result<Vec<Past>, Refusal> {
         let (Some(session), Some(owner)) = (session, self.owner(session)?) else { return Ok(Vec::new()) };
         Ok(self.branches.of(self.reader, session, &owner)?.to_vec())
     }
 
-    /// Those that go on from a record's conversation, where a hold may be on one of them.
+    /// The same, each with the hold that is on it.
     pub(super) fn held_by(&mut self, session: Option<&SessionId>) -> Result<Vec<Past>, Refusal> {
-        match self.holds.iter().any(|hold| hold.of.session.is_some()) {
-            true => self.past_of(session),
-            false => Ok(Vec::new()),
+        let mut all = self.past_of(session)?;
+        for past in &mut all {
+            past.hold = self.hold_on(&past.branch)?;
         }
+        Ok(all)
+    }
+
+    /// A hold that is on one of a conversation's own records.
+    fn hold_on(&mut self, session: &SessionId) -> Result<Option<HoldId>, Refusal> {
+        let elsewhere = |hold: &Hold| hold.of.session.as_ref().is_some_and(|held| held != session);
+        if self.holds.iter().all(elsewhere) {
+            return Ok(None);
+        }
+        if let Some(known) = self.held.get(session) {
+            return Ok(known.clone());
+        }
+        let owner = self.owner(Some(session))?;
+        let mut hold = None;
+        let mut query = Query { session: Some(session.clone()), ..Query::default() };
+        while hold.is_none() {
+            let page = self.reader.query(&query)?;
+            let Some(last) = page.last() else { break };
+            query.after = Some(last.seq);
+            let mut found = page.iter().filter_map(|record| holding(self.holds, record, owner.as_ref(), &[]));
+            hold = found.next().cloned();
+        }
+        if self.held.len() >= MAX_OWNERS {
+            self.held.clear();
+        }
+        self.held.insert(session.clone(), hold.clone());
+        Ok(hold)
     }
 
     /// What was asked of models in the conversations that go on from this one has its words; with the salt that is beside
@@ -172,6 +220,7 @@ impl<'a> Selection<'a> {
                 found.sessions.append(&mut one.sessions);
             }
             found.held = found.held.take().or(one.held);
+            found.meet(&record);
         }
         for session in own {
             self.session(&session, found)?;

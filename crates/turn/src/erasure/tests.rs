@@ -114,17 +114,35 @@ struct Written {
     retells: Option<SessionId>,
 }
 
-/// A conversation that goes on from another: which, whose, from which, and the last record of that.
+/// A conversation that goes on from another: which, whose, from which, the last record of that, and its own, whether or not
+/// their content is there.
 #[derive(Debug, Clone)]
 struct Branched {
     id: SessionId,
     owner: PersonId,
     from: SessionId,
     end: u64,
+    records: Vec<Written>,
+}
+
+impl Branched {
+    fn is_held(&self, holds: &[Hold]) -> bool {
+        self.records.iter().any(|record| record.is_covered(u64::MAX, holds, &[]))
+    }
 }
 
 impl Written {
+    /// Whether a hold is on it, or on a record of a conversation that has it in its past.
     fn is_held(&self, seq: u64, holds: &[Hold], branches: &[Branched]) -> bool {
+        let needs = |one: &&Branched| {
+            Some(&one.from) == self.session.as_ref()
+                && seq <= one.end
+                && one.records.iter().any(|record| record.is_covered(u64::MAX, holds, &[]))
+        };
+        self.is_covered(seq, holds, branches) || branches.iter().any(|one| needs(&one))
+    }
+
+    fn is_covered(&self, seq: u64, holds: &[Hold], branches: &[Branched]) -> bool {
         let past = |held: &SessionId| {
             branches
                 .iter()
@@ -135,7 +153,7 @@ impl Written {
                 && hold.of.session.as_ref().is_none_or(|session| self.session.as_ref() == Some(session) || past(session))
                 // A category alone is of the level `internal`, too.
                 && hold.of.label.as_ref().is_none_or(|label| {
-                    label == self.label || (label == "internal" && self.label != "restricted")
+                    label == self.label || (label == "internal" && !["restricted", ""].contains(&self.label))
                 })
         })
     }
@@ -233,7 +251,15 @@ impl World {
         let mut draft = Draft::of_event(Kind::Message, Event::ConversationBranched, facts);
         (draft.session, draft.person) = (Some(id.clone()), Some(owner.clone()));
         self.append(draft).await;
-        self.branches.push(Branched { id, owner, from, end });
+        // It has no content, and no label.
+        let first = Written {
+            persons: BTreeSet::from([owner.clone()]),
+            session: Some(id.clone()),
+            label: "",
+            second: self.second(),
+            retells: None,
+        };
+        self.branches.push(Branched { id, owner, from, end, records: vec![first] });
     }
 
     async fn call(&mut self, which: usize) {
@@ -247,6 +273,7 @@ impl World {
         let seq = self.append(draft).await;
         let persons = BTreeSet::from([owner]);
         let written = Written { persons, session: Some(id), label: label(0), second, retells: Some(from) };
+        self.branches[which].records.push(written.clone());
         self.there.insert(seq, written);
     }
 
@@ -274,17 +301,31 @@ impl World {
         let meant: BTreeSet<u64> = self.there.iter().filter_map(of).collect();
         prop_assert_eq!(&found.seqs, &meant);
         let held = meant.iter().any(|seq| self.there[seq].is_held(*seq, &self.holds, &self.branches));
-        if let Scope::Session(one) = scope {
-            // What goes on from it goes on.
-            let of = |branched: &&Branched| branched.from == *one;
-            let branches: BTreeSet<SessionId> =
-                self.branches.iter().filter(of).map(|branched| branched.id.clone()).collect();
-            prop_assert_eq!((&found.sessions, &found.branches), (&BTreeSet::from([one.clone()]), &branches));
-        }
         prop_assert_eq!(found.held.is_some(), held, "{:?} {:?}", scope, self.holds);
         if !held {
+            if let Scope::Session(one) = scope {
+                prop_assert_eq!(&found.sessions, &BTreeSet::from([one.clone()]));
+            }
+            self.branches_of(&found)?;
             self.erase(found, Event::ErasureDone).await;
         }
+        Ok(())
+    }
+
+    /// What goes on from what is erased goes on, and what it refers to is kept for it while it is held.
+    fn branches_of(&self, found: &Found) -> Result<(), TestCaseError> {
+        let of = |held: bool| {
+            let of =
+                move |one: &&Branched| found.sessions.contains(&one.from) && one.is_held(&self.holds) == held;
+            self.branches.iter().filter(of)
+        };
+        let branches: BTreeSet<SessionId> = of(false).map(|one| one.id.clone()).collect();
+        prop_assert_eq!(&found.branches, &branches);
+        let mut kept = BTreeMap::<SessionId, BTreeSet<SessionId>>::new();
+        for one in of(true) {
+            kept.entry(one.from.clone()).or_default().insert(one.id.clone());
+        }
+        prop_assert_eq!(&found.kept, &kept);
         Ok(())
     }
 
@@ -299,6 +340,7 @@ impl World {
         let meant: BTreeSet<u64> =
             self.there.iter().filter_map(|(seq, written)| over(*seq, written).then_some(*seq)).collect();
         prop_assert_eq!(&found.seqs, &meant);
+        self.branches_of(&found)?;
         self.erase(found, Event::RetentionApplied).await;
         Ok(())
     }

@@ -126,7 +126,7 @@ impl Gateway {
         })?;
         let (session, turn) =
             (SessionId::from_random(self.ambient.random()), TurnId::from_random(self.ambient.random()));
-        let place = Place::take(self, &session, &turn)?;
+        let place = Place::take(self, &session, &turn, &person.id)?;
         let session_row = SessionRow::new(agent.clone(), person.id.clone(), Labels::default().join(&labels));
         let row = TurnRow {
             session: session.clone(),
