@@ -35,6 +35,7 @@ mod rules;
 mod scim;
 mod secrets;
 mod sign_in;
+mod since;
 mod souls;
 mod steps;
 mod stop;

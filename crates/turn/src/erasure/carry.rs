@@ -14,6 +14,7 @@ use vocab::{PersonId, SessionId, Timestamp};
 use super::agreed::Agreed;
 use super::request::{facts, put};
 use super::select::{Found, Selection};
+use super::since::MAX_FURTHER;
 use super::{ERASURE, ErasureState, ErasureView, Scope};
 use crate::admission::Closing;
 use crate::gateway::Gateway;
@@ -40,8 +41,36 @@ const ENDED: &str = "this conversation, or one that it goes on from, is being er
 pub(super) enum Attempt {
     /// The contents are gone.
     Done,
-    /// Another gateway put a hold somewhere since the holds were looked up. Nothing of this part is gone.
+    /// Another gateway put a hold somewhere since the holds were looked up, or erased some of it. Nothing of this part is gone.
     Overtaken,
+    /// Nobody was named who may remove content.
+    NoEraser,
+}
+
+impl Attempt {
+    /// Whether it is done, and need not be looked at again.
+    ///
+    /// # Errors
+    /// When nobody may.
+    pub(super) fn is_done(self) -> Result<bool, Refusal> {
+        match self {
+            Self::Done => Ok(true),
+            Self::Overtaken => Ok(false),
+            Self::NoEraser => Err(AppendError::NoEraser.into()),
+        }
+    }
+}
+
+/// The record of an erasure by such an order; `follows` is that of the first, where this one takes what was recorded meanwhile.
+pub(super) fn done(view: &ErasureView, agreed: &Agreed, erased: Erased, follows: Option<u64>) -> Draft {
+    let facts = facts(view).with("consent", agreed.consent.as_str());
+    let facts = facts.with("contents", erased.contents()).with_some("follows", follows);
+    let facts = facts.with("self_consented", agreed.consent == agreed.asked_by);
+    let mut draft = Draft::of_event(Kind::Admin, Event::ErasureDone, facts);
+    draft.person = Some(agreed.asked_by.clone());
+    draft.payload = records::why(&view.reason);
+    draft.erases = Some(erased);
+    draft
 }
 
 impl Gateway {
@@ -99,25 +128,32 @@ impl Gateway {
             return self.hold_back(view, held).await.map(Some);
         }
         let until = self.ambient.now();
-        let make = |erased: Erased, view: &mut ErasureView| {
-            view.contents = view.contents.saturating_add(erased.contents());
-            let facts = facts(view).with("consent", agreed.consent.as_str());
-            let facts = facts.with("contents", erased.contents());
-            let facts = facts.with("self_consented", agreed.consent == agreed.asked_by);
-            let mut draft = Draft::of_event(Kind::Admin, Event::ErasureDone, facts);
-            draft.person = Some(agreed.asked_by.clone());
-            draft.payload = records::why(&view.reason);
-            draft.erases = Some(erased);
-            Ok((draft, Some(put(view)?)))
+        let make = |follows: Option<u64>| {
+            move |erased: Erased, view: &mut ErasureView| {
+                view.contents = view.contents.saturating_add(erased.contents());
+                let draft = done(view, agreed, erased, follows);
+                Ok((draft, Some(put(view)?)))
+            }
         };
         self.erase_files(&found, until).await?;
         // A gateway that ended after the last of it was gone has left nothing but to say so.
         let over =
             found.seqs.is_empty() && !self.has_copies(&found)? && !self.erased_by(&view).await?.is_empty();
-        if !over && self.erase(&found, &mut view, make).await? == Attempt::Overtaken {
+        if !over && !self.erase(&found, &mut view, make(None)).await?.is_done()? {
             return Ok(None);
         }
-        let erased = self.erased_by(&view).await?;
+        let mut erased = self.erased_by(&view).await?;
+        for _ in 0..MAX_FURTHER {
+            // Another gateway may have recorded some of it while this one looked.
+            let begun = agreed.before.or(erased.first().map(|(seq, _)| *seq));
+            let late = self.find(&agreed.of).await?.before(begun);
+            if late.held.is_some() || late.seqs.is_empty() {
+                break;
+            }
+            self.erase_files(&late, until).await?;
+            self.erase(&late, &mut view, make(begun)).await?.is_done()?;
+            erased = self.erased_by(&view).await?;
+        }
         view.contents = erased.iter().map(|(_, contents)| contents).sum();
         view.records = erased.into_iter().map(|(seq, _)| seq).collect();
         view.state = ErasureState::Done;
@@ -179,7 +215,10 @@ impl Gateway {
             let unless = Unless { event: Event::HoldAdded, after: seen };
             match self.journal.append_unless(records::entry(draft, state)?, unless).await {
                 Ok(receipt) => seen = receipt.seq(),
-                Err(AppendError::Overtaken { .. }) => return Ok(Attempt::Overtaken),
+                Err(AppendError::Overtaken { .. } | AppendError::Erased { .. }) => {
+                    return Ok(Attempt::Overtaken);
+                }
+                Err(AppendError::NoEraser) => return Ok(Attempt::NoEraser),
                 Err(error) => return Err(error.into()),
             }
             left = left.into_iter().skip(taken).collect();
@@ -234,16 +273,18 @@ impl Gateway {
         Ok(!self.copies(found)?.is_empty())
     }
 
-    /// Takes away the copies that the database has beside the record.
-    pub(super) async fn drop_copies(&self, found: &Found) -> Result<(), Refusal> {
-        for some in self.copies(found)?.chunks(MAX_CHANGES) {
+    /// Takes away the copies that the database has beside the record, and makes one further change with the last of them.
+    pub(super) async fn drop_copies(&self, found: &Found, last: Change) -> Result<(), Refusal> {
+        let mut changes = self.copies(found)?;
+        changes.push(last);
+        for some in changes.chunks(MAX_CHANGES) {
             self.change_rows(some.to_vec()).await?;
         }
         Ok(())
     }
 
     /// Makes changes of rows durable that no record goes with.
-    pub(super) async fn change_rows(&self, state: Vec<Change>) -> Result<(), Refusal> {
+    async fn change_rows(&self, state: Vec<Change>) -> Result<(), Refusal> {
         let subject = vocab::Digest::of(ENDED.as_bytes());
         self.journal.follow(journal::Entry { subject, records: Vec::new(), state }).await?;
         Ok(self.journal.flush().await?)

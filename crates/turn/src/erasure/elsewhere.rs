@@ -1,17 +1,20 @@
 //! Copies of what another gateway of the record erased. An erasure takes contents out of the record that all share; the
 //! conversations, approvals and files beside it are each gateway's own, and go when it comes across the record that says so.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use journal::read::{Query, Reader, Record, Told};
-use journal::{Event, Kind, Place};
+use journal::{Event, Journal, Kind, Place};
 use vocab::{PersonId, SessionId};
 
+use super::Scope;
 use super::hold::Hold;
 use super::select::{Found, Selection};
+use super::since::Order;
 use crate::gateway::Gateway;
-use crate::{Refusal, records};
+use crate::{Refusal, records, session};
 
 /// The row that keeps up to which record this gateway has followed the erasures of all.
 const FOLLOWED: &str = "erased";
@@ -43,10 +46,12 @@ impl Following {
     }
 }
 
-/// An erasure, and what it was of.
+/// An erasure, and what this gateway has of it.
 struct Elsewhere {
     record: Record,
     found: Found,
+    /// The order that it was done by, where it was of a person or a conversation of which something is here.
+    order: Option<Order>,
 }
 
 impl Gateway {
@@ -61,28 +66,32 @@ impl Gateway {
                 Some(upto) => upto,
                 None => records::get::<u64>(&self.journal, FOLLOWED, UPTO)?.unwrap_or(0),
             };
-            let holds = self.holds().await?;
-            let (elsewhere, end) = self.look(move |reader| next(reader, &holds, after)).await?;
-            let Some(elsewhere) = elsewhere else {
+            let (done, end) = self.look(move |reader| next_done(reader, after)).await?;
+            let Some(record) = done else {
                 following.done(end);
                 return Ok(());
             };
-            if !self.follow_erasure(&elsewhere, following).await? {
+            // From here on nobody goes on from anything without being found.
+            let _erasing = self.erasing.lock().await;
+            let (journal, solo) = (self.journal.clone(), self.config.solo.clone());
+            let holds = self.holds().await?;
+            let look = move |reader: &Reader| elsewhere((&journal, reader), &holds, solo.as_ref(), record);
+            let elsewhere = self.look(look).await?;
+            if !self.follow_erasure(&elsewhere, following, end).await? {
                 return Ok(());
             }
-            self.change_rows(vec![records::put(FOLLOWED, UPTO, &end)?]).await?;
             following.done(end);
         }
         Ok(())
     }
 
-    /// Whether it could be done now.
+    /// Whether it could be done now. The caller holds `erasing`.
     async fn follow_erasure(
         self: &Arc<Self>,
-        Elsewhere { record, found }: &Elsewhere,
+        Elsewhere { record, found, order }: &Elsewhere,
         following: &mut Following,
+        end: u64,
     ) -> Result<bool, Refusal> {
-        let _erasing = self.erasing.lock().await;
         let by_order = record.event == Some(Event::ErasureDone);
         let _closing = match by_order {
             true => self.end_conversations(found.resting(), None).await?,
@@ -95,15 +104,19 @@ impl Gateway {
                 }
             }
         };
-        self.erase_files(found, record.time).await?;
+        if let Some(order) = order {
+            self.erase_since(order).await?;
+        }
+        let until = if order.is_some() { self.ambient.now() } else { record.time };
+        self.erase_files(found, until).await?;
         self.bus.forget(&found.sessions);
-        self.drop_copies(found).await?;
+        self.drop_copies(found, records::put(FOLLOWED, UPTO, &end)?).await?;
         Ok(true)
     }
 }
 
-/// The next erasure after record `after`, and up to where it was looked.
-fn next(reader: &Reader, holds: &[Hold], after: u64) -> Result<(Option<Elsewhere>, u64), Refusal> {
+/// The record of the next erasure after record `after`, and up to where it was looked.
+fn next_done(reader: &Reader, after: u64) -> Result<(Option<Record>, u64), Refusal> {
     let events = vec![Event::ErasureDone, Event::RetentionApplied];
     let wanted = Told { kind: Kind::Admin, events, person: None, session: None, after };
     let mut record = None;
@@ -111,13 +124,63 @@ fn next(reader: &Reader, holds: &[Hold], after: u64) -> Result<(Option<Elsewhere
         record = Some(one);
         ControlFlow::Break(())
     })?;
-    let Some(record) = record else { return Ok((None, upto)) };
-    let of = record.facts.text("of").unwrap_or_default();
-    let person = of.strip_prefix("person:").and_then(|person| PersonId::new(person).ok());
-    let session = of.strip_prefix("session:").and_then(|session| SessionId::new(session).ok());
+    Ok((record, upto))
+}
+
+/// What this gateway has of the erasure that `record` says.
+fn elsewhere(
+    (journal, reader): (&Journal, &Reader),
+    holds: &[Hold],
+    solo: Option<&PersonId>,
+    record: Record,
+) -> Result<Elsewhere, Refusal> {
+    let of = record.facts.text("of").and_then(Scope::read);
+    let mut found = touched(reader, &record, of.as_ref())?;
+    let mut selection = Selection::new(reader, holds);
+    let touched = here(journal, std::mem::take(&mut found.sessions))?;
+    let own = match &of {
+        Some(Scope::Person(person)) => here(journal, selection.own(person, Some(record.seq))?)?,
+        Some(Scope::Session(_) | Scope::Records(..)) | None => BTreeSet::new(),
+    };
+    let mut order = match of {
+        Some(of @ (Scope::Person(_) | Scope::Session(_))) if !touched.is_empty() || !own.is_empty() => {
+            Order::of(reader, &record, of, solo)?
+        }
+        Some(_) | None => None,
+    };
+    found.sessions = touched;
+    if let Some(order) = &mut order {
+        // What they had said by then in a conversation that nobody had looked at yet is part of it. Somebody else's in which they
+        // decided on something is not: only what this gateway keeps of it goes.
+        let of_it = order.sessions(&selection)?;
+        found.sessions.extend(own.into_iter().filter(|session| of_it.contains(session)));
+        order.here = found.sessions.intersection(&of_it).cloned().collect();
+    }
+    selection.find_branches(&mut found)?;
+    // What is kept for one that is held goes on being what that refers to.
+    if let Some(order) = &mut order {
+        order.here.retain(|session| !found.kept.contains_key(session));
+    }
+    Ok(Elsewhere { record, found, order })
+}
+
+/// Those of these conversations that this gateway has.
+fn here(journal: &Journal, sessions: BTreeSet<SessionId>) -> Result<BTreeSet<SessionId>, Refusal> {
+    let mut here = BTreeSet::new();
+    for session in sessions {
+        if session::session(journal, &session)?.is_some() {
+            here.insert(session);
+        }
+    }
+    Ok(here)
+}
+
+/// What the contents were of that an erasure took.
+fn touched(reader: &Reader, record: &Record, of: Option<&Scope>) -> Result<Found, Refusal> {
     let mut found = Found::default();
-    let alone = session.is_some();
-    found.sessions.extend(session);
+    if let Some(Scope::Session(session)) = of {
+        found.sessions.insert(session.clone());
+    }
     for (first, last) in record.erases.iter().flat_map(|erases| erases.ranges()) {
         let before = last.checked_add(1);
         let mut query = Query { after: first.checked_sub(1), before, ..Query::default() };
@@ -127,17 +190,16 @@ fn next(reader: &Reader, holds: &[Hold], after: u64) -> Result<(Option<Elsewhere
             query.after = Some(end.seq);
             for one in &page {
                 found.meet(one);
-                take(&mut found, one, person.as_ref(), alone);
+                take(&mut found, one, of);
             }
         }
     }
-    Selection::new(reader, holds).find_branches(&mut found)?;
-    Ok((Some(Elsewhere { record, found }), upto))
+    Ok(found)
 }
 
 /// What a person decided on in somebody else's conversation does not make that theirs; why they said no stands in it. Of a
-/// conversation `alone`, what others that go on from it have said of it goes, and they go on.
-fn take(found: &mut Found, record: &Record, of: Option<&PersonId>, alone: bool) {
+/// conversation alone, what others that go on from it have said of it goes, and they go on.
+fn take(found: &mut Found, record: &Record, of: Option<&Scope>) {
     let mut one = Found::default();
     one.take(record, &[], None, &[]);
     found.agents.append(&mut one.agents);
@@ -146,7 +208,12 @@ fn take(found: &mut Found, record: &Record, of: Option<&PersonId>, alone: bool) 
         record.event == Some(Event::ApprovalDenied)
             || record.kind == Kind::Message && record.person.as_ref() == Some(person)
     };
-    if !alone && of.is_none_or(theirs) {
+    let goes = match of {
+        Some(Scope::Session(_)) => false,
+        Some(Scope::Person(person)) => theirs(person),
+        Some(Scope::Records(..)) | None => true,
+    };
+    if goes {
         found.sessions.append(&mut one.sessions);
     }
 }

@@ -16,6 +16,7 @@ mod hold;
 mod request;
 mod retention;
 mod select;
+mod since;
 
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,22 @@ impl std::fmt::Display for Scope {
             Self::Person(person) => write!(f, "person:{person}"),
             Self::Session(session) => write!(f, "session:{session}"),
             Self::Records(first, last) => write!(f, "records:{first}-{last}"),
+        }
+    }
+}
+
+impl Scope {
+    /// What is written so on the chain.
+    fn read(text: &str) -> Option<Self> {
+        let (kind, of) = text.split_once(':')?;
+        match kind {
+            "person" => PersonId::new(of).ok().map(Self::Person),
+            "session" => SessionId::new(of).ok().map(Self::Session),
+            "records" => {
+                let (first, last) = of.split_once('-')?;
+                Some(Self::Records(first.parse().ok()?, last.parse().ok()?))
+            }
+            _ => None,
         }
     }
 }

@@ -9,7 +9,6 @@ use journal::{Draft, Erased, Event, Facts, Kind};
 use serde::{Deserialize, Serialize};
 use vocab::{Labels, SessionId, SignedDuration, Timestamp};
 
-use super::carry::Attempt;
 use super::hold::{Hold, holding};
 use super::select::{Found, Selection};
 use crate::Refusal;
@@ -170,7 +169,7 @@ impl Gateway {
                 // The files first: what they have is looked for as long as the contents are there.
                 let shortest = self.config.retention.shortest().unwrap_or_default();
                 self.erase_files(&found, before(now, shortest).unwrap_or(Timestamp::MIN)).await?;
-                if self.erase(&found, &mut (), make).await? == Attempt::Overtaken {
+                if !self.erase(&found, &mut (), make).await?.is_done()? {
                     drop(erasing);
                     tokio::time::sleep(PAUSE).await;
                     continue;

@@ -183,10 +183,7 @@ impl<'a> Selection<'a> {
             let branches = self.held_by(Some(&branch))?;
             let query = Query { session: Some(branch), erasable: true, ..Query::default() };
             self.each(query, |holds, record| {
-                let verb = record.action.as_ref().and_then(|action| action.verb);
-                let of_call = matches!(record.kind, Kind::Proposal | Kind::Outcome | Kind::Approval)
-                    && verb == Some(Verb::ModelCall);
-                if of_call {
+                if is_of_model_call(&record) {
                     found.take_content(&record, holds, owner.as_ref(), &branches);
                 }
             })?;
@@ -194,16 +191,55 @@ impl<'a> Selection<'a> {
         Ok(())
     }
 
-    /// What is about a person is what names them and what is in their conversations.
-    fn person(&mut self, person: &PersonId, found: &mut Found) -> Result<(), Refusal> {
-        let query = Query { person: Some(person.clone()), ..Query::default() };
+    /// What is there of these conversations, and what was asked of models in those that go on from them, but for what is held:
+    /// of an erasure that was carried out, what was recorded since with its words.
+    pub(super) fn since(&mut self, sessions: &BTreeSet<SessionId>) -> Result<Found, Refusal> {
+        let mut found = Found::default();
+        for session in sessions {
+            self.all_of(session, |_| true, &mut found)?;
+            for branch in names(&self.past_of(Some(session))?) {
+                self.all_of(&branch, is_of_model_call, &mut found)?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn all_of(
+        &mut self,
+        session: &SessionId,
+        wanted: fn(&Record) -> bool,
+        found: &mut Found,
+    ) -> Result<(), Refusal> {
+        let owner = self.owner(Some(session))?;
+        let branches = self.held_by(Some(session))?;
+        let query = Query { session: Some(session.clone()), erasable: true, ..Query::default() };
+        self.each(query, |holds, record| {
+            if !wanted(&record) {
+                return;
+            }
+            match holding(holds, &record, owner.as_ref(), &branches) {
+                Some(hold) => drop(found.held.get_or_insert_with(|| (hold.clone(), record.seq))),
+                None => found.take_content(&record, &[], None, &[]),
+            }
+        })
+    }
+
+    /// A person's own conversations of which there was something before the record `end`, if one is given.
+    pub(super) fn own(&self, person: &PersonId, end: Option<u64>) -> Result<BTreeSet<SessionId>, Refusal> {
+        let query = Query { person: Some(person.clone()), before: end, ..Query::default() };
         let mut own = BTreeSet::new();
         self.each(query, |_, record| {
             // What they decided on in somebody else's conversation does not make it theirs.
             if record.kind == Kind::Message {
-                own.extend(record.session.clone());
+                own.extend(record.session);
             }
         })?;
+        Ok(own)
+    }
+
+    /// What is about a person is what names them and what is in their conversations.
+    fn person(&mut self, person: &PersonId, found: &mut Found) -> Result<(), Refusal> {
+        let own = self.own(person, None)?;
         let query = Query { person: Some(person.clone()), erasable: true, ..Query::default() };
         let mut named = Vec::new();
         self.each(query, |_, record| named.push(record))?;
@@ -279,6 +315,12 @@ impl<'a> Selection<'a> {
             page.into_iter().for_each(|record| take(self.holds, record));
         }
     }
+}
+
+/// Whether a record has what was asked of a model, or answered.
+fn is_of_model_call(record: &Record) -> bool {
+    let verb = record.action.as_ref().and_then(|action| action.verb);
+    matches!(record.kind, Kind::Proposal | Kind::Outcome | Kind::Approval) && verb == Some(Verb::ModelCall)
 }
 
 /// The most conversations whose owners are remembered while the record is looked through.
