@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use crate::erasure;
 
+mod refused;
+
 fn home() -> (Home, Speaker) {
     let speaker = Server::speaker();
     let home = Home::new();
@@ -282,11 +284,13 @@ fn what_may_not_be_said_ends_the_parts_and_the_reply_is_denied_whole() {
             "{told}"
         );
         assert!(texts(&heard, "reply").is_empty(), "{told}");
+        // The verdict on the whole says it, and says it once.
+        assert_eq!(refused::told(&heard, "deny"), ["reply"], "{told}");
     }
     assert_eq!(of_agent(&home, "careful", "reply.part").len(), 2);
     let denied = home.records(&["--kind", "verdict", "--decision", "deny", "--action", "reply"]);
     assert_eq!(denied.len(), 2, "{denied:?}");
-    assert!(home.records(&["--decision", "deny", "--action", "reply.part"]).is_empty());
+    assert_eq!(refused::grounds(&home, "careful").len(), 2);
     home.verifies();
 }
 
@@ -349,7 +353,10 @@ fn an_agent_whose_replies_are_reviewed_streams_nothing() {
     let heard = chat.over(0);
     assert!(texts(&heard, "part").is_empty(), "{heard:?}");
     assert_eq!(texts(&heard, "reply"), ["One.\n\nTwo.\n\nThree.\n\nFour"]);
-    assert!(home.records(&["--action", "reply.part"]).is_empty());
+    let parts = home.records(&["--action", "reply.part"]);
+    let kinds: Vec<&str> = parts.iter().map(|record| record["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["proposal", "verdict"], "{parts:?}");
+    assert!(!serde_json::to_string(&heard).unwrap().contains("reply.part"), "{heard:?}");
 }
 
 #[test]

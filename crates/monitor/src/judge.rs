@@ -95,12 +95,12 @@ impl Answers {
 #[must_use = "a judgement does nothing until it is recorded and settled"]
 pub fn judge(compartment: &Compartment, mut proposal: Proposal, standing: &Standing<'_>) -> Judgement {
     let Intent::ReplyPart { text } = &proposal.intent else {
-        return judge_whole(compartment, proposal, standing);
+        return judge_whole(compartment, proposal, standing, false);
     };
     // Judged is the reply that would end with the part; done and recorded is the part.
     let (whole, args) = (format!("{}{text}", standing.said), [("text".to_owned(), text.clone().into())]);
     let part = std::mem::replace(&mut proposal.intent, Intent::Reply { text: whole });
-    let mut judgement = judge_whole(compartment, proposal, standing);
+    let mut judgement = judge_whole(compartment, proposal, standing, true);
     judgement.proposal.intent = part;
     judgement.action.verb = Verb::ReplyPart;
     judgement.action.args = args.into_iter().collect();
@@ -108,7 +108,12 @@ pub fn judge(compartment: &Compartment, mut proposal: Proposal, standing: &Stand
     judgement
 }
 
-fn judge_whole(compartment: &Compartment, proposal: Proposal, standing: &Standing<'_>) -> Judgement {
+fn judge_whole(
+    compartment: &Compartment,
+    proposal: Proposal,
+    standing: &Standing<'_>,
+    is_part: bool,
+) -> Judgement {
     let generation = compartment.gate.generation();
     let Resolved { mut action, program, tool, refusal } =
         setting(compartment, standing).resolve(&proposal.intent, standing.asker);
@@ -155,6 +160,7 @@ fn judge_whole(compartment: &Compartment, proposal: Proposal, standing: &Standin
     answers.denies.extend(unconnected(&action));
     if !answers.asks.is_empty() {
         answers.denies.extend(divided(compartment, &action, &labels));
+        answers.denies.extend(is_part.then(unasked));
     }
     let (decision, reasons) = answers.decide();
     Judgement {
@@ -195,6 +201,16 @@ fn divided(compartment: &Compartment, action: &Action, labels: &Labels) -> Optio
         policy: "approval:queues".to_owned(),
         message: "others decide on some of these tables than on the rest; read them one at a time".to_owned(),
     })
+}
+
+/// Nobody is asked about half of what they would say yes to.
+fn unasked() -> Reason {
+    Reason {
+        layer: Layer::Approval,
+        policy: "approval:part".to_owned(),
+        message: "nobody is asked about a part of an answer; a reply that a person has to see first waits for them whole"
+            .to_owned(),
+    }
 }
 
 /// Nobody is asked to approve a post that goes nowhere.

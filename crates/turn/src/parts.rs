@@ -2,24 +2,43 @@
 //!
 //! The gateway cuts the answer into blocks and gives each to the agent, which proposes it; it is judged with all that was
 //! delivered in the turn before, by what the whole reply will be judged by; proposal and verdict are durable before
-//! the words leave, and the permit is used up by their delivery. What is not simply permitted ends that: it is not
-//! recorded, no approval is asked for, and the reply comes, is judged and recorded whole, as if nothing had been cut.
+//! the words leave, and the permit is used up by their delivery. What is not simply permitted ends that: it is denied, on
+//! the record, and the reply comes and is judged whole. Where no reply comes, as the answer went on to a call of a
+//! skill or broke off, whoever asked is told why its words did not; else the verdict on the whole says so.
 //!
 //! Nothing that the agent says decides what was delivered: the gateway holds the words itself.
 
+use std::time::Instant;
+
 use journal::Kind;
 use models::Heard;
-use monitor::{Permit, Ruling};
+use monitor::{Denied, Permit, Ruling};
 use vocab::limits::MAX_REPLY_PARTS;
-use vocab::{Decision, Digest, Intent, Outcome, Status};
+use vocab::{Action, Body, Decision, Digest, Intent, Outcome, Status, Verdict};
 
 use crate::blocks::Hearing;
 use crate::gateway::Gateway;
 use crate::perform::{Effect, perform_part, until};
 use crate::process::Process;
+use crate::run::sentence;
 use crate::session::{self, Open};
 use crate::state::Turn;
-use crate::{Refusal, records};
+use crate::{Refusal, What, records};
+
+/// A part that was not permitted, which whoever asked does not know of yet.
+struct Refused {
+    denied: Denied,
+    verdict: Verdict,
+    micros: u64,
+}
+
+/// What became of a part.
+enum Came {
+    /// It was delivered.
+    Delivered,
+    /// It was not, and nothing more is until the reply is whole.
+    Not(Option<Box<Refused>>),
+}
 
 /// Asks the model, and has the agent propose what has come whole of the answer meanwhile.
 pub(crate) async fn ask(
@@ -52,57 +71,105 @@ pub(crate) async fn ask(
     };
     // A part that was begun is carried to its end, so that its record has one.
     let (ending, told) = tokio::join!(asked, told);
-    match told {
-        Err(refusal) if !turn.stopped.is_cancelled() => effect.ended(Status::Unknown, &refusal.message),
-        _ => effect.outcome(gateway, turn, ending),
+    let (outcome, refused) = match told {
+        Err(refusal) if !turn.stopped.is_cancelled() => {
+            (effect.ended(Status::Unknown, &refusal.message), None)
+        }
+        told => (effect.outcome(gateway, turn, ending), told.ok().flatten()),
+    };
+    if let Some(refused) = refused
+        && !is_whole(&outcome)
+    {
+        tell_refused(gateway, turn, *refused);
+    }
+    outcome
+}
+
+/// Whether a reply follows, which is judged whole.
+fn is_whole(outcome: &Outcome) -> bool {
+    let Body::Answer { answer } = &outcome.body else { return false };
+    outcome.status == Status::Done && answer.tool_calls.is_empty()
+}
+
+/// Tells whoever asked of a part that was refused, as of a reply that is.
+fn tell_refused(gateway: &Gateway, turn: &Turn, refused: Refused) {
+    let Refused { denied, verdict, micros } = refused;
+    let proposal = denied.proposal.id.clone();
+    gateway.hearts.judged(turn, &denied.action, &verdict);
+    gateway.tell(turn, What::Proposal { proposal: proposal.clone(), action: Turn::shown(&denied.action) });
+    let Verdict { decision, reasons, .. } = verdict;
+    gateway.tell(turn, What::Verdict { proposal, decision, reasons, micros });
+    if let Some(text) = turn.refusal_text(&denied) {
+        gateway.tell(turn, What::Notice { message: text });
     }
 }
 
-/// Delivers part after part, until the answer is whole, one is not permitted, or there have been enough.
+/// Delivers part after part, until the answer is whole, one is not permitted, which is handed back, or there have been
+/// enough.
 async fn tell(
     gateway: &Gateway,
     turn: &mut Turn,
     agent: &mut Process,
     hearing: &Hearing,
-) -> Result<(), Refusal> {
+) -> Result<Option<Box<Refused>>, Refusal> {
     turn.heard_bytes = 0;
     for _ in 0..MAX_REPLY_PARTS {
-        let Some(text) = hearing.next().await else { return Ok(()) };
+        let Some(text) = hearing.next().await else { return Ok(None) };
         let stopped = turn.stopped.clone();
         let intent = tokio::select! {
             biased;
-            () = stopped.cancelled() => return Ok(()),
+            () = stopped.cancelled() => return Ok(None),
             intent = agent.propose_part(text.clone()) => intent?,
         };
-        if !part(gateway, turn, intent).await? {
-            return Ok(());
+        if let Came::Not(refused) = part(gateway, turn, intent).await? {
+            return Ok(refused);
         }
         turn.said.push_str(&text);
         turn.heard_bytes = turn.heard_bytes.saturating_add(text.len());
     }
-    Ok(())
+    Ok(None)
 }
 
-/// One part, from proposal to outcome; whether it was delivered.
-async fn part(gateway: &Gateway, turn: &mut Turn, intent: Intent) -> Result<bool, Refusal> {
+/// One part, from proposal to outcome.
+async fn part(gateway: &Gateway, turn: &mut Turn, intent: Intent) -> Result<Came, Refusal> {
+    let proposed = Instant::now();
     turn.refresh()?;
     if !turn.admits_answer(gateway) {
-        return Ok(false);
+        return Ok(Came::Not(None));
     }
     let proposal = turn.number_part(intent, gateway.ambient.as_ref());
     let marks = gateway.marks();
     let judgement = monitor::judge(&turn.compartment, proposal, &turn.standing_of_part(gateway, &marks));
-    if judgement.verdict().decision != Decision::Permit {
-        return Ok(false);
-    }
-    let (proposal, action) = (judgement.proposal().id.clone(), judgement.action().clone());
-    turn.row.part = Some(Open { proposal, verb: action.verb, call: None });
+    let (verdict, action) = (judgement.verdict().clone(), judgement.action().clone());
     let mut entry = judgement.entry();
-    entry.state.push(session::put_turn(&turn.id, &turn.row)?);
+    if verdict.decision == Decision::Permit {
+        let proposal = judgement.proposal().id.clone();
+        turn.row.part = Some(Open { proposal, verb: action.verb, call: None });
+        entry.state.push(session::put_turn(&turn.id, &turn.row)?);
+    }
     let receipt = gateway.journal.append(entry).await?;
-    let Ruling::Permit(permit) = judgement.settle(receipt)? else { return Ok(false) };
-    let outcome = perform_part(gateway, turn, permit);
+    let micros = u64::try_from(proposed.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let refused = |denied| Came::Not(Some(Box::new(Refused { denied, verdict, micros })));
+    match judgement.settle(receipt)? {
+        Ruling::Permit(permit) => deliver_part(gateway, turn, permit, action).await,
+        // A part is never asked about.
+        Ruling::Ask(_) => Ok(Came::Not(None)),
+        Ruling::Deny(denied) => Ok(refused(denied)),
+        Ruling::Kill(denied) => {
+            gateway.stop_agent(turn, &sentence(&denied)).await?;
+            Ok(refused(denied))
+        }
+    }
+}
 
+/// Delivers what was permitted, and records that.
+async fn deliver_part(
+    gateway: &Gateway,
+    turn: &mut Turn,
+    permit: Permit,
+    action: Action,
+) -> Result<Came, Refusal> {
+    let outcome = perform_part(gateway, turn, permit);
     turn.row.part = None;
     let mut draft = records::of_turn(Kind::Outcome, &turn.id, &turn.row);
     draft.proposal = Some(outcome.proposal.clone());
@@ -114,5 +181,5 @@ async fn part(gateway: &Gateway, turn: &mut Turn, intent: Intent) -> Result<bool
     let subject = Digest::of(outcome.proposal.as_str().as_bytes());
     let state = vec![session::put_turn(&turn.id, &turn.row)?];
     gateway.journal.follow(journal::Entry { subject, records: vec![draft], state }).await?;
-    Ok(outcome.status == Status::Done)
+    Ok(if outcome.status == Status::Done { Came::Delivered } else { Came::Not(None) })
 }

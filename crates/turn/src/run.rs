@@ -191,7 +191,7 @@ fn text_of(outcome: &Outcome) -> String {
 }
 
 /// The reasons of a denial, in one line.
-fn sentence(denied: &Denied) -> String {
+pub(crate) fn sentence(denied: &Denied) -> String {
     let reasons: Vec<String> =
         denied.reasons.iter().map(|r| format!("{} ({}: {})", r.message, r.layer, r.policy)).collect();
     reasons.join("; ")

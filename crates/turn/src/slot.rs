@@ -253,13 +253,17 @@ impl Slot {
     /// Counts a proposal, and says how many came before it within the window.
     pub(crate) fn count(&self, now: Timestamp) -> u32 {
         let mut window = self.window.lock();
-        let old = |then: &Timestamp| now.as_second().saturating_sub(then.as_second()) >= RATE_WINDOW_SECONDS;
-        while window.front().is_some_and(old) || window.len() >= MAX_RATE_WINDOW {
+        let within = within(&mut window, now);
+        if window.len() >= MAX_RATE_WINDOW {
             window.pop_front();
         }
-        let within = u32::try_from(window.len()).unwrap_or(u32::MAX);
         window.push_back(now);
         within
+    }
+
+    /// How many proposals are within the window: what [`Slot::count`] would say now.
+    pub(crate) fn counted(&self, now: Timestamp) -> u32 {
+        within(&mut self.window.lock(), now)
     }
 
     /// The tokens used on the day of `now`.
@@ -285,6 +289,15 @@ impl Slot {
 
 fn day(now: Timestamp) -> String {
     now.strftime("%F").to_string()
+}
+
+/// How many of these are within the window; those that are not go.
+fn within(window: &mut VecDeque<Timestamp>, now: Timestamp) -> u32 {
+    let old = |then: &Timestamp| now.as_second().saturating_sub(then.as_second()) >= RATE_WINDOW_SECONDS;
+    while window.front().is_some_and(old) {
+        window.pop_front();
+    }
+    u32::try_from(window.len()).unwrap_or(u32::MAX)
 }
 
 fn read_soul(path: &Path) -> Result<String, Refusal> {

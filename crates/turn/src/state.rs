@@ -246,12 +246,9 @@ impl Turn {
         marks: &'a BTreeMap<String, Labels>,
     ) -> Standing<'a> {
         let standing = self.standing(gateway, marks, None);
-        let counted = standing.rates;
-        let rates = Rates {
-            last_minute: counted.last_minute.saturating_add(1),
-            in_turn: counted.in_turn.saturating_add(1),
-            ..counted
-        };
+        // As they would stand were the reply proposed now: what others had the agent do since the model was asked counts.
+        let last_minute = self.slot.counted(standing.now);
+        let rates = Rates { last_minute, in_turn: self.row.proposals, ..standing.rates };
         Standing { said: &self.said, rates, ..standing }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Both are looks at content, at one's own conversation or by the right to it, and durable before they are answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use journal::read::{Query, Reader, Record};
 use journal::{Draft, Event, Facts, Kind};
@@ -286,16 +286,47 @@ fn steps(reader: &Reader, mut records: Vec<Record>) -> Result<Vec<Step>, Refusal
     let seqs: Vec<u64> = records.iter().filter(told).map(|record| record.seq).collect();
     let contents: BTreeMap<u64, Value> = reader.contents(&seqs)?.0.into_iter().collect();
     records.reverse();
+    let told_whole = told_whole(&records);
     let steps = records.into_iter().flat_map(|record| {
-        let happened = happened(&record, contents.get(&record.seq).unwrap_or(&Value::Null));
+        let happened = match told_whole.contains(&record.seq) {
+            true => Vec::new(),
+            false => happened(&record, contents.get(&record.seq).unwrap_or(&Value::Null)),
+        };
         let (seq, time, turn) = (record.seq, record.time, record.turn);
         happened.into_iter().filter_map(move |what| Some(Step { seq, time, turn: turn.clone()?, what }))
     });
     Ok(steps.collect())
 }
 
+fn verb_of(record: &Record) -> Option<Verb> {
+    record.action.as_ref().and_then(|action| action.verb)
+}
+
 fn is_part(record: &Record) -> bool {
-    record.action.as_ref().and_then(|action| action.verb) == Some(Verb::ReplyPart)
+    verb_of(record) == Some(Verb::ReplyPart)
+}
+
+/// Whether a record says that a part of a reply was not permitted.
+fn is_refused_part(record: &Record) -> bool {
+    record.kind == Kind::Verdict && is_part(record) && record.decision != Some(Decision::Permit)
+}
+
+/// Of records, oldest first: which say that a part was refused whose reply was judged whole after it. What became of that
+/// reply says it, too, and like who followed one is told it once.
+fn told_whole(records: &[Record]) -> BTreeSet<u64> {
+    let (mut refused, mut told) = (BTreeMap::new(), BTreeSet::new());
+    for record in records {
+        let Some(turn) = &record.turn else { continue };
+        if is_refused_part(record) {
+            refused.insert(turn, record.seq);
+        } else if record.kind == Kind::Proposal
+            && let Some(seq) = refused.remove(turn)
+            && verb_of(record) == Some(Verb::Reply)
+        {
+            told.insert(seq);
+        }
+    }
+    told
 }
 
 /// Whether the content of a record is told. That of a model call is the conversation over again, and of a reply its words.
@@ -303,7 +334,7 @@ fn has_words(record: &Record) -> bool {
     let verb = record.action.as_ref().and_then(|action| action.verb);
     match record.kind {
         Kind::Proposal => !matches!(verb, Some(Verb::ModelCall | Verb::Reply | Verb::ReplyPart)),
-        Kind::Verdict => verb != Some(Verb::ReplyPart),
+        Kind::Verdict => verb != Some(Verb::ReplyPart) || is_refused_part(record),
         Kind::Outcome => true,
         Kind::Message => record.event == Some(Event::TurnEnded),
         _ => false,
@@ -313,6 +344,7 @@ fn has_words(record: &Record) -> bool {
 /// What a record tells; of a turn that failed both why and that it was over.
 fn happened(record: &Record, content: &Value) -> Vec<Happened> {
     match record.kind {
+        Kind::Verdict if is_refused_part(record) => of_refused_part(record, content),
         Kind::Proposal | Kind::Verdict | Kind::Outcome => of_action(record, content).into_iter().collect(),
         Kind::Approval => of_approval(record).into_iter().collect(),
         Kind::Message if record.event == Some(Event::TurnEnded) => {
@@ -339,14 +371,11 @@ fn of_action(record: &Record, content: &Value) -> Option<Happened> {
             let action = Action { verb: action.verb?, resource: action.resource?, args };
             Some(Happened::Proposal { proposal, action })
         }
-        Kind::Verdict => {
-            let reasons = content.get("reasons").cloned().and_then(|told| serde_json::from_value(told).ok());
-            Some(Happened::Verdict {
-                proposal,
-                decision: record.decision?,
-                reasons: reasons.unwrap_or_else(|| without_words(record)),
-            })
-        }
+        Kind::Verdict => Some(Happened::Verdict {
+            proposal,
+            decision: record.decision?,
+            reasons: reasons_of(record, content),
+        }),
         Kind::Outcome => {
             let (status, labels) = (record.status?, record.labels.clone().unwrap_or_default());
             let body = content.get("body").cloned().and_then(|body| serde_json::from_value(body).ok());
@@ -357,6 +386,28 @@ fn of_action(record: &Record, content: &Value) -> Option<Happened> {
         }
         _ => None,
     }
+}
+
+/// What is told of a part that was refused. Its words are not.
+fn of_refused_part(record: &Record, content: &Value) -> Vec<Happened> {
+    let resource = record.action.as_ref().and_then(|action| action.resource.clone());
+    let (Some(proposal), Some(resource), Some(decision)) =
+        (record.proposal.clone(), resource, record.decision)
+    else {
+        return Vec::new();
+    };
+    let action = Action { verb: Verb::ReplyPart, resource, args: serde_json::Map::new() };
+    let reasons = reasons_of(record, content);
+    vec![
+        Happened::Proposal { proposal: proposal.clone(), action },
+        Happened::Verdict { proposal, decision, reasons },
+    ]
+}
+
+/// The reasons of a verdict, as far as its words are there.
+fn reasons_of(record: &Record, content: &Value) -> Vec<Reason> {
+    let told = content.get("reasons").cloned().and_then(|told| serde_json::from_value(told).ok());
+    told.unwrap_or_else(|| without_words(record))
 }
 
 /// The reasons of a record whose sentences are gone.

@@ -21,7 +21,7 @@ fn what_no_part_has_by_itself_is_found_with_the_words_before_it() {
     assert_eq!(decide("", "Salary of "), Decision::Permit);
     assert_eq!(decide("", "Jane Doe: EUR 90.000"), Decision::Permit);
     assert_eq!(decide("Salary of ", "Jane Doe: EUR 90.000"), Decision::Deny);
-    assert_eq!(decide("You should sell ", "your shares now."), Decision::Ask);
+    assert_eq!(decide("You should sell ", "your shares now."), Decision::Deny);
     assert_eq!(decide("", "your shares now."), Decision::Permit);
 }
 
@@ -62,6 +62,13 @@ fn every_part_is_decided_as_the_whole_is() {
     proptest!(|(said in said, text in text)| {
         let whole = home.judge("mia", reply(&format!("{said}{text}")));
         let judged = home.judge_at("mia", part(&text), &after(&said));
-        prop_assert_eq!(judged.verdict(), whole.verdict());
+        if whole.verdict().decision == Decision::Ask {
+            // Who would be asked is asked about the whole.
+            prop_assert_eq!(judged.verdict().decision, Decision::Deny);
+            prop_assert_eq!(judged.verdict().reasons[0].policy.as_str(), "approval:part");
+            prop_assert_eq!(&judged.verdict().reasons[1], &whole.verdict().reasons[0]);
+        } else {
+            prop_assert_eq!(judged.verdict(), whole.verdict());
+        }
     });
 }

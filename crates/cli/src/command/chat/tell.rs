@@ -216,7 +216,7 @@ fn short(action: &Action) -> String {
 
 /// The arguments that the resource does not already say, each cut.
 fn arguments(action: &Action) -> String {
-    if matches!(action.verb, Verb::ModelCall | Verb::Reply) {
+    if matches!(action.verb, Verb::ModelCall | Verb::Reply | Verb::ReplyPart) {
         return String::new();
     }
     let args = action.args.iter().filter(|(_, value)| value.as_str() != Some(action.resource.name()));
