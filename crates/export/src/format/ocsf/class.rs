@@ -99,37 +99,34 @@ const fn of_verb(verb: Option<Verb>) -> (u8, &'static str) {
 fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
     use Event as E;
     let other = |name| (OTHER, name);
+    let sign_in = |id, name| (Kind::Authentication, (id, name));
+    let life = |id, name| (Kind::Lifecycle, (id, name));
     let account = |id, name| (Kind::AccountChange, (id, name));
     Some(match event {
-        E::SignedIn | E::CallerRefused | E::SignInRefused | E::TokenUsed => {
-            (Kind::Authentication, (1, "Logon"))
-        }
-        E::SignedOut => (Kind::Authentication, (2, "Logoff")),
-        E::SignInConfirmed => (Kind::Authentication, other("Confirm")),
-        E::AskRefused | E::RunRefused | E::RightRefused => (Kind::Authentication, other("Authorize")),
+        E::SignedIn | E::CallerRefused | E::SignInRefused | E::TokenUsed => sign_in(1, "Logon"),
+        E::SignedOut => sign_in(2, "Logoff"),
+        E::SignInConfirmed => sign_in(OTHER, "Confirm"),
+        E::AskRefused | E::RunRefused | E::RightRefused => sign_in(OTHER, "Authorize"),
 
-        E::PersonAdded | E::GroupAdded | E::AccountAdded | E::AccountGroupAdded => account(1, "Create"),
-        E::PersonRemoved | E::GroupRemoved | E::AccountRemoved | E::AccountGroupRemoved => {
-            account(6, "Delete")
-        }
-        E::PersonChanged | E::GroupChanged | E::AccountChanged | E::AccountGroupChanged => {
-            account(OTHER, "Change")
-        }
+        E::PersonAdded | E::GroupAdded => account(1, "Create"),
+        E::PersonRemoved | E::GroupRemoved => account(6, "Delete"),
+        E::PersonChanged | E::GroupChanged => account(OTHER, "Change"),
         E::PasswordSet => account(3, "Password Change"),
         E::InviteMade => account(4, "Password Reset"),
+        E::AccountAdded | E::AccountGroupAdded => account(1, "Create"),
+        E::AccountChanged | E::AccountGroupChanged => account(OTHER, "Change"),
+        E::AccountRemoved | E::AccountGroupRemoved => account(6, "Delete"),
         E::TokenMade | E::TokenEnded | E::PasskeyAdded | E::PasskeyRemoved | E::CredentialsForgotten => {
             account(OTHER, "Credentials")
         }
 
-        E::GatewayStarted | E::RunStarted => (Kind::Lifecycle, (3, "Start")),
-        E::GatewayStopped | E::AgentKilled | E::TurnStopped => (Kind::Lifecycle, (4, "Stop")),
-        E::AgentPaused => (Kind::Lifecycle, (7, "Disable")),
-        E::AgentResumed => (Kind::Lifecycle, (6, "Enable")),
-        E::AgentAdded | E::GuardrailAdded => (Kind::Lifecycle, (1, "Install")),
-        E::AgentRemoved | E::GuardrailRemoved => (Kind::Lifecycle, (2, "Remove")),
-        E::SoulChanged | E::SettingsChanged | E::GuardrailChanged | E::ExportChanged => {
-            (Kind::Lifecycle, (8, "Update"))
-        }
+        E::GatewayStarted | E::RunStarted => life(3, "Start"),
+        E::GatewayStopped | E::AgentKilled | E::TurnStopped => life(4, "Stop"),
+        E::AgentPaused => life(7, "Disable"),
+        E::AgentResumed => life(6, "Enable"),
+        E::AgentAdded | E::GuardrailAdded => life(1, "Install"),
+        E::AgentRemoved | E::GuardrailRemoved => life(2, "Remove"),
+        E::SoulChanged | E::SettingsChanged | E::GuardrailChanged | E::ExportChanged => life(8, "Update"),
 
         E::ContentRead | E::ContentRefused | E::ExportMade => (Kind::Datastore, (1, "Read")),
         E::ContentSearched => (Kind::Datastore, (4, "Query")),
