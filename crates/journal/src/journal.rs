@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use vocab::{Ambient, Waiters};
 
 use crate::body::genesis;
-use crate::entry::{Draft, Entry, Head, Receipt, Unless};
+use crate::entry::{Change, Draft, Entry, Head, Receipt, Unless};
 use crate::merkle::TreeHead;
 use crate::open::{self, OpenError};
 use crate::place::Place;
@@ -166,6 +166,16 @@ impl Journal {
         let prepared = prepare(entry.records, entry.state, self.inner.ambient.as_ref())?;
         let prepared = Prepared { unless: Some(unless), ..prepared };
         Ok(Receipt::new(entry.subject, self.durable(prepared).await?))
+    }
+
+    /// Changes rows of state that no record goes with, durable when it returns, and `unless` is looked for as in
+    /// [`Journal::append_unless`].
+    ///
+    /// # Errors
+    /// As [`Journal::append_unless`].
+    pub async fn change_unless(&self, state: Vec<Change>, unless: Unless) -> Result<(), AppendError> {
+        let prepared = prepare(Vec::new(), state, self.inner.ambient.as_ref())?;
+        self.durable(Prepared { unless: Some(unless), ..prepared }).await.map(drop)
     }
 
     /// Hands `entry` in and comes back at once, or when the queue has room. It is recorded in order, becomes durable with

@@ -206,7 +206,7 @@ pub(crate) fn erase(
     sessions: &BTreeSet<SessionId>,
     branches: &BTreeSet<SessionId>,
     person: Option<&PersonId>,
-) -> Result<Vec<Change>, Refusal> {
+) -> Result<Vec<Vec<Change>>, Refusal> {
     let mut changes = Vec::new();
     // However many there are, each reading is of a part of them.
     for letter in LETTERS.chars() {
@@ -218,7 +218,7 @@ pub(crate) fn erase(
             let of = |person: &PersonId| row.view.asked_by == *person || refused(person);
             let retold = branches.contains(&row.view.session) && row.view.action.verb == Verb::ModelCall;
             if sessions.contains(&row.view.session) || retold || person.is_some_and(of) {
-                changes.extend([Change::delete(OVER, &key), Change::delete(ORDER, &row.order())]);
+                changes.push(vec![Change::delete(ORDER, &row.order()), Change::delete(OVER, &key)]);
             }
         }
     }

@@ -132,14 +132,12 @@ fn delete_turn(id: &TurnId) -> Change {
     Change::delete(TURN, id.as_str())
 }
 
-/// The changes that take a conversation out of the rows of state: nobody carries it on.
+/// The changes that take a conversation out of the rows of state: nobody carries it on. They go at once, or in this order: it
+/// is found by the last.
 pub(crate) fn erase(id: &SessionId, row: &SessionRow) -> Vec<Change> {
-    let mut changes = vec![
-        Change::drop_list(ENTRY, id.as_str()),
-        Change::delete(SESSION, id.as_str()),
-        Change::delete(TITLE, id.as_str()),
-    ];
+    let mut changes = vec![Change::drop_list(ENTRY, id.as_str()), Change::delete(TITLE, id.as_str())];
     changes.extend(row.last.map(|last| Change::delete(LISTED, &listed_key(&row.person, last, id))));
+    changes.push(Change::delete(SESSION, id.as_str()));
     changes
 }
 
@@ -161,8 +159,9 @@ pub(crate) fn cut(
         ended: true,
         ..row.clone()
     };
-    let mut changes = vec![Change::cut_list(ENTRY, id.as_str(), entries), put_session(id, &left)?];
+    let mut changes = vec![Change::cut_list(ENTRY, id.as_str(), entries)];
     changes.extend(row.last.map(|last| Change::delete(LISTED, &listed_key(&row.person, last, id))));
+    changes.push(put_session(id, &left)?);
     Ok(changes)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use bulkhead_journal::read::Reader;
 use bulkhead_journal::verify::{Options, verify, verify_with};
 use bulkhead_journal::{
-    AppendError, Config, Draft, Event, Facts, Journal, Kind, Notary, NotaryConfig, SealError, Unless,
+    AppendError, Change, Config, Draft, Event, Facts, Journal, Kind, Notary, NotaryConfig, SealError, Unless,
 };
 
 use crate::common::{Clock, NOON, entry, fill};
@@ -205,6 +205,27 @@ async fn an_erasure_that_was_decided_before_a_hold_came_removes_nothing() {
         assert_eq!(reader.show(2).unwrap().unwrap().erased_by, Some(receipt.seq()));
         let report = verify(&kept.place(), None).unwrap();
         assert!(report.ok, "{report:?}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_go_before_an_erasure_stay_when_a_hold_came() {
+    for kept in Kept::both() {
+        let journal = kept.open();
+        fill(&journal, 2).await;
+        let row = || Change::put("copy", "s-1", &"of it").unwrap();
+        journal.change_unless(vec![row()], Unless { event: Event::HoldAdded, after: 0 }).await.unwrap();
+        assert!(journal.state("copy", "s-1").unwrap().is_some());
+        let after = journal.head().records;
+        let by = journal.append(entry(vec![hold()])).await.unwrap().seq();
+        let gone = || vec![Change::delete("copy", "s-1"), Change::drop_list("copies", "s-1")];
+        let refused = journal.change_unless(gone(), Unless { event: Event::HoldAdded, after }).await;
+        assert_eq!(refused.unwrap_err(), AppendError::Overtaken { by });
+        assert!(journal.state("copy", "s-1").unwrap().is_some());
+        let unless = Unless { event: Event::HoldAdded, after: by };
+        journal.change_unless(gone(), unless).await.unwrap();
+        assert_eq!((journal.state("copy", "s-1").unwrap(), journal.head().records), (None, by));
+        assert!(journal.healthy().is_ok());
     }
 }
 

@@ -200,19 +200,22 @@ impl Gateway {
         mut make: impl FnMut(Erased, &mut T) -> Result<(Draft, Option<Change>), Refusal>,
     ) -> Result<Attempt, Refusal> {
         self.bus.forget(&found.sessions);
-        let mut copies = self.copies(found)?;
-        while copies.len() > MAX_CHANGES {
-            let rest = copies.split_off(MAX_CHANGES);
-            let state = std::mem::replace(&mut copies, rest);
-            let subject = vocab::Digest::of(ENDED.as_bytes());
-            self.journal.follow(journal::Entry { subject, records: Vec::new(), state }).await?;
-        }
         let (mut left, mut seen) = (found.seqs.clone(), found.seen);
+        let unless = |after| Unless { event: Event::HoldAdded, after };
+        let mut copies = together(self.copies(found)?);
+        let mut last = copies.pop().unwrap_or_default();
+        for state in copies {
+            match self.journal.change_unless(state, unless(seen)).await {
+                Ok(()) => {}
+                Err(AppendError::Overtaken { .. }) => return Ok(Attempt::Overtaken),
+                Err(error) => return Err(error.into()),
+            }
+        }
         loop {
             let (erased, taken) = Erased::of(&left);
             let (draft, row) = make(erased, told)?;
-            let state = std::mem::take(&mut copies).into_iter().chain(row).collect();
-            let unless = Unless { event: Event::HoldAdded, after: seen };
+            let state = std::mem::take(&mut last).into_iter().chain(row).collect();
+            let unless = unless(seen);
             match self.journal.append_unless(records::entry(draft, state)?, unless).await {
                 Ok(receipt) => seen = receipt.seq(),
                 Err(AppendError::Overtaken { .. } | AppendError::Erased { .. }) => {
@@ -273,12 +276,12 @@ impl Gateway {
         Ok(!self.copies(found)?.is_empty())
     }
 
-    /// Takes away the copies that the database has beside the record, and makes one further change with the last of them.
+    /// Takes away the copies that the database has beside the record, and makes one further change after the last of them.
     pub(super) async fn drop_copies(&self, found: &Found, last: Change) -> Result<(), Refusal> {
-        let mut changes = self.copies(found)?;
-        changes.push(last);
-        for some in changes.chunks(MAX_CHANGES) {
-            self.change_rows(some.to_vec()).await?;
+        let mut copies = self.copies(found)?;
+        copies.push(vec![last]);
+        for state in together(copies) {
+            self.change_rows(state).await?;
         }
         Ok(())
     }
@@ -290,20 +293,21 @@ impl Gateway {
         Ok(self.journal.flush().await?)
     }
 
-    /// The changes that take copies out of the rows of state: approvals, and conversations that could be carried on. These come
-    /// last: while one is there, this gateway has not taken away all that it has.
-    fn copies(&self, found: &Found) -> Result<Vec<Change>, Refusal> {
+    /// The changes that take copies out of the rows of state: approvals, and conversations that could be carried on, of each
+    /// those that go at once. Conversations come last: while one is there, this gateway has not taken away all that it has.
+    fn copies(&self, found: &Found) -> Result<Vec<Vec<Change>>, Refusal> {
         let person = found.person.as_ref();
         let mut changes = approvals::erase(&self.journal, &found.sessions, &found.branches, person)?;
         for id in &found.sessions {
             if let Some(row) = session::session(&self.journal, id)? {
                 let (entries, bytes) = self.needed(id, found)?;
-                changes.extend(match entries {
+                changes.push(match entries {
                     0 => session::erase(id, &row),
                     _ => session::cut(id, &row, entries, bytes)?,
                 });
             }
         }
+        changes.retain(|of_one| !of_one.is_empty());
         Ok(changes)
     }
 
@@ -336,5 +340,39 @@ impl Gateway {
         let gateway =
             forgotten.await.map_err(|error| unavailable(error.to_string()))?.map_err(unavailable)?;
         gateway.skills.forget_posts(person.as_ref(), &found.proposals).await.map_err(unavailable)
+    }
+}
+
+/// Entries of changes: those of one copy are in one, so that a gateway that ends in between leaves it whole or not at all.
+fn together(copies: Vec<Vec<Change>>) -> Vec<Vec<Change>> {
+    let mut entries: Vec<Vec<Change>> = Vec::new();
+    for mut copy in copies {
+        match entries.last_mut().filter(|entry| entry.len().saturating_add(copy.len()) <= MAX_CHANGES) {
+            Some(entry) => entry.append(&mut copy),
+            None => entries.push(copy),
+        }
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_changes_of_one_copy_are_in_one_entry_and_no_entry_has_too_many() {
+        let copy = |nth: usize, size: usize| -> Vec<Change> {
+            (0..size).map(|part| Change::delete("of", &format!("{nth}-{part}"))).collect()
+        };
+        for sizes in [vec![3; 1_000], [4, 2, 3].repeat(200), vec![4; 62], vec![MAX_CHANGES; 3], vec![]] {
+            let copies: Vec<Vec<Change>> =
+                sizes.iter().enumerate().map(|(nth, size)| copy(nth, *size)).collect();
+            let entries = together(copies.clone());
+            assert!(entries.iter().all(|entry| !entry.is_empty() && entry.len() <= MAX_CHANGES));
+            assert_eq!(entries.concat(), copies.concat());
+            for copy in &copies {
+                assert!(entries.iter().any(|entry| copy.iter().all(|change| entry.contains(change))));
+            }
+        }
     }
 }

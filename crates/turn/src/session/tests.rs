@@ -97,3 +97,15 @@ fn the_first_words_are_one_short_line_of_whatever_was_said() {
     assert!(long.ends_with('\u{2026}'));
     assert_eq!(first_words(&"x".repeat(MAX_TITLE_CHARS)), "x".repeat(MAX_TITLE_CHARS));
 }
+
+#[test]
+fn a_conversation_is_there_to_be_found_until_all_that_is_of_it_is_gone() {
+    let id = SessionId::new("s-1").unwrap();
+    let row = SessionRow { last: Some(Timestamp::UNIX_EPOCH), entries: 9, ..row() };
+    let gone = erase(&id, &row);
+    assert_eq!(gone.len(), 4);
+    assert_eq!(gone[3], Change::delete(SESSION, id.as_str()));
+    let left = cut(&id, &row, 3, 30).unwrap();
+    let kept = SessionRow { entries: 3, last: None, ended: true, ..row };
+    assert_eq!(left[2], put_session(&id, &kept).unwrap());
+}
