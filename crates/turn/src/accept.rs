@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use journal::{Change, Event, Facts, Kind};
 use serde_json::{Value, json};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use vocab::limits::MAX_MESSAGE_BYTES;
 use vocab::{AgentName, Decision, Entry, Labels, Layer, Person, PersonId, SessionId, Status, TurnId};
 
@@ -130,10 +131,13 @@ impl Gateway {
         let gateway = Arc::clone(self);
         self.tasks.spawn(async move {
             let room = match room {
-                Some(room) => Ok(room),
-                None => Arc::clone(&gateway.room).acquire_owned().await,
+                Some(room) => Some(room),
+                None => room_unless(&gateway.room, &turn.stopped).await,
             };
-            let rest = Box::pin(run(&gateway, &mut turn, held)).await;
+            let rest = match &room {
+                Some(_) => Box::pin(run(&gateway, &mut turn, held)).await,
+                None => Err(Refusal::new(RefusalKind::Conflict, gateway.why_stopped(&turn.id))),
+            };
             drop(room);
             gateway.rest(turn, rest).await;
         });
@@ -270,6 +274,15 @@ impl Gateway {
     }
 }
 
+/// A place to run, once there is one; none for what is stopped before it runs: whoever ends it waits for that.
+async fn room_unless(room: &Arc<Semaphore>, stopped: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+    tokio::select! {
+        biased;
+        () = stopped.cancelled() => None,
+        room = Arc::clone(room).acquire_owned() => room.ok(),
+    }
+}
+
 /// The content of a turn's end: why there is no answer, and how a program ended.
 fn ending(error: Option<&str>, program: Option<&str>) -> Value {
     if error.is_none() && program.is_none() {
@@ -324,5 +337,27 @@ impl Drop for Place<'_> {
         if !self.kept {
             self.gateway.open.leave(self.session);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_stopped_waits_for_no_place_and_takes_none() {
+        let (room, stopped) = (Arc::new(Semaphore::new(1)), CancellationToken::new());
+        let place = room_unless(&room, &stopped).await.unwrap();
+        let waiting = tokio::spawn({
+            let (room, stopped) = (Arc::clone(&room), stopped.clone());
+            async move { room_unless(&room, &stopped).await.is_none() }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "there is no place");
+        stopped.cancel();
+        assert!(waiting.await.unwrap());
+        drop(place);
+        assert!(room_unless(&room, &stopped).await.is_none());
+        assert_eq!(room.available_permits(), 1);
     }
 }
