@@ -9,10 +9,11 @@ use vocab::{AgentName, SessionId};
 use crate::branches::{SAYS, ask, branch, has, id, owner, prompt, said};
 use crate::erasure::{with, write_drafts};
 
-/// A conversation of two turns, and one that goes on from the end of its first and is held.
+/// A conversation of two turns, and two that go on from it: one from the end of its first, which is held, and one from its end.
 struct Held {
     session: String,
     held: String,
+    longer: String,
     hold: String,
     /// The first and the last record of the second turn.
     second: (u64, u64),
@@ -26,13 +27,14 @@ impl Held {
         let (_, second) = ask(&me, "echo", Some(&session), "of the wombat");
         let held = id(&branch(&me, &session, &first, false)).to_owned();
         drop(ask(&me, "echo", Some(&held), "my own numbat"));
+        let longer = id(&branch(&me, &session, &second, false)).to_owned();
         let add = ["audit", "hold", "add", "--session", &held, "--reason", "lawsuit"];
         let hold = home.json(&add)["id"].as_str().unwrap().to_owned();
         let of_turn =
             |record: &Value| (record["turn"] == second.as_str()).then(|| record["seq"].as_u64().unwrap());
         let second: Vec<u64> = home.records(&["--session", &session]).iter().filter_map(of_turn).collect();
         let second = (*second.first().unwrap(), *second.last().unwrap());
-        Self { session, held, hold, second }
+        Self { session, held, longer, hold, second }
     }
 
     /// All that the held conversation has, and nothing else, is there.
@@ -53,7 +55,12 @@ impl Held {
     }
 
     fn is_erased(&self, me: &Browser) -> bool {
-        me.get(&format!("sessions/{}", self.held)).is(200).json()["branch"]["erased"] == true
+        Self::has_gone_before(me, &self.held)
+    }
+
+    /// Whether something of what a conversation goes on from is gone, as it is shown.
+    fn has_gone_before(me: &Browser, session: &str) -> bool {
+        me.get(&format!("sessions/{session}")).is(200).json()["branch"]["erased"] == true
     }
 
     fn let_go(&self, home: &Home) {
@@ -75,10 +82,13 @@ fn what_a_held_conversation_goes_on_from_stays_whatever_goes_behind_it_until_it_
 
         // What it does not need goes, also from what a gateway keeps beside the record, and nobody carries the other on.
         let numbers = format!("{}-{}", held.second.0, held.second.1);
+        assert!(!Held::has_gone_before(&owner(&home), &held.longer));
         let by_number = ["audit", "erase", "request", "--records", &numbers, "--reason", "a test"];
         assert_eq!(home.json(&by_number)["state"], "done");
         assert_eq!(with(&home, "wombat"), Vec::<String>::new());
         held.is_whole(&home);
+        // One that nobody holds has lost all that it went on from there, and is shown so.
+        assert!(Held::has_gone_before(&owner(&home), &held.longer));
         home.run(&["chat", "echo", "--session", &held.session, "go on"]).fails(2, "no conversation");
         let listed = owner(&home).get("sessions").is(200).json().to_string();
         assert!(!listed.contains(&format!("\"session\":\"{}\",\"agent\"", held.session)), "{listed}");

@@ -56,10 +56,11 @@ pub(crate) fn labels(past: &[Stretch]) -> Labels {
     past.iter().map(|stretch| &stretch.labels).fold(Labels::default(), |all, labels| all.join(labels))
 }
 
-/// Whether what a stretch is of is still there, of the same person with the same agent.
+/// Whether what a stretch is of is still there as a whole, of the same person with the same agent.
 pub(crate) fn is_there(journal: &Journal, row: &SessionRow, stretch: &Stretch) -> Result<bool, Refusal> {
     let other = session(journal, &stretch.session)?;
-    Ok(other.is_some_and(|other| other.person == row.person && other.agent == row.agent))
+    let theirs = |other: &SessionRow| other.person == row.person && other.agent == row.agent;
+    Ok(other.is_some_and(|other| theirs(&other) && other.entries >= stretch.entries))
 }
 
 /// The entries of a conversation's past, oldest first, as far as they are still there.
