@@ -53,6 +53,19 @@ impl Order {
         }
     }
 
+    /// What stays on the record of it, in words.
+    fn left(&self, seqs: &BTreeSet<u64>) -> String {
+        let here: Vec<&str> = self.here.iter().map(SessionId::as_str).collect();
+        format!(
+            "what was recorded in `{}`, or in what goes on from there, since the erasure `{}` stays: {} contents from record {} to {}",
+            here.join("`, `"),
+            self.view.id,
+            seqs.len(),
+            seqs.first().copied().unwrap_or_default(),
+            seqs.last().copied().unwrap_or_default()
+        )
+    }
+
     /// The conversations that it is about: of a person, those in which they had said something when it began to be carried out.
     pub(super) fn sessions(&self, selection: &Selection<'_>) -> Result<BTreeSet<SessionId>, Refusal> {
         match &self.agreed.of {
@@ -109,11 +122,46 @@ impl Gateway {
             };
             if let Err(refusal) = self.erase(&found, &mut (), make).await?.is_done() {
                 // Its own copies go all the same.
-                tracing::error!("what was recorded since an erasure stays on the record: {refusal}");
+                tracing::error!("{}: {refusal}", order.left(&found.seqs));
                 return Ok(());
             }
         }
         let message = "other gateways erase or hold the same all the while, so not everything is erased yet";
         Err(Refusal::new(RefusalKind::Unavailable, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vocab::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_a_gateway_without_an_eraser_leaves_can_be_found_by_its_log() {
+        let person = |name: &str| PersonId::new(name).unwrap();
+        let session = |name: &str| SessionId::new(name).unwrap();
+        let of = Scope::Session(session("s-1"));
+        let view = ErasureView {
+            id: ErasureId::new("e-7").unwrap(),
+            of: of.clone(),
+            reason: "a test".to_owned(),
+            asked_by: person("ann"),
+            asked: Timestamp::UNIX_EPOCH,
+            expires: Timestamp::UNIX_EPOCH,
+            state: ErasureState::Done,
+            decided_by: Some(person("bob")),
+            why: None,
+            contents: 0,
+            records: Vec::new(),
+            traces: false,
+        };
+        let agreed = Agreed { of, asked_by: person("ann"), consent: person("bob"), before: None };
+        let here = BTreeSet::from([session("s-1"), session("s-2")]);
+        let order = Order { view, agreed, follows: 5, here };
+        let left = order.left(&BTreeSet::from([9, 12, 31]));
+        for part in ["`s-1`, `s-2`", "`e-7`", "3 contents", "record 9 to 31"] {
+            assert!(left.contains(part), "{part}: {left}");
+        }
     }
 }
