@@ -23,14 +23,14 @@ const FOLLOWED: &str = "erased";
 const UPTO: &str = "upto";
 
 /// How often, three seconds apart, it is waited for conversations to rest of which another gateway erased something because its
-/// time was over. Then they are ended: others that were erased by order wait behind them.
+/// time was over. Then they are ended, and so are those of the erasures right behind: what was erased by order waits for all of them.
 const MAX_LEFT_ALONE: u32 = 100;
 
 /// How far the erasures of all gateways were followed.
 #[derive(Debug, Default)]
 pub(super) struct Following {
     upto: Option<u64>,
-    /// How often the next one was put off.
+    /// How often any was put off since all had been followed.
     put_off: u32,
 }
 
@@ -41,6 +41,12 @@ impl Following {
         self.put_off <= MAX_LEFT_ALONE
     }
 
+    /// One was followed, which may have others behind it.
+    const fn went(&mut self, upto: u64) {
+        self.upto = Some(upto);
+    }
+
+    /// All were.
     const fn done(&mut self, upto: u64) {
         (self.upto, self.put_off) = (Some(upto), 0);
     }
@@ -80,7 +86,7 @@ impl Gateway {
             if !self.follow_erasure(&elsewhere, following, end).await? {
                 return Ok(());
             }
-            following.done(end);
+            following.went(end);
         }
         Ok(())
     }
@@ -227,8 +233,10 @@ mod tests {
         let mut following = Following::default();
         assert!((0..MAX_LEFT_ALONE).all(|_| following.waits()));
         assert!(!following.waits());
-        following.done(7);
+        following.went(7);
+        assert!(!following.waits(), "those behind it have waited, too");
+        following.done(9);
         assert!(following.waits());
-        assert_eq!(following.upto, Some(7));
+        assert_eq!(following.upto, Some(9));
     }
 }
