@@ -141,13 +141,18 @@ impl Gateway {
     /// One round: batch after batch, until nothing is left whose time is over.
     async fn retain(self: &Arc<Self>, round: &mut Round, now: Timestamp) -> Result<(), Refusal> {
         while !self.stop.is_cancelled() {
-            let holds = self.holds().await?;
-            let (mut found, after, more) = self.outlived(holds.clone(), round, now).await?;
+            let (looked, holds) = (self.journal.head().records, self.holds().await?);
+            let (mut found, mut after, mut more) = self.outlived(holds.clone(), round, now).await?;
             let erasing = self.erasing.lock().await;
-            found.seen = self.journal.head().records;
+            let seen = self.journal.head().records;
             if self.holds().await? != holds {
                 continue;
             }
+            // A hold that was there may have come to keep some of it meanwhile: by what goes on from it, say.
+            if seen != looked && !found.seqs.is_empty() {
+                (found, after, more) = self.outlived(holds, round, now).await?;
+            }
+            found.seen = seen;
             if !found.seqs.is_empty() {
                 let count = found.seqs.len() as u64;
                 let closing = self.open.close(found.resting(), None);
