@@ -103,6 +103,17 @@ impl Closing<'_> {
         self.closed.is(session, person)
     }
 
+    /// Whether these are among them, whoever's they are.
+    pub(crate) fn covers(&self, sessions: &BTreeSet<SessionId>) -> bool {
+        sessions.is_subset(&self.closed.sessions)
+    }
+
+    /// They and these.
+    pub(crate) fn and(&self, mut sessions: BTreeSet<SessionId>) -> BTreeSet<SessionId> {
+        sessions.extend(self.closed.sessions.iter().cloned());
+        sessions
+    }
+
     /// Those of them in which a turn runs or waits still. There are never more of them later.
     pub(crate) fn left(&self) -> BTreeSet<SessionId> {
         let doors = self.admission.0.lock();
@@ -155,6 +166,18 @@ mod tests {
         enter("s-other", "bob").unwrap();
         drop(closing);
         enter("s-0", "eve").unwrap();
+    }
+
+    #[test]
+    fn what_came_to_be_concerned_since_it_was_closed_is_not_covered() {
+        let admission = Admission::default();
+        let of = |names: &[&str]| names.iter().map(|name| session(name)).collect::<BTreeSet<_>>();
+        let closing = admission.close(of(&["s-1", "s-2"]), Some(person("eve")));
+        assert!(closing.covers(&of(&[])) && closing.covers(&of(&["s-2"])));
+        let more = of(&["s-2", "s-3"]);
+        assert!(!closing.covers(&more));
+        let all = admission.close(closing.and(more.clone()), None);
+        assert!(all.covers(&more) && all.covers(&of(&["s-1"])));
     }
 
     #[test]

@@ -73,6 +73,18 @@ pub(super) fn done(view: &ErasureView, agreed: &Agreed, erased: Erased, follows:
     draft
 }
 
+/// What makes those of an order, with its row.
+fn told(
+    agreed: &Agreed,
+    follows: Option<u64>,
+) -> impl FnMut(Erased, &mut ErasureView) -> Result<(Draft, Option<Change>), Refusal> {
+    move |erased, view| {
+        view.contents = view.contents.saturating_add(erased.contents());
+        let draft = done(view, agreed, erased, follows);
+        Ok((draft, Some(put(view)?)))
+    }
+}
+
 impl Gateway {
     /// Contents, conversations and agents that `of` is about.
     pub(super) async fn find(&self, of: &Scope) -> Result<Found, Refusal> {
@@ -121,39 +133,19 @@ impl Gateway {
         if let Some(held) = &found.held {
             return self.hold_back(view, held).await.map(Some);
         }
-        let _closing = self.end_conversations(found.resting(), found.person.as_ref()).await?;
-        // What ran has said how it ended.
-        let found = self.find(&agreed.of).await?.before(agreed.before);
+        let (mut closing, found) = self.at_rest(&agreed.of, agreed.before, found).await?;
         if let Some(held) = &found.held {
             return self.hold_back(view, held).await.map(Some);
         }
         let until = self.ambient.now();
-        let make = |follows: Option<u64>| {
-            move |erased: Erased, view: &mut ErasureView| {
-                view.contents = view.contents.saturating_add(erased.contents());
-                let draft = done(view, agreed, erased, follows);
-                Ok((draft, Some(put(view)?)))
-            }
-        };
         self.erase_files(&found, until).await?;
         // A gateway that ended after the last of it was gone has left nothing but to say so.
         let over =
             found.seqs.is_empty() && !self.has_copies(&found)? && !self.erased_by(&view).await?.is_empty();
-        if !over && !self.erase(&found, &mut view, make(None)).await?.is_done()? {
+        if !over && !self.erase(&found, &mut view, told(agreed, None)).await?.is_done()? {
             return Ok(None);
         }
-        let mut erased = self.erased_by(&view).await?;
-        for _ in 0..MAX_FURTHER {
-            // Another gateway may have recorded some of it while this one looked.
-            let begun = agreed.before.or(erased.first().map(|(seq, _)| *seq));
-            let late = self.find(&agreed.of).await?.before(begun);
-            if late.held.is_some() || late.seqs.is_empty() {
-                break;
-            }
-            self.erase_files(&late, until).await?;
-            self.erase(&late, &mut view, make(begun)).await?.is_done()?;
-            erased = self.erased_by(&view).await?;
-        }
+        let erased = self.take_late(&mut view, agreed, &mut closing, until).await?;
         view.contents = erased.iter().map(|(_, contents)| contents).sum();
         view.records = erased.into_iter().map(|(seq, _)| seq).collect();
         view.state = ErasureState::Done;
@@ -166,6 +158,67 @@ impl Gateway {
         self.journal.flush().await?;
         view.traces = !self.journal.wiped();
         Ok(Some(view))
+    }
+
+    /// What is there of `found` once all that it is about rests, which it does as long as what is given with it is kept.
+    async fn at_rest(
+        &self,
+        of: &Scope,
+        end: Option<u64>,
+        found: Found,
+    ) -> Result<(Closing<'_>, Found), Refusal> {
+        let mut closing = self.end_conversations(found.resting(), found.person.as_ref()).await?;
+        for _ in 0..MAX_LOOKS {
+            // What ran has said how it ended. Meanwhile it may have come to be about more: where somebody said no in another's
+            // conversation, that goes as well.
+            let found = self.find(of).await?.before(end);
+            if found.held.is_some() || closing.covers(&found.resting()) {
+                return Ok((closing, found));
+            }
+            let all = closing.and(found.resting());
+            closing = self.end_conversations(all, found.person.as_ref()).await?;
+        }
+        let message = "what is to be erased comes to be about further conversations all the while, so not everything is erased yet";
+        Err(Refusal::new(RefusalKind::Unavailable, message))
+    }
+
+    /// Erases what other gateways recorded of it while this one looked, but for what is held by now; gives the records that say
+    /// what was erased.
+    async fn take_late<'a>(
+        self: &'a Arc<Self>,
+        view: &mut ErasureView,
+        agreed: &Agreed,
+        closing: &mut Closing<'a>,
+        until: Timestamp,
+    ) -> Result<Vec<(u64, u64)>, Refusal> {
+        for _ in 0..MAX_FURTHER {
+            let erased = self.erased_by(view).await?;
+            let begun = agreed.before.or(erased.first().map(|(seq, _)| *seq));
+            let late = self.find(&agreed.of).await?.before(begun);
+            let held = late.held.clone();
+            let late = late.unheld();
+            if late.seqs.is_empty() {
+                if let Some((hold, seq)) = held.filter(|(_, seq)| begun.is_none_or(|begun| *seq < begun)) {
+                    let id = &view.id;
+                    tracing::warn!(
+                        "of the erasure `{id}` stays what was recorded while it was carried out and the legal hold `{hold}` is on by now, first at record {seq}"
+                    );
+                }
+                return Ok(erased);
+            }
+            if !closing.covers(&late.resting()) {
+                let all = closing.and(late.resting());
+                *closing = self.end_conversations(all, late.person.as_ref()).await?;
+                continue;
+            }
+            self.erase_files(&late, until).await?;
+            if !self.erase(&late, view, told(agreed, begun)).await?.is_done()? {
+                tracing::debug!("a hold came, or another gateway erased the same, so it is looked again");
+            }
+        }
+        let message =
+            "other gateways record, erase or hold the same all the while, so not everything is erased yet";
+        Err(Refusal::new(RefusalKind::Unavailable, message))
     }
 
     /// The records that say what was erased on this request, each with how many contents.

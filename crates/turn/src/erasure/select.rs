@@ -33,6 +33,8 @@ pub(super) struct Found {
     pub(super) person: Option<PersonId>,
     /// The first hold that is on something of it, with the record that it is on.
     pub(super) held: Option<(HoldId, u64)>,
+    /// Those of the records on which one is, with their conversations.
+    pub(super) covered: BTreeMap<u64, Option<SessionId>>,
     /// The last record that was there before the holds were looked up.
     pub(super) seen: u64,
 }
@@ -42,9 +44,20 @@ impl Found {
     pub(super) fn before(mut self, end: Option<u64>) -> Self {
         if let Some(end) = end {
             self.seqs.retain(|seq| *seq < end);
+            self.covered.retain(|seq, _| *seq < end);
             let firsts = &self.firsts;
             self.sessions.retain(|session| firsts.get(session).is_none_or(|first| *first < end));
         }
+        self
+    }
+
+    /// What of it no hold is on. Of a conversation on some of which one is, the copies stay.
+    pub(super) fn unheld(mut self) -> Self {
+        for (seq, session) in std::mem::take(&mut self.covered) {
+            self.seqs.remove(&seq);
+            session.map(|session| self.sessions.remove(&session));
+        }
+        self.held = None;
         self
     }
 
@@ -66,8 +79,9 @@ impl Found {
 
     /// Takes the content of a record alone: its conversation goes on.
     fn take_content(&mut self, record: &Record, holds: &[Hold], owner: Option<&PersonId>, branches: &[Past]) {
-        if self.held.is_none() {
-            self.held = holding(holds, record, owner, branches).map(|hold| (hold.clone(), record.seq));
+        if let Some(hold) = holding(holds, record, owner, branches) {
+            self.held.get_or_insert_with(|| (hold.clone(), record.seq));
+            self.covered.insert(record.seq, record.session.clone());
         }
         self.meet(record);
         self.seqs.insert(record.seq);
@@ -256,6 +270,7 @@ impl<'a> Selection<'a> {
                 found.sessions.append(&mut one.sessions);
             }
             found.held = found.held.take().or(one.held);
+            found.covered.append(&mut one.covered);
             found.meet(&record);
         }
         for session in own {

@@ -302,7 +302,14 @@ impl World {
         prop_assert_eq!(&found.seqs, &meant);
         let held = meant.iter().any(|seq| self.there[seq].is_held(*seq, &self.holds, &self.branches));
         prop_assert_eq!(found.held.is_some(), held, "{:?} {:?}", scope, self.holds);
-        if !held {
+        if held {
+            // What no hold is on could go alone, and of a conversation on some of which one is, no copy does.
+            let free = |seq: &u64| !self.there[seq].is_held(*seq, &self.holds, &self.branches);
+            let unheld = found.unheld();
+            prop_assert_eq!(&unheld.seqs, &meant.iter().copied().filter(free).collect());
+            let kept = |seq: &u64| (!free(seq)).then(|| self.there[seq].session.clone()).flatten();
+            prop_assert!(unheld.sessions.is_disjoint(&meant.iter().filter_map(kept).collect()));
+        } else {
             if let Scope::Session(one) = scope {
                 prop_assert_eq!(&found.sessions, &BTreeSet::from([one.clone()]));
             }
