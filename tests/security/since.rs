@@ -20,6 +20,14 @@ turns:
 
 const ROUNDS: usize = 4;
 
+/// Lets its agent do as much as the rounds take, however long they do.
+fn unhurried(home: &Home) {
+    let soul = home.at("agents/echo/SOUL.md");
+    let text = std::fs::read_to_string(&soul).unwrap();
+    let limits = "\n## Limits\n- actions-per-minute: 10000\n- actions-per-turn: 10000\n";
+    std::fs::write(&soul, text + limits).unwrap();
+}
+
 /// Has something said in a conversation, and is there while its turn goes on.
 fn goes_on(home: &Home, me: &Browser, session: &str, text: &str) -> impl Sized + use<> {
     let sse = [("accept", "text/event-stream")];
@@ -42,6 +50,7 @@ fn what_a_gateway_recorded_before_it_heard_of_an_erasure_goes_by_the_same_order(
     for home in Home::both_playing(test, GOES_ON) {
         let Some(other) = home.beside() else { continue };
         other.scene(GOES_ON);
+        unhurried(&other);
         other.start();
         let me = owner(&other);
         let mut further = 0;
