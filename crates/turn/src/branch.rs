@@ -17,11 +17,12 @@ use crate::{Refusal, RefusalKind};
 /// The most of a person's conversations that one after the other go on from another and have no message yet.
 const MAX_SILENT: usize = 64;
 
-/// How many people go on from a conversation at once: as many wait for an erasure that goes on, and no more.
-pub(crate) const MAX_BRANCHING: usize = 16;
-
-/// How long one of them does: longer than an erasure usually takes, which may end what runs first.
+/// How long one waits for an erasure: longer than an erasure usually takes, which may end what runs first.
 const MAX_ERASING: Duration = Duration::from_secs(30);
+
+mod room;
+
+pub(crate) use room::Branching;
 
 /// Where a conversation is left for another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,12 +59,7 @@ impl Gateway {
     /// written.
     pub async fn branch(&self, by: &Person, from: &SessionId, point: Point) -> Result<Branched, Refusal> {
         self.takes_work()?;
-        let _room = self.branching.try_acquire().map_err(|_| {
-            let message = format!(
-                "{MAX_BRANCHING} others go on from a conversation right now; ask again in a few seconds"
-            );
-            Refusal::new(RefusalKind::Busy, message)
-        })?;
+        let _room = self.branching.enter(&by.id)?;
         let row = self.own_session(by, from)?;
         if !self.monitor()?.may_ask(by, &row.agent) {
             return Err(self.turned_away(by, &row.agent).await?);

@@ -18,7 +18,7 @@ use vocab::{AgentName, Ambient, ApprovalId, Digest, Labels, Person, PersonId, Se
 
 use crate::admission::Admission;
 use crate::approvals::MAX_LISTERS;
-use crate::branch::MAX_BRANCHING;
+use crate::branch::Branching;
 use crate::budget::Thresholds;
 use crate::callers::Callers;
 use crate::changes::Files;
@@ -187,7 +187,7 @@ pub struct Gateway {
     /// Room for people who look into the record.
     pub(crate) lookers: Places,
     /// Room for people who begin conversations that go on from others.
-    pub(crate) branching: Semaphore,
+    pub(crate) branching: Branching,
     /// Room for people who list approvals.
     pub(crate) listers: Places,
     /// Held while somebody writes a SOUL.md.
@@ -235,7 +235,7 @@ impl Gateway {
             editing: tokio::sync::Mutex::new(()),
             checkers: Places::new(MAX_CHECKERS),
             lookers: Places::new(MAX_LOOKERS),
-            branching: Semaphore::new(MAX_BRANCHING),
+            branching: Branching::default(),
             listers: Places::new(MAX_LISTERS),
             verifying: Arc::new(Semaphore::new(1)),
             policies,
