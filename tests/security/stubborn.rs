@@ -2,6 +2,7 @@
 //! others look into the record.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bulkhead_tests::{Home, Said, eventually};
 use serde_json::json;
@@ -19,6 +20,12 @@ turns:
 
 /// How many conversations their owner keeps busy.
 const BUSY: usize = 24;
+
+/// What each of them leaves to the others in between.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How often somebody goes on from a conversation at once and is let in.
+const BRANCHING: usize = 4;
 
 #[test]
 fn whoever_begins_turn_after_turn_in_many_conversations_holds_no_erasure_up() {
@@ -38,6 +45,7 @@ fn whoever_begins_turn_after_turn_in_many_conversations_holds_no_erasure_up() {
                 while !over.load(Ordering::Relaxed) {
                     let said = me.post("agents/echo/messages", &json!({ "text": "and on", "session": near }));
                     begun.fetch_add(usize::from(said.status == 200), Ordering::Relaxed);
+                    std::thread::sleep(PAUSE);
                 }
             });
         }
@@ -70,7 +78,7 @@ fn whoever_waits_to_go_on_from_a_conversation_holds_no_erasure_up() {
         let (session, turn) = ask(&me, "echo", None, "of the quokka");
         home.run(&["audit", "checkpoint"]).done();
         let seq = home.records(&["--session", &session])[0]["seq"].as_u64().unwrap();
-        let through = AtomicBool::new(false);
+        let (through, refused) = (AtomicBool::new(false), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             let locked = home.lock("bulkhead.key").unwrap();
             // All places of those who look are taken, and stay so for as long as a step with the server may take.
@@ -78,14 +86,17 @@ fn whoever_waits_to_go_on_from_a_conversation_holds_no_erasure_up() {
                 scope.spawn(|| drop(me.get(&format!("records/{seq}/proof"))));
             }
             eventually("they wait for the table", || locked.waiting() >= 4);
-            scope.spawn(|| {
-                drop(me.post(&format!("sessions/{session}/branches"), &json!({ "turn": turn })));
-                through.store(true, Ordering::Relaxed);
-            });
-            // It is there when what comes after it on the same road is answered.
-            for _ in 0..4 {
-                drop(me.get("approvals"));
+            for _ in 0..=BRANCHING {
+                scope.spawn(|| {
+                    let said = me.post(&format!("sessions/{session}/branches"), &json!({ "turn": turn }));
+                    match said.body.contains("right now") {
+                        true => drop(refused.fetch_add(1, Ordering::Relaxed)),
+                        false => through.store(true, Ordering::Relaxed),
+                    }
+                });
             }
+            // One is turned away because of the others, which wait.
+            eventually("the others are let in", || refused.load(Ordering::Relaxed) == 1);
             let erase =
                 home.begin(&["audit", "erase", "request", "--session", &session, "--reason", "a test"]);
             eventually("it is erased", || with(&home, "quokka").is_empty());
