@@ -77,8 +77,9 @@ impl Flow {
             let of_kind = sinks.entry(sink.resource.kind()).or_default();
             of_kind.insert(sink.resource.name().to_owned(), sink.clearance.clone());
         }
-        let tables = table::Tables::new(config, &mut sources);
+        // First: a database may lie in a collection's folder.
         let collections = collection::folders(config, &mut sources);
+        let tables = table::Tables::new(config, &mut sources);
         Self { sources, tables, collections, sinks }
     }
 

@@ -121,6 +121,16 @@ fn a_collection_carries_the_labels_of_all_in_its_folder_and_the_folder_carries_t
     assert!(home.monitor.labelled().contains("employee-personal-data"));
     // A folder of that name beside it is another.
     assert_eq!(home.monitor.labels_of("/data/personnel-old/x.md", &none), labels(&["internal"]));
+    // A query of a database in the folder is another way too.
+    let mut beside = config();
+    beside.databases[0].path = "/data/personnel/crm.db".into();
+    beside.groups.iter_mut().for_each(|group| group.rights.tables = strings(&["crm"]));
+    let sql = "- sql: query\n  - database: crm\n  - tables: orders\n- documents:";
+    let beside = Home::with(beside, &SOUL.replace("- documents:", sql));
+    assert_eq!(
+        beside.judge("eve", query(&["orders"], "SELECT 1")).verdict().labels,
+        labels(&["restricted", "employee-personal-data"])
+    );
     // What an agent wrote into the folder, or a command above it, is in every search.
     let plain = house(|_| {});
     for place in ["/data/handbook/notes.md", "/data/handbook", "/data"] {
