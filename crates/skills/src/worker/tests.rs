@@ -9,11 +9,24 @@ mod tables;
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 
 use tempfile::TempDir;
 
-use super::answer;
 use crate::wire::{FromWorker, Place, ToWorker};
+
+/// SQLite has one bound for the memory of a process, and here one process is many workers: who exhausts it is alone.
+static HEAP: RwLock<()> = RwLock::new(());
+
+fn answer(request: ToWorker) -> FromWorker {
+    let _beside = HEAP.read().unwrap_or_else(PoisonError::into_inner);
+    super::answer(request)
+}
+
+fn answer_alone(request: ToWorker) -> FromWorker {
+    let _alone = HEAP.write().unwrap_or_else(PoisonError::into_inner);
+    super::answer(request)
+}
 
 const MIB: u64 = 1024 * 1024;
 
