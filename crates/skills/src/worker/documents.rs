@@ -92,6 +92,7 @@ pub(crate) enum DocumentsError {
 }
 
 /// Until when a search goes on.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Until(Instant);
 
 impl Until {
@@ -99,7 +100,7 @@ impl Until {
         Self(Instant::now())
     }
 
-    fn check(&self) -> Result<(), DocumentsError> {
+    fn check(self) -> Result<(), DocumentsError> {
         if self.0.elapsed() > SEARCH_TIME { Err(DocumentsError::Late) } else { Ok(()) }
     }
 }
@@ -108,8 +109,8 @@ impl Until {
 pub(super) fn search(folder: &str, query: &str, limit: u32) -> Result<FromWorker, Trouble> {
     let until = Until::new();
     let open = open_folder(folder)?;
-    let gather::Gathered { names, mut left_out } = gather::names(&open, &until)?;
-    let mut index = Index::new()?;
+    let gather::Gathered { names, mut left_out } = gather::names(&open, until)?;
+    let mut index = Index::new(until)?;
     let (mut bytes, mut passages, mut documents) = (0_u64, 0_usize, 0_u32);
     for name in &names {
         until.check()?;
@@ -126,7 +127,7 @@ pub(super) fn search(folder: &str, query: &str, limit: u32) -> Result<FromWorker
         index.add(name, &found)?;
         documents = documents.saturating_add(1);
     }
-    let (passages, more) = index.find(query, limit, &until)?;
+    let (passages, more) = index.find(query, limit, until)?;
     Ok(FromWorker::Found { passages, more, documents, left_out })
 }
 

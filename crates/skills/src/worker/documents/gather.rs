@@ -21,7 +21,7 @@ pub(super) struct Gathered {
 }
 
 /// Looks through `folder` and all folders in it.
-pub(super) fn names(folder: &OwnedFd, until: &Until) -> Result<Gathered, DocumentsError> {
+pub(super) fn names(folder: &OwnedFd, until: Until) -> Result<Gathered, DocumentsError> {
     let mut walk =
         Walk { names: Vec::new(), folders: vec![String::new()], left_out: LeftOut::default(), bytes: 0 };
     let mut entries = 0_usize;

@@ -1,9 +1,12 @@
 //! A document in passages: its paragraphs, each with the lines that it stands on.
 
+use crate::plain::beginning;
+
 /// The most lines of a passage.
 const MAX_LINES: u32 = 24;
 
-/// The longest passage, in bytes; a longer line is a passage by itself.
+/// The longest passage, in bytes; a longer line is several passages by itself. What a search does for a passage grows faster
+/// than its length.
 const MAX_BYTES: usize = 4096;
 
 /// A part of a document.
@@ -27,7 +30,8 @@ struct Block {
     headings: bool,
 }
 
-/// The passages of `text`, in its order: every line that is not blank is in one. A heading stands with what it heads.
+/// The passages of `text`, in its order: every line that is not blank is in one, or in several when it is long. A heading
+/// stands with what it heads.
 pub(super) fn passages(text: &str) -> Vec<Part<'_>> {
     let (mut found, mut block, mut end) = (Vec::new(), None::<Block>, 0_usize);
     for (line, number) in text.split_inclusive('\n').zip(1_u32..) {
@@ -35,7 +39,7 @@ pub(super) fn passages(text: &str) -> Vec<Part<'_>> {
         end = end.saturating_add(line.len());
         if line.trim().is_empty() {
             if block.as_ref().is_some_and(|block| !block.headings) {
-                found.extend(block.take().and_then(|block| block.part(text)));
+                block.take().into_iter().for_each(|block| block.put(text, &mut found));
             }
             continue;
         }
@@ -47,12 +51,24 @@ pub(super) fn passages(text: &str) -> Vec<Part<'_>> {
             }
             None => {
                 let next = Block { from: number, to: number, start, end, headings: heading };
-                found.extend(block.replace(next).and_then(|block| block.part(text)));
+                block.replace(next).into_iter().for_each(|block| block.put(text, &mut found));
             }
         }
     }
-    found.extend(block.and_then(|block| block.part(text)));
+    block.into_iter().for_each(|block| block.put(text, &mut found));
     found
+}
+
+/// The first part of `text` that is no longer than a passage, and the rest: parted behind a space where there is one in its
+/// second half, or else anywhere.
+fn parted(text: &str) -> (&str, &str) {
+    let most = beginning(text, MAX_BYTES);
+    if most.len() == text.len() {
+        return (text, "");
+    }
+    let space = most.char_indices().rfind(|(at, c)| c.is_whitespace() && *at >= MAX_BYTES / 2);
+    let at = space.map_or(most.len(), |(at, c)| at.saturating_add(c.len_utf8()));
+    text.split_at_checked(at).unwrap_or((text, ""))
 }
 
 impl Block {
@@ -62,8 +78,15 @@ impl Block {
             && (self.headings || !heading)
     }
 
-    fn part<'t>(&self, text: &'t str) -> Option<Part<'t>> {
-        Some(Part { from: self.from, to: self.to, text: text.get(self.start..self.end)? })
+    fn put<'t>(&self, text: &'t str, found: &mut Vec<Part<'t>>) {
+        let mut rest = text.get(self.start..self.end).unwrap_or_default();
+        while !rest.is_empty() {
+            let (text, after) = parted(rest);
+            rest = after;
+            if !text.trim().is_empty() {
+                found.push(Part { from: self.from, to: self.to, text });
+            }
+        }
     }
 }
 
@@ -87,7 +110,15 @@ mod tests {
         assert_eq!(passages("# T\r\n\r\na\r\n\r\nb")[0].text, "# T\r\n\r\na\r\n");
         assert_eq!(ranges(&"line\n".repeat(60)), [(1, 24), (25, 48), (49, 60)]);
         let long = "x".repeat(10_000);
-        assert_eq!(ranges(&format!("a\n{long}\nb")), [(1, 1), (2, 2), (3, 3)]);
+        assert_eq!(ranges(&format!("a\n{long}\nb")), [(1, 1), (2, 2), (2, 2), (2, 2), (3, 3)]);
+        // A word is whole where there is room for it, and so is a letter.
+        let words = "words ".repeat(2_000);
+        for text in [&words, &"é".repeat(10_001), &format!("a{}", " ".repeat(10_000))] {
+            let parts = passages(text);
+            assert!(parts.iter().all(|part| part.text.len() <= MAX_BYTES && part.to == 1));
+            assert!(text.starts_with(&parts.iter().map(|part| part.text).collect::<String>()));
+        }
+        assert!(passages(&words).iter().all(|part| part.text.ends_with("words ")));
     }
 
     proptest! {

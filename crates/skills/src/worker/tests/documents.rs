@@ -316,6 +316,22 @@ fn what_comes_back_is_bounded() {
     assert_eq!(lines(open(&field, "lines.txt", to + 1, Some(to + 2))).0, "é\né\n");
 }
 
+/// Of these, each took minutes with FTS5's own snippets and passages as long as their lines.
+#[test]
+fn a_long_line_and_many_words_are_soon_searched() {
+    let field = Field::new();
+    field.put("line.csv", "the,".repeat(MIB as usize));
+    field.put("other.txt", format!("first\n{} needle {}\n", "the ".repeat(2_000), "the ".repeat(2_000)));
+    for query in
+        ["the".to_owned(), "the ".repeat(64), "the the-the The-the-the the-the-the-the THE".to_owned()]
+    {
+        let (passages, documents, _) = found(search(&field, &query));
+        assert_eq!((passages.len(), documents), (8, 2), "{query}");
+    }
+    assert_eq!(places(&field, "needle"), ["other.txt:2-2"]);
+    assert!(found(search(&field, "needle")).0[0].text.contains("the the needle the"));
+}
+
 #[test]
 fn a_page_that_breaks_the_converter_leaves_the_rest_of_the_collection() {
     let field = handbook();
