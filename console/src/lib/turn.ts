@@ -74,10 +74,22 @@ function push(turn: Turn, item: Item): void {
 /** The longest part of a query that names what it found. */
 const MAX_NAMED = 60;
 
+/** Which lines of a document were asked for; nothing where that was all of them. */
+function stretch({ from, to }: Action['args']): string {
+  if (typeof from !== 'number' && typeof to !== 'number') return '';
+  return `:${typeof from === 'number' ? from : 1}-${typeof to === 'number' ? to : ''}`;
+}
+
+/** What tells two readings apart: of a collection, the words or the lines too. */
+function reading({ verb, resource, args }: Action): string {
+  const of = resource.kind === 'collection' ? Object.entries(args).sort(([one], [other]) => (one < other ? -1 : 1)) : null;
+  return JSON.stringify(of === null ? [resource.kind, resource.name] : [verb, resource.name, of]);
+}
+
 /** What an action read, by a name: of a collection also which document, or what was looked for in it. */
 function named({ verb, resource, args }: Action): string {
   const name = `${resource.kind}:${resource.name}`;
-  if (verb === 'documents.read' && typeof args.document === 'string') return `${name}/${args.document}`;
+  if (verb === 'documents.read' && typeof args.document === 'string') return `${name}/${args.document}${stretch(args)}`;
   if (verb !== 'documents.search' || typeof args.query !== 'string') return name;
   // A model wrote it: nothing in it turns or hides what stands beside it.
   const words = [...args.query.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, ' ').trim()];
@@ -89,8 +101,8 @@ export function sources(turn: Turn): Source[] {
   const read = new Map<string, Source>();
   for (const item of turn.items) {
     if (item.kind !== 'act' || item.act.status !== 'done' || !READING.has(item.act.action.verb)) continue;
-    const name = named(item.act.action);
-    if (!read.has(name)) read.set(name, { name, proposal: item.act.proposal });
+    const one = reading(item.act.action);
+    if (!read.has(one)) read.set(one, { name: named(item.act.action), proposal: item.act.proposal });
   }
   return [...read.values()];
 }

@@ -83,12 +83,19 @@ describe('a turn', () => {
       ...looked('p-1', 'documents.search', { query: 'days\u202e\n off' }),
       ...looked('p-2', 'documents.search', { query: 'x'.repeat(80) }),
       ...looked('p-3', 'documents.read', { document: 'time-off.md', from: 3 }),
-      ...looked('p-4', 'documents.read', { document: 'time-off.md', from: 9 }),
+      ...looked('p-4', 'documents.read', { document: 'time-off.md', from: 9, to: 12 }),
+      ...looked('p-5', 'documents.read', { document: 'time-off.md' }),
+      ...looked('p-6', 'documents.read', { to: 12, from: 9, document: 'time-off.md' }),
+      // What differs only behind what is shown is another search.
+      ...looked('p-7', 'documents.search', { query: `${'x'.repeat(80)} y` }),
     );
     expect(sources(turn)).toEqual([
       { name: 'collection:handbook (days off)', proposal: 'p-1' },
       { name: `collection:handbook (${'x'.repeat(60)}…)`, proposal: 'p-2' },
-      { name: 'collection:handbook/time-off.md', proposal: 'p-3' },
+      { name: 'collection:handbook/time-off.md:3-', proposal: 'p-3' },
+      { name: 'collection:handbook/time-off.md:9-12', proposal: 'p-4' },
+      { name: 'collection:handbook/time-off.md', proposal: 'p-5' },
+      { name: `collection:handbook (${'x'.repeat(60)}…)`, proposal: 'p-7' },
     ]);
   });
 });
