@@ -54,6 +54,7 @@ fuzz_target!(|bytes: &[u8]| {
         ask(&json!({ "document": { "folder": folder, "document": document, "from": from, "to": to } }))
     };
     let found = ask(&json!({ "search": { "folder": folder, "query": query, "limit": 32 } }));
+    assert!(found["found"]["passages"].is_array(), "{found}");
     for passage in found.pointer("/found/passages").and_then(Value::as_array).into_iter().flatten() {
         let (from, to) = (passage["from"].as_u64().unwrap(), passage["to"].as_u64().unwrap());
         let lines = read(passage["document"].as_str().unwrap(), from, Some(to));
