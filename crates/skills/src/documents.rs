@@ -43,14 +43,20 @@ pub(crate) async fn read(bench: &mut Bench, action: &Action, bounds: &Bounds) ->
     match bench.ask_of(folder, &request).await? {
         FromWorker::Lines { text, from, to, of, cut } => {
             let name = format!("{}/{document}", action.resource.name());
-            let mark = match to.checked_add(1).filter(|_| to < of) {
-                _ if of == 0 => format!("document {name}, empty"),
-                Some(next) => format!("document {name}, lines {from} to {to} of {of}; from {next} reads on"),
-                None => format!("document {name}, lines {from} to {to} of {of}, its end"),
-            };
+            let mark = stretch(&name, from, to, of, cut);
             Ok(told::data(&mark, &text, cut))
         }
         _ => Err(Failure::misfit_answer()),
+    }
+}
+
+/// Which lines of a document these are, and how to come by the others.
+fn stretch(name: &str, from: u64, to: u64, of: u64, cut: bool) -> String {
+    let rest = if cut { format!("; the rest of line {to} fits in no answer") } else { String::new() };
+    match to.checked_add(1).filter(|_| to < of) {
+        _ if of == 0 => format!("document {name}, empty"),
+        Some(next) => format!("document {name}, lines {from} to {to} of {of}{rest}; from {next} reads on"),
+        None => format!("document {name}, lines {from} to {to} of {of}{rest}, its end"),
     }
 }
 
@@ -115,4 +121,18 @@ fn missing(left_out: &LeftOut) -> String {
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
     if all == 0 { String::new() } else { format!(", {all} left out: {}", each.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_says_what_it_has_not() {
+        assert_eq!(stretch("h/a.md", 1, 0, 0, false), "document h/a.md, empty");
+        assert_eq!(stretch("h/a.md", 2, 3, 3, false), "document h/a.md, lines 2 to 3 of 3, its end");
+        let says =
+            "document h/a.md, lines 2 to 2 of 3; the rest of line 2 fits in no answer; from 3 reads on";
+        assert_eq!(stretch("h/a.md", 2, 2, 3, true), says);
+    }
 }

@@ -58,11 +58,11 @@ pub(crate) enum DocumentsError {
     #[error("`{0}` is no name of a document in this collection")]
     Name(String),
     #[error(
-        "the document `{0}` is no text that can be read: that is UTF-8 without a NUL, or HTML of at most 1 MiB"
+        "the document `{0}` is no text that can be read: that is UTF-8, or HTML in the encoding that it names, without a NUL"
     )]
     NotText(String),
-    #[error("the document `{0}` is larger than {MAX_FILE_BYTES} bytes")]
-    Large(String),
+    #[error("the document `{0}` is larger than {1} bytes")]
+    Large(String, u64),
     #[error("the document `{0}` has {1} lines; line {2} is behind its end")]
     BehindEnd(String, u64, u64),
     #[error(
@@ -140,7 +140,7 @@ pub(super) fn read(folder: &str, document: &str, from: u64, to: Option<u64>) -> 
     let open = open_folder(folder)?;
     let bytes = match bytes_of(&open, document) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return Err(DocumentsError::Large(shown).into()),
+        Ok(None) => return Err(DocumentsError::Large(shown, most(document)).into()),
         Err(Fault::NotPlain(kind)) => return Err(Trouble::NotPlain(shown, kind)),
         Err(Fault::Errno(Errno::NOENT | Errno::NOTDIR)) => {
             return Err(DocumentsError::NoDocument(shown).into());
@@ -169,6 +169,9 @@ fn lines(text: &str, from: u64, to: u64, of: u64) -> FromWorker {
         cut = whole.len() < line.len();
         kept.push_str(whole);
         last = last.saturating_add(1);
+        if cut {
+            break;
+        }
     }
     FromWorker::Lines { text: kept, from: from.min(of), to: last, of, cut }
 }
@@ -209,14 +212,15 @@ fn bytes_of(folder: &OwnedFd, name: &str) -> Result<Option<Vec<u8>>, Fault> {
     let seen = fstat(&open).map_err(Fault::Errno)?;
     plain(seen.st_mode)?;
     let size = u64::try_from(seen.st_size).unwrap_or(u64::MAX);
-    if size > MAX_FILE_BYTES {
+    let most = most(name);
+    if size > most {
         return Ok(None);
     }
     let mut bytes = Vec::new();
-    let read = File::from(open).take(MAX_FILE_BYTES.saturating_add(1)).read_to_end(&mut bytes);
+    let read = File::from(open).take(most.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(Fault::Io)?;
     // It may have grown since.
-    Ok((bytes.len() as u64 <= MAX_FILE_BYTES).then_some(bytes))
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
 /// The text of a document; what is none is counted.
@@ -243,10 +247,18 @@ fn text_of(folder: &OwnedFd, name: &str, left_out: &mut LeftOut) -> Option<Strin
     text
 }
 
+fn is_html(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("html"))
+}
+
+/// How large a document of this name may be, in bytes.
+fn most(name: &str) -> u64 {
+    if is_html(name) { page::MAX_HTML_BYTES } else { MAX_FILE_BYTES }
+}
+
 /// Bytes as text: of HTML, what a reader sees of it. Line numbers are those of this text.
 fn text(name: &str, bytes: Vec<u8>) -> Option<String> {
-    let html = name.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("html"));
-    let text = if html { page::of_file(&bytes).ok()? } else { String::from_utf8(bytes).ok()? };
+    let text = if is_html(name) { page::of_file(&bytes).ok()? } else { String::from_utf8(bytes).ok()? };
     // A text file has no NUL; what has one is something else by that name.
     if text.contains('\0') {
         return None;

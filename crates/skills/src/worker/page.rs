@@ -12,7 +12,7 @@ use crate::wire::FromWorker;
 const WIDTH: usize = 100;
 
 /// The largest HTML file that is a document, in bytes.
-const MAX_HTML_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_HTML_BYTES: u64 = 1024 * 1024;
 
 /// How far into a page its own `<meta charset>` is looked for, in bytes (WHATWG HTML, 13.2.3.2).
 const META_BYTES: usize = 1024;
@@ -32,9 +32,6 @@ pub(super) fn text(body: &str, charset: Option<&str>, html: bool) -> Result<From
 
 /// The text of an HTML file, in the encoding that it declares.
 pub(super) fn of_file(bytes: &[u8]) -> Result<String, Trouble> {
-    if bytes.len() > MAX_HTML_BYTES {
-        return Err(Trouble::Page(format!("it is larger than {MAX_HTML_BYTES} bytes")));
-    }
     let (decoded, ..) = declared(bytes).unwrap_or(UTF_8).decode(bytes);
     without_html(&decoded)
 }

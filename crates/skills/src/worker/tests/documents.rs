@@ -309,6 +309,12 @@ fn what_comes_back_is_bounded() {
         other => panic!("{other:?}"),
     }
     assert_eq!(lines(open(&field, "long.txt", 2, None)).0, "next\n");
+    // Where the cut line leaves room, the next one is not put behind it.
+    for before in ["", "a", "aa"] {
+        field.put("cut.txt", format!("{before}{}\n\n\n", "€".repeat(MAX_RESULT_BYTES)));
+        let answer = open(&field, "cut.txt", 1, None);
+        assert!(matches!(answer, FromWorker::Lines { from: 1, to: 1, of: 3, cut: true, .. }), "{before}");
+    }
     field.put("lines.txt", "é\n".repeat(MAX_RESULT_BYTES));
     let (text, from, to, of) = lines(open(&field, "lines.txt", 1, None));
     assert!(text.len() < MAX_RESULT_BYTES && to < of && from == 1, "{to} of {of}");
@@ -340,8 +346,9 @@ fn a_page_that_breaks_the_converter_leaves_the_rest_of_the_collection() {
     field.put("wide.html", "<table><tr><td colspan=99999999>vacation");
     assert_eq!(places(&field, "28 days"), ["time-off.md:1-4"]);
     field.put("large.html", format!("<p>{}</p>", "vacation ".repeat(200_000)));
-    assert_eq!(found(search(&field, "28 days")).2.not_text, 1);
-    assert!(why(open(&field, "large.html", 1, None)).contains("is no text"));
+    let left_out = found(search(&field, "28 days")).2;
+    assert_eq!((left_out.large, left_out.not_text), (1, 0));
+    assert!(why(open(&field, "large.html", 1, None)).contains("larger than 1048576 bytes"));
     field.put("latin.html", b"<meta charset=windows-1252><p>caf\xe9");
     assert_eq!(places(&field, "café"), ["latin.html:1-1"]);
 }
