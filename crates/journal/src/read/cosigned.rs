@@ -4,6 +4,7 @@
 use vocab::Timestamp;
 
 use super::{Known, ReadError, Reader};
+use crate::merkle::TreeHead;
 use crate::note::{Note, VerifierKey};
 
 /// Rows that are read at once.
@@ -25,7 +26,8 @@ pub struct Cosigned {
 }
 
 impl Reader {
-    /// The largest checkpoint of this record that `witness` cosigned, among the newest [`MAX_ROWS`] that are kept.
+    /// The largest checkpoint of this record, as it is now, that `witness` cosigned, among the newest [`MAX_ROWS`] that are
+    /// kept.
     ///
     /// # Errors
     /// When the database cannot be read or holds no keys where they are.
@@ -39,7 +41,8 @@ impl Reader {
                 // Most are of other witnesses, and a signature takes longer than a look.
                 let note = row.note.parse::<Note>().ok().filter(|note| !note.by(witness).is_empty());
                 let time = note.and_then(|note| note.check(witness).ok()).flatten();
-                if let Some(time) = time.filter(|_| known.check_row(row).is_ok()) {
+                let (Some(time), Ok(sealed)) = (time, known.check_row(row)) else { continue };
+                if self.has(&sealed.tree())? {
                     return Ok(Some(Cosigned { size: row.size, time }));
                 }
             }
@@ -47,6 +50,28 @@ impl Reader {
             let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
             before = (number(last.size), number(last.number));
         }
+    }
+
+    /// Whether the record has this tree. A witness may have cosigned one that was built anew since: whoever has the log's
+    /// key can keep that checkpoint in the place where the record has another.
+    fn has(&self, tree: &TreeHead) -> Result<bool, ReadError> {
+        Ok(tree.size <= self.size()? && self.root(tree.size)? == tree.root)
+    }
+
+    /// Whether the record keeps a checkpoint at `size` that a key of this log signed and that is of the record as it is now.
+    ///
+    /// # Errors
+    /// As [`Reader::cosigned`].
+    pub fn has_signed(&self, size: u64) -> Result<bool, ReadError> {
+        let known = Known::of(&self.keys()?)?;
+        for row in self.checkpoints_after(size, 0, PAGE)?.iter().take_while(|row| row.size == size) {
+            if let Ok(sealed) = known.check_row(row)
+                && self.has(&sealed.tree())?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// When the first checkpoint of more than `size` records was made: the time of the last record under it.

@@ -1,14 +1,15 @@
 //! Rows that somebody puts among the checkpoints, as whoever may add to the record can: no key of the record signed them.
 
 use bulkhead_journal::checkpoint::{Checkpoint, Sealed};
+use bulkhead_journal::merkle::TreeHead;
 use bulkhead_journal::note::SigningKey;
-use bulkhead_journal::read::{Query, Reader};
+use bulkhead_journal::read::{Cosigned, Query, Reader};
 use bulkhead_journal::verify::{Why, verify};
 use bulkhead_journal::{Event, Kind, NotaryConfig};
 
 use crate::common::fill;
 use crate::kept::{Kept, ROLE};
-use crate::notary::{notary, settings};
+use crate::notary::{Witness, notary, settings};
 
 /// Puts a row there, as a gateway may.
 fn put(kept: &Kept, size: u64, number: u64, note: &str) {
@@ -100,5 +101,51 @@ async fn a_forged_newest_checkpoint_stops_nobody_and_is_an_alert() {
         assert!(started.unpublished().is_empty(), "{:?}", started.unpublished());
         let history = std::fs::read_to_string(folder.path().join("published.history")).unwrap();
         assert_eq!(history, format!("{}\n{}\n", sealed.note(), next.note()));
+    }
+}
+
+#[tokio::test]
+async fn what_a_witness_cosigned_counts_only_where_the_record_has_that_root() {
+    for kept in Kept::both() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = kept.open();
+        let witness = Witness::new("witness.example/1", 1);
+        let settings = NotaryConfig { witnesses: vec![witness.key.clone()], ..settings(folder.path()) };
+        let signing = notary(&kept, &journal, settings).await.unwrap();
+        fill(&journal, 8).await;
+        let sealed = signing.seal().await.unwrap();
+        signing.cosign(&witness.line(sealed.note().text(), 7), None).await.unwrap();
+        fill(&journal, 3).await;
+        let newer = signing.seal().await.unwrap().tree();
+        drop(signing);
+        journal.close().await.unwrap();
+        // By somebody who has the record's key, and keeps what the witness cosigned before the record was built anew.
+        let key: SigningKey = std::fs::read_to_string(folder.path().join("keys/record.key"))
+            .unwrap()
+            .trim_end()
+            .parse()
+            .unwrap();
+        let origin = &sealed.checkpoint().origin;
+        let own = Some(Cosigned { size: sealed.tree().size, time: 7 });
+        for (size, number) in [(newer.size, 1), (newer.size, 3), (newer.size + 1, 1), (1_000_000, 1)] {
+            let tree = TreeHead { size, root: sealed.tree().root };
+            let note = Checkpoint { origin: origin.clone(), tree }.sign([&key]).unwrap();
+            let note = format!("{note}{}", witness.line(note.text(), 9));
+            let copy = kept.copy();
+            copy.tamper(&format!("UPDATE checkpoint SET number = 2 WHERE size = {}", newer.size));
+            put(&copy, size, number, &note);
+            let found = Reader::open(&copy.place()).unwrap().cosigned(&witness.key).unwrap();
+            assert_eq!(found, own, "a cosignature at {size}, {number} of another record was counted");
+            // Nor is it a checkpoint of the record's own, where that has none in the same place.
+            let reader = Reader::open(&copy.place()).unwrap();
+            assert_eq!(reader.has_signed(size).unwrap(), size == newer.size, "{size}");
+            assert!(reader.has_signed(sealed.tree().size).unwrap());
+            assert!(!reader.has_signed(sealed.tree().size + 1).unwrap());
+        }
+        // The same in the same place counts where the root is the record's.
+        let note = Checkpoint { origin: origin.clone(), tree: newer }.sign([&key]).unwrap();
+        put(&kept, newer.size, 2, &format!("{note}{}", witness.line(note.text(), 9)));
+        let found = Reader::open(&kept.place()).unwrap().cosigned(&witness.key).unwrap();
+        assert_eq!(found, Some(Cosigned { size: newer.size, time: 9 }));
     }
 }
