@@ -181,7 +181,8 @@ pub(crate) async fn begin_anew(
 pub(crate) fn unsigned(error: &SealError) -> Failure {
     let exit = match error {
         // What was signed and what is there contradict each other.
-        SealError::NotContinued { .. }
+        SealError::Cosigning(_)
+        | SealError::NotContinued { .. }
         | SealError::AnotherRecord { .. }
         | SealError::Checkpoint(_)
         | SealError::Cosignature(_) => Exit::Found,

@@ -150,6 +150,9 @@ pub enum SealError {
     /// What a witness sent.
     #[error("the cosignature cannot be taken in: {0}")]
     Cosignature(String),
+    /// What the record keeps, so that whoever sent the cosignature can do nothing about it.
+    #[error("the checkpoint cannot take in a cosignature: {0}")]
+    Cosigning(String),
     /// A thread did not end well.
     #[error("the notary's thread did not end well: {0}")]
     Thread(String),

@@ -59,6 +59,7 @@ impl From<SealError> for Problem {
     fn from(error: SealError) -> Self {
         let kind = match &error {
             SealError::Cosignature(_)
+            | SealError::Cosigning(_)
             | SealError::Checkpoint(_)
             | SealError::NotContinued { .. }
             | SealError::AnotherRecord { .. }

@@ -78,6 +78,11 @@ impl Notary {
         let size = Checkpoint::read(&stored)?.tree.size;
         let (mut found, mut drafts) = (None, Vec::new());
         for witness in witnesses {
+            // Each would be kept for good, with any time but the last.
+            if fresh && sent.by(witness).len() > 1 {
+                let why = format!("it has several signatures by the key `{witness}`, and one is asked for");
+                return Err(SealError::Cosignature(why));
+            }
             let time = match sent.check(witness) {
                 Ok(time) => time.unwrap_or_default(),
                 Err(Distrust::Unsigned(_)) => continue,
@@ -85,7 +90,7 @@ impl Notary {
             };
             self.is_sane(time, fresh)?;
             found = Some(time);
-            if stored.add(&sent.by(witness)).map_err(|error| refused(&error))? {
+            if stored.add(&sent.by(witness)).map_err(|error| SealError::Cosigning(error.to_string()))? {
                 let facts = Facts::new().with("witness", witness.to_string()).with("time", time);
                 let facts = facts.with("size", size);
                 let draft = Draft::of_event(Kind::Admin, Event::CheckpointCosigned, facts);
@@ -129,9 +134,10 @@ impl Notary {
             Some(note) => Reader::open(&self.base.place)?.checkpoint_at(Checkpoint::read(note)?.tree.size)?,
         };
         let fits = |note: &Note| of.is_none_or(|of| of.text() == note.text());
-        found.filter(fits).ok_or_else(|| {
-            SealError::Cosignature("it is of no checkpoint that this record has made".to_owned())
-        })
+        // For one that this gateway asked about itself that is no fault of the witness.
+        found
+            .filter(fits)
+            .ok_or_else(|| SealError::Cosigning("this record has made no such checkpoint".to_owned()))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use bulkhead_journal::checkpoint::{Checkpoint, CheckpointError, Keys, Sealed};
-use bulkhead_journal::note::{SigningKey, VerifierKey};
+use bulkhead_journal::note::{MAX_SIGNATURES, SigningKey, VerifierKey};
 use bulkhead_journal::read::{Query, Reader};
 use bulkhead_journal::verify::verify;
 use bulkhead_journal::{Event, Journal, Kind, Notary, NotaryConfig, SealError};
@@ -472,10 +472,7 @@ async fn a_witnesss_cosignature_is_checked_stored_and_published() {
         for (sent, why) in [
             (stranger.line(newer_text, 1), "of no witness that the settings name"),
             (one.line(&text, 1), "does not hold"),
-            (
-                format!("{newer_text}x\n\n{}", one.line(newer_text, 1)),
-                "no checkpoint that this record has made",
-            ),
+            (format!("{newer_text}x\n\n{}", one.line(newer_text, 1)), "has made no such checkpoint"),
             (newer.note().to_string().replace("\nAA", "\nAB"), "of no witness"),
             ("nonsense".to_owned(), "not a signed note"),
             (String::new(), "not a signed note"),
@@ -485,4 +482,54 @@ async fn a_witnesss_cosignature_is_checked_stored_and_published() {
             assert!(error.contains(why), "{sent:?}: {error}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_witness_answers_has_one_signature_of_its_own_and_is_not_blamed_for_the_record() {
+    for kept in Kept::both() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = kept.open();
+        let (one, stranger) = (Witness::new("witness.example/1", 1), Witness::new("witness.example/2", 2));
+        let settings = NotaryConfig { witnesses: vec![one.key.clone()], ..settings(folder.path()) };
+        let notary = notary(&kept, &journal, settings).await.unwrap();
+        fill(&journal, 3).await;
+        let sealed = notary.seal().await.unwrap();
+        let (text, now) = (sealed.note().text(), u64::try_from(NOON).unwrap());
+        let line = |time| one.line(text, time);
+
+        // An arbitrary time before a fitting one would be kept beside it.
+        for lines in [format!("{}{}", line(1), line(now)), format!("{}{}", line(now), line(now + 1))] {
+            let refused = notary.cosigned_by(&one.key, &sealed, &lines).await.unwrap_err();
+            assert!(matches!(&refused, SealError::Cosignature(why) if why.contains("several")), "{refused}");
+        }
+        let reader = Reader::open(&kept.place()).unwrap();
+        assert_eq!(reader.checkpoint_at(sealed.tree().size).unwrap().as_ref(), Some(sealed.note()));
+
+        // Nothing that it sends makes up for a checkpoint that the record does not have, or one with no room.
+        let (tree, key) = (sealed.tree(), text_of_key(folder.path()));
+        let tree = bulkhead_journal::merkle::TreeHead { size: tree.size - 1, ..tree };
+        let other = Checkpoint { origin: sealed.checkpoint().origin.clone(), tree }.sign([&key]).unwrap();
+        let (origin, keys) = keys(&kept);
+        let other = Sealed::check(other, &origin, &keys).unwrap();
+        let lines = one.line(other.note().text(), now);
+        let refused = notary.cosigned_by(&one.key, &other, &lines).await.unwrap_err();
+        assert!(matches!(refused, SealError::Cosigning(_)), "{refused}");
+        let most = u64::try_from(MAX_SIGNATURES).unwrap();
+        let full: String = (1..most).map(line).collect();
+        notary.cosign(&full, None).await.unwrap();
+        let refused = notary.cosigned_by(&one.key, &sealed, &line(now)).await.unwrap_err();
+        assert!(matches!(refused, SealError::Cosigning(_)), "{refused}");
+
+        // One, among those of others and said twice, is taken.
+        fill(&journal, 1).await;
+        let sealed = notary.seal().await.unwrap();
+        let text = sealed.note().text();
+        let lines = format!("{}{}{}", stranger.line(text, 1), one.line(text, now), one.line(text, now));
+        assert_eq!(notary.cosigned_by(&one.key, &sealed, &lines).await.unwrap(), now);
+    }
+}
+
+/// The log's key, as its file has it.
+fn text_of_key(folder: &Path) -> SigningKey {
+    text(&folder.join("keys/record.key")).trim_end().parse().unwrap()
 }
