@@ -138,7 +138,7 @@ impl Checkpoint {
         if let Some(key) = no_witness {
             return said(key.span().start, "the key of a witness is of type 4, as `tlog-cosignature` has it");
         }
-        witness::fault(&self.witness)
+        witness::fault(&self.witness, &self.witnesses)
     }
 }
 

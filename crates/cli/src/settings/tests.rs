@@ -271,6 +271,7 @@ fn a_witness_is_taken_with_its_key_and_one_that_cannot_be_is_said_with_its_place
         "w/1+978c5a42+BAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD",
         "w/1+43b3f8f3+AQMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD",
     );
+    let renamed = "w/2+0f18ad32+BAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD";
     let table = |name: &str, url: &str, key: &str, more: &str| {
         format!("[checkpoint.witness.{name}]\nurl = \"{url}\"\nkey = \"{key}\"\n{more}")
     };
@@ -294,12 +295,18 @@ fn a_witness_is_taken_with_its_key_and_one_that_cannot_be_is_said_with_its_place
             "in the clear",
         ),
         (format!("{good}{}", table("b", "https://v.example/", witness, "")), "another witness's already"),
+        // Its bytes by another name.
+        (format!("{good}{}", table("b", "https://v.example/", renamed, "")), "another witness's already"),
+        (format!("[checkpoint]\nwitnesses = [{renamed:?}]\n{good}"), "another witness's already"),
+        (format!("[checkpoint]\nwitnesses = [{witness:?}, {renamed:?}]\n"), "already, by the name `w/1`"),
         ("[checkpoint.witness.a]\nurl = \"https://w.example/\"\n".to_owned(), "key"),
     ] {
         let said = fault(&text);
         assert!(said.contains("line ") && said.contains(words), "{text}: {said}");
         assert!(!said.contains("pw@"), "{said}");
     }
+    let both = parse(&format!("[checkpoint]\nwitnesses = [{witness:?}]\n{good}")).unwrap();
+    assert_eq!(both.notary(&Home::choose(Some(Path::new("/srv/home"))).unwrap()).witnesses.len(), 1);
     let many: String =
         (0..17).map(|nth| table(&format!("w{nth}"), "https://w.example/", witness, "")).collect();
     assert!(fault(&many).contains("more than 16 witnesses"));

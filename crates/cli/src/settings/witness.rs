@@ -60,18 +60,28 @@ impl Witness {
     }
 }
 
-/// What is wrong with them, and where.
-pub(super) fn fault(witnesses: &Witnesses) -> Option<(usize, String)> {
+/// What is wrong with them, and where. `brought` are the keys of those whose cosignatures somebody brings.
+pub(super) fn fault(witnesses: &Witnesses, brought: &[Spanned<VerifierKey>]) -> Option<(usize, String)> {
     if let Some(one) = witnesses.values().nth(MAX_WITNESSES) {
         return Some((one.span().start, format!("more than {MAX_WITNESSES} witnesses; remove some")));
     }
-    let mut keys = BTreeSet::new();
+    // By the key itself: under two names it would count as two witnesses.
+    let mut named: BTreeMap<_, &VerifierKey> = BTreeMap::new();
+    for key in brought {
+        let first = *named.entry(key.get_ref().bytes()).or_insert(key.get_ref());
+        if first != key.get_ref() {
+            let why = format!("a key of `witnesses` is there already, by the name `{}`", first.name());
+            return Some((key.span().start, why));
+        }
+    }
+    let mut asked = BTreeSet::new();
     witnesses.iter().find_map(|(name, witness)| {
-        let at = witness.span().start;
-        let key = witness.get_ref().key.to_string();
+        let (at, key) = (witness.span().start, &witness.get_ref().key);
+        // The same in `witnesses` is still one.
+        let another = named.get(key.bytes()).is_some_and(|first| *first != key);
         match witness.get_ref().asked(name) {
             Err(message) => Some((at, message)),
-            Ok(_) if keys.insert(key) => None,
+            Ok(_) if !another && asked.insert(key.bytes()) => None,
             Ok(_) => Some((at, format!("the `key` of the witness `{name}` is another witness's already"))),
         }
     })

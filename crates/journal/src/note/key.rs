@@ -91,6 +91,12 @@ impl VerifierKey {
         self.kind
     }
 
+    /// The bytes of the key, which another name does not make another key.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; KEY_BYTES] {
+        &self.key
+    }
+
     /// The first bytes of the hash of name, kind and key. It tells keys apart and proves nothing.
     pub(super) fn id(&self) -> [u8; ID_BYTES] {
         let hash = Sha256::new()
