@@ -1,4 +1,4 @@
-//! Whatever a witness answers, reading it ends, no sentence repeats what it said, and what is taken for cosignatures is lines that
+//! Whatever a witness answers, reading it ends, each sentence about it is short, and what is taken for cosignatures is lines that
 //! make a note of the checkpoint that it was asked about.
 
 #![no_main]
