@@ -65,14 +65,17 @@ fn each_checkpoint_is_cosigned_and_after_a_restart_from_where_the_witness_was() 
     let first = cosigned(&home, 0);
     home.run(&["gateway", "status"]).done().has(", cosigned last at 20");
     assert!(found(&home).iter().any(|(_, message)| message.contains("`w1` cosigned last at 20")));
+    let asked = witness.olds().len();
     for _ in 0..2 {
         home.run(&["gateway", "restart"]).done();
+        let before = witness.size();
         chat(&home);
-        cosigned(&home, first);
+        cosigned(&home, before);
     }
     home.run(&["gateway", "stop"]).done();
-    // What it cosigned last was known each time: only the first request began at nothing.
+    // What it cosigned last was known each time.
     let olds = witness.olds();
+    assert!(olds.len() > asked + 1 && olds[asked..].iter().all(|old| *old >= first), "{first}: {olds:?}");
     assert_eq!(olds.iter().filter(|old| **old == 0).count(), 1, "{olds:?}");
     assert_eq!(olds[0], 0);
     // A gateway that stops has its last checkpoint cosigned, if that does not take too long.
@@ -83,6 +86,7 @@ fn each_checkpoint_is_cosigned_and_after_a_restart_from_where_the_witness_was() 
         note().contains(NAME)
     });
     let recorded = recorded(&home);
+    assert!(recorded.is_sorted_by(|one, next| one < next), "cosigned twice: {recorded:?}");
     let sent = witness.answered(200);
     assert!(sent.is_sorted(), "{sent:?}");
     assert!(recorded.iter().all(|size| sent.contains(size)), "{recorded:?} of {sent:?}");
@@ -194,6 +198,51 @@ fn a_record_that_was_set_back_is_contradicted_by_its_witness_and_so_is_what_goes
     home.verifies();
 }
 
+#[test]
+fn a_contradiction_is_told_at_the_very_size_and_stays_until_the_witness_cosigns_again() {
+    let mut witness = Witness::default();
+    let home = home(&witness);
+    home.start();
+    chat(&home);
+    let mut taken = cosigned(&home, 0);
+    let contradicted = || {
+        let unsafe_ =
+            |(state, said): &(String, String)| state == "unsafe" && said.contains("`w1` contradicts");
+        found(&home).iter().any(unsafe_)
+    };
+    for (mood, why, words) in [
+        (Mood::Differs, "other", "does not continue what it cosigned"),
+        (Mood::Ahead, "unmade", "no checkpoint of that size"),
+    ] {
+        assert!(!contradicted(), "{:?}", found(&home));
+        witness.is(mood);
+        home.run(&["audit", "checkpoint"]).done();
+        let told = || facts(&home, "checkpoint.contradicted").into_iter().rfind(|told| told["why"] == why);
+        eventually(&format!("{why} is an alert"), || told().is_some());
+        let told = told().unwrap();
+        assert!(told["error"].as_str().unwrap().contains(words), "{told}");
+        if why == "other" {
+            assert_eq!(told["seen"], told["size"], "{told}");
+        }
+        // That it is away then takes nothing of it back, and neither does the end of the gateway that saw it.
+        witness.goes();
+        home.run(&["audit", "checkpoint"]).done();
+        eventually("it is missed", || error(&home).contains("nobody answers at http://"));
+        assert!(contradicted(), "{:?}", found(&home));
+        home.run(&["gateway", "stop"]).done();
+        assert!(contradicted(), "{:?}", found(&home));
+        home.start();
+        assert!(contradicted(), "{:?}", found(&home));
+        witness.is(Mood::Honest);
+        witness.forgets();
+        witness.comes();
+        chat(&home);
+        taken = cosigned(&home, taken);
+    }
+    assert!(!contradicted(), "{:?}", found(&home));
+    home.verifies();
+}
+
 /// What a witness does, what is said of it then, and the event that the record has.
 fn wrongs() -> Vec<(Mood, &'static str, &'static str)> {
     let says = |status, head: &str, body: &[u8]| Mood::Says(answer(status, head, body));
@@ -206,6 +255,7 @@ fn wrongs() -> Vec<(Mood, &'static str, &'static str)> {
         (Mood::Signs([7; 32]), "no signature by the key", refused),
         // Its key is one of `witnesses`, and not this witness's.
         (Mood::Signs([6; 32]), "no signature by the key", refused),
+        (Mood::Twice, "several signatures by the key", refused),
         (Mood::Off(7_200), "one of the two clocks is wrong", refused),
         (Mood::Off(-7_200), "one of the two clocks is wrong", refused),
         (says(200, "", b"<html>thanks</html>\n"), "is no cosignature", away),
@@ -213,7 +263,7 @@ fn wrongs() -> Vec<(Mood, &'static str, &'static str)> {
         (says(200, "", b""), "is no cosignature", away),
         (says(200, "", &huge), "which is not read", away),
         (Mood::Stalls, "within 5 s", away),
-        (Mood::Says(b"nonsense".to_vec()), "http://", away),
+        (Mood::Says(b"nonsense".to_vec()), "broke before all was taken", away),
         (says(301, "location: http://127.0.0.1:9/\r\n", b""), "not followed", away),
         (says(400, "", b""), "(400)", away),
         (says(403, "", b""), "audit key show", away),

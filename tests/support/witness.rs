@@ -78,6 +78,12 @@ pub enum Mood {
     Signs([u8; 32]),
     /// Its clock is off by so many seconds.
     Off(i64),
+    /// It cosigns twice.
+    Twice,
+    /// It has cosigned another root at the very size that it is sent.
+    Differs,
+    /// It says that it has cosigned one record more than it is sent.
+    Ahead,
     /// It cosigns and keeps that, and the answer is lost.
     Loses,
     /// It does not look at the request and answers this, as it is.
@@ -241,6 +247,11 @@ impl State {
         if asked.old > asked.size {
             return None;
         }
+        match self.mood {
+            Mood::Differs => self.last = Some((asked.size, [1; 32])),
+            Mood::Ahead => return Some((409, format!("{}\n", asked.size + 1))),
+            _ => {}
+        }
         let (size, root) = self.last.unwrap_or_default();
         if asked.old != size {
             return Some((409, format!("{size}\n")));
@@ -261,6 +272,7 @@ impl State {
         match &self.mood {
             Mood::Signs(seed) => Cosigner::of(*seed).cosign(note, now),
             Mood::Off(seconds) => Cosigner::default().cosign(note, now.saturating_add_signed(*seconds)),
+            Mood::Twice => [1, now].map(|time| Cosigner::default().cosign(note, time)).concat(),
             // Of another text, under the right name and id.
             Mood::Forges => Cosigner::default().cosign(&note.replacen('\n', "x\n", 1), now),
             _ => {

@@ -35,9 +35,9 @@ pub struct Standing {
     /// Of a witness, the time of its last cosignature, as it states it.
     #[serde(default)]
     pub cosigned: Option<Timestamp>,
-    /// Of a witness, whether it holds that this record is not the one that it cosigned.
+    /// Of a witness, how this record is not the one that it cosigned, since it cosigned last; one sentence.
     #[serde(default)]
-    pub contradicted: bool,
+    pub contradiction: Option<String>,
 }
 
 impl Standing {
@@ -55,7 +55,7 @@ impl Standing {
             late: false,
             refused: 0,
             cosigned: None,
-            contradicted: false,
+            contradiction: None,
         }
     }
 }

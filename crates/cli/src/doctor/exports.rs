@@ -6,7 +6,7 @@ use export::{Standing, Target};
 use rustix::fs::statfs;
 use serde_json::Value;
 
-use super::{Finding, State};
+use super::{Finding, State, witnesses};
 use crate::settings::Settings;
 
 /// File systems that are somebody else's machine: NFS, SMB in its two forms, CephFS, AFS and 9P.
@@ -76,13 +76,13 @@ pub(super) fn standing(status: &Value) -> Vec<Finding> {
         )
     });
     let refusing: Vec<Finding> = refusing.collect();
+    let contradicted = standings.iter().filter_map(|standing| {
+        let message = witnesses::contradicts(&standing.name, standing.contradiction.as_deref()?);
+        Some(Finding::of("witness", State::Unsafe, message, witnesses::MEND))
+    });
+    let contradicted: Vec<Finding> = contradicted.collect();
     let failing = standings.into_iter().filter_map(|standing| {
-        let error = standing.last_error?;
-        if standing.contradicted {
-            let message = format!("the witness `{}` contradicts this record: {error}", standing.name);
-            let mend = "stop the gateway, keep the database and `keys` as they are, and find out who changed or restored them; hold the record against every checkpoint that somebody kept (`bulkhead audit verify --checkpoint FILE`)";
-            return Some(Finding::of("witness", State::Unsafe, message, mend));
-        }
+        let error = standing.last_error.filter(|error| standing.contradiction.as_ref() != Some(error))?;
         let check = if standing.format == "witness" { "witness" } else { "export" };
         let message = format!("`{}` is {} records behind: {error}", standing.name, standing.behind);
         let state = if standing.late { State::Missing } else { State::Warning };
@@ -93,7 +93,7 @@ pub(super) fn standing(status: &Value) -> Vec<Finding> {
         let mend = "look at that place; what it lacks is put there by itself when it is as it should be";
         Finding::of("checkpoint", State::Missing, fault, mend)
     });
-    failing.chain(refusing).chain(unpublished).collect()
+    contradicted.into_iter().chain(failing).chain(refusing).chain(unpublished).collect()
 }
 
 #[cfg(test)]

@@ -1,15 +1,25 @@
 //! Witnesses: how far each has cosigned the record, as the record itself keeps it.
 
-use journal::Place;
-use journal::read::{Cosigned, ReadError, Reader};
+use std::ops::ControlFlow;
+
+use journal::read::{Cosigned, ReadError, Reader, Record, Told};
+use journal::{Event, Kind, Place};
 use vocab::{Ambient as _, Timestamp};
 
 use super::{Finding, State};
 use crate::ambient::Machine;
-use crate::settings::Settings;
+use crate::settings::{Asked, Settings};
 
 /// How long a checkpoint may lie there that a witness has not cosigned, in seconds, before that is a warning.
 const LATE_AFTER_SECONDS: i64 = 60 * 60;
+
+/// What is to be done where a witness contradicts the record.
+pub(super) const MEND: &str = "stop the gateway, keep the database and `keys` as they are, and find out who changed or restored them; hold the record against every checkpoint that somebody kept (`bulkhead audit verify --checkpoint FILE`)";
+
+/// That it does, and how.
+pub(super) fn contradicts(name: &str, how: &str) -> String {
+    format!("the witness `{name}` contradicts this record: {how}")
+}
 
 /// Says for each witness that the settings have asked when it last cosigned.
 pub(super) fn look(settings: &Settings, place: &Place) -> Vec<Finding> {
@@ -24,6 +34,7 @@ pub(super) fn look(settings: &Settings, place: &Place) -> Vec<Finding> {
             let cosigned = reader.cosigned(&witness.key)?;
             let waiting = reader.signed_beyond(cosigned.map_or(0, |last| last.size))?;
             found.push(finding(&witness.target.name, cosigned, waiting, Machine.now()));
+            found.extend(contradicted(&reader, witness)?);
         }
         Ok::<_, ReadError>(found)
     };
@@ -31,6 +42,32 @@ pub(super) fn look(settings: &Settings, place: &Place) -> Vec<Finding> {
         let mend = "see what is said of the record, and `bulkhead audit verify`";
         vec![Finding::of("witness", State::Missing, error.to_string(), mend)]
     })
+}
+
+/// That it contradicted the record after it cosigned last, which stays so whatever the gateway that runs has seen of it.
+fn contradicted(reader: &Reader, witness: &Asked) -> Result<Option<Finding>, ReadError> {
+    let (name, key) = (&witness.target.name, witness.key.to_string());
+    let told = |kind, event, after| Told { kind, events: vec![event], person: None, session: None, after };
+    let by = |record: &Record, witness: &str| record.facts.text("witness") == Some(witness);
+    let mut last = None;
+    reader.told(&told(Kind::Alert, Event::CheckpointContradicted, 0), |record| {
+        if by(&record, name) {
+            last = Some(record);
+        }
+        ControlFlow::Continue(())
+    })?;
+    let Some(last) = last else { return Ok(None) };
+    let mut since = false;
+    reader.told(&told(Kind::Admin, Event::CheckpointCosigned, last.seq), |record| {
+        since = by(&record, &key);
+        if since { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    if since {
+        return Ok(None);
+    }
+    let how = last.facts.text("error").unwrap_or_default();
+    let message = format!("{} (record {}, {})", contradicts(name, how), last.seq, last.time);
+    Ok(Some(Finding::of("witness", State::Unsafe, message, MEND)))
 }
 
 /// `waiting`: since when there is a checkpoint that it has not cosigned.

@@ -17,6 +17,7 @@ use journal::merkle::TreeHead;
 use journal::note::VerifierKey;
 use journal::read::{Cosigned, ProveError, Reader};
 use journal::{Draft, Entry, Kind, Notary};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vocab::{Digest, Timestamp};
 
@@ -30,6 +31,30 @@ use crate::settings::{Fault, Target, Where};
 
 /// How long a gateway that stops waits for a witness.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long it is waited for what a witness says.
+enum Until {
+    Stop(CancellationToken),
+    Time(Instant),
+}
+
+impl Until {
+    /// What comes of `waiting`, unless the time is over first.
+    async fn unless<T>(&self, waiting: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.over() => None,
+            come = waiting => Some(come),
+        }
+    }
+
+    async fn over(&self) {
+        match self {
+            Self::Stop(stop) => stop.cancelled().await,
+            Self::Time(time) => tokio::time::sleep_until(*time).await,
+        }
+    }
+}
 
 /// Has checkpoints cosigned by one witness.
 pub struct Witness {
@@ -67,43 +92,45 @@ impl Witness {
         Ok(Self { parts, http, spot, name, key, notary, rounds, last: None, told })
     }
 
-    /// Goes on until `stop`; then the last checkpoint is asked for once more, for [`FAREWELL`] and not longer.
+    /// Goes on until `stop`; then the last checkpoint is asked for once more, for [`FAREWELL`] and not longer. What came
+    /// back by then is still kept: to break off there would leave it open whether the record has it.
     pub async fn run(mut self, stop: CancellationToken) {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = self.go_on() => {}
-        }
+        self.go_on(stop).await;
         let Some(sealed) = self.rounds.untaken().filter(|_| self.told.is_empty()) else { return };
-        match tokio::time::timeout(FAREWELL, self.cosign(&sealed)).await {
-            Ok(Ok(cosigned)) => self.taken(sealed.tree().size, cosigned),
-            Ok(Err(trouble)) => {
+        match self.cosign(&sealed, &Until::Time(Instant::now() + FAREWELL)).await {
+            Ok(cosigned) => self.taken(sealed.tree().size, cosigned),
+            Err(Trouble::Stopped) => tracing::warn!(
+                "the witness `{}` has not cosigned the end of the record within {FAREWELL:?}: the next gateway asks it",
+                self.name
+            ),
+            Err(trouble) => {
                 tracing::warn!(
                     "the witness `{}` has not cosigned the end of the record: {trouble}",
                     self.name
                 );
             }
-            Err(_) => tracing::warn!(
-                "the witness `{}` has not cosigned the end of the record within {FAREWELL:?}: the next gateway asks it",
-                self.name
-            ),
         }
     }
 
-    async fn go_on(&mut self) {
-        while let Some(sealed) = self.rounds.next().await {
+    async fn go_on(&mut self, stop: CancellationToken) {
+        let until = Until::Stop(stop);
+        while let Some(Some(sealed)) = until.unless(self.rounds.next()).await {
             let size = sealed.tree().size;
-            match self.cosign(&sealed).await {
+            match self.cosign(&sealed, &until).await {
                 Ok(cosigned) => self.taken(size, cosigned),
+                Err(Trouble::Stopped) => return,
                 Err(trouble) => {
                     self.failed(size, trouble).await;
-                    self.rounds.wait().await;
+                    if until.unless(self.rounds.wait()).await.is_none() {
+                        return;
+                    }
                 }
             }
         }
     }
 
     /// Has one checkpoint cosigned, if it is not.
-    async fn cosign(&mut self, sealed: &Arc<Sealed>) -> Result<Cosigned, Trouble> {
+    async fn cosign(&mut self, sealed: &Arc<Sealed>, until: &Until) -> Result<Cosigned, Trouble> {
         let size = sealed.tree().size;
         let last = match self.last {
             Some(last) => last,
@@ -114,7 +141,9 @@ impl Witness {
             return Ok(last);
         }
         let old = last.map_or(0, |last| last.size);
-        let lines = match self.ask(sealed, old).await? {
+        let lines = match self.ask(sealed, old, until).await? {
+            Said::Cosigned(lines) => lines,
+            Said::Inconsistent => return Err(Trouble::inconsistent(old, size)),
             Said::Conflict(seen) => {
                 let seen = self.weigh(seen, old, size).await?;
                 if seen < old {
@@ -123,47 +152,49 @@ impl Witness {
                         self.name
                     );
                 }
-                match self.ask(sealed, seen).await? {
+                match self.ask(sealed, seen, until).await? {
                     Said::Cosigned(lines) => lines,
-                    Said::Inconsistent => return Err(Trouble::Inconsistent { seen, size }),
+                    Said::Inconsistent => return Err(Trouble::inconsistent(seen, size)),
+                    // It has this size, and another root there.
+                    Said::Conflict(again) if seen == size && again.is_none_or(|again| again == size) => {
+                        return Err(Trouble::Inconsistent { seen, size });
+                    }
                     Said::Conflict(_) => return Err(Trouble::Unsteady),
                 }
             }
-            Said::Cosigned(lines) => lines,
-            Said::Inconsistent => return Err(Trouble::Inconsistent { seen: old, size }),
         };
         let time = self.notary.cosigned_by(&self.key, sealed, &lines).await?;
         Ok(Cosigned { size, time })
     }
 
-    /// The size from which a witness that did not take `old` is to be asked once more.
+    /// The size from which a witness that did not take `old`, which is less than `size`, is to be asked once more.
     async fn weigh(&self, seen: Option<u64>, old: u64, size: u64) -> Result<u64, Trouble> {
-        match seen {
-            // It has this size, and another root there.
-            Some(seen) if seen == old && old == size => Err(Trouble::Inconsistent { seen, size }),
-            None if old == size => Err(Trouble::Inconsistent { seen: size, size }),
-            None => Err(Trouble::Answer(answer::Unfit::Size)),
-            Some(seen) if seen == old => Err(Trouble::Unsteady),
-            Some(seen) if seen <= size => Ok(seen),
-            Some(seen) => {
-                let there = self.look(|reader| Ok(reader.size()?)).await?;
-                if seen > there {
-                    return Err(Trouble::Longer { seen, there });
-                }
-                Err(Trouble::Ahead { seen, size })
-            }
+        let Some(seen) = seen else { return Err(Trouble::Answer(answer::Unfit::Size)) };
+        if seen == old {
+            return Err(Trouble::Unsteady);
+        }
+        if seen <= size {
+            return Ok(seen);
+        }
+        let looked = self.look(move |reader| Ok((reader.size()?, reader.has_signed(seen)?)));
+        match looked.await? {
+            (there, _) if seen > there => Err(Trouble::Longer { seen, there }),
+            (_, true) => Err(Trouble::Ahead { seen, size }),
+            // What it says proves nothing: to be believed it would have to be a checkpoint that the record has too.
+            (_, false) => Err(Trouble::Unmade { seen, size }),
         }
     }
 
     /// Sends a checkpoint with the proof that it goes on from what there was at `old` records.
-    async fn ask(&mut self, sealed: &Arc<Sealed>, old: u64) -> Result<Said, Trouble> {
+    async fn ask(&mut self, sealed: &Arc<Sealed>, old: u64, until: &Until) -> Result<Said, Trouble> {
         let sealed = Arc::clone(sealed);
         let proof = self.look(move |reader| {
             let root = reader.root(old)?;
             reader.consistency(&TreeHead { size: old, root }, &sealed)
         });
         let question = proof.await?.to_string();
-        let answered = self.http.ask(question).await?;
+        // Nothing else of a round is broken off.
+        let answered = until.unless(self.http.ask(question)).await.ok_or(Trouble::Stopped)??;
         Ok(answer::read(answered.status, answered.kind.as_deref(), &answered.said)?)
     }
 
@@ -191,7 +222,7 @@ impl Witness {
         self.spot.change(|standing| {
             (standing.taken, standing.behind, standing.cosigned) = (cosigned.size, 0, time);
             (standing.failing_since, standing.last_error) = (None, None);
-            (standing.late, standing.contradicted) = (false, false);
+            (standing.late, standing.contradiction) = (false, None);
         });
     }
 
@@ -206,7 +237,10 @@ impl Witness {
             standing.failing_since.get_or_insert(now);
             standing.last_error = Some(trouble.to_string());
             standing.late = telling.is_some();
-            standing.contradicted |= matches!(telling, Some(Telling::Longer | Telling::Other));
+            // An outage that comes after it takes nothing of it back.
+            if telling.is_some_and(Telling::contradicts) {
+                standing.contradiction = Some(trouble.to_string());
+            }
         });
         let Some(telling) = telling.filter(|telling| !self.told.contains(telling)) else { return };
         tracing::error!("the witness `{}` has not cosigned the checkpoint at {size}: {trouble}", self.name);
