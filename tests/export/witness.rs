@@ -312,5 +312,15 @@ fn what_a_witness_cosigned_while_it_lied_about_the_time_is_not_in_the_record() {
     assert_eq!(recorded(&home), [0; 0]);
     let note = home.run(&["audit", "checkpoint", "--last"]).done().out;
     assert!(!note.contains(NAME), "{note}");
-    assert_eq!(home.json(&["audit", "verify"])["cosigned"], serde_json::json!([]));
+    let nothing = serde_json::json!([{ "witness": NAME, "size": null, "time": null }]);
+    assert_eq!(home.json(&["audit", "verify"])["cosigned"], nothing);
+    home.run(&["audit", "verify"]).done().has(&format!("{NAME}: nothing"));
+    // Where the settings cannot be read nobody is known to be a witness, which is said.
+    home.add("nonsense");
+    let record = home.at("data/journal.sqlite");
+    let verified = home.run(&["audit", "verify", "--file", record.to_str().unwrap()]).done();
+    assert!(
+        verified.err.contains("no witness is known here") && !verified.out.contains(NAME),
+        "{verified:?}"
+    );
 }

@@ -104,7 +104,8 @@ fn forget(path: &Path) -> Result<(), Failure> {
 #[derive(Debug, Serialize)]
 struct CosignedView {
     witness: String,
-    size: u64,
+    /// Nothing where it has cosigned none of it.
+    size: Option<u64>,
     /// As the witness states it.
     time: Option<Timestamp>,
 }
@@ -120,7 +121,13 @@ struct Verified<'a> {
 /// Which witnesses of the settings have cosigned the checkpoints that were given, or else what the record keeps; of each
 /// the largest. Without settings nobody is known to be a witness.
 fn cosigned(place: &Place, record: &journal::Place, options: &Options) -> Result<Vec<CosignedView>, Failure> {
-    let Ok(settings) = Settings::load(&place.home) else { return Ok(Vec::new()) };
+    let settings = match Settings::load(&place.home) {
+        Ok(settings) => settings,
+        Err(error) => {
+            say(&format!("no witness is known here, so nothing is said of cosignatures: {error}"));
+            return Ok(Vec::new());
+        }
+    };
     let reader = super::open(record)?;
     let mut found = Vec::new();
     for key in settings.notary(&place.home).witnesses {
@@ -133,8 +140,8 @@ fn cosigned(place: &Place, record: &journal::Place, options: &Options) -> Result
             });
             given.max_by_key(|given| given.size)
         };
-        let Some(Cosigned { size, time }) = last else { continue };
-        let time = i64::try_from(time).ok().and_then(|time| Timestamp::from_second(time).ok());
+        let time = last.and_then(|last| Timestamp::from_second(i64::try_from(last.time).ok()?).ok());
+        let size = last.map(|last| last.size);
         found.push(CosignedView { witness: key.name().to_owned(), size, time });
     }
     Ok(found)
@@ -162,7 +169,8 @@ fn show(
             screen.line(&field("head", &end))?;
             for CosignedView { witness, size, time } in cosigned {
                 let time = time.map_or_else(String::new, |time| format!(", at {time}"));
-                screen.line(&field("cosigned", &format!("{witness}: {size} records{time}")))?;
+                let size = size.map_or_else(|| "nothing".to_owned(), |size| format!("{size} records"));
+                screen.line(&field("cosigned", &format!("{witness}: {size}{time}")))?;
             }
             if options.checkpoints.is_empty() {
                 screen.line("with `--checkpoint FILE`, a checkpoint kept elsewhere, it also finds a tail that was cut off or a record that was built anew")?;
