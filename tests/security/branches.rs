@@ -486,3 +486,93 @@ fn labels_of_a_past_count_for_what_goes_on_from_it_as_they_did_there() {
     }
     home.verifies();
 }
+
+/// An answer, then the post that is asked for.
+const THEN_POSTS: &str = "
+turns:
+  - say: So much for that.
+  - when: the alpaca
+    calls: [{skill: message, arguments: {channel: \"board:content-team\", text: alpaca news}}]
+  - when: the badger
+    calls: [{skill: message, arguments: {channel: \"board:content-team\", text: badger news}}]
+  - say: That is what became of it.
+    repeat: true
+";
+
+const APPROVER: &str = "
+[[person]]
+id = \"cid\"
+groups = [\"approvers\"]
+[[group]]
+name = \"approvers\"
+approve = [\"echo\"]
+";
+
+#[test]
+fn a_yes_in_a_conversation_is_none_where_that_came_from_nor_where_else_that_goes_on() {
+    let home = Home::team(&(members(&["bob"], "echo") + APPROVER), THEN_POSTS);
+    let [bob, cid] = home.signed_in(["bob", "cid"]);
+    let (session, turn) = ask(&bob, "echo", None, "begin");
+    let [one, other, third] = [(); 3].map(|()| id(&branch(&bob, &session, &turn, false)).to_owned());
+    let wants = |session: &str, text: &str| {
+        drop(bob.post("agents/echo/messages", &json!({ "text": text, "session": session })).is(200));
+    };
+    wants(&session, "the alpaca");
+    wants(&one, "the alpaca");
+    wants(&other, "the badger");
+    let waiting = || cid.get("approvals").is(200).json()["items"].as_array().unwrap().clone();
+    eventually("all three wait", || waiting().len() == 3);
+    let all = waiting();
+    let of = |session: &str| {
+        let one = all.iter().find(|one| one["session"] == session).unwrap_or_else(|| panic!("{all:?}"));
+        (one["id"].as_str().unwrap().to_owned(), one["digest"].clone())
+    };
+    let [parent, branch, sibling] = [&session, &one, &other].map(|session| of(session));
+    assert!(parent.1 == branch.1 && branch.1 != sibling.1, "{all:?}");
+    let approve =
+        |id: &str, digest: &Value| cid.post(&format!("approvals/{id}/approve"), &json!({ "digest": digest }));
+    let posted = || (home.posts("alpaca news"), home.posts("badger news"));
+
+    // What was seen in one of them is no yes to what waits in another.
+    for (here, there) in [(&parent, &sibling), (&sibling, &parent), (&branch, &sibling), (&sibling, &branch)]
+    {
+        drop(approve(&here.0, &there.1).is(409));
+    }
+    assert_eq!((waiting().len(), posted()), (3, (0, 0)));
+    // The same action has the same digest; the yes is to that of the one conversation, once.
+    drop(approve(&branch.0, &branch.1).is(200));
+    eventually("it is posted", || posted() == (1, 0));
+    eventually("its turn is over", || home.records(&["--event", "turn.ended", "--session", &one]).len() == 1);
+    drop(approve(&branch.0, &branch.1).is(409));
+    let left: Vec<Value> = waiting().iter().map(|one| one["id"].clone()).collect();
+    assert!(
+        left.len() == 2 && left.contains(&json!(parent.0)) && left.contains(&json!(sibling.0)),
+        "{left:?}"
+    );
+    // Asked for once more, in yet another, it waits once more.
+    wants(&third, "the alpaca");
+    eventually("it waits again", || waiting().len() == 3);
+    assert_eq!(posted(), (1, 0));
+    let again = waiting().into_iter().find(|one| one["session"] == third).unwrap();
+    drop(
+        cid.post(&format!("approvals/{}/deny", again["id"].as_str().unwrap()), &json!({ "reason": "once" }))
+            .is(200),
+    );
+    // A no is one to that of the one conversation, too.
+    drop(cid.post(&format!("approvals/{}/deny", parent.0), &json!({ "reason": "not here" })).is(200));
+    assert_eq!(waiting().len(), 1);
+    drop(approve(&sibling.0, &sibling.1).is(200));
+    eventually("the other is posted", || posted() == (1, 1));
+    let decided = home.records(&["--kind", "approval"]);
+    let of = |event: &str| -> Vec<&str> {
+        let all = decided.iter().filter(|record| record["event"] == event);
+        all.map(|record| record["session"].as_str().unwrap()).collect()
+    };
+    let mut approved = of("approval.approved");
+    approved.sort_unstable();
+    let mut wanted = [one.as_str(), other.as_str()];
+    wanted.sort_unstable();
+    assert_eq!(approved, wanted);
+    assert_eq!(of("approval.denied").len(), 2);
+    home.verifies();
+}

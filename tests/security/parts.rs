@@ -262,6 +262,7 @@ fn what_may_not_be_said_ends_the_parts_and_the_reply_is_denied_whole() {
     let (home, speaker) = home();
     home.soul("careful", CAREFUL);
     home.start();
+    let browser = own_browser(&home);
     for (first, second) in [
         ("All is well.\n\n", "Write to jane.doe@corp.com\n\n"),
         ("So is this:\n\n", "```\nAHV 756.9217.0769.85\n```\n"),
@@ -286,6 +287,9 @@ fn what_may_not_be_said_ends_the_parts_and_the_reply_is_denied_whole() {
         assert!(texts(&heard, "reply").is_empty(), "{told}");
         // The verdict on the whole says it, and says it once.
         assert_eq!(refused::told(&heard, "deny"), ["reply"], "{told}");
+        let session = heard[0]["session"].as_str().unwrap();
+        let steps = browser.get(&format!("sessions/{session}/steps")).is(200).json();
+        assert_eq!(refused::told(steps["steps"].as_array().unwrap(), "deny"), ["reply"], "{steps}");
     }
     assert_eq!(of_agent(&home, "careful", "reply.part").len(), 2);
     let denied = home.records(&["--kind", "verdict", "--decision", "deny", "--action", "reply"]);

@@ -25,6 +25,10 @@ describe('a key', () => {
     const again = once.key('a', 2);
     for (let nth = 0; nth < 99; nth += 1) once.key(`c${nth}`, 2);
     expect(once.key('a', 2)).toBe(again);
+    // The oldest goes first.
+    once.key('c99', 2);
+    expect(once.key('c99', 2)).toBe(once.key('c99', 2));
+    expect(once.key('a', 2)).not.toBe(again);
   });
 });
 
@@ -57,6 +61,10 @@ describe('what is asked of the gateway', () => {
     await expect(api.newToken(wanted)).rejects.toThrow();
     answer = async () => new Response(JSON.stringify({ detail: 'being done', kind: 'conflict' }), { status: 409 });
     await expect(api.newToken(wanted)).rejects.toThrow();
+    // Something else meanwhile is another thing, and not the same.
+    await expect(api.newToken({ ...wanted, name: 'other' })).rejects.toThrow();
+    expect(keys().at(-1)).not.toBe(keys()[0]);
+    asked.pop();
     answer = made;
     await api.newToken(wanted);
     expect(new Set(keys()).size).toBe(1);
@@ -64,6 +72,22 @@ describe('what is asked of the gateway', () => {
     await api.newToken(wanted);
     await api.newToken({ ...wanted, name: 'cd' });
     expect(new Set(keys()).size).toBe(3);
+  });
+
+  it('carries one key until a stream has said something', async () => {
+    const api = await page();
+    const say = async () => {
+      for await (const told of api.say('echo', 'hi', null, new AbortController().signal)) void told;
+    };
+    answer = lost;
+    await expect(say()).rejects.toThrow();
+    answer = async () => new Response(new ReadableStream({ start: (body) => body.error(new Error('reset')) }));
+    await expect(say()).rejects.toThrow();
+    answer = async () => new Response('data: {"type":"end"}\n\n');
+    await say();
+    expect(new Set(keys()).size).toBe(1);
+    await say();
+    expect(new Set(keys()).size).toBe(2);
   });
 
   it('has a key where it makes something, and none where the same again must happen again', async () => {

@@ -63,9 +63,13 @@ impl Answers {
         self.denies.push(Reason { layer, policy: policy.to_owned(), message });
     }
 
-    /// The strictest answer with its reasons first. What was granted matters only when nothing refuses.
-    fn decide(self) -> (Decision, Vec<Reason>) {
+    /// The strictest answer with its reasons first. What was granted matters only when nothing refuses. A part of a reply is
+    /// denied where anybody would be asked: they would see half of what they say yes to.
+    fn decide(self, is_part: bool) -> (Decision, Vec<Reason>) {
         let Self { mut kills, mut denies, mut asks, mut grants } = self;
+        if is_part && kills.is_empty() && denies.is_empty() && !asks.is_empty() {
+            denies.push(unasked());
+        }
         // What holds for several tables alike is said once.
         for reasons in [&mut kills, &mut denies, &mut asks, &mut grants] {
             let mut said = Vec::new();
@@ -160,9 +164,8 @@ fn judge_whole(
     answers.denies.extend(unconnected(&action));
     if !answers.asks.is_empty() {
         answers.denies.extend(divided(compartment, &action, &labels));
-        answers.denies.extend(is_part.then(unasked));
     }
-    let (decision, reasons) = answers.decide();
+    let (decision, reasons) = answers.decide(is_part);
     Judgement {
         verdict: Verdict { decision, reasons, policy_version: compartment.version, labels },
         asker: standing.asker.id.clone(),
@@ -203,7 +206,7 @@ fn divided(compartment: &Compartment, action: &Action, labels: &Labels) -> Optio
     })
 }
 
-/// Nobody is asked about half of what they would say yes to.
+/// Why a part is not put before a person.
 fn unasked() -> Reason {
     Reason {
         layer: Layer::Approval,
@@ -277,7 +280,7 @@ impl Case<'_> {
     pub(crate) fn refusal(&self) -> Option<Reason> {
         let mut answers = Answers::default();
         self.policies(&mut answers);
-        match answers.decide() {
+        match answers.decide(false) {
             (Decision::Permit, _) => None,
             (_, reasons) => reasons.into_iter().next(),
         }

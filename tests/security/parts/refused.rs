@@ -151,6 +151,7 @@ fn no_part_comes_once_the_turn_has_no_action_left_for_its_reply() {
     home.start();
     let words = speaker.answer();
     let chat = Chat::of(&home, "slow");
+    eventually("its model is asked", || speaker.server.requests("chat/completions").len() == 1);
     words.say("The first paragraph.\n\nThe second.\n\n");
     meanwhile(&home, &speaker);
     words.say("The end");

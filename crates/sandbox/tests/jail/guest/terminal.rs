@@ -20,6 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     ("guest: job control", job_control),
     ("guest: stopped and continued", stopped_and_continued),
     ("guest: a program that stops itself again and again", stops_itself),
+    ("guest: stops that were told together are one", stops_told_together),
     ("guest: one that left its group is continued and ended all the same", left_its_group),
     ("guest: a window that changes", a_window_that_changes),
     ("guest: terminals of its own", terminals_of_its_own),
@@ -68,6 +69,14 @@ impl Screen {
 
     fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Whether a text is shown, now or in a moment.
+    fn comes(&mut self, text: &str) -> bool {
+        if let Ok(chunk) = self.chunks.recv_timeout(Duration::from_millis(20)) {
+            self.shown.push_str(&String::from_utf8_lossy(&chunk));
+        }
+        self.shown.contains(text)
     }
 
     /// Waits until a text is shown, and forgets all up to it.
@@ -162,6 +171,24 @@ fn stops_itself() {
         let stops = changes.iter().filter(|change| **change == Change::Stopped).count();
         assert!(stops <= 1, "{changes:?}");
         assert_eq!(changes.last(), Some(&Change::Ended(Exit::Signal(9))));
+    });
+}
+
+fn stops_told_together() {
+    let folders = Folders::new();
+    let line = "i=0; while test $i -lt 20; do kill -STOP $$; i=$((i+1)); echo again-$i.; done; exit 9";
+    let (mut screen, command) = Screen::with(&["sh", "-c", line], &folders);
+    run(async {
+        let mut guest = roster().launch("a", &jail(&folders, system()), command).await.unwrap();
+        // Each stop is told and continued before the first is heard of.
+        for nth in 1..=20 {
+            while !screen.comes(&format!("again-{nth}.")) {
+                guest.signal(18).await.unwrap();
+            }
+        }
+        let first = timeout(PATIENCE, guest.change()).await.unwrap().unwrap();
+        assert_eq!(first, Change::Stopped);
+        assert_eq!(timeout(PATIENCE, guest.change()).await.unwrap().unwrap(), Change::Ended(Exit::Code(9)));
     });
 }
 
