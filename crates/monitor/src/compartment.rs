@@ -1,11 +1,12 @@
 //! One agent, ready to be judged: its charter, its policies in slices, its tools, its gate.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 use soul::{Charter, SkillGrant};
-use vocab::{AgentName, Digest, SkillSpec};
+use vocab::{AgentName, Digest, Labels, SkillSpec};
 
 use crate::config::ConfigError;
 use crate::gate::Gate;
@@ -112,6 +113,12 @@ impl Compartment {
     #[must_use]
     pub const fn version(&self) -> Digest {
         self.version
+    }
+
+    /// The labels of everything at and beneath `path`, by the settings and by `marks`.
+    #[must_use]
+    pub fn labels_beneath(&self, path: &str, marks: &BTreeMap<String, Labels>) -> Labels {
+        self.house.flow.beneath(path, marks)
     }
 
     /// The model that the agent's calls go to.

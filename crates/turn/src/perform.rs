@@ -1,11 +1,12 @@
 //! An effect, until it is done, the turn's time is up or the agent is stopped; and what is heard of it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use monitor::{Bounds, Permit, Reach, Refused};
+use monitor::{Bounds, Compartment, Permit, Reach, Refused};
 use skills::Bench;
 use tokio_util::sync::CancellationToken;
 use vocab::{Body, Labels, Outcome, ProposalId, Status, Verb};
@@ -89,21 +90,41 @@ pub(crate) fn perform_part(gateway: &Gateway, turn: &Turn, permit: Permit) -> Ou
 pub(crate) struct Effect {
     proposal: ProposalId,
     labels: Labels,
-    /// What a command has before it.
-    reach: Option<Reach>,
+    before: Before,
+}
+
+/// What an effect has before it while it lasts, and reads without asking for each piece.
+enum Before {
+    Nothing,
+    /// A command's.
+    Reach(Reach),
+    /// A collection's folder.
+    Folder(String),
+}
+
+impl Before {
+    fn of(bounds: &Bounds) -> Self {
+        match bounds {
+            Bounds::Command(run) => Self::Reach(run.reach.clone()),
+            Bounds::Collection { folder } => Self::Folder(folder.to_string_lossy().into_owned()),
+            Bounds::None | Bounds::File { .. } | Bounds::Web { .. } | Bounds::Tables(_) => Self::Nothing,
+        }
+    }
+
+    /// The labels of all of it by now: meanwhile others may have put data there that carries more.
+    fn labels_now(&self, compartment: &Compartment, marks: &BTreeMap<String, Labels>) -> Option<Labels> {
+        match self {
+            Self::Nothing => None,
+            Self::Reach(reach) => Some(reach.labels_now(compartment, marks)),
+            Self::Folder(folder) => Some(compartment.labels_beneath(folder, marks)),
+        }
+    }
 }
 
 impl Effect {
     fn of(turn: &Turn, permit: &Permit) -> Self {
-        let reach = match permit.bounds() {
-            Bounds::Command(run) => Some(run.reach.clone()),
-            Bounds::None
-            | Bounds::File { .. }
-            | Bounds::Web { .. }
-            | Bounds::Tables(_)
-            | Bounds::Collection { .. } => None,
-        };
-        Self { proposal: permit.proposal().clone(), labels: turn.session.labels.clone(), reach }
+        let before = Before::of(permit.bounds());
+        Self { proposal: permit.proposal().clone(), labels: turn.session.labels.clone(), before }
     }
 
     /// Its end in one sentence.
@@ -144,12 +165,8 @@ impl Effect {
             }
             Ending::TimeUp => self.ended(Status::Unknown, "the turn's time was up while this was under way"),
         };
-        match self.reach {
-            // While a command ran, others may have put data before it that carries more.
-            Some(reach) => {
-                let labels = reach.labels_now(&turn.compartment, &gateway.marks());
-                Outcome { labels: outcome.labels.join(&labels), ..outcome }
-            }
+        match self.before.labels_now(&turn.compartment, &gateway.marks()) {
+            Some(labels) => Outcome { labels: outcome.labels.join(&labels), ..outcome },
             None => outcome,
         }
     }
@@ -214,6 +231,23 @@ mod tests {
         stopped.cancel();
         tokio::task::yield_now().await;
         word
+    }
+
+    #[test]
+    fn what_comes_into_a_collection_while_it_is_searched_is_in_the_labels_of_what_is_found() {
+        let config = monitor::Config { agents_dir: "/home/agents".into(), ..monitor::Config::default() };
+        let house = monitor::Monitor::new(config).unwrap();
+        let soul = "# Echo\n## Identity\n- Name: Echo\n- Role: Looks things up\n";
+        let (_, echo) = crate::check(soul, "/home/agents/echo/workspace".as_ref(), None, &house).unwrap();
+        let before = Before::of(&Bounds::Collection { folder: "/data/handbook".into() });
+        let restricted = Labels::from_names(["restricted"]).unwrap();
+        for (place, expected) in
+            [("/data/handbook/new.md", &restricted), ("/data/other.md", &Labels::default())]
+        {
+            let marks = BTreeMap::from([(place.to_owned(), restricted.clone())]);
+            assert_eq!(before.labels_now(&echo, &marks).as_ref(), Some(expected), "{place}");
+        }
+        assert_eq!(Before::of(&Bounds::None).labels_now(&echo, &BTreeMap::new()), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -142,6 +142,12 @@ fn a_collection_carries_the_labels_of_all_in_its_folder_and_the_folder_carries_t
                 "{place}"
             );
         }
+        // The same when it came after the judgement.
+        assert_eq!(
+            plain.echo.labels_beneath("/data/handbook", &at.marks),
+            labels(&["confidential"]),
+            "{place}"
+        );
     }
 }
 
