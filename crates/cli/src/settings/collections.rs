@@ -8,6 +8,8 @@ use serde::Deserialize;
 use toml::Spanned;
 use vocab::{Group, Labels, collection};
 
+use super::policies::every_name;
+
 /// The most collections.
 const MAX_COLLECTIONS: usize = 256;
 
@@ -31,7 +33,7 @@ pub(crate) struct Folder {
 /// What the monitor is told.
 ///
 /// # Errors
-/// One sentence, when a folder has something of the gateway's `own` in it, or lies in it, or among the `agents`' files.
+/// One sentence, when a folder by any name has something of the gateway's `own` in it, or lies in it, or among the `agents`' files.
 pub(super) fn apart(
     collections: &Collections,
     own: &[PathBuf],
@@ -40,8 +42,11 @@ pub(super) fn apart(
     let mut all = Vec::new();
     for (name, entry) in collections {
         let Folder { folder, labels } = entry.get_ref();
-        let gateways = own.iter().any(|own| folder.starts_with(own) || own.starts_with(folder));
-        if gateways || (holds_agents(folder, agents)) {
+        let gateways = |folder: &Path| {
+            own.iter().any(|own| folder.starts_with(own) || own.starts_with(folder))
+                || every_name(agents).iter().any(|agents| holds_agents(folder, agents))
+        };
+        if every_name(folder).iter().any(|folder| gateways(folder)) {
             return Err(format!(
                 "the `folder` of `[collections.{name}]` has files of the gateway's own in it, which are not for agents; name another"
             ));
@@ -132,6 +137,27 @@ mod tests {
             "/home/b/agents/echo/workspace/x",
         ] {
             assert_eq!(tried(good).unwrap()[0].folder, good);
+        }
+    }
+
+    #[test]
+    fn a_home_named_through_a_link_is_kept_by_its_other_name_too() {
+        let field = tempfile::tempdir().unwrap();
+        let at = |name: &str| field.path().canonicalize().unwrap().join(name);
+        std::fs::create_dir_all(at("real/data")).unwrap();
+        std::fs::create_dir(at("docs")).unwrap();
+        std::os::unix::fs::symlink(at("real"), at("home")).unwrap();
+        let own: Vec<PathBuf> =
+            ["home/data", "home/keys"].iter().flat_map(|name| every_name(&at(name))).collect();
+        let tried = |name: &str| {
+            let text = format!("[handbook]\nfolder = {:?}", at(name));
+            apart(&toml::from_str(&text).unwrap(), &own, &at("home/agents"))
+        };
+        for bad in ["real", "real/data", "real/keys", "home/keys", "real/agents/echo", "home"] {
+            assert!(tried(bad).unwrap_err().contains("the gateway's own"), "{bad}");
+        }
+        for good in ["docs", "real/agents/echo/workspace", "home/agents/echo/workspace"] {
+            assert!(tried(good).is_ok(), "{good}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `[databases.NAME]`: the databases whose tables agents may read.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use monitor::Database;
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use toml::Spanned;
 use vocab::{Group, table};
 
 use super::labels::Label;
+use super::policies::every_name;
 
 /// The most databases.
 const MAX_DATABASES: usize = 256;
@@ -35,7 +36,8 @@ pub(super) fn apart(databases: &Databases, own: &[PathBuf]) -> Result<Vec<Databa
     let mut all = Vec::new();
     for (name, file) in databases {
         let path = &file.get_ref().path;
-        if own.iter().any(|own| std::path::Path::new(path).starts_with(own)) {
+        let names = every_name(Path::new(path));
+        if own.iter().any(|own| names.iter().any(|name| name.starts_with(own))) {
             return Err(format!(
                 "the `path` of `[databases.{name}]` is one of the gateway's own files, which are not for agents; name another"
             ));
@@ -87,4 +89,27 @@ pub(super) fn fault(
             Some((at, message))
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_file_of_the_gateways_is_a_database_by_any_name() {
+        let field = tempfile::tempdir().unwrap();
+        let at = |name: &str| field.path().canonicalize().unwrap().join(name);
+        std::fs::create_dir_all(at("real/data")).unwrap();
+        std::os::unix::fs::symlink(at("real"), at("home")).unwrap();
+        std::os::unix::fs::symlink(at("real/data"), at("beside")).unwrap();
+        let own = every_name(&at("home/data"));
+        let tried = |name: &str| {
+            let text = format!("[crm]\npath = {:?}", at(name));
+            apart(&toml::from_str(&text).unwrap(), &own)
+        };
+        for bad in ["home/data/journal.sqlite", "real/data/journal.sqlite", "beside/journal.sqlite"] {
+            assert!(tried(bad).unwrap_err().contains("the gateway's own"), "{bad}");
+        }
+        assert!(tried("real/crm.db").is_ok());
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bulkhead_http::House;
@@ -136,7 +136,7 @@ impl Settings {
         let mut people: Vec<Person> = self.person.iter().map(|person| person.get_ref().clone()).collect();
         people.extend(self.vouched(vouched)?);
         let mut guardrails = guardrails(&home.guardrails())?;
-        let mut own = home.own();
+        let mut own: Vec<PathBuf> = home.own().iter().flat_map(|own| every_name(own)).collect();
         own.extend(self.gateway.key());
         guardrails.push(monitor::protecting(&own, &home.agents()));
         Ok(monitor::Config {
@@ -157,6 +157,17 @@ impl Settings {
             queues: self.queue.iter().map(|queue| queue.get_ref().queue()).collect(),
         })
     }
+}
+
+/// A path as it was written, and without the links that it leads through, where that is another: what is kept from agents is
+/// by neither name theirs. What is not there yet has the name that it will have.
+pub(super) fn every_name(path: &Path) -> Vec<PathBuf> {
+    let real = path.ancestors().find_map(|above| {
+        let beneath = path.strip_prefix(above).ok()?;
+        Some(fs::canonicalize(above).ok()?.components().chain(beneath.components()).collect::<PathBuf>())
+    });
+    let other = real.filter(|real| real != path);
+    std::iter::once(path.to_owned()).chain(other).collect()
 }
 
 /// The guardrails in `folder`, by name. A folder that is not there is an error: a guardrail that silently
