@@ -15,10 +15,12 @@ pub struct Jailed {
     pub role: String,
 }
 
-/// Whether a process runs; one that is dead and waits for its parent does not.
+/// Whether a process runs; one that is dead and waits for its parent does not. One whose first thread is dead and whose
+/// others are about to be still holds its files and their locks.
 #[must_use]
 pub fn lives(pid: u32) -> bool {
-    status(pid, "State").is_some_and(|state| !state.starts_with(['Z', 'X']))
+    let runs = |state: String| !state.starts_with(['Z', 'X']);
+    status(pid, "State").is_some_and(runs) || status(pid, "Threads").is_some_and(|threads| threads != "1")
 }
 
 /// A line of `/proc/PID/status`.
