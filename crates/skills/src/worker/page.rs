@@ -57,6 +57,8 @@ fn without_html(page: &str) -> Result<String, Trouble> {
     let convert = || html2text::config::plain().string_from_read(page.as_bytes(), WIDTH);
     match std::panic::catch_unwind(convert) {
         Ok(Ok(text)) => Ok(text),
+        // To allow more would indent each line of a hostile page by as much as it likes.
+        Ok(Err(html2text::Error::TooNarrow)) => Err(Trouble::Page("its HTML is nested too deeply".into())),
         Ok(Err(error)) => Err(Trouble::Page(error.to_string())),
         Err(_) => Err(Trouble::Page("its HTML is broken".into())),
     }
