@@ -92,7 +92,7 @@ impl Witness {
         Ok(Self { parts, http, spot, name, key, notary, rounds, last: None, told })
     }
 
-    /// Goes on until `stop`; then the last checkpoint is asked for once more, for [`FAREWELL`] and not longer. What came
+    /// Goes on until `stop`; then the last checkpoint is asked for once more, for a second and not longer. What came
     /// back by then is still kept: to break off there would leave it open whether the record has it.
     pub async fn run(mut self, stop: CancellationToken) {
         self.go_on(stop).await;
