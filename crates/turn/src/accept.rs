@@ -342,6 +342,8 @@ impl Drop for Place<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -355,7 +357,8 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished(), "there is no place");
         stopped.cancel();
-        assert!(waiting.await.unwrap());
+        let ended = tokio::time::timeout(Duration::from_secs(60), waiting).await;
+        assert!(ended.expect("it waits though it was stopped").unwrap());
         drop(place);
         assert!(room_unless(&room, &stopped).await.is_none());
         assert_eq!(room.available_permits(), 1);

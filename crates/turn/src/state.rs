@@ -50,7 +50,7 @@ pub(crate) struct Turn {
     pub(crate) heard: Heard,
     /// How a program ended, for the record of its end.
     pub(crate) over: Option<String>,
-    /// What was delivered of answers that were still being made.
+    /// What was delivered of answers that were still being made; of those before a wait, all that they said.
     pub(crate) said: String,
     /// How much of that is of the present model call's answer, in bytes.
     pub(crate) heard_bytes: usize,
@@ -102,9 +102,21 @@ pub(crate) struct Made {
     pub(crate) reach: Option<Reach>,
 }
 
+/// The words of a turn's answers so far. Which of them were delivered is not kept while it waits for a person, so that what
+/// comes afterwards is judged with all of them.
+fn said_in(transcript: &[Entry]) -> String {
+    let turn = transcript.rsplit(|entry| matches!(entry, Entry::Person { .. })).next().unwrap_or_default();
+    let words = turn.iter().filter_map(|entry| match entry {
+        Entry::Answer { answer } => Some(answer.text.as_str()),
+        Entry::Person { .. } | Entry::Result { .. } => None,
+    });
+    words.collect()
+}
+
 impl Turn {
     pub(crate) fn new(made: Made, now: Timestamp) -> Self {
         let Made { id, row, session, asker, slot, stopped, compartment, transcript, reach } = made;
+        let said = said_in(&transcript);
         let running = Some(Running::new(Arc::clone(&slot)));
         Self {
             id,
@@ -123,7 +135,7 @@ impl Turn {
             present: None,
             heard: Heard::default(),
             over: None,
-            said: String::new(),
+            said,
             heard_bytes: 0,
         }
     }

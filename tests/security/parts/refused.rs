@@ -161,3 +161,35 @@ fn no_part_comes_once_the_turn_has_no_action_left_for_its_reply() {
     assert_eq!(grounds(&home, "slow"), ["limit:actions-per-turn"]);
     assert_eq!(told(&heard, "deny"), ["reply"]);
 }
+
+/// The same agent, which may post where a person agrees.
+fn poster() -> String {
+    format!("{CAREFUL}\n## Skills\n\n- message: Tell others\n\n## Channels\n\n- board: content-team\n")
+}
+
+#[test]
+fn what_was_said_before_a_wait_for_a_person_counts_for_what_is_said_after_it() {
+    let (home, speaker) = home();
+    home.soul("careful", &poster());
+    home.start();
+    // What comes afterwards is nobody's pay by itself.
+    let pay = "Jane Doe: EUR 90.000\n\n";
+    for (before, parts) in [("One moment", vec!["Well.\n\n", pay]), ("The salary of ", vec!["Well.\n\n"])] {
+        let words = speaker.answer();
+        let mut chat = Chat::of(&home, "careful");
+        words.say(&format!("Well.\n\n{before}"));
+        chat.next("part");
+        words.call("message", &json!({ "channel": "board:content-team", "text": "It is ready." }));
+        words.end();
+        chat.next("approval");
+        let rest = speaker.answer();
+        home.run(&["approvals", "approve", &home.waiting()]).done();
+        rest.say(pay);
+        meanwhile(&home, &speaker);
+        rest.say("The end");
+        rest.end();
+        assert_eq!(texts(&chat.over(0), "part"), parts);
+    }
+    assert_eq!(grounds(&home, "careful").len(), 1);
+    home.verifies();
+}
