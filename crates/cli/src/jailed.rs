@@ -3,12 +3,11 @@
 //! `bulkhead __spawner` is started by the gateway only, with a socket as its standard input. It never
 //! returns to the commands; nor does what it bears, which is jailed before it plays its role.
 
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use sandbox::Program;
 use sandbox::spawner::{self, Role};
+use sandbox::{Program, Socket};
 
 use crate::failure::Exit;
 
@@ -36,12 +35,12 @@ pub(crate) fn take_over() -> Option<ExitCode> {
 }
 
 /// Errors have nowhere to go but the exit code: standard error leads to nowhere.
-fn think(mut stream: UnixStream) -> ExitCode {
-    ended(agent::run(&mut stream).is_ok())
+fn think(mut socket: Socket) -> ExitCode {
+    ended(agent::run(&mut socket).is_ok())
 }
 
-fn work(stream: UnixStream) -> ExitCode {
-    ended(skills::work(stream).is_ok())
+fn work(socket: Socket) -> ExitCode {
+    ended(skills::work(socket).is_ok())
 }
 
 fn ended(well: bool) -> ExitCode {

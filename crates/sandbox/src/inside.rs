@@ -31,6 +31,7 @@ use self::identity::User;
 use crate::Jail;
 use crate::jail::JailError;
 use crate::layer::{self, Layer};
+use crate::socket;
 use crate::spawner::spaces::Spaces;
 use crate::wire::{Answer, Order};
 
@@ -98,6 +99,9 @@ pub(crate) enum EnterError {
     /// The socket was closed before a jail was named.
     #[error("the gateway went away before it named a jail")]
     Alone,
+    /// The socket takes no bound on its reads.
+    #[error("the wait for a word cannot be bounded: {0}")]
+    Socket(#[source] io::Error),
     /// A jail that makes no sense.
     #[error("this jail cannot be built: {0}")]
     Jail(#[from] JailError),
@@ -136,6 +140,9 @@ pub(crate) fn enter(mut stream: UnixStream, birth: Birth) -> Result<Entered, Ent
     let order: Order = frame::read(&mut stream)?.ok_or(EnterError::Alone)?;
     let jail = &order.jail;
     jail.check()?;
+    if jail.system.is_none() {
+        socket::bound_reads(&stream).map_err(EnterError::Socket)?;
+    }
     let mut layers = vec![Layer::had(layer::DESCRIPTORS, "the socket alone; standard ones to /dev/null")];
     let baggage = Baggage::default();
     baggage.processes_bounded.set(order.processes_bounded);

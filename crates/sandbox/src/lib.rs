@@ -28,6 +28,7 @@ mod owner;
 mod probe;
 mod process;
 mod roster;
+mod socket;
 mod spares;
 pub mod spawner;
 mod starter;
@@ -46,4 +47,5 @@ pub use jail::{
 pub use layer::Layer;
 pub use probe::{PROBE, probe, probe_program};
 pub use roster::{KILL_WAIT, Killed, MAX_CHILDREN, MAX_OWNERS, READY_WAIT, Roster, SpawnError};
+pub use socket::{REST_AFTER, Socket};
 pub use spares::{JAILED_OOM_SCORE, MAX_SPARES, SPARE_OOM_SCORE};

@@ -23,11 +23,12 @@ use rustix::thread::set_name;
 
 use self::fork::{Parent, Side, fork};
 use self::spaces::Spaces;
+use crate::Socket;
 use crate::control::{self, Reply, Request};
 use crate::inside::{self, Birth, descriptors, identity, init, parent};
 
-/// A role by name, and what the process does in it once its jail stands. The stream leads to the gateway.
-pub type Role<'a> = (&'a str, fn(UnixStream) -> ExitCode);
+/// A role by name, and what the process does in it once its jail stands.
+pub type Role<'a> = (&'a str, fn(Socket) -> ExitCode);
 
 /// The spawner's own name, as tools show processes.
 const NAME: &str = "spawner";
@@ -53,7 +54,7 @@ pub(crate) const INIT: &str = "init";
 #[derive(Debug, Clone, Copy)]
 enum Plays {
     /// One of the roles that the spawner was given.
-    Role(fn(UnixStream) -> ExitCode),
+    Role(fn(Socket) -> ExitCode),
     /// It starts a program that nobody here wrote.
     Init,
 }
@@ -72,7 +73,7 @@ impl Newborn {
         call_oneself(&name);
         match inside::enter(stream, birth) {
             Ok(entered) => match role {
-                Plays::Role(role) => role(entered.stream),
+                Plays::Role(role) => role(Socket::new(entered.stream)),
                 Plays::Init => init::run(entered),
             },
             Err(_) => ExitCode::FAILURE,

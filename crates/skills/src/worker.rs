@@ -14,8 +14,7 @@ mod read;
 mod spot;
 mod write;
 
-use std::io::BufReader;
-use std::os::unix::net::UnixStream;
+use std::io::{BufReader, Read, Write};
 
 use rustix::io::Errno;
 use vocab::frame::{self, FrameError};
@@ -113,10 +112,10 @@ impl Trouble {
 ///
 /// # Errors
 /// When the socket breaks or carries something that is not a request.
-pub fn work(stream: UnixStream) -> Result<(), WorkError> {
-    let mut requests = BufReader::new(&stream);
+pub fn work(stream: impl Read + Write) -> Result<(), WorkError> {
+    let mut requests = BufReader::new(stream);
     while let Some(request) = frame::read::<ToWorker>(&mut requests)? {
-        frame::write(&mut &stream, &answer(request))?;
+        frame::write(requests.get_mut(), &answer(request))?;
     }
     Ok(())
 }

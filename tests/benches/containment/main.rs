@@ -9,6 +9,7 @@
 //! test; that nothing is left it does assert.
 
 mod kill;
+mod memory;
 mod procs;
 mod stage;
 mod start;
@@ -45,13 +46,13 @@ fn measure() -> Done<()> {
         match part.as_deref() {
             None => {
                 start::starts(&binary).await?;
-                start::memory(&binary).await?;
+                memory::memory(&binary).await?;
                 start::work().await?;
                 kill::one().await?;
                 kill::many().await
             }
             Some("starts") => start::starts(&binary).await,
-            Some("memory") => start::memory(&binary).await,
+            Some("memory") => memory::memory(&binary).await,
             Some("work") => start::work().await,
             Some("one") => kill::one().await,
             Some("many") => kill::many().await,

@@ -5,7 +5,7 @@ use std::fs;
 use crate::Done;
 
 /// The processes whose parent this one is.
-fn children() -> Done<Vec<u32>> {
+pub(crate) fn children() -> Done<Vec<u32>> {
     let own = std::process::id().to_string();
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {

@@ -1,12 +1,11 @@
 //! What this binary is when it is called with a word: the spawner, a hog, or nothing at all. And figures.
 
-use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use sandbox::spawner::{self, Role};
-use sandbox::{Program, Roster};
+use sandbox::{Program, Roster, Socket};
 use vocab::frame;
 
 use crate::Done;
@@ -39,7 +38,7 @@ fn spin() -> ! {
 }
 
 /// Says back what it is told.
-fn echo(mut stream: UnixStream) -> ExitCode {
+fn echo(mut stream: Socket) -> ExitCode {
     while let Ok(Some(said)) = frame::read::<String>(&mut stream) {
         if frame::write(&mut stream, &said).is_err() {
             break;
@@ -49,14 +48,14 @@ fn echo(mut stream: UnixStream) -> ExitCode {
 }
 
 /// Says that it is there and never rests again.
-fn busy(mut stream: UnixStream) -> ExitCode {
+fn busy(mut stream: Socket) -> ExitCode {
     match frame::read::<String>(&mut stream) {
         Ok(Some(said)) if frame::write(&mut stream, &said).is_ok() => spin(),
         _ => ExitCode::FAILURE,
     }
 }
 
-fn work(mut stream: UnixStream) -> ExitCode {
+fn work(mut stream: Socket) -> ExitCode {
     while let Ok(Some(_)) = frame::read::<String>(&mut stream) {
         let nanos = u64::try_from(worked().as_nanos()).unwrap_or(u64::MAX);
         if frame::write(&mut stream, &nanos).is_err() {

@@ -1,4 +1,4 @@
-//! Starts, memory and work.
+//! Starts and work.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use sandbox::{Child, Exit, Jail, Program, Roster, System};
 
+use crate::Done;
 use crate::stage::{self, micros, part, ratio};
-use crate::{Done, procs};
 
 /// Rounds in which the things that are compared take turns.
 const ROUNDS: usize = 300;
@@ -24,9 +24,6 @@ const GUESTS_TMP_BYTES: u64 = 1 << 20;
 
 /// How long a spare is given to be made. It begins some 20 ms after a start, and takes a few.
 const SPARE_WAIT: Duration = Duration::from_millis(60);
-
-/// Agents that idle at once.
-const AGENTS: usize = 10;
 
 /// The same binary that ends at once, from fork to its end.
 fn bare(binary: &Path) -> Done<Duration> {
@@ -103,30 +100,6 @@ pub(crate) async fn starts(binary: &Path) -> Done<()> {
     println!("  a further answer           {:8.0} µs   1/{:.1}", micros(call), ratio(first, call));
     println!("  the same after a pause     {:8.0} µs   1/{:.1}", micros(rest), ratio(first, rest));
     drop((real.stop(), own.stop()));
-    Ok(())
-}
-
-/// What idle agents of the real binary take.
-pub(crate) async fn memory(binary: &Path) -> Done<()> {
-    let roster = Roster::new(&Program { path: binary.to_owned(), args: vec!["__spawner".into()] })?;
-    println!("\nproportional memory");
-    let mut agents = Vec::new();
-    for number in 0..AGENTS {
-        agents.push(roster.spawn(&number.to_string(), "agent", &Jail::default()).await?);
-        if [1, AGENTS].contains(&agents.len()) {
-            tokio::time::sleep(SPARE_WAIT * 4).await;
-            let each =
-                agents.iter().map(|agent| procs::proportional_kib(agent.pid())).collect::<Done<Vec<_>>>()?;
-            let most = each.iter().max().copied().unwrap_or_default();
-            println!(
-                "  an idle agent, of {:3}       {most:8} KiB           (target: at most 1024)",
-                agents.len()
-            );
-        }
-    }
-    let spawner = roster.spawner().ok_or("there is no spawner")?;
-    println!("  the spawner                {:8} KiB", procs::proportional_kib(spawner)?);
-    drop(roster.stop());
     Ok(())
 }
 

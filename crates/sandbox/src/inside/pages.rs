@@ -17,10 +17,26 @@ type Part = (*mut c_void, usize);
 /// The most parts of an image that are looked at; a linker makes two or three.
 const MAX_PARTS: usize = 8;
 
+/// The parts that were found. In place: whoever gives code back does best without calling much afterwards.
+#[derive(Default)]
+struct Parts {
+    all: [Option<Part>; MAX_PARTS],
+    found: usize,
+}
+
+impl Parts {
+    fn push(&mut self, part: Part) {
+        if let Some(place) = self.all.get_mut(self.found) {
+            *place = Some(part);
+            self.found = self.found.saturating_add(1);
+        }
+    }
+}
+
 /// Unmaps the pages of the program's own code and constants. Each is there again when it is used, from the file or what
 /// the kernel keeps of it; any thread may go on meanwhile. Where the kernel refuses, they stay.
 pub fn give_back() {
-    for (begin, bytes) in constant_parts() {
+    for (begin, bytes) in constant_parts().all.into_iter().flatten() {
         #[expect(unsafe_code, reason = "advice of this kind is not safe for memory that was written to")]
         // SAFETY: the part is mapped as long as the program runs, privately and from its file, which nobody can
         // write to meanwhile; it is not writable and holds nothing to be relocated, so that what is read again are
@@ -40,10 +56,10 @@ pub(super) fn rehearse(order: &Order) -> Result<(), FrameError> {
 }
 
 /// The parts of the program's image that are mapped for reading or running only.
-fn constant_parts() -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::with_capacity(MAX_PARTS);
+fn constant_parts() -> Parts {
+    let mut parts = Parts::default();
     #[expect(unsafe_code, reason = "no safe call tells how the program is laid out")]
-    // SAFETY: the function is of the form that is asked for and the vector outlives the call.
+    // SAFETY: the function is of the form that is asked for and the parts outlive the call.
     unsafe {
         libc::dl_iterate_phdr(Some(first), (&raw mut parts).cast());
     }
@@ -58,7 +74,7 @@ unsafe extern "C" fn first(info: *mut libc::dl_phdr_info, _: libc::size_t, parts
     let (base, headers, parts, page) = unsafe {
         let info = &*info;
         let headers = std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into());
-        (info.dlpi_addr, headers, &mut *parts.cast::<Vec<Part>>(), libc::getauxval(libc::AT_PAGESZ))
+        (info.dlpi_addr, headers, &mut *parts.cast::<Parts>(), libc::getauxval(libc::AT_PAGESZ))
     };
     if !page.is_power_of_two() {
         return 1;
@@ -102,8 +118,8 @@ mod tests {
     #[test]
     fn what_is_given_back_is_no_longer_mapped_and_there_when_it_is_used() {
         let parts = constant_parts();
-        assert!((1..=MAX_PARTS).contains(&parts.len()), "{parts:?}");
-        for (begin, bytes) in parts {
+        assert!((1..MAX_PARTS).contains(&parts.found), "{:?}", parts.all);
+        for (begin, bytes) in parts.all.into_iter().flatten() {
             #[expect(unsafe_code, reason = "as in `give_back`")]
             // SAFETY: the part is mapped and is only read.
             unsafe { madvise(begin, bytes, Advice::LinuxPopulateRead) }.unwrap();

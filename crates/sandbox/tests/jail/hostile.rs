@@ -1,9 +1,8 @@
 //! A jailed process that attacks the gateway through the one thing it has: the socket.
 
 use std::io::Write;
-use std::os::unix::net::UnixStream;
 
-use bulkhead_sandbox::{Child, FRAME_WAIT};
+use bulkhead_sandbox::{Child, FRAME_WAIT, Socket};
 use serde_json::Value;
 use vocab::frame::{self, FRAME_VERSION, FrameError};
 use vocab::limits::MAX_FRAME_BYTES;
@@ -27,7 +26,7 @@ const SEEDS: u64 = 48;
 const DRIPS: u32 = 64 * 1024;
 
 /// What the hostile process does.
-pub(crate) fn attack(kind: &str, mut stream: UnixStream) {
+pub(crate) fn attack(kind: &str, mut stream: Socket) {
     let body = |bytes: &[u8]| [(bytes.len() as u32).to_be_bytes().as_slice(), bytes].concat();
     let bytes = match kind {
         "too-large" => (MAX_FRAME_BYTES as u32 + 1).to_be_bytes().to_vec(),

@@ -19,6 +19,7 @@ mod hostile;
 mod kill;
 mod layers;
 mod program;
+mod rest;
 mod spares;
 mod stage;
 mod wanting;
@@ -58,6 +59,7 @@ fn check_all(words: &[&str]) -> ExitCode {
         groups::CHECKS,
         wanting::CHECKS,
         spares::CHECKS,
+        rest::CHECKS,
         hostile::CHECKS,
         &guest::checks(),
     ]

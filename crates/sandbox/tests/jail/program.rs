@@ -1,6 +1,6 @@
 //! The processes that the checks start.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -66,7 +66,7 @@ fn standard_input() -> UnixStream {
     UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap())
 }
 
-fn serve(mut stream: UnixStream) {
+fn serve(mut stream: impl Read + Write) {
     while let Ok(Some(ask)) = frame::read::<Ask>(&mut stream) {
         let result = attempts::attempt(&ask.attempt, &ask.args);
         if frame::write(&mut stream, &Told { result }).is_err() {

@@ -1,7 +1,6 @@
 //! A binary of checks that is its own jailed program, which must begin without threads; hence not the usual harness.
 //! Like that one, it takes a part of a check's name as its argument.
 
-use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -32,8 +31,8 @@ pub(crate) fn main(checks: &[(&str, fn())]) -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn jailed(stream: UnixStream) -> ExitCode {
-    if skills::work(stream).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+fn jailed(socket: sandbox::Socket) -> ExitCode {
+    if skills::work(socket).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs a check that waits.
