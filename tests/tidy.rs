@@ -11,6 +11,8 @@ mod documents;
 mod source;
 #[path = "tidy/style.rs"]
 mod style;
+#[path = "tidy/verifier.rs"]
+mod verifier;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -87,6 +89,13 @@ fn arrows_point_one_way() {
     let manifests = arrows::manifests(&root());
     assert!(manifests.len() > 5, "the crates were not read");
     none(manifests.iter().flat_map(arrows::check).collect());
+}
+
+#[test]
+fn the_verifier_takes_nothing_from_what_writes_and_signs() {
+    let read = TREE.iter().filter(|file| file.path.starts_with("crates/journal/src/verify")).count();
+    assert!(read > 10, "the verifier was not read");
+    over_the_tree(verifier::taken);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Whatever is given for a note, a key or a witness's answer, reading it ends; what was read is written as it was; and
-//! nothing but the key's own signature is taken for one.
+//! nothing but the key's own signature is taken for one. The verifier, which reads with code of its own, reads it alike.
 
 #![no_main]
 
 use std::sync::LazyLock;
 
 use journal::checkpoint::{Checkpoint, Keys, Rotation, Sealed};
-use journal::note::{Note, SigningKey, VerifierKey, signatures};
+use journal::note::{KeyKind, Note, SigningKey, VerifierKey, signatures};
+use journal::verify;
 use libfuzzer_sys::fuzz_target;
 
 const ORIGIN: &str = "bulkhead/example";
@@ -15,6 +16,9 @@ static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::from_seed(ORIGIN
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let record_key = text.parse::<VerifierKey>().ok().filter(|key| key.kind() == KeyKind::Note);
+    let read = text.parse::<verify::Key>().ok();
+    assert_eq!(read.map(|key| key.to_string()), record_key.map(|key| key.to_string()));
     if let Ok(key) = text.parse::<VerifierKey>() {
         assert_eq!(key.to_string().parse::<VerifierKey>().unwrap(), key);
     }
@@ -22,6 +26,8 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(key.private_text().parse::<SigningKey>().unwrap().verifier(), key.verifier());
     }
     drop(signatures(text));
+    drop(verify::Note::all(text));
+    assert_eq!(text.parse::<verify::Note>().is_ok(), text.parse::<Note>().is_ok());
     let Ok(note) = text.parse::<Note>() else { return };
     assert_eq!(note.to_string(), text, "a note is written as it was read");
     drop(Rotation::check(&note));

@@ -176,4 +176,4 @@ fn hash(base64: &str) -> Option<Digest> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -241,4 +241,4 @@ impl fmt::Display for Note {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

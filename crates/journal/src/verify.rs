@@ -12,8 +12,10 @@ mod contents;
 mod erasures;
 mod finding;
 mod kept;
+mod note;
 mod position;
 mod postgres;
+mod sealed;
 mod source;
 mod tree;
 mod walk;
@@ -23,12 +25,13 @@ use serde::Serialize;
 
 pub use self::finding::{FirstBad, Why};
 pub use self::kept::MAX_GIVEN;
+pub use self::note::{Key, Note, Unread};
 pub use self::position::Position;
 use self::postgres::{Halt, Postgres};
+pub use self::sealed::Unbelieved;
 use self::source::Statements;
 use self::walk::Walk;
 use crate::entry::Head;
-use crate::note::{Note, VerifierKey};
 use crate::place::Place;
 use crate::postgres::PostgresConfig;
 pub use crate::readonly::LookError;
@@ -63,7 +66,7 @@ pub struct Options {
     /// Signed checkpoints of it.
     pub checkpoints: Vec<Note>,
     /// The key that is trusted whatever the record says of its keys; else all that it has had.
-    pub key: Option<VerifierKey>,
+    pub key: Option<Key>,
     /// Where an earlier verification had come to.
     pub resume: Option<Position>,
 }

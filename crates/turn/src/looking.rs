@@ -6,9 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::note::Note;
 use journal::read::{ProveError, Query, Reader, Record};
-use journal::verify::{MAX_GIVEN, Options, Report, verify_with};
+use journal::verify::{MAX_GIVEN, Note, Options, Report, verify_with};
 use journal::{Facts, Kind, checkpoint};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;

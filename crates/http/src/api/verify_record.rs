@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use journal::note::Note;
+use journal::verify::Note;
 use serde::Deserialize;
 
 use super::Shared;

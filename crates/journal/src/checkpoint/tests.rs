@@ -58,6 +58,21 @@ fn the_specifications_example_is_read() {
     assert_eq!(checkpoint.to_string(), note.text());
 }
 
+/// Texts of notes that are no checkpoints, for every reader of checkpoints, and the line where each is none.
+pub(crate) const NO_CHECKPOINTS: [(&str, u8); 11] = [
+    ("\n", 1),
+    ("log\n", 2),
+    ("log\n\n", 2),
+    ("log\n+1\n", 2),
+    ("log\n01\n", 2),
+    ("log\n00\n", 2),
+    ("log\n18446744073709551616\n", 2),
+    ("log\n1\n", 3),
+    ("log\n1\nAAAA\n", 3),
+    ("log\n1\nSBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I\n", 3),
+    ("log\n1\nSBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=\nmore\n\n", 4),
+];
+
 #[test]
 fn a_checkpoint_that_is_not_the_logs_own_is_refused() {
     assert_eq!(Sealed::check(sealed(12, 1), ORIGIN, &trusted(1)).unwrap().tree(), tree(12));
@@ -68,17 +83,7 @@ fn a_checkpoint_that_is_not_the_logs_own_is_refused() {
     let changed: Note = sealed(12, 1).to_string().replace("\n12\n", "\n13\n").parse().unwrap();
     let error = Sealed::check(changed, ORIGIN, &trusted(1)).unwrap_err();
     assert!(matches!(error, CheckpointError::Distrust(Distrust::Forged(_))), "{error}");
-    for (text, line) in [
-        ("\n", 1),
-        ("log\n", 2),
-        ("log\n+1\n", 2),
-        ("log\n01\n", 2),
-        ("log\n18446744073709551616\n", 2),
-        ("log\n1\n", 3),
-        ("log\n1\nAAAA\n", 3),
-        ("log\n1\nSBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I\n", 3),
-        ("log\n1\nSBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=\nmore\n\n", 4),
-    ] {
+    for (text, line) in NO_CHECKPOINTS {
         let note = Note::sign(text.to_owned(), [&key(1)]).unwrap();
         let error = Checkpoint::read(&note).unwrap_err();
         assert!(matches!(error, CheckpointError::Form(found, _) if found == line), "{text:?}: {error}");

@@ -74,44 +74,68 @@ fn what_is_not_signed_by_the_key_is_not_believed() {
     assert!(matches!(both.check(&peter()), Err(Distrust::Forged(_))));
 }
 
-#[test]
-fn texts_that_are_no_notes_are_refused() {
-    for (text, why) in [
+/// Texts that are no notes, for every reader of notes, and what this one says of each.
+pub(crate) fn no_notes() -> Vec<(String, NoteError)> {
+    let short = [
         ("", NoteError::Form),
+        ("\n", NoteError::Form),
         ("text\n", NoteError::Form),
         ("text\n\n", NoteError::Form),
+        ("\n\u{2014} name AAAAAAA=\n", NoteError::Form),
         ("text\n\n\u{2014} name AAAAAAA=", NoteError::Form),
         ("text\n\n- name AAAAAAA=\n", NoteError::Signature(1)),
         ("text\n\n\u{2014} name AAAAAAA=\n\n", NoteError::Form),
         ("text\n\n\u{2014} name  AAAAAAA=\n", NoteError::Signature(1)),
+        ("text\n\n\u{2014} na me AAAAAAA=\n", NoteError::Signature(1)),
+        ("text\n\n\u{2014} na\u{a0}me AAAAAAA=\n", NoteError::Signature(1)),
         ("text\n\n\u{2014} na+me AAAAAAA=\n", NoteError::Signature(1)),
+        ("text\n\n\u{2014} name AAAAAAA= \n", NoteError::Signature(1)),
         ("text\n\n\u{2014} name AAAAAA==\n", NoteError::Signature(1)),
         ("text\n\n\u{2014} name AAAAAAB=\n", NoteError::Signature(1)),
+        ("text\n\n\u{2014} name AAAAAAA=\nmore\n", NoteError::Signature(2)),
         ("te\txt\n\n\u{2014} name AAAAAAA=\n", NoteError::Control),
         ("te\r\nxt\n\n\u{2014} name AAAAAAA=\n", NoteError::Control),
-    ] {
-        assert_eq!(text.parse::<Note>().unwrap_err(), why, "{text:?}");
-    }
+    ];
     let many = format!("text\n\n{}", "\u{2014} name AAAAAAA=\n".repeat(MAX_SIGNATURES + 1));
-    assert_eq!(many.parse::<Note>().unwrap_err(), NoteError::TooManySignatures);
-    let long = "x".repeat(MAX_NOTE_BYTES + 1);
-    assert_eq!(long.parse::<Note>().unwrap_err(), NoteError::TooLarge(MAX_NOTE_BYTES + 1));
-    assert!(Note::sign("no end".to_owned(), []).is_err());
+    let (before, base64) = SIGNATURE.trim_end().rsplit_once(' ').unwrap();
+    let pieces = format!("{TEXT}\n{before} {}\n", in_pieces(base64));
+    short
+        .map(|(text, why)| (text.to_owned(), why))
+        .into_iter()
+        .chain([
+            (many, NoteError::TooManySignatures),
+            ("x".repeat(MAX_NOTE_BYTES + 1), NoteError::TooLarge(MAX_NOTE_BYTES + 1)),
+            (pieces, NoteError::Signature(1)),
+        ])
+        .collect()
 }
 
 #[test]
+fn texts_that_are_no_notes_are_refused() {
+    for (text, why) in no_notes() {
+        assert_eq!(text.parse::<Note>().unwrap_err(), why, "{text:?}");
+    }
+    assert!(Note::sign("no end".to_owned(), []).is_err());
+}
+
+/// Texts that are no public keys, for every reader of keys, and what this one says of each.
+pub(crate) const NO_KEYS: [(&str, KeyError); 11] = [
+    ("", KeyError::Form),
+    ("name", KeyError::Form),
+    ("name+c74f20a3", KeyError::Form),
+    ("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq", KeyError::Form),
+    ("PeterNeumann++74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", KeyError::Form),
+    ("PeterNeumann+0c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", KeyError::Form),
+    ("PeterNeumann+c74f20a4+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", KeyError::Id),
+    ("PeterPan+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", KeyError::Id),
+    ("PeterNeumann+c74f20a3+Ahpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", KeyError::Kind),
+    ("Peter Neumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", KeyError::Name),
+    ("+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", KeyError::Name),
+];
+
+#[test]
 fn texts_that_are_no_keys_are_refused_and_not_repeated() {
-    for (text, why) in [
-        ("", KeyError::Form),
-        ("name", KeyError::Form),
-        ("name+c74f20a3", KeyError::Form),
-        ("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq", KeyError::Form),
-        ("PeterNeumann+c74f20a4+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", KeyError::Id),
-        ("PeterPan+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", KeyError::Id),
-        ("PeterNeumann+c74f20a3+Ahpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", KeyError::Kind),
-        ("Peter Neumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", KeyError::Name),
-        ("+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", KeyError::Name),
-    ] {
+    for (text, why) in NO_KEYS {
         assert_eq!(text.parse::<VerifierKey>().unwrap_err(), why, "{text}");
     }
     for text in
@@ -133,10 +157,7 @@ fn in_pieces(base64: &str) -> String {
 }
 
 #[test]
-fn base64_has_one_form_and_so_has_each_note_and_key() {
-    let (before, base64) = SIGNATURE.trim_end().rsplit_once(' ').unwrap();
-    let note = format!("{TEXT}\n{before} {}\n", in_pieces(base64));
-    assert_eq!(note.parse::<Note>().unwrap_err(), NoteError::Signature(1));
+fn base64_has_one_form_and_so_has_each_key() {
     let (before, base64) = VERIFIER.split_once("a3+").unwrap();
     let key = format!("{before}a3+{}", in_pieces(base64));
     assert_eq!(key.parse::<VerifierKey>().unwrap_err(), KeyError::Form);

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::checkpoint::CheckpointError;
 use serde::{Serialize, Serializer};
+
+use super::sealed::Unbelieved;
 
 /// The first thing that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -95,10 +96,10 @@ pub enum Why {
     NotUnderCheckpoint(u64),
     /// A checkpoint that was given is none of this log.
     #[error("{0}")]
-    Checkpoint(CheckpointError),
+    Checkpoint(Unbelieved),
     /// A checkpoint that the record keeps does not hold.
     #[error("a forged checkpoint: the one at {0} records that the record keeps is not its own: {1}")]
-    OwnCheckpoint(u64, CheckpointError),
+    OwnCheckpoint(u64, Unbelieved),
     /// What the record keeps of its keys does not hold.
     #[error("{0}")]
     Keys(String),

@@ -5,19 +5,18 @@ use std::collections::VecDeque;
 
 use super::Options;
 use super::finding::{FirstBad, Why};
+use super::note::Note;
 use super::position::Position;
+use super::sealed::{Keys, Unbelieved};
 use super::source::Source;
-use crate::checkpoint::{CheckpointError, Keys, RotationError, Sealed};
 use crate::merkle::TreeHead;
-use crate::note::{Distrust, KeyError, Note, NoteError, VerifierKey};
 
 /// The most checkpoints that may be given at once.
 pub const MAX_GIVEN: usize = 100_000;
 
 /// What the record's own checkpoints and those that were given say of it.
 pub(super) struct Kept {
-    origin: String,
-    keys: Vec<Keys>,
+    keys: Keys,
     /// Given ones that are to come, the smallest first.
     given: VecDeque<TreeHead>,
     /// The next of the record's own.
@@ -31,32 +30,20 @@ pub(super) struct Kept {
 /// The keys that the record keeps, as texts: the key, and the note of the change to it.
 pub(super) type KeyRows = Vec<(String, Option<String>)>;
 
-/// Why nothing can be held against the record.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Odd {
-    #[error("what it keeps of its keys cannot be read: {0}")]
-    Key(#[from] KeyError),
-    #[error("what it keeps of its keys cannot be read: {0}")]
-    Note(#[from] NoteError),
-    #[error(transparent)]
-    Rotation(#[from] RotationError),
-}
-
 impl Kept {
     /// Begins with the checkpoints and the key of `options`, after what was gone through before.
     pub(super) fn begin<S: Source>(
         source: &mut S,
         options: &Options,
     ) -> Result<Result<Self, FirstBad>, S::Error> {
-        let rows = source.keys()?;
-        let (origin, keys) = match keys(&rows, options.key.as_ref()) {
-            Ok(known) => known,
+        let keys = match Keys::of(&source.keys()?, options.key.as_ref()) {
+            Ok(keys) => keys,
             Err(odd) => return Ok(Err(FirstBad { seq: None, why: Why::Keys(odd.to_string()) })),
         };
         let mut trees = Vec::new();
         for note in &options.checkpoints {
-            match check(note, &origin, &keys) {
-                Ok(sealed) => trees.push(sealed.tree()),
+            match keys.check(note) {
+                Ok(tree) => trees.push(tree),
                 Err(error) => return Ok(Err(FirstBad { seq: None, why: Why::Checkpoint(error) })),
             }
         }
@@ -71,7 +58,7 @@ impl Kept {
         }
         let given = trees.into_iter().filter(|tree| tree.size > good).collect();
         let own = source.checkpoint_after(good)?;
-        Ok(Ok(Self { origin, keys, given, own, checked, good }))
+        Ok(Ok(Self { keys, given, own, checked, good }))
     }
 
     /// Whether a checkpoint is at so many records, so that the root is needed.
@@ -95,7 +82,7 @@ impl Kept {
         }
         if let Some((size, note)) = self.own.take_if(|(own, _)| *own == tree.size) {
             match self.own(size, &note) {
-                Ok(sealed) if sealed.tree() == *tree => {}
+                Ok(own) if own == *tree => {}
                 Ok(_) => return Ok(Some(other)),
                 Err(forged) => return Ok(Some(forged)),
             }
@@ -128,44 +115,13 @@ impl Kept {
         Ok((largest, bad))
     }
 
-    /// The checkpoint that the record keeps at `size`, if it is its own.
-    fn own(&self, size: u64, note: &str) -> Result<Sealed, FirstBad> {
+    /// The tree of the checkpoint that the record keeps at `size`, if it is its own.
+    fn own(&self, size: u64, note: &str) -> Result<TreeHead, FirstBad> {
         let forged = |error| FirstBad { seq: None, why: Why::OwnCheckpoint(size, error) };
-        let note = note.parse::<Note>().map_err(|error| forged(CheckpointError::Note(error)))?;
-        let sealed = check(&note, &self.origin, &self.keys).map_err(forged)?;
-        match sealed.tree().size {
-            found if found == size => Ok(sealed),
-            found => Err(forged(CheckpointError::OtherSize { size, found })),
+        let note = note.parse::<Note>().map_err(|error| forged(Unbelieved::Note(error)))?;
+        match self.keys.check(&note).map_err(forged)? {
+            tree if tree.size == size => Ok(tree),
+            tree => Err(forged(Unbelieved::OtherSize { size, found: tree.size })),
         }
     }
-}
-
-/// The name of the record and its keys: those to which changes lead from the trusted one, or else all that it has had. Where
-/// a key was lost the changes have a gap, and what is before it stands for itself.
-fn keys(rows: &KeyRows, trusted: Option<&VerifierKey>) -> Result<(String, Vec<Keys>), Odd> {
-    let all = rows.iter().map(|(key, _)| key.parse()).collect::<Result<Vec<VerifierKey>, _>>()?;
-    let changes = rows.iter().filter_map(|(_, change)| change.as_ref());
-    let changes = changes.map(|note| note.parse()).collect::<Result<Vec<Note>, _>>()?;
-    let Some(newest) = trusted.or(all.last()) else { return Ok((String::new(), Vec::new())) };
-    // The name of a log's key is the log's own.
-    let origin = newest.name().to_owned();
-    let mut known = vec![Keys::from_changes(newest.clone(), &origin, &changes)?];
-    for key in all.iter().rev().filter(|_| trusted.is_none()) {
-        if !known.iter().any(|keys| keys.all().any(|known| known == key)) {
-            known.push(Keys::from_changes(key.clone(), &origin, &changes)?);
-        }
-    }
-    Ok((origin, known))
-}
-
-/// The checkpoint that `note` is, by one of the keys.
-fn check(note: &Note, origin: &str, known: &[Keys]) -> Result<Sealed, CheckpointError> {
-    let mut why = CheckpointError::Distrust(Distrust::Unsigned("of the record, which has none".to_owned()));
-    for keys in known.iter().rev() {
-        match Sealed::check(note.clone(), origin, keys) {
-            Ok(sealed) => return Ok(sealed),
-            Err(error) => why = error,
-        }
-    }
-    Err(why)
 }

@@ -8,8 +8,8 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use super::kept::KeyRows;
+use super::sealed::MAX_KEYS;
 use super::source::{Content, Line, MAX_BYTES, Source};
-use crate::checkpoint::MAX_KEYS;
 use crate::postgres::{PostgresConfig, foreign};
 use crate::readonly::LookError;
 

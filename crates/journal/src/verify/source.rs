@@ -4,7 +4,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, Rows, Statement};
 
 use super::kept::KeyRows;
-use crate::checkpoint::MAX_KEYS;
+use super::sealed::MAX_KEYS;
 
 /// A body or content larger than this was never written, in bytes; it is not even loaded.
 pub(super) const MAX_BYTES: i64 = 16 * 1024 * 1024;

@@ -4,7 +4,7 @@ use bulkhead_journal::NotaryConfig;
 use bulkhead_journal::checkpoint::Checkpoint;
 use bulkhead_journal::merkle::{Frontier, TreeHead, leaf};
 use bulkhead_journal::note::{Note, SigningKey, VerifierKey};
-use bulkhead_journal::verify::{FirstBad, Options, Position, Why, verify, verify_with};
+use bulkhead_journal::verify::{self, FirstBad, Options, Position, Why, verify, verify_with};
 use vocab::Digest;
 
 use crate::common::{draft, entry, fill};
@@ -51,6 +51,11 @@ async fn stage(kept: Kept) -> Stage {
     Stage { folder, kept, older, notes, key, origin }
 }
 
+/// A note as the verifier reads it.
+pub(crate) fn given(note: &Note) -> verify::Note {
+    note.to_string().parse().unwrap()
+}
+
 /// How many statements go at once.
 const AT_ONCE: usize = 64;
 
@@ -63,7 +68,9 @@ impl Stage {
     }
 
     fn found(&self, kept: &Kept, checkpoints: &[Note], key: Option<&VerifierKey>) -> Option<FirstBad> {
-        let options = Options { checkpoints: checkpoints.to_vec(), key: key.cloned(), ..Options::default() };
+        let key = key.map(|key| key.to_string().parse().unwrap());
+        let checkpoints = checkpoints.iter().map(given).collect();
+        let options = Options { checkpoints, key, ..Options::default() };
         verify_with(&kept.place(), &options, &mut |_| {}).unwrap().first_bad
     }
 
@@ -261,8 +268,8 @@ async fn a_verification_goes_on_where_it_stopped() {
         journal.close().await.unwrap();
 
         let mut positions = vec![];
-        let mut options =
-            Options { checkpoints: vec![early.note().clone(), late.note().clone()], ..Options::default() };
+        let checkpoints = vec![given(early.note()), given(late.note())];
+        let mut options = Options { checkpoints, ..Options::default() };
         let report =
             verify_with(&kept.place(), &options, &mut |progress| positions.push(progress.clone())).unwrap();
         assert!(report.ok, "{report:?}");
@@ -290,7 +297,7 @@ async fn a_verification_goes_on_where_it_stopped() {
         let other = bad("UPDATE meta SET value = 'another log' WHERE name = 'log'");
         assert_eq!(other.why, Why::NotThePosition);
         // A checkpoint that was not known when the first part was gone through.
-        let without = Options { checkpoints: vec![late.note().clone()], resume: None, ..options.clone() };
+        let without = Options { checkpoints: vec![given(late.note())], resume: None, ..options.clone() };
         let mut position = None;
         verify_with(&kept.place(), &without, &mut |progress| position.clone_from(&progress.position))
             .unwrap();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use bulkhead_journal::verify::{Options, Why, verify, verify_with};
 use bulkhead_journal::{Config, Journal, SealError};
 
+use crate::checkpoint::given;
 use crate::common::{Clock, NOON, copy, database, fill, open};
 use crate::kept::Kept;
 use crate::notary::{notary, settings};
@@ -53,7 +54,7 @@ async fn a_log_that_was_cut_off_is_found_as_far_as_a_checkpoint_reaches() {
         let known = verify(&place, Some(head)).unwrap();
         assert_eq!(known.ok, alone.ok && alone.records == head.records, "{length}: {known:?}");
         // Whoever has the last checkpoint, and the home with what it signed, see what that one covers.
-        let options = Options { checkpoints: vec![sealed.note().clone()], ..Options::default() };
+        let options = Options { checkpoints: vec![given(sealed.note())], ..Options::default() };
         let under = verify_with(&place, &options, &mut |_| {}).unwrap();
         let Kept::Sqlite(folder) = &copy else { return };
         let journal =

@@ -1,11 +1,13 @@
 //! Checkpoints and proofs from files, and from the record itself.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::str::FromStr;
 
 use journal::checkpoint::{Keys, MAX_FILE_BYTES, Sealed};
-use journal::note::{Note, VerifierKey};
+use journal::note::Note;
 use journal::read::Reader;
 
 use crate::failure::{Exit, Failure};
@@ -39,11 +41,11 @@ pub(super) fn note(path: &Path) -> Result<Note, Failure> {
         .map_err(|error| Failure::new(Exit::Found, format!("`{}` cannot be used: {error}", path.display())))
 }
 
-/// The public key that was given as `--key`. Whoever mistakes the private one for it does not find it in an error.
+/// The public key that was given as `--key`, as whoever asks reads keys. Whoever mistakes the private one for it does not find it in an error.
 ///
 /// # Errors
 /// When it is none.
-pub(super) fn public_key(text: &str) -> Result<VerifierKey, Failure> {
+pub(super) fn public_key<K: FromStr<Err: Display>>(text: &str) -> Result<K, Failure> {
     text.parse().map_err(|error| {
         Failure::usage(format!("`--key` needs a public key, as `bulkhead audit key` prints it: {error}"))
     })

@@ -8,7 +8,7 @@ use journal::Head;
 use journal::checkpoint::Checkpoint;
 use journal::note::Note;
 use journal::read::Cosigned;
-use journal::verify::{MAX_GIVEN, Options, Position, Progress, Report, VerifyError, verify_with};
+use journal::verify::{self, MAX_GIVEN, Options, Position, Progress, Report, VerifyError, verify_with};
 
 use serde::Serialize;
 use vocab::Timestamp;
@@ -134,8 +134,9 @@ fn cosigned(place: &Place, record: &journal::Place, options: &Options) -> Result
         let last = if options.checkpoints.is_empty() {
             reader.cosigned(&key).map_err(super::unread)?
         } else {
-            let given = options.checkpoints.iter().filter_map(|note| {
-                let size = Checkpoint::read(note).ok()?.tree.size;
+            let given = options.checkpoints.iter().filter_map(|given| {
+                let note: Note = given.to_string().parse().ok()?;
+                let size = Checkpoint::read(&note).ok()?.tree.size;
                 Some(Cosigned { size, time: note.check(&key).ok()?? })
             });
             given.max_by_key(|given| given.size)
@@ -188,9 +189,9 @@ fn show(
 }
 
 /// The notes in a file: one, or one after the other with empty lines between.
-fn notes(path: &Path) -> Result<Vec<Note>, Failure> {
+fn notes(path: &Path) -> Result<Vec<verify::Note>, Failure> {
     let text = files::text(path)?;
-    Note::all(&text)
+    verify::Note::all(&text)
         .map_err(|error| Failure::new(Exit::Found, format!("`{}` cannot be used: {error}", path.display())))
 }
 
