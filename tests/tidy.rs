@@ -7,6 +7,8 @@
 mod arrows;
 #[path = "tidy/documents.rs"]
 mod documents;
+#[path = "tidy/fuzzing.rs"]
+mod fuzzing;
 #[path = "tidy/source.rs"]
 mod source;
 #[path = "tidy/style.rs"]
@@ -96,6 +98,13 @@ fn the_verifier_takes_nothing_from_what_writes_and_signs() {
     let read = TREE.iter().filter(|file| file.path.starts_with("crates/journal/src/verify")).count();
     assert!(read > 10, "the verifier was not read");
     over_the_tree(verifier::taken);
+}
+
+#[test]
+fn every_fuzz_target_is_run_and_has_seeds() {
+    let targets = fuzzing::targets(&root());
+    assert!(targets.files.len() > 10, "the fuzz targets were not read");
+    none(fuzzing::check(&targets));
 }
 
 #[test]

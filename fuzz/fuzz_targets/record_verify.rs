@@ -46,7 +46,7 @@ static STAGE: LazyLock<Mutex<Stage>> = LazyLock::new(|| {
         head
     });
     assert!(
-        journal::verify::verify(&path.clone().into(), Some(head.clone())).unwrap().ok,
+        journal::verify::verify(&path.clone().into(), Some(head)).unwrap().ok,
         "a fresh journal verifies"
     );
     let intruder = Connection::open(&path).unwrap();
@@ -74,7 +74,7 @@ fuzz_target!(|bytes: &[u8]| {
     if was == put || stage.intruder.execute(&write, [put]).is_err() {
         return;
     }
-    let report = journal::verify::verify(&stage.place, Some(stage.head.clone()));
+    let report = journal::verify::verify(&stage.place, Some(stage.head));
     let shown = journal::read::Reader::open(&stage.place).and_then(|reader| reader.show(seq));
     stage.intruder.execute(&write, [was]).unwrap();
     assert!(!report.is_ok_and(|report| report.ok), "a change was not found");

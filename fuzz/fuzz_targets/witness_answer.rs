@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 /// What it was asked to cosign, without signatures.
 const TEXT: &str = "bulkhead/example\n12\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
 
-/// A status in two bytes, a byte that says whether the answer calls itself a size, and the answer.
+// A status in two bytes, a byte that says whether the answer calls itself a size, and the answer.
 fuzz_target!(|bytes: &[u8]| {
     let [first, second, kind, body @ ..] = bytes else { return };
     let kind = match kind {
