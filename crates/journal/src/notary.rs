@@ -275,13 +275,19 @@ impl Notary {
         let sealed = Arc::new(Sealed::check(note, &self.origin, &held.keys)?);
         let (size, text) = (sealed.tree().size, sealed.note().to_string());
         self.base.journal.store(records, vec![Stored::Checkpoint { size, note: text, by }]).await?;
-        if self.newest.borrow().as_ref().is_none_or(|newest| newest.tree().size <= size) {
-            self.files.remember(&sealed)?;
-            self.newest.send_replace(Some(Arc::clone(&sealed)));
-            held.since = Instant::now();
-            self.publisher.want(&sealed);
-        }
+        self.take_up(held, &sealed)?;
         Ok(sealed)
+    }
+
+    /// Has what is stored be the newest, unless there is a larger one.
+    fn take_up(&self, held: &mut Held, sealed: &Arc<Sealed>) -> Result<(), SealError> {
+        if self.newest.borrow().as_ref().is_none_or(|newest| newest.tree().size <= sealed.tree().size) {
+            self.files.remember(sealed)?;
+            self.newest.send_replace(Some(Arc::clone(sealed)));
+            held.since = Instant::now();
+            self.publisher.want(sealed);
+        }
+        Ok(())
     }
 
     /// Puts checkpoints where they are to be published. That a place cannot be reached is recorded once.

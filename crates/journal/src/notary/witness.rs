@@ -105,8 +105,13 @@ impl Notary {
             return Err(SealError::Cosignature(whose));
         };
         if drafts.is_empty() {
-            // Sent once more.
-            return Ok((Arc::new(Sealed::check(stored, &self.origin, &held.keys)?), time));
+            // Sent once more. Whoever sent it first may have given up while it was stored, and then it was not taken up.
+            let sealed = Arc::new(Sealed::check(stored, &self.origin, &held.keys)?);
+            let newest = self.newest.borrow().clone();
+            if newest.is_none_or(|newest| newest.note() != sealed.note()) {
+                self.take_up(held, &sealed)?;
+            }
+            return Ok((sealed, time));
         }
         self.keep(held, stored, None, drafts).await.map(|sealed| (sealed, time))
     }
@@ -129,15 +134,14 @@ impl Notary {
     /// The stored checkpoint with the text of `of`, or the newest.
     fn stored(&self, of: Option<&Note>) -> Result<Note, SealError> {
         let newest = self.newest.borrow().clone();
-        let found = match of {
-            None => newest.map(|newest| newest.note().clone()),
-            Some(note) => Reader::open(&self.base.place)?.checkpoint_at(Checkpoint::read(note)?.tree.size)?,
-        };
-        let fits = |note: &Note| of.is_none_or(|of| of.text() == note.text());
+        let newest = newest.as_deref().map(Sealed::note);
         // For one that this gateway asked about itself that is no fault of the witness.
-        found
-            .filter(fits)
-            .ok_or_else(|| SealError::Cosigning("this record has made no such checkpoint".to_owned()))
+        let none = || SealError::Cosigning("this record has made no such checkpoint".to_owned());
+        let of = of.or(newest).ok_or_else(none)?;
+        // The record may have more of the newest than is known here: what was given up while it was stored.
+        let found = Reader::open(&self.base.place)?.checkpoint_at(Checkpoint::read(of)?.tree.size)?;
+        let found = found.as_ref().into_iter().chain(newest).find(|note| note.text() == of.text());
+        found.cloned().ok_or_else(none)
     }
 }
 

@@ -16,6 +16,7 @@ mod checkpoint;
 #[expect(unreachable_pub, dead_code, reason = "the tests that cross the rooms share this file")]
 mod cluster;
 mod common;
+mod cosign;
 mod crash;
 mod cut;
 mod erase;
