@@ -286,7 +286,7 @@ fn steps(reader: &Reader, mut records: Vec<Record>) -> Result<Vec<Step>, Refusal
     let seqs: Vec<u64> = records.iter().filter(told).map(|record| record.seq).collect();
     let contents: BTreeMap<u64, Value> = reader.contents(&seqs)?.0.into_iter().collect();
     records.reverse();
-    let told_whole = told_whole(&records);
+    let told_whole = told_whole(reader, &records)?;
     let steps = records.into_iter().flat_map(|record| {
         let happened = match told_whole.contains(&record.seq) {
             true => Vec::new(),
@@ -311,22 +311,36 @@ fn is_refused_part(record: &Record) -> bool {
     record.kind == Kind::Verdict && is_part(record) && record.decision != Some(Decision::Permit)
 }
 
-/// Of records, oldest first: which say that a part was refused whose reply was judged whole after it. What became of that
-/// reply says it, too, and like who followed one is told it once.
-fn told_whole(records: &[Record]) -> BTreeSet<u64> {
+/// Of records, oldest first: which say that a part was refused whose reply was judged whole after it, be it after the last of
+/// them. What became of that reply says it, too, and like who followed one is told it once.
+fn told_whole(reader: &Reader, records: &[Record]) -> Result<BTreeSet<u64>, Refusal> {
     let (mut refused, mut told) = (BTreeMap::new(), BTreeSet::new());
     for record in records {
         let Some(turn) = &record.turn else { continue };
         if is_refused_part(record) {
-            refused.insert(turn, record.seq);
+            refused.insert(turn, record);
+        } else if record.event == Some(Event::TurnEnded) {
+            refused.remove(turn);
         } else if record.kind == Kind::Proposal
-            && let Some(seq) = refused.remove(turn)
+            && let Some(part) = refused.remove(turn)
             && verb_of(record) == Some(Verb::Reply)
         {
-            told.insert(seq);
+            told.insert(part.seq);
         }
     }
-    told
+    // Where a page ends between the two. One turn goes on at a time in a conversation, so it is the last one.
+    let last = records.iter().rev().find_map(|record| Some((record.seq, record.turn.as_ref()?)));
+    if let Some((after, turn)) = last
+        && let Some(part) = refused.remove(turn)
+    {
+        let (session, kind) = (part.session.clone(), Some(Kind::Proposal));
+        let query = Query { session, kind, after: Some(after), limit: 1, ..Query::default() };
+        let next = reader.query(&query)?.pop();
+        if next.is_some_and(|next| next.turn == part.turn && verb_of(&next) == Some(Verb::Reply)) {
+            told.insert(part.seq);
+        }
+    }
+    Ok(told)
 }
 
 /// Whether the content of a record is told. That of a model call is the conversation over again, and of a reply its words.

@@ -115,6 +115,37 @@ fn what_was_refused_of_an_answer_that_breaks_off_is_told_as_a_refusal() {
     home.verifies();
 }
 
+#[test]
+fn a_page_that_ends_between_a_refused_part_and_its_whole_tells_the_whole_alone() {
+    let (home, speaker) = home();
+    home.soul("careful", CAREFUL);
+    home.start();
+    let browser = own_browser(&home);
+    let words = speaker.answer();
+    let mut chat = Chat::of(&home, "careful");
+    words.say("All is well.\n\n");
+    chat.next("part");
+    words.say("Write to jane.doe@corp.com\n\n");
+    meanwhile(&home, &speaker);
+    words.say("The end");
+    words.end();
+    let heard = chat.over(3);
+    assert_eq!((told(&heard, "deny"), grounds(&home, "careful").len()), (vec!["reply"], 1), "{heard:?}");
+    let path = format!("sessions/{}/steps", heard[0]["session"].as_str().unwrap());
+    let whole = browser.get(&path).is(200).json()["steps"].as_array().unwrap().clone();
+    assert_eq!(told(&whole, "deny"), ["reply"], "{whole:?}");
+    for limit in 1..=4 {
+        let (mut pages, mut at) = (Vec::new(), format!("{path}?limit={limit}"));
+        loop {
+            let page = browser.get(&at).is(200).json();
+            pages.splice(0..0, page["steps"].as_array().unwrap().clone());
+            let Some(before) = page["before"].as_u64() else { break };
+            at = format!("{path}?limit={limit}&before={before}");
+        }
+        assert_eq!(pages, whole, "{limit} on a page");
+    }
+}
+
 /// An agent that may do so little.
 fn slow(limit: &str) -> String {
     format!("# Slow\n\n## Identity\n\n- Name: slow\n- Role: Answers questions\n\n## Limits\n\n- {limit}\n")
