@@ -26,11 +26,16 @@ impl Strikers {
     /// # Errors
     /// When the machine gives no further thread.
     pub(crate) fn new() -> io::Result<Self> {
+        Self::on(|serve| thread::Builder::new().name("striker".into()).spawn(serve).map(drop))
+    }
+
+    /// On threads that are so made: all of them, or those that were made end.
+    fn on(mut make: impl FnMut(Strike) -> io::Result<()>) -> io::Result<Self> {
         let (strikes, waiting) = sync_channel::<Strike>(MAX_STRIKES);
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..STRIKERS {
             let waiting = Arc::clone(&waiting);
-            thread::Builder::new().name("striker".into()).spawn(move || serve(&waiting))?;
+            make(Box::new(move || serve(&waiting)))?;
         }
         Ok(Self(strikes))
     }
@@ -66,6 +71,7 @@ fn serve(waiting: &Mutex<Receiver<Strike>>) {
 mod tests {
     use std::pin::{Pin, pin};
     use std::task::{Context, Waker};
+    use std::time::Duration;
 
     use super::*;
 
@@ -100,6 +106,29 @@ mod tests {
             drop(gone);
         });
         told.recv().unwrap();
+    }
+
+    #[test]
+    fn where_one_thread_is_wanting_there_are_none() {
+        let (tell, told) = sync_channel(STRIKERS);
+        let mut made = 0;
+        let strikers = Strikers::on(|serve| {
+            made += 1;
+            if made == STRIKERS {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let tell = tell.clone();
+            thread::Builder::new()
+                .spawn(move || {
+                    serve();
+                    tell.send(()).unwrap();
+                })
+                .map(drop)
+        });
+        assert_eq!((made, strikers.unwrap_err().kind()), (STRIKERS, io::ErrorKind::WouldBlock));
+        for _ in 1..STRIKERS {
+            told.recv_timeout(Duration::from_secs(60)).expect("a thread that was made has ended");
+        }
     }
 
     #[test]

@@ -39,11 +39,21 @@ impl Stops {
     /// # Errors
     /// When the machine gives no further thread.
     pub(crate) fn begin(listener: UnixListener, api: Arc<Api>) -> io::Result<Self> {
-        let stops = Self(Arc::new(listener));
         let hall = Arc::new(Hall { api, runtime: Handle::current(), others: AtomicUsize::new(0) });
+        Self::on(listener, |listener| {
+            let hall = Arc::clone(&hall);
+            thread::Builder::new().name("stopper".into()).spawn(move || hear(&listener, &hall)).map(drop)
+        })
+    }
+
+    /// On threads that are so made: all of them, or those that were made hear nobody.
+    pub(super) fn on(
+        listener: UnixListener,
+        mut make: impl FnMut(Arc<UnixListener>) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        let stops = Self(Arc::new(listener));
         for _ in 0..STOPPERS {
-            let (listener, hall) = (Arc::clone(&stops.0), Arc::clone(&hall));
-            thread::Builder::new().name("stopper".into()).spawn(move || hear(&listener, &hall))?;
+            make(Arc::clone(&stops.0))?;
         }
         Ok(stops)
     }

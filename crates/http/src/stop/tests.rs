@@ -1,12 +1,14 @@
 //! What arrives on the socket: whole, broken, too large, and too slow.
 
-use std::io::Write as _;
-use std::os::unix::net::UnixStream;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use vocab::AgentName;
 use vocab::frame::{self, FrameError};
 
+use super::serve::Stops;
 use super::words::{MAX_WORD_BYTES, Timed, Waits, Word};
 
 /// Longer than any test takes.
@@ -22,6 +24,26 @@ fn sent(bytes: &[u8]) -> Result<Option<Word>, FrameError> {
 fn framed(json: &str) -> Vec<u8> {
     let length = u32::try_from(json.len() + 1).unwrap();
     [&length.to_be_bytes(), &[frame::FRAME_VERSION][..], json.as_bytes()].concat()
+}
+
+#[test]
+fn where_one_thread_is_wanting_none_hears() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(folder.path().join("stop.sock")).unwrap();
+    let (tell, told) = sync_channel(1);
+    let mut made = 0;
+    let stops = Stops::on(listener, |listener| {
+        made += 1;
+        if made > 1 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let tell = tell.clone();
+        std::thread::Builder::new().spawn(move || tell.send(listener.accept().map(drop)).unwrap()).map(drop)
+    });
+    assert_eq!((made, stops.unwrap_err().kind()), (2, ErrorKind::WouldBlock));
+    // The one that was made hears that nobody comes any more.
+    let heard = told.recv_timeout(LONG).unwrap();
+    assert_eq!(heard.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[test]
