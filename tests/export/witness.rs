@@ -3,14 +3,17 @@
 use std::process::Command;
 
 use bulkhead_tests::witness::{Cosigner, Mood, NAME, Witness, answer};
-use bulkhead_tests::{Home, eventually};
+use bulkhead_tests::{Home, Said, eventually};
 use serde_json::Value;
 
 use crate::gateway::{SCENE, standing};
 
 /// A home that has its checkpoints cosigned, none of it started yet.
 fn home(witness: &Witness) -> Home {
-    let home = Home::new();
+    cosigned_by(witness, Home::new())
+}
+
+fn cosigned_by(witness: &Witness, home: Home) -> Home {
     home.scene(SCENE);
     home.edit("every-records = 4096", "every-records = 1");
     // The first start makes the key, which the witness has to know.
@@ -123,6 +126,50 @@ fn a_witness_that_was_away_gets_the_newest_with_the_proof_from_where_it_was() {
     assert_eq!(witness.answered(409), [0; 0]);
     assert_eq!(facts(&home, "checkpoint.contradicted").len(), 0);
     home.verifies();
+}
+
+#[test]
+fn two_gateways_of_one_record_have_it_cosigned_by_one_witness_which_contradicts_neither() {
+    for home in Home::both("export::witness::two_gateways_of_one_record") {
+        if !home.is_on_server() {
+            continue;
+        }
+        let witness = Witness::default();
+        let home = cosigned_by(&witness, home);
+        let other = home.beside().unwrap();
+        other.scene(SCENE);
+        other.edit("every-records = 4096", "every-records = 1");
+        other.add(&witness.settings());
+        let both = [&home, &other];
+        for home in both {
+            home.start();
+        }
+        for _ in 0..3 {
+            let before = witness.size();
+            let chats = both.map(|home| home.begin(&["chat", "helper", "hi"]));
+            for chat in chats {
+                drop(Said::of(chat).done());
+            }
+            for home in both {
+                cosigned(home, before);
+            }
+        }
+        for home in both {
+            home.run(&["gateway", "stop"]).done();
+        }
+        // Each may have asked where the other had been faster, and was told from where to go on.
+        for event in ["checkpoint.contradicted", "cosignature.refused", "publishing.failed"] {
+            assert_eq!(facts(&home, event), Vec::<Value>::new(), "{event}");
+        }
+        let (recorded, sent) = (recorded(&home), witness.answered(200));
+        assert!(recorded.iter().all(|size| sent.contains(size)), "{recorded:?} of {sent:?}");
+        for home in both {
+            let verified = home.json(&["audit", "verify"]);
+            assert_eq!(verified["cosigned"][0]["size"].as_u64(), recorded.iter().max().copied());
+            assert!(found(home).iter().all(|(state, _)| state != "unsafe"), "{:?}", found(home));
+        }
+        home.verifies();
+    }
 }
 
 #[test]
