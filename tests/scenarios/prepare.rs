@@ -1,11 +1,11 @@
 //! A machine that lacks what the tests need: it is installed, or each of it is named.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bulkhead_tests::Said;
+use bulkhead_tests::{Said, programs};
 use tempfile::TempDir;
 
 /// All that the script runs of a machine.
@@ -38,9 +38,7 @@ impl Machine {
     }
 
     fn program(&self, name: &str, words: &str) {
-        let file = self.0.path().join(name);
-        fs::write(&file, format!("#!/bin/bash\n{words}\n")).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        programs::written(self.0.path().join(name), &format!("#!/bin/bash\n{words}\n"));
     }
 
     /// Where `apt-get` writes down what it was asked for.

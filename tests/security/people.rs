@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use bulkhead_tests::home::bulkhead;
-use bulkhead_tests::{Home, POSTS, Said, eventually, is_root, procs, skipped};
+use bulkhead_tests::{Home, POSTS, Said, eventually, is_root, procs, programs, skipped};
 
 /// A user without an account; the gateway names them by number.
 pub(crate) const BOB: u32 = 65_533;
@@ -50,7 +50,7 @@ impl Team {
         fs::set_permissions(home.outside(), fs::Permissions::from_mode(0o711)).unwrap();
         // Where the binary was built, others need not have a way to.
         let binary = home.outside().join("bulkhead");
-        fs::copy(bulkhead(), &binary).unwrap();
+        programs::copied(bulkhead(), &binary);
         fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
         home.add(&format!(
             "[[person]]\nid = \"bob\"\nos-user = \"uid:{BOB}\"\ngroups = [\"owners\"]\n\

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::content::whole;
 use crate::record::OnServer;
 use crate::said::Said;
-use crate::{eventually, procs};
+use crate::{eventually, procs, programs};
 
 /// Names another binary to test than the one beside the test: a release build, whose figures count.
 const UNDER_TEST: &str = "BULKHEAD_UNDER_TEST";
@@ -68,7 +68,7 @@ impl Home {
     pub fn of_user(user: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // The folder that it was built in may be closed to others.
-        fs::copy(bulkhead(), folder.path().join("bulkhead")).unwrap();
+        programs::copied(bulkhead(), folder.path().join("bulkhead"));
         std::os::unix::fs::chown(folder.path(), Some(user), Some(user)).unwrap();
         Self::begun(Self { folder, server: None, user: Some(user) }, &[])
     }

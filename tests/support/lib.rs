@@ -9,6 +9,7 @@ pub mod llama;
 #[path = "../../crates/journal/tests/support/postgres.rs"]
 pub mod postgres;
 pub mod procs;
+pub mod programs;
 pub mod provider;
 #[path = "../../crates/journal/tests/support/proxy.rs"]
 pub mod proxy;

@@ -45,8 +45,8 @@ fn a_program_ends_as_it_would_without_bulkhead() {
     run(&home, &["./no-such-program"]).fails(127, "no-such-program");
     fs::write(workspace(&home).join("notes"), "text").unwrap();
     run(&home, &["./notes"]).fails(126, "notes");
-    fs::write(workspace(&home).join("tool"), "#!/bin/sh\necho made here\n").unwrap();
-    fs::set_permissions(workspace(&home).join("tool"), fs::Permissions::from_mode(0o755)).unwrap();
+    // By a process of its own: what this one still had open for writing would not be started.
+    shell(&home, r"printf '#!/bin/sh\necho made here\n' >tool; chmod +x tool").done();
     run(&home, &["./tool"]).done().has("made here");
     let said = home.run(&["run", "coder", "--", "true"]).done();
     assert_eq!(said.out, "");

@@ -7,6 +7,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use bulkhead_tests::programs;
+
 use crate::attempt::{Attempt, Inside, Sign, attempt};
 use crate::call::{Done, HERE, any, c_path, call};
 use crate::machine::{NOBODY, User};
@@ -181,7 +183,7 @@ fn roots_secret(scene: &Scene) {
     scene.give_away();
     let (secret, program) = (scene.at("granted/root-only"), scene.at("granted/program"));
     fs::write(&secret, &scene.secret).unwrap();
-    fs::copy(&scene.program, &program).unwrap();
+    programs::copied(&scene.program, &program);
     chown(&program, Some(0), Some(0)).unwrap();
     // Root needs a right, too, to read what is another's alone.
     let owner = if scene.user == User::Root { NOBODY } else { 0 };
@@ -213,7 +215,7 @@ fn made_set_user(scene: &Scene) -> bool {
 }
 
 fn own_program_stage(scene: &mut Scene) {
-    fs::copy(&scene.program, scene.at("granted/program")).unwrap();
+    programs::copied(&scene.program, scene.at("granted/program"));
     // For those that ask a program what is secret: the one granted file of this stage.
     fs::write(scene.at("granted/own"), &scene.secret).unwrap();
 }
