@@ -47,15 +47,16 @@ impl Blocks {
             return Ok(());
         }
         let number = (seq / RECORDS).saturating_sub(1);
-        for (field, values) in FIELDS.into_iter().zip(std::mem::take(&mut self.values)) {
-            for value in values {
-                self.rows = self.rows.saturating_add(1);
-                if self.missing.is_none() && !source.has_block(field, &value, number)? {
-                    self.missing = Some(format!(
-                        "queries do not find the {field} `{value}` in block {number} of {RECORDS} records"
-                    ));
-                }
-            }
+        let values = std::mem::take(&mut self.values);
+        let mut rows = Vec::new();
+        for (field, values) in FIELDS.into_iter().zip(&values) {
+            rows.extend(values.iter().map(|value| (field, value.as_str())));
+        }
+        self.rows = self.rows.saturating_add(rows.len() as u64);
+        if self.missing.is_none() {
+            self.missing = source.missing_of_block(number, &rows)?.map(|(field, value)| {
+                format!("queries do not find the {field} `{value}` in block {number} of {RECORDS} records")
+            });
         }
         Ok(())
     }

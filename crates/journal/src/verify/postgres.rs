@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Row};
 
 use super::kept::KeyRows;
 use super::sealed::MAX_KEYS;
-use super::source::{Content, Line, MAX_BYTES, Source};
+use super::source::{Content, Line, MAX_BYTES, Missing, Source};
 use crate::postgres::{PostgresConfig, foreign};
 use crate::readonly::LookError;
 
@@ -53,6 +53,13 @@ const CONTENTS: &str = page!("payload", "salt", "bytes");
 
 const ERASED: &str =
     "SELECT first, last, by FROM bulkhead.erased WHERE first > $1 AND last >= $2 ORDER BY first LIMIT $3";
+
+/// All rows of a block in one question: each question is a way to the server and back.
+const MISSING_OF_BLOCK: &str = "SELECT asked.field, asked.value \
+     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (field, value, place) \
+     WHERE NOT EXISTS (SELECT FROM bulkhead.block AS block \
+       WHERE block.field = asked.field AND block.value = asked.value AND block.number = $3) \
+     ORDER BY asked.place LIMIT 1";
 
 /// Why it cannot be read on.
 pub(super) enum Halt {
@@ -254,10 +261,13 @@ impl Source for Postgres {
         rows.first().map(line).transpose()
     }
 
-    fn has_block(&mut self, field: &str, value: &str, number: u64) -> Result<bool, Halt> {
+    fn missing_of_block(&mut self, number: u64, rows: &[(&str, &str)]) -> Result<Missing, Halt> {
         let number = i64::try_from(number).unwrap_or(i64::MAX);
-        let sql = "SELECT FROM bulkhead.block WHERE field = $1 AND value = $2 AND number = $3";
-        Ok(!self.rows(sql, &[(&field, Type::TEXT), (&value, Type::TEXT), (&number, Type::INT8)])?.is_empty())
+        let (fields, values): (Vec<&str>, Vec<&str>) = rows.iter().copied().unzip();
+        let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+            [(&fields, Type::TEXT_ARRAY), (&values, Type::TEXT_ARRAY), (&number, Type::INT8)];
+        let missing = self.rows(MISSING_OF_BLOCK, &parameters)?;
+        missing.first().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
     }
 
     fn blocks(&mut self) -> Result<u64, Halt> {

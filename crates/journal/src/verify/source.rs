@@ -24,6 +24,9 @@ pub(super) struct Content {
     pub(super) bytes: Option<Vec<u8>>,
 }
 
+/// A field and a value.
+pub(super) type Missing = Option<(String, String)>;
+
 /// A database in the middle of being gone through, at one moment of its life.
 pub(super) trait Source {
     /// Why it cannot be read on.
@@ -45,8 +48,8 @@ pub(super) trait Source {
     fn erased(&mut self) -> Result<Option<[i64; 3]>, Self::Error>;
     /// The first record from `seq` on, out of the order of the others.
     fn record_from(&mut self, seq: i64) -> Result<Option<Line>, Self::Error>;
-    /// Whether the table of blocks has this row.
-    fn has_block(&mut self, field: &str, value: &str, number: u64) -> Result<bool, Self::Error>;
+    /// The first of `rows`, each a field and a value, that the table of blocks has not for block `number`.
+    fn missing_of_block(&mut self, number: u64, rows: &[(&str, &str)]) -> Result<Missing, Self::Error>;
     /// How many rows the table of blocks has.
     fn blocks(&mut self) -> Result<u64, Self::Error>;
     /// Whether the tree has this node.
@@ -144,9 +147,15 @@ impl Source for Sqlite<'_> {
         records.next()?.map(line).transpose()
     }
 
-    fn has_block(&mut self, field: &str, value: &str, number: u64) -> rusqlite::Result<bool> {
+    fn missing_of_block(&mut self, number: u64, rows: &[(&str, &str)]) -> rusqlite::Result<Missing> {
         let sql = "SELECT 1 FROM block WHERE field = ?1 AND value = ?2 AND number = ?3";
-        self.conn.prepare_cached(sql)?.exists((field, value, number))
+        let mut row = self.conn.prepare_cached(sql)?;
+        for (field, value) in rows {
+            if !row.exists((field, value, number))? {
+                return Ok(Some(((*field).to_owned(), (*value).to_owned())));
+            }
+        }
+        Ok(None)
     }
 
     fn blocks(&mut self) -> rusqlite::Result<u64> {
