@@ -172,6 +172,18 @@ impl Bounds {
             memory_bytes: jail.memory_bytes.saturating_add(system.tmp_bytes),
         })
     }
+
+    /// Has a controller bound a guest's leaf.
+    fn lay(&self, leaf: &Path, controller: &str) -> io::Result<()> {
+        if controller != "memory" {
+            return folder::say(&leaf.join("pids.max"), &self.processes.to_string());
+        }
+        folder::say(&leaf.join("memory.max"), &self.memory_bytes.to_string())?;
+        // What is over the bound would be put aside to disk, as much of it as there is room for. A kernel without swap has
+        // no such file.
+        let swap = leaf.join("memory.swap.max");
+        if swap.exists() { folder::say(&swap, "0") } else { Ok(()) }
+    }
 }
 
 /// The group of one owner.
@@ -208,11 +220,7 @@ impl Group {
         let place = guest.map(|_| Place(path.clone()));
         if let Some(bounds) = guest {
             for name in &own.controllers {
-                let (file, most) = match *name {
-                    "memory" => ("memory.max", bounds.memory_bytes),
-                    _ => ("pids.max", bounds.processes),
-                };
-                folder::say(&path.join(file), &most.to_string())?;
+                bounds.lay(&path, name)?;
             }
         }
         Ok(Leaf { descriptor, place })
