@@ -102,7 +102,7 @@ pub fn mend(name: &str) -> &'static str {
         CAPABILITIES => "let the seccomp profile of the container pass `capset`",
         NO_NEW_PRIVILEGES => "let the seccomp profile of the container pass `prctl`",
         LANDLOCK => {
-            "use Linux 6.2 or newer with `landlock` in the boot parameter `lsm=`; in a container let its seccomp profile pass the `landlock_*` calls"
+            "use Linux 6.2 or newer (Debian 12 has one in `bookworm-backports`) with `landlock` in the boot parameter `lsm=`; in a container let its seccomp profile pass the `landlock_*` calls"
         }
         SECCOMP => "use a kernel that is built with `CONFIG_SECCOMP_FILTER`",
         CGROUP => {

@@ -20,7 +20,7 @@ const SHARED_ANONYMOUS: usize = 0x21;
 const PAGE: usize = 4096;
 
 /// Makes one system call. Pointers among the arguments outlive it.
-fn call(number: c_long, args: &[usize]) -> io::Result<c_long> {
+pub(crate) fn call(number: c_long, args: &[usize]) -> io::Result<c_long> {
     let arg = |at: usize| args.get(at).copied().unwrap_or(0);
     #[expect(unsafe_code, reason = "an attempt to break out is a raw system call")]
     // SAFETY: every caller passes numbers, or pointers to memory that lives until the call returns.

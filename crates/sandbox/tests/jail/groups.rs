@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use bulkhead_sandbox::{Jail, Layer, layer, probe};
+use bulkhead_sandbox::{Jail, Layer, System, layer, probe};
 
 use crate::kill::jailed;
 use crate::stage::{roster, run, runs, spawner, until};
@@ -17,6 +17,8 @@ pub(crate) const CHECKS: &[Check] = &[
     ("cgroup: a leaf while it lives and none after", a_leaf_while_it_lives),
     ("cgroup: an owner ends as one", an_owner_ends_as_one),
     ("cgroup: a guest has a leaf of its own", a_guest_has_a_leaf_of_its_own),
+    ("cgroup: a guest's memory is bounded as a whole", a_guests_memory_is_bounded_as_a_whole),
+    ("cgroup: a guest's processes are bounded as a whole", a_guests_processes_are_bounded_as_a_whole),
     ("cgroup: without one all goes on", without_one_all_goes_on),
     ("cgroup: an ordinary user to whom one is delegated", delegated_to_an_ordinary_user),
     ("cgroup: what a dead gateway left is removed", what_a_dead_gateway_left),
@@ -111,6 +113,76 @@ fn a_guest_has_a_leaf_of_its_own() {
     });
 }
 
+/// Whether guests are bounded by a controller here. Says so if they are not.
+fn controlled(what: &str, controller: &str) -> bool {
+    let found = reported();
+    let bounded = found.present && found.why.contains(controller);
+    if !bounded {
+        println!("SKIPPED: cgroup: {what}, because there is no {controller} controller: {}", found.why);
+    }
+    bounded
+}
+
+/// A number that a file of a group has: all that it says, or what stands after a word.
+fn number(leaf: &Path, file: &str, word: &str) -> Option<u64> {
+    let text = fs::read_to_string(leaf.join(file)).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(word)?.trim().parse().ok())
+}
+
+/// Four that each have less than a process may, and together more than the guest may. What is too much is not put aside to
+/// disk either, where nothing would bound it.
+fn a_guests_memory_is_bounded_as_a_whole() {
+    if !controlled("a guest's memory is bounded as a whole", "memory") {
+        return;
+    }
+    const MEMORY: u64 = 96 << 20;
+    const SCRATCH: u64 = 16 << 20;
+    let roster = roster();
+    run(async {
+        let system = System { tmp_bytes: SCRATCH, ..guest::system() };
+        let jail = Jail { memory_bytes: MEMORY, system: Some(system), ..Jail::default() };
+        let line = "for i in 1 2 3 4; do (head -c 60000000 /dev/zero; exec sleep 1000) | tail -c 60000000 & done; wait";
+        let guest =
+            roster.launch("a", &jail, guest::command(&["sh", "-c", line], "/".as_ref())).await.unwrap();
+        let leaf = of(guest.pid());
+        assert_eq!(number(&leaf, "memory.max", ""), Some(MEMORY + SCRATCH));
+        // A kernel without swap has no such file.
+        let swap = leaf.join("memory.swap.max");
+        assert!(!swap.exists() || number(&leaf, "memory.swap.max", "") == Some(0));
+        until("one of them is ended over it", || {
+            // Where it is the first of them, all are.
+            number(&leaf, "memory.events", "oom_kill ").is_none_or(|ended| ended > 0)
+        });
+        assert_eq!(roster.kill("a").left, 0);
+    });
+}
+
+/// Root's too, whose processes no limit of a process counts.
+fn a_guests_processes_are_bounded_as_a_whole() {
+    if !controlled("a guest's processes are bounded as a whole", "pids") {
+        return;
+    }
+    const PROCESSES: u32 = 16;
+    let roster = roster();
+    run(async {
+        let system = System { processes: PROCESSES, ..guest::system() };
+        let jail = Jail { system: Some(system), ..Jail::default() };
+        let bomb = "f() { sleep 1000 & f & f; }; while :; do f 2>/dev/null; done";
+        let guest =
+            roster.launch("a", &jail, guest::command(&["bash", "-c", bomb], "/".as_ref())).await.unwrap();
+        let leaf = of(guest.pid());
+        let most = u64::from(PROCESSES) + 1;
+        assert_eq!(number(&leaf, "pids.max", ""), Some(most));
+        // An ordinary user's are kept from it by their own limit, which is the same.
+        if rustix::process::getuid().is_root() {
+            until("it is at its bound", || number(&leaf, "pids.events", "max ").is_some_and(|met| met > 0));
+        }
+        let members = fs::read_to_string(leaf.join("cgroup.procs")).unwrap().lines().count();
+        assert!(u64::try_from(members).unwrap() <= most, "{members} processes");
+        assert_eq!(roster.kill("a").left, 0);
+    });
+}
+
 fn without_one_all_goes_on() {
     let found = reported();
     if found.present {
@@ -191,12 +263,7 @@ fn what_a_dead_gateway_left() {
 }
 
 fn a_full_one_says_so() {
-    let found = reported();
-    if !found.why.contains("pids") || !found.present {
-        println!(
-            "SKIPPED: cgroup: one that is full says so, because there is no pids controller: {}",
-            found.why
-        );
+    if !controlled("one that is full says so", "pids") {
         return;
     }
     let roster = roster();

@@ -5,13 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bulkhead_sandbox::{Child, Jail, SpawnError, layer, probe};
+use bulkhead_sandbox::{Child, Jail, Layer, SpawnError, layer, probe, probe_program};
 
 use crate::Check;
+use crate::attempts;
 use crate::stage::{Folders, ask, roster, run, spawner, tight};
 
 pub(crate) const CHECKS: &[Check] = &[
     ("every layer is there and named", every_layer_is_there_and_named),
+    ("landlock is as new as the kernel's", landlock_is_as_new_as_the_kernels),
     ("the kernel says so too", the_kernel_says_so_too),
     ("only the socket is inherited", only_the_socket_is_inherited),
     ("nothing but the grants is there", nothing_but_the_grants_is_there),
@@ -32,6 +34,24 @@ fn every_layer_is_there_and_named() {
     assert!(
         demanded.into_iter().all(|layer| layer.present && !layer.why.is_empty() && layer.mend.is_empty())
     );
+}
+
+/// The ABI of Landlock that the kernel says it has (`LANDLOCK_CREATE_RULESET_VERSION`); 0 for none.
+pub(crate) fn kernels_abi() -> i64 {
+    attempts::call(libc::SYS_landlock_create_ruleset, &[0, 0, 1]).unwrap_or(0)
+}
+
+/// Nothing that the kernel could forbid is left to it unsaid.
+fn landlock_is_as_new_as_the_kernels() {
+    // Those that added something to forbid.
+    let newest = [3, 4, 5, 6, 9].into_iter().rfind(|abi| *abi <= kernels_abi()).unwrap();
+    let whole = format!("all of ABI {newest}, ");
+    let said = |layers: Vec<Layer>| {
+        layers.into_iter().find(|had| had.name == layer::LANDLOCK).map(|had| had.why).unwrap_or_default()
+    };
+    let role = said(run(probe(&spawner())).unwrap());
+    let guest = said(run(probe_program(&spawner())).unwrap());
+    assert!(role.starts_with(&whole) && guest.starts_with(&whole), "{whole}: {role}; {guest}");
 }
 
 fn with_child(jail: &Jail, look: impl FnOnce(&Child)) {

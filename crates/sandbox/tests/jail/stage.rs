@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bulkhead_sandbox::{Child, Jail, Layer, Program, Roster, probe};
+use bulkhead_sandbox::{Child, Jail, Layer, Program, Roster, SpawnError, probe, probe_program};
 use tempfile::TempDir;
 use vocab::frame;
 
@@ -30,14 +30,26 @@ pub(crate) fn roster() -> Roster {
     Roster::new(&spawner()).unwrap()
 }
 
-/// The layers that this machine lacks, and why.
-pub(crate) fn lacking() -> Vec<String> {
-    let layers = run(probe(&spawner())).unwrap();
-    layers
-        .into_iter()
-        .filter(Layer::is_missed)
-        .map(|layer| format!("{} ({})", layer.name, layer.why))
-        .collect()
+/// The layers of a role's jail that this machine lacks.
+pub(crate) fn lacking() -> Vec<Layer> {
+    run(probe(&spawner())).unwrap().into_iter().filter(Layer::is_missed).collect()
+}
+
+/// Those of a guest's, which has more to lay.
+pub(crate) fn lacking_of_guests() -> Vec<Layer> {
+    match run(probe_program(&spawner())) {
+        Ok(layers) => layers.into_iter().filter(Layer::is_missed).collect(),
+        Err(SpawnError::Refused { layer, why, mend }) => {
+            vec![Layer { name: layer, present: false, why, mend }]
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// Layers in words.
+pub(crate) fn told(layers: &[Layer]) -> String {
+    let told = layers.iter().map(|layer| format!("{} ({})", layer.name, layer.why));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// Waits until something holds.

@@ -4,17 +4,19 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 
 use bulkhead_sandbox::{Exit, GUEST_PORT, Jail, JailError, SpawnError, System, layer};
 
 use super::{command, jail, said, shell, system, wait};
 use crate::Check;
-use crate::layers::without;
+use crate::layers::{kernels_abi, without};
 use crate::stage::{Folders, roster, run};
 
 pub(super) const CHECKS: &[Check] = &[
     ("guest: the gateway's listener is reached, and nothing else", only_the_listener_is_reached),
     ("guest: without a listener nothing listens", without_a_listener),
+    ("guest: sockets with a name only where landlock keeps them apart", sockets_with_a_name),
     ("guest: what it sees of the machine", what_it_sees),
     ("guest: grants are what they say", grants_are_what_they_say),
     ("guest: what may only be written is nowhere that it could be read", a_blind_grant_beneath_scratch),
@@ -65,6 +67,33 @@ fn without_a_listener() {
         assert!(guest.take_listener().is_none());
         assert_eq!(wait(&mut guest).await, Exit::Code(0));
     });
+}
+
+/// Its own where Landlock (ABI 9) keeps it from those of the machine, none where it does not; a daemon's in no case.
+fn sockets_with_a_name() {
+    const APART: i64 = 9;
+    let folders = Folders::new();
+    let daemons =
+        ["granted", "work"].map(|name| UnixListener::bind(folders.path(name).join("daemon")).unwrap());
+    let code = "
+import socket
+def meet(path, own):
+    try:
+        listener = socket.socket(socket.AF_UNIX)
+        if own: listener.bind(path); listener.listen()
+        socket.socket(socket.AF_UNIX).connect(path)
+        return 'met'
+    except OSError: return 'refused'
+print(meet('/tmp/own', True), meet('own', True), meet('daemon', False), meet('../granted/daemon', False))";
+    let tried = command(&["python3", "-c", code], &folders.path("work"));
+    let said = match said(&roster(), &jail(&folders, system()), tried) {
+        Err(SpawnError::Command { .. }) => return eprintln!("SKIPPED: no python3"),
+        other => other.unwrap(),
+    };
+    let own = if kernels_abi() < APART { "refused refused" } else { "met met" };
+    let expected = format!("{own} refused refused\n");
+    assert_eq!(said.out, expected);
+    drop(daemons);
 }
 
 fn what_it_sees() {
