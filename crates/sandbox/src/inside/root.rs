@@ -236,7 +236,7 @@ pub(super) fn fresh(kind: &str, options: &[(&str, &str)], rights: u64) -> Result
     fsmount(&made, FsMountFlags::FSMOUNT_CLOEXEC, rights)
 }
 
-/// A new folder of a file system that is nowhere, as a mount of its own, for everyone to write to.
+/// A new folder of a file system, as a mount of its own that is not yet anywhere, for everyone to write to.
 pub(super) fn part(whole: &OwnedFd, name: &str, rights: u64) -> Result<OwnedFd, LayerError> {
     let folder = below(whole, OsStr::new(name))?;
     let open = openat(whole, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
@@ -244,6 +244,12 @@ pub(super) fn part(whole: &OwnedFd, name: &str, rights: u64) -> Result<OwnedFd, 
     let copy = clone(&folder, Path::new(name))?;
     set(&copy, rights, false).map_err(lacking(name))?;
     Ok(copy)
+}
+
+/// Takes a mount away from where it is. What was cloned from it stays.
+pub(super) fn take_away(mount: &OwnedFd) -> Result<(), LayerError> {
+    fchdir(mount)?;
+    unmount(".", UnmountFlags::DETACH).map_err(lacking("."))
 }
 
 /// The folders on the way to a path, and its last part. Nothing for `/`.

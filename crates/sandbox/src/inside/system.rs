@@ -282,11 +282,14 @@ fn scratch(tree: &Tree, system: &System) -> Result<(), LayerError> {
     let size = system.tmp_bytes.to_string();
     let options = [("size", size.as_str()), ("nr_inodes", TMP_FILES), ("mode", "755")];
     let memory = fresh("tmpfs", &options, RIGHTS).map_err(lacking("tmpfs"))?;
+    // Before Linux 6.15 nothing is cloned from a mount that is nowhere yet.
+    tree.attach(&memory, Path::new("/tmp"))?;
     let started = if system.programs.is_empty() { 0 } else { MOUNT_ATTR_NOEXEC };
-    for (name, at, rights) in [("tmp", "/tmp", started), ("shm", "/dev/shm", MOUNT_ATTR_NOEXEC)] {
-        tree.attach(&super::root::part(&memory, name, rights)?, Path::new(at))?;
-    }
-    Ok(())
+    let tmp = super::root::part(&memory, "tmp", started)?;
+    let shared = super::root::part(&memory, "shm", MOUNT_ATTR_NOEXEC)?;
+    super::root::take_away(&memory)?;
+    tree.attach(&tmp, Path::new("/tmp"))?;
+    tree.attach(&shared, Path::new("/dev/shm"))
 }
 
 #[cfg(test)]

@@ -251,6 +251,8 @@ fn what_a_dead_gateway_left() {
     first.wait().unwrap();
     until("all have ended", || !pids.iter().any(|pid| runs(*pid)));
     assert!(left.exists());
+    // What was made ahead is not among those that it named.
+    until("nothing lives there", || number(left, "cgroup.events", "populated ") == Some(0));
     let (mut second, pids) = start();
     assert!(!left.exists());
     let folder = of(pids[0]);
