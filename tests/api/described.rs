@@ -34,6 +34,7 @@ fn every_route_is_described_and_nothing_else_is() {
             Access::Anyone => json!([]),
             Access::Person(scope) => json!([{ "cookie": [] }, { "token": [scope.as_str()] }]),
             Access::Oneself | Access::SignedIn => json!([{ "cookie": [] }]),
+            Access::Chat => json!([{ "chat": [] }]),
         };
         assert_eq!(*security, expected, "{route:?}");
     }

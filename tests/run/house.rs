@@ -80,6 +80,7 @@ pub(crate) fn person(id: &str, administrator: bool) -> Person {
     Person {
         id: PersonId::new(id).unwrap(),
         os_user: None,
+        chat: None,
         groups: vec!["all".into()],
         clearance: Labels::default(),
         administrator,
@@ -225,6 +226,7 @@ pub(crate) async fn opened_at(
         ambient,
         policies: Box::new(Given(Arc::clone(settings))),
         traces: Arc::new(NoTraces),
+        chat: None,
     };
     let config = turn::Config {
         agents_dir: folder.join("agents"),

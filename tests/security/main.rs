@@ -6,6 +6,7 @@ mod approvals;
 mod authenticator;
 mod branches;
 mod carried;
+mod chat;
 mod collections;
 mod containment;
 mod content;

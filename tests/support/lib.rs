@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod record;
 pub mod said;
 pub mod server;
+pub mod slack;
 pub mod team;
 pub mod tls;
 pub mod web;

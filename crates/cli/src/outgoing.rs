@@ -1,10 +1,11 @@
-//! What leaves the gateway by the settings: records to other systems, checkpoints to places off this machine.
+//! What leaves the gateway by the settings: records to other systems, checkpoints to places off this machine, and what waits to the chat.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_http::Exports;
-use export::{Board, Courier, Follower, Origin, Parts, Witness};
+use export::{Board, Courier, Follower, Hook, Origin, Parts, Witness};
 use journal::{Journal, Notary, Place};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -29,6 +30,15 @@ pub(crate) struct Outgoing {
     couriers: Vec<Courier>,
     witnesses: Vec<Witness>,
     answers: mpsc::Receiver<String>,
+}
+
+/// The way to the chat.
+struct ToChat(Hook);
+
+impl turn::Messenger for ToChat {
+    fn send(&self, text: String) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        Box::pin(async move { self.0.send(&text).await.map_err(|error| error.to_string()) })
+    }
 }
 
 /// What is leaving.
@@ -73,6 +83,19 @@ impl Outgoing {
         let witnesses =
             settings.witnesses().into_iter().map(witness).collect::<Result<_, _>>().map_err(wrong)?;
         Ok(Self { board, followers, couriers, witnesses, answers })
+    }
+
+    /// The chat of the settings, if they have one.
+    ///
+    /// # Errors
+    /// When its webhook's address cannot be used.
+    pub(crate) fn chat(&self, home: &Home, settings: &Settings) -> Result<Option<turn::Channel>, Failure> {
+        let Some(chat) = &settings.chat else { return Ok(None) };
+        let (name, address) = (chat.name.get_ref(), chat.webhook.name().clone());
+        let secrets = settings.secrets(home);
+        let hook = Hook::new(name, address, chat.ca.clone(), secrets, Arc::new(Machine), &self.board);
+        let way = Arc::new(ToChat(hook.map_err(Failure::usage)?));
+        Ok(Some(turn::Channel { name: name.clone(), clearance: chat.clearance.clone(), way }))
     }
 
     /// How it stands, for whoever asks.

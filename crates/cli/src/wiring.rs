@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bulkhead_http::{About, Api, Bound, Exports, Health, House};
 use journal::{Journal, Notary, Place, SealError};
 use models::Models;
-use people::People;
+use people::{People, Slack};
 use sandbox::{Layer, Roster, SpawnError};
+use secrecy::SecretString;
 use serde_json::json;
 use skills::Skills;
 use tokio::runtime::Handle;
@@ -94,6 +95,7 @@ pub(crate) async fn gateway(
         ambient,
         policies: Box::new(policies.clone()),
         traces: Arc::new(logs),
+        chat: outgoing.chat(home, settings)?,
     };
     let config = turn::Config {
         agents_dir: home.agents(),
@@ -238,7 +240,19 @@ pub(crate) fn api(
     let Running { gateway, people, notary, .. } = running;
     let (gateway, people, notary) = (Arc::clone(gateway), Arc::clone(people), Arc::clone(notary));
     let health = health(home.clone(), Arc::clone(&gateway), Arc::clone(&exports));
-    Api { gateway, people, notary, about, exports, health, house: running.house.clone(), stop }
+    let chat = slack(home, settings);
+    Api { gateway, people, notary, about, exports, health, house: running.house.clone(), chat, stop }
+}
+
+/// Who hears the chat's slash command, if the settings have a chat.
+fn slack(home: &Home, settings: &Settings) -> Option<Arc<Slack>> {
+    let chat = settings.chat.as_ref()?;
+    let (secrets, name) = (settings.secrets(home), chat.signing_secret.name().clone());
+    let secret = move || {
+        let secret = secrets.value(&name).map_err(|error| error.to_string())?;
+        Ok(SecretString::from(secret.reveal().to_owned()))
+    };
+    Some(Arc::new(Slack::new(chat.team.get_ref().clone(), Arc::new(secret), Arc::new(Machine))))
 }
 
 /// What `bulkhead doctor` finds, looked at by the gateway itself.

@@ -5,9 +5,9 @@
 //! ([`Standing`]). A [`Follower`] reads the record itself, so the record is its buffer and no receiver slows the
 //! gateway; it moves its durable cursor only after the receiver has taken what was sent, so each record arrives at
 //! least once, in order, and none is missing. A [`Courier`] does the same with the newest checkpoint, and a [`Witness`] has
-//! it cosigned.
+//! it cosigned. A [`Hook`] carries to a chat what others give it.
 //!
-//! This room exports metadata, by a list of fields of its own ([`format::View`]): it has no way to content. It knows
+//! Of the record this room exports metadata, by a list of fields of its own ([`format::View`]): it has no way to content. It knows
 //! no policy, decides nothing and connects to nothing that an administrator has not written into the settings.
 
 mod board;
@@ -15,6 +15,7 @@ mod courier;
 mod declare;
 mod follower;
 pub mod format;
+mod hook;
 mod rounds;
 mod send;
 mod settings;
@@ -25,6 +26,7 @@ pub use courier::Courier;
 pub use declare::{DeclareError, declare};
 pub use follower::{Follower, LATE_AFTER, Parts};
 pub use format::{Format, Origin};
+pub use hook::Hook;
 pub use send::SendError;
 pub use settings::{Fault, Filter, Header, Target, Where, headers};
 pub use witness::Witness;

@@ -199,6 +199,28 @@ impl Target {
         }
     }
 
+    /// The chat by the name `name`, which takes messages at `url`: a secret, which is not sent in the clear.
+    ///
+    /// # Errors
+    /// When there can be no such address.
+    pub fn of_chat(name: &str, url: &str, ca: Option<PathBuf>) -> Result<Self, Fault> {
+        let target = Self {
+            name: name.to_owned(),
+            format: Format::Jsonl,
+            to: url.to_owned(),
+            filter: Filter::default(),
+            ca,
+            headers: BTreeMap::new(),
+            array: false,
+            late_after: LATE_AFTER,
+        };
+        match target.to() {
+            Ok(to @ Where::Http(_)) if to.is_local() || url.starts_with("https://") => Ok(target),
+            Err(fault) if fault.what.contains("`ca`") => Err(fault),
+            _ => Err(target.fault("has a webhook whose address is none: it begins with `https://`")),
+        }
+    }
+
     /// Changes when anything about it changes, but for the values of its headers.
     #[must_use]
     pub fn digest(&self) -> Digest {

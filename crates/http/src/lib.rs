@@ -41,7 +41,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use journal::Notary;
-use people::People;
+use people::{People, Slack};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use turn::Gateway;
@@ -123,6 +123,8 @@ pub struct Api {
     pub health: Health,
     /// What the settings say of people.
     pub house: House,
+    /// Who hears the chat's slash command, where there is a chat.
+    pub chat: Option<Arc<Slack>>,
     /// Cancelled when a person asks the gateway to stop. Whoever started it then shuts it down.
     pub stop: CancellationToken,
 }

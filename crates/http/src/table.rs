@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, get, post, put};
 use people::Scope;
 
 use crate::Api;
-use crate::access::Access::{Anyone, Oneself, Person, SignedIn};
+use crate::access::Access::{Anyone, Chat, Oneself, Person, SignedIn};
 use crate::access::{Access, Rule};
 use crate::api;
 
@@ -129,6 +129,7 @@ table! {
     get "approvals/{id}", APPROVE, plain, api::show_approval::show_approval;
     post "approvals/{id}/approve", APPROVE, plain, api::approve::approve;
     post "approvals/{id}/deny", APPROVE, plain, api::deny::deny;
+    post "chat/answer", Chat, plain, api::answer_in_chat::answer_in_chat;
     get "approvers", APPROVE, plain, api::list_approvers::list_approvers;
     get "patterns", APPROVE, plain, api::list_patterns::list_patterns;
     post "patterns/{id}/revoke", APPROVE, plain, api::revoke_pattern::revoke_pattern;

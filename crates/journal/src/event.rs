@@ -46,6 +46,8 @@ events! {
 
     /// Somebody saw a held action whole, in order to decide on it or because it is theirs.
     ApprovalShown = "approval.shown",
+    /// The chat was told of what waits: all of it, with a one-time id, or that something does.
+    ApprovalPosted = "approval.posted",
     /// A person said yes.
     ApprovalApproved = "approval.approved",
     /// A person said yes, and it takes another one, too.
@@ -200,6 +202,8 @@ events! {
     RecordFailed = "record.failed",
     /// An export did not get through for a while.
     ExportFailed = "export.failed",
+    /// The chat took no message about what waits.
+    ChatFailed = "chat.failed",
     /// A checkpoint could not be published.
     PublishingFailed = "publishing.failed",
     /// Processes of a stopped agent were not seen to end.

@@ -113,6 +113,7 @@ fn mia() -> Result<Person, Failure> {
     Ok(Person {
         id: PersonId::new("mia")?,
         os_user: None,
+        chat: None,
         groups: vec!["staff".into()],
         clearance: Labels::default(),
         administrator: false,

@@ -195,6 +195,12 @@ impl Monitor {
         self.people().find(|person| person.os_user.as_deref() == Some(user))
     }
 
+    /// The person who is this account in the chat.
+    #[must_use]
+    pub fn person_of_chat(&self, account: &str) -> Option<&Person> {
+        self.people().find(|person| person.chat.as_deref() == Some(account))
+    }
+
     /// Whether a person may ask this agent for anything. A person who is not in the settings may not.
     #[must_use]
     pub fn may_ask(&self, person: &Person, agent: &AgentName) -> bool {
@@ -385,6 +391,7 @@ fn skills(specs: &[SkillSpec]) -> Result<Vec<(SkillSpec, Arc<Validator>)>, Confi
 fn check(config: &Config) -> Result<(), ConfigError> {
     unique("person", config.people.iter().map(|person| person.id.as_str()))?;
     unique("operating-system user", config.people.iter().filter_map(|person| person.os_user.as_deref()))?;
+    unique("chat account", config.people.iter().filter_map(|person| person.chat.as_deref()))?;
     unique("group", config.groups.iter().map(|group| group.name.as_str()))?;
     unique("skill", config.skills.iter().map(|spec| spec.name.as_str()))?;
     unique("guardrail file", config.guardrails.iter().map(|text| text.name.as_str()))?;

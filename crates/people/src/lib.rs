@@ -23,6 +23,7 @@ mod rows;
 mod secret;
 mod sign_in;
 mod sign_ins;
+mod slack;
 mod store;
 mod token;
 mod told;
@@ -47,6 +48,7 @@ pub use secret::{
 };
 pub use sign_in::{Came, SignedIn};
 pub use sign_ins::{Session, SignInView};
+pub use slack::{MAX_SLACK_BYTES, MAX_SLACK_SKEW, Said, SigningSecret, Slack, is_slack_id, slack_form};
 pub use store::{Config, People};
 pub use token::{NewToken, TokenView, Wanted};
 pub use told::Peer;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use vocab::{AgentName, ApprovalId, Person, PersonId, Proposal, SessionId, Verb};
 
 use crate::accept::admits;
+use crate::chat::Posted;
 use crate::event::{ApprovalState, What};
 use crate::gateway::Gateway;
 use crate::missing::Missing;
@@ -71,6 +72,9 @@ pub(crate) struct ApprovalRow {
     /// What a write would replace.
     #[serde(default)]
     pub(crate) before: Option<Before>,
+    /// What the chat was told of it, as long as it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) chat: Option<Posted>,
 }
 
 /// The row of a judgement that asks, written together with its verdict.
@@ -118,7 +122,7 @@ pub(crate) fn hold(
     };
     gateway.waiting.admit(&view)?;
     let text = before.as_mut().and_then(|before| before.text.take());
-    let row = ApprovalRow { view, proposal: judgement.proposal().clone(), why: None, before };
+    let row = ApprovalRow { view, proposal: judgement.proposal().clone(), why: None, before, chat: None };
     let mut changes = vec![records::put(OPEN, id.as_str(), &row)?];
     if let Some(text) = text {
         changes.push(records::put(BEFORE, id.as_str(), &text)?);
@@ -139,7 +143,7 @@ impl ApprovalRow {
         if self.view.state == ApprovalState::Waiting {
             return Ok(vec![records::put(OPEN, key, self)?]);
         }
-        let mut row = self.clone();
+        let mut row = Self { chat: None, ..self.clone() };
         let mut changes = Vec::new();
         if let Some(before) = &mut row.before {
             before.text = None;
@@ -442,6 +446,7 @@ impl Gateway {
     }
 
     pub(crate) fn tell_approval(&self, view: &ApprovalView) {
+        self.tell_chat(view);
         let what = What::Approval {
             approval: view.id.clone(),
             state: view.state,

@@ -147,6 +147,7 @@ fn standing(facts: Facts, person: Option<&Person>) -> Facts {
         .with("clearance", person.clearance.names())
         .with("groups", person.groups.clone())
         .with_some("os_user", person.os_user.clone())
+        .with_some("chat", person.chat.clone())
 }
 
 fn settings(before: Option<&SettingsFile>, now: Option<&SettingsFile>) -> Option<Draft> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use vocab::{ApprovalId, Digest, Person, PersonId, Timestamp};
 
 use crate::approvals::{ApprovalRow, Shown, load, refused_by};
+use crate::chat::Way;
 use crate::event::ApprovalState;
 use crate::gateway::Gateway;
 use crate::pattern::{self, PatternView};
@@ -45,6 +46,18 @@ impl Gateway {
         choice: Choice,
         digest: Option<Digest>,
     ) -> Result<ApprovalView, Refusal> {
+        self.decide_by(by, id, choice, digest, Way::Gateway).await
+    }
+
+    /// The same, by any way.
+    pub(crate) async fn decide_by(
+        self: &Arc<Self>,
+        by: &Person,
+        id: &ApprovalId,
+        choice: Choice,
+        digest: Option<Digest>,
+        way: Way<'_>,
+    ) -> Result<ApprovalView, Refusal> {
         let _deciding = self.deciding.lock().await;
         let shown = self.concerning(by, id)?;
         let Some(row) = load(&self.journal, id)? else {
@@ -58,18 +71,19 @@ impl Gateway {
             );
             return Err(Refusal::new(RefusalKind::Conflict, message));
         }
+        let through = self.passes(&row, way)?;
         // The answer shows the action as a look does.
         self.showing(by, std::slice::from_ref(&shown), Shown::Deciding).await?;
         let (state, approved_by) = match choice {
             Choice::Deny { reason } => {
                 let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
                 let (state, why) = (ApprovalState::Denied, refused_by(&by.id) + &reason);
-                let facts = Facts::new().with("self_approved", false);
+                let facts = through.with("self_approved", false);
                 self.conclude_approval(row, Some(by), state, Some(why), facts).await?;
                 (state, shown.approved_by)
             }
-            Choice::Approve => self.say_yes(by, row, own, false).await?,
-            Choice::Repeat => self.say_yes(by, row, own, true).await?,
+            Choice::Approve => self.say_yes(by, row, (own, false), through).await?,
+            Choice::Repeat => self.say_yes(by, row, (own, true), through).await?,
         };
         let (decidable, patternable) = (false, false);
         Ok(ApprovalView { state, approved_by, decidable, patternable, ..shown })
@@ -88,8 +102,8 @@ impl Gateway {
         self: &Arc<Self>,
         by: &Person,
         mut row: ApprovalRow,
-        own: bool,
-        repeat: bool,
+        (own, repeat): (bool, bool),
+        through: Facts,
     ) -> Result<(ApprovalState, Vec<PersonId>), Refusal> {
         self.demand_borne_out(&mut row).await?;
         let monitor = self.monitor()?;
@@ -111,13 +125,14 @@ impl Gateway {
         yes.push(by.id.clone());
         row.view.approved_by.clone_from(&yes);
         if yes.len() < usize::from(needed) {
-            let mut draft = of_decision(&row, Some(by), Event::ApprovalSupported, Facts::new());
+            row.void_once();
+            let mut draft = of_decision(&row, Some(by), Event::ApprovalSupported, through);
             draft.payload = row.content();
             self.record(draft, row.changes()?).await?;
             self.tell_approval(&row.view);
             return Ok((ApprovalState::Waiting, yes));
         }
-        let facts = Facts::new().with("self_approved", own);
+        let facts = through.with("self_approved", own);
         let facts = facts.with_some("with", Some(before).filter(|before| !before.is_empty()));
         self.conclude(row, Some(by), (ApprovalState::Approved, None), facts, pattern).await?;
         Ok((ApprovalState::Approved, yes))

@@ -22,6 +22,7 @@ use crate::branch::Branching;
 use crate::budget::Thresholds;
 use crate::callers::Callers;
 use crate::changes::Files;
+use crate::chat::{Channel, Chat};
 use crate::erasure::{Held, Retention};
 use crate::event::Bus;
 use crate::hearts::Hearts;
@@ -123,6 +124,8 @@ pub struct Parts {
     pub policies: Box<dyn Policies>,
     /// Files beside the record with words in them.
     pub traces: Arc<dyn Traces>,
+    /// The chat in which what waits may be answered, too.
+    pub chat: Option<Channel>,
 }
 
 /// Why a gateway does not start.
@@ -196,6 +199,8 @@ pub struct Gateway {
     pub(crate) checkers: Places,
     /// Held while the record is verified for somebody.
     pub(crate) verifying: Arc<Semaphore>,
+    /// The chat beside the console.
+    pub(crate) chat: Option<Chat>,
     slots: Mutex<BTreeMap<AgentName, Arc<Slot>>>,
     marks: Mutex<Arc<BTreeMap<String, Labels>>>,
 }
@@ -206,7 +211,7 @@ impl Gateway {
     /// # Errors
     /// When the settings do not hold, or the database cannot be read.
     pub async fn start(config: Config, parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { journal, models, skills, roster, ambient, policies, traces } = parts;
+        let Parts { journal, models, skills, roster, ambient, policies, traces, chat } = parts;
         let judging = Judging::by(policies.as_ref()).map_err(StartError::Settings)?;
         let gateway = Arc::new(Self {
             hearts: Hearts::new(config.agents_dir.clone(), config.removed_dir.clone(), Arc::clone(&ambient)),
@@ -238,6 +243,7 @@ impl Gateway {
             branching: Branching::default(),
             listers: Places::new(MAX_LISTERS),
             verifying: Arc::new(Semaphore::new(1)),
+            chat: chat.map(Chat::new),
             policies,
             judging: Mutex::new(judging),
             slots: Mutex::default(),
@@ -249,6 +255,7 @@ impl Gateway {
         gateway.watch_the_record();
         gateway.keep_erasing();
         gateway.keep_no_longer();
+        gateway.keep_posting();
         Ok(gateway)
     }
 

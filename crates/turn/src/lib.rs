@@ -18,6 +18,7 @@ mod call;
 mod callers;
 mod cancel;
 mod changes;
+mod chat;
 mod content;
 mod deadline;
 mod decide;
@@ -67,6 +68,7 @@ pub use budget::{
 };
 pub use callers::{OsUser, Socket};
 pub use changes::{Files, SettingsFile};
+pub use chat::{Answer, Channel, Messenger, Once};
 pub use content::{Found, Look, MAX_FOUND, MAX_LOOK, MAX_SEARCHED, MAX_TEXT_BYTES};
 pub use decide::{Choice, MAX_REASON_CHARS};
 pub use diff::{Diff, MAX_COMPARED_LINES, MAX_DIFF_BYTES, MAX_DIFF_LINES, Piece, PieceKind};

@@ -38,6 +38,7 @@ impl Gateway {
         self.restore_patterns().await?;
         for held in approvals::open(&self.journal)? {
             self.waiting.take_up(&held.view, self.ambient.now());
+            self.take_up_chat(&held);
         }
         for (id, row) in session::open_turns(&self.journal)? {
             if row.program {

@@ -21,6 +21,7 @@ pub mod table;
 pub mod tally;
 pub mod transcript;
 pub mod verdict;
+pub mod visible;
 pub mod waiters;
 
 pub use action::{Action, Resource, Verb};
@@ -39,4 +40,5 @@ pub use spec::{Effect, SkillSpec};
 pub use tally::{Sum, Tally};
 pub use transcript::{Answer, ChatMessage, Entry, Role, ToolCall};
 pub use verdict::{Decision, Layer, Reason, Verdict};
+pub use visible::{Keep, visible};
 pub use waiters::Waiters;

@@ -13,6 +13,9 @@ pub struct Person {
     /// The operating-system user who is this person on the local socket.
     #[serde(default)]
     pub os_user: Option<String>,
+    /// The account in the chat of `[chat]` who is this person there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<String>,
     /// The groups whose rights this person has.
     #[serde(default)]
     pub groups: Vec<String>,

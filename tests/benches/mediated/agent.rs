@@ -86,6 +86,7 @@ impl Home {
         let asker = Person {
             id: PersonId::new("anna")?,
             os_user: None,
+            chat: None,
             groups: vec!["all".into()],
             clearance: Labels::default(),
             administrator: false,

@@ -140,7 +140,11 @@ async fn status(screen: Screen, client: &Client) -> Result<Exit, Failure> {
 
 /// What a place is called where it is listed.
 fn kind(export: &export::Standing) -> &'static str {
-    if export.format == "witness" { "witness" } else { "export" }
+    match export.format.as_str() {
+        "witness" => "witness",
+        "chat" => "chat",
+        _ => "export",
+    }
 }
 
 /// How an export stands, in one line.
@@ -152,7 +156,10 @@ fn standing(screen: Screen, export: &export::Standing) -> String {
         count => format!(", {count} refused for good"),
     };
     let cosigned = export.cosigned.map(|at| format!(", cosigned last at {at}, {} records", export.taken));
-    let stands = format!("{to}: {} records behind{refused}{}", export.behind, cosigned.unwrap_or_default());
+    let stands = match kind(export) {
+        "chat" => format!("{to}: {} messages taken", export.taken),
+        _ => format!("{to}: {} records behind{refused}{}", export.behind, cosigned.unwrap_or_default()),
+    };
     match &export.last_error {
         None if export.refused == 0 => stands,
         None => screen.paint(Paint::Bad, &stands),

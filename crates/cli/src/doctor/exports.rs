@@ -6,7 +6,7 @@ use export::{Standing, Target};
 use rustix::fs::statfs;
 use serde_json::Value;
 
-use super::{Finding, State, witnesses};
+use super::{Finding, State, chat, witnesses};
 use crate::settings::Settings;
 
 /// File systems that are somebody else's machine: NFS, SMB in its two forms, CephFS, AFS and 9P.
@@ -83,6 +83,9 @@ pub(super) fn standing(status: &Value) -> Vec<Finding> {
     let contradicted: Vec<Finding> = contradicted.collect();
     let failing = standings.into_iter().filter_map(|standing| {
         let error = standing.last_error.filter(|error| standing.contradiction.as_ref() != Some(error))?;
+        if standing.format == chat::CHECK {
+            return Some(chat::failing(&standing.name, &error));
+        }
         let check = if standing.format == "witness" { "witness" } else { "export" };
         let message = format!("`{}` is {} records behind: {error}", standing.name, standing.behind);
         let state = if standing.late { State::Missing } else { State::Warning };

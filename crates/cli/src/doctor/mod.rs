@@ -5,6 +5,7 @@
 //! kind; each check can fail, and a test makes it.
 
 mod agents;
+mod chat;
 mod disk;
 mod exports;
 mod files;
@@ -142,6 +143,7 @@ async fn settled(home: &Home, settings: &Settings, findings: &mut Vec<Finding>) 
     findings.push(Finding::ok("settings", "bulkhead.toml holds"));
     findings.push(gateway::exposure(settings));
     findings.extend(exports::named(settings));
+    findings.extend(chat::look(home, settings));
     let layers = findings.iter().filter(|finding| finding.check.starts_with(layers::PREFIX));
     let lacking = layers.filter(|finding| finding.state == State::Missing).count();
     findings.push(layers::demanded(settings.containment, lacking));

@@ -179,6 +179,7 @@ impl Settings {
             people.push(Person {
                 id: one.id.clone(),
                 os_user: None,
+                chat: None,
                 groups: groups.into_iter().cloned().collect(),
                 clearance: own().fold(Labels::default(), |sum, entry| sum.join(&entry.clearance)),
                 administrator: own().any(|entry| entry.administrator),

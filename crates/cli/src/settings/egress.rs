@@ -95,6 +95,7 @@ impl Settings {
             .chain(&exports)
             .chain(self.record.secrets())
             .chain(self.provider_secret())
+            .chain(self.chat_secrets())
             .collect();
         names.sort();
         names.dedup();

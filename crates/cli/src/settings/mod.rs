@@ -5,6 +5,7 @@
 
 mod approvals;
 mod browser;
+mod chat;
 mod checkpoint;
 mod collections;
 mod databases;
@@ -59,6 +60,7 @@ pub(crate) struct Settings {
     pub(crate) sign_in: sign_in::SignIn,
     #[serde(default)]
     pub(crate) browser: browser::Browser,
+    pub(crate) chat: Option<chat::Chat>,
     #[serde(default)]
     checkpoint: checkpoint::Checkpoint,
     #[serde(default)]
@@ -210,6 +212,7 @@ impl Settings {
                 directory::fault(self.oidc.as_ref(), &self.directory, &self.group, self.solo.as_ref())
             })
             .or_else(|| roles::fault(&self.role, &self.person))
+            .or_else(|| chat::fault(self.chat.as_ref(), &self.person))
             .or_else(|| labels::fault(&self.label, &self.destination))
             .or_else(|| databases::fault(&self.databases, &self.group, &self.label))
             .or_else(|| collections::fault(&self.collections, &self.group))

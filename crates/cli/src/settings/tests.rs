@@ -311,3 +311,38 @@ fn a_witness_is_taken_with_its_key_and_one_that_cannot_be_is_said_with_its_place
         (0..17).map(|nth| table(&format!("w{nth}"), "https://w.example/", witness, "")).collect();
     assert!(fault(&many).contains("more than 16 witnesses"));
 }
+
+#[test]
+fn a_chat_is_taken_and_one_that_cannot_be_is_said_with_its_place() {
+    let chat = "[chat]\nname = \"ops\"\nwebhook = \"secret:hook\"\nsigning-secret = \"secret:sign\"\nteam = \"T1\"\n";
+    let settings = parse(chat).unwrap();
+    let taken = settings.chat.as_ref().unwrap();
+    assert_eq!(taken.clearance, Labels::public(), "nothing is shown there that nobody wrote down");
+    assert_eq!(settings.chat_secrets().map(ToString::to_string).collect::<Vec<_>>(), ["hook", "sign"]);
+    assert_ne!(settings.wired, parse("").unwrap().wired, "a changed chat takes a restart");
+    let person = |id: &str, account: &str| format!("[[person]]\nid = \"{id}\"\nchat = \"{account}\"\n");
+    parse(&(person("a", "U1") + &person("b", "U2") + chat)).unwrap();
+    for (text, words) in [
+        (chat.replace("ops", "Ops Team"), "line 2, column 8: the `name` of `[chat]`"),
+        (chat.replace("\"T1\"", "\"t1\""), "line 5, column 8: the `team` of `[chat]` is no workspace"),
+        (chat.replace("\"T1\"", "\"\""), "is no workspace"),
+        (chat.replace("team = \"T1\"\n", ""), "missing field `team`"),
+        (
+            chat.replace("secret:hook", "https://hooks.example.org/sesame"),
+            "line 3, column 11: a secret is written as",
+        ),
+        (chat.replace("secret:sign", "sesame"), "line 4, column 18: a secret is written as"),
+        (format!("{chat}ca = \"ca.pem\""), "needs an absolute path"),
+        (format!("{chat}clearance = [\"secret\", \"public\", \"internal\"]"), "are both levels"),
+        (format!("{chat}url = \"x\""), "unknown field `url`"),
+        (person("a", "u1"), "line 1, column 1: the `chat` of `a` is no account"),
+        (person("a", &"U".repeat(33)), "is no account"),
+        (
+            person("a", "U1") + &person("b", "U1"),
+            "line 4, column 1: `a` and `b` are the same account in the chat",
+        ),
+    ] {
+        let said = fault(&text);
+        assert!(said.contains(words) && !said.contains("sesame"), "{words}: {said}");
+    }
+}

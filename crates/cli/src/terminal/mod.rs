@@ -7,7 +7,6 @@ mod diff;
 mod drawing;
 mod page;
 pub(crate) mod progress;
-mod safe;
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -18,7 +17,7 @@ use crate::failure::Failure;
 pub(crate) use diff::diff;
 pub(crate) use drawing::Drawing;
 pub(crate) use page::{Table, age, field};
-pub(crate) use safe::{Keep, visible};
+pub(crate) use vocab::{Keep, visible};
 
 /// What a colour says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +73,7 @@ impl Screen {
     pub(crate) fn value<T: Serialize>(self, value: &T) -> Result<(), Failure> {
         let text = serde_json::to_string(value)
             .map_err(|error| Failure::internal(format!("the answer has no JSON form: {error}")))?;
-        self.line(&safe::escaped_json(&text))
+        self.line(&vocab::visible::escaped_json(&text))
     }
 
     /// Colours `text`, or not.

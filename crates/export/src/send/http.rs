@@ -70,6 +70,11 @@ impl Http {
         Ok(String::from_utf8(said).ok().filter(|said| !said.trim().is_empty()))
     }
 
+    /// Sends JSON, and takes any success for an answer.
+    pub(crate) async fn json(&mut self, body: String) -> Result<(), SendError> {
+        self.post(body.into_bytes(), "application/json; charset=utf-8").await.map(drop)
+    }
+
     /// Asks for something and gives the whole answer, whatever its status is.
     pub(crate) async fn ask(&mut self, question: String) -> Result<Answered, SendError> {
         let (client, answer) = self.request(question.into_bytes(), "text/plain; charset=utf-8").await?;

@@ -3,6 +3,7 @@
 
 pub(crate) mod add_hold;
 pub(crate) mod add_passkey;
+pub(crate) mod answer_in_chat;
 pub(crate) mod approve;
 pub(crate) mod ask_erasure;
 pub(crate) mod begin_passkey;

@@ -416,6 +416,14 @@ fn approvals(book: &mut Book) {
                 .may_have("person", or_null(id())),
         )
         .gives(the("Approval"));
+    let told = object().has("response_type", one_of(["ephemeral"])).has("text", text());
+    book.route(
+        "POST",
+        "chat/answer",
+        "The chat's slash command: `approve ID` or `deny ID reason` as its `text`.",
+    )
+    .takes_form(object().has("team_id", text()).has("user_id", text()).has("text", text()))
+    .gives(told);
     patterns(book);
     approvers(book);
 }

@@ -21,6 +21,8 @@ pub(super) struct Told {
     pub(super) says: &'static str,
     pub(super) query: Vec<(&'static str, Shape)>,
     pub(super) body: Option<Shape>,
+    /// The form of that body.
+    pub(super) kind: &'static str,
     pub(super) gives: Gives,
 }
 
@@ -59,6 +61,7 @@ impl Book {
             says,
             query: Vec::new(),
             body: None,
+            kind: "application/json",
             gives: Gives::Json(Box::new(object().into())),
         };
         self.told.push_mut(told)
@@ -75,6 +78,12 @@ impl Told {
     /// It takes this body, and nothing else in it.
     pub(super) fn takes(&mut self, body: Fields) -> &mut Self {
         self.body = Some(body.only().into());
+        self
+    }
+
+    /// It takes a form with these fields, and others that are not looked at.
+    pub(super) fn takes_form(&mut self, body: Fields) -> &mut Self {
+        (self.body, self.kind) = (Some(body.into()), "application/x-www-form-urlencoded");
         self
     }
 

@@ -28,9 +28,10 @@ use shape::{Shape, id, number};
 /// What the API is called whatever the version of the gateway: the `1` of `/api/v1/`.
 const VERSION: &str = "1";
 
-/// How a sign-in and a token are named among the ways to say who one is.
+/// How a sign-in, a token and the chat's signature are named among the ways to say who one is.
 const COOKIE: &str = "cookie";
 const TOKEN: &str = "token";
+const CHAT: &str = "chat";
 
 /// What each line of a stream is, or the data of each event: OpenAPI 3.1 has no word for it, and 3.2 calls it `itemSchema`.
 const EACH: &str = "x-item-schema";
@@ -95,7 +96,7 @@ fn operation(row: &Row, told: &Told) -> Operation {
         .summary(Some(told.says))
         .description(Some(format!("{}{confirmed}", who(row.rule.access))))
         .securities(Some(security(row.rule.access)))
-        .request_body(told.body.clone().map(body))
+        .request_body(told.body.clone().map(|shape| body(shape, told.kind)))
         .response("200", answer(&told.gives));
     for name in parameters(row.path) {
         operation = operation.parameter(parameter(name, ParameterIn::Path, in_path(name)));
@@ -126,6 +127,7 @@ fn who(access: Access) -> String {
             format!("For who is signed in, and by a token of the scope `{}`.", scope.as_str())
         }
         Access::Oneself | Access::SignedIn => "For who is signed in, and by no token.".to_owned(),
+        Access::Chat => "For the chat alone, by its signature: no cookie and no token counts.".to_owned(),
     }
 }
 
@@ -135,6 +137,7 @@ fn security(access: Access) -> Vec<SecurityRequirement> {
         Access::Anyone => Vec::new(),
         Access::Person(scope) => vec![cookie(), SecurityRequirement::new(TOKEN, [scope.as_str()])],
         Access::Oneself | Access::SignedIn => vec![cookie()],
+        Access::Chat => vec![SecurityRequirement::new(CHAT, [""; 0])],
     }
 }
 
@@ -152,9 +155,9 @@ fn parameter(name: &str, place: ParameterIn, shape: Shape) -> Parameter {
     ParameterBuilder::new().name(name).parameter_in(place).required(required).schema(Some(shape)).build()
 }
 
-fn body(shape: Shape) -> RequestBody {
+fn body(shape: Shape, kind: &str) -> RequestBody {
     let content = ContentBuilder::new().schema(Some(shape)).build();
-    RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", content).build()
+    RequestBodyBuilder::new().required(Some(Required::True)).content(kind, content).build()
 }
 
 fn answer(gives: &Gives) -> Response {
@@ -186,11 +189,17 @@ fn components(book: Book) -> Components {
             .to_owned(),
     );
     let token = Http::new(HttpAuthScheme::Bearer);
+    let mut chat = ApiKeyValue::new("X-Slack-Signature");
+    chat.description = Some(
+        "`v0=` and the HMAC-SHA256, by the chat's signing secret, of `v0:TIME:BODY` in small hexadecimal letters; the same TIME, which is at most five minutes off, is the header `X-Slack-Request-Timestamp`."
+            .to_owned(),
+    );
     book.shapes
         .into_iter()
         .fold(ComponentsBuilder::new(), |components, (name, shape)| components.schema(name, shape))
         .response(PROBLEM, problem.build())
         .security_scheme(COOKIE, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)))
         .security_scheme(TOKEN, SecurityScheme::Http(token))
+        .security_scheme(CHAT, SecurityScheme::ApiKey(ApiKey::Header(chat)))
         .build()
 }

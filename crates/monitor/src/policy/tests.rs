@@ -57,6 +57,7 @@ fn every_request_fits_the_schema() {
     let mia = Person {
         id: PersonId::new("mia").unwrap(),
         os_user: None,
+        chat: None,
         groups: vec!["staff".into()],
         clearance: Labels::default(),
         administrator: false,

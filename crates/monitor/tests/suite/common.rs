@@ -71,6 +71,7 @@ pub(crate) fn person(id: &str, groups: &[&str], clearance: &[&str]) -> Person {
     Person {
         id: PersonId::new(id).unwrap(),
         os_user: Some(format!("os-{id}")),
+        chat: None,
         groups: strings(groups),
         clearance: labels(clearance),
         administrator: false,

@@ -105,6 +105,7 @@ impl Home {
         let asker = Person {
             id: PersonId::new("anna").unwrap(),
             os_user: None,
+            chat: None,
             groups: vec!["all".into()],
             clearance: Labels::default(),
             administrator: false,

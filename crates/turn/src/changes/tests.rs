@@ -7,6 +7,7 @@ fn person(id: &str, groups: &[&str]) -> Person {
     Person {
         id: PersonId::new(id).unwrap(),
         os_user: Some(id.to_owned()),
+        chat: None,
         groups: groups.iter().map(|&group| group.to_owned()).collect(),
         clearance: Labels::default(),
         administrator: false,

@@ -108,12 +108,11 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
         E::SignInConfirmed => sign_in(OTHER, "Confirm"),
         E::AskRefused | E::RunRefused | E::RightRefused => sign_in(OTHER, "Authorize"),
 
-        E::PersonAdded | E::GroupAdded => account(1, "Create"),
+        E::PersonAdded | E::GroupAdded | E::AccountAdded | E::AccountGroupAdded => account(1, "Create"),
         E::PersonRemoved | E::GroupRemoved => account(6, "Delete"),
         E::PersonChanged | E::GroupChanged => account(OTHER, "Change"),
         E::PasswordSet => account(3, "Password Change"),
         E::InviteMade => account(4, "Password Reset"),
-        E::AccountAdded | E::AccountGroupAdded => account(1, "Create"),
         E::AccountChanged | E::AccountGroupChanged => account(OTHER, "Change"),
         E::AccountRemoved | E::AccountGroupRemoved => account(6, "Delete"),
         E::TokenMade | E::TokenEnded | E::PasskeyAdded | E::PasskeyRemoved | E::CredentialsForgotten => {
@@ -139,6 +138,7 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
 
         E::RecordFailed
         | E::ExportFailed
+        | E::ChatFailed
         | E::PublishingFailed
         | E::CheckpointDistrusted
         | E::CheckpointContradicted
@@ -152,7 +152,7 @@ fn of_event(event: Event) -> Option<(Kind, (u8, &'static str))> {
 
         // Words and approvals are part of what agents do: API activity, by the kind of the record.
         E::MessageReceived | E::ConversationBranched => (Kind::Api, (1, "Create")),
-        E::ApprovalShown => (Kind::Api, (2, "Read")),
+        E::ApprovalShown | E::ApprovalPosted => (Kind::Api, (2, "Read")),
         E::ApprovalApproved
         | E::ApprovalSupported
         | E::PatternApproved

@@ -1,4 +1,4 @@
-//! Making text safe to look at: what a terminal would obey, hide or reorder is written out instead.
+//! Making text safe to look at: what a terminal or a chat would obey, hide or reorder is written out instead.
 //!
 //! Escape sequences can repaint what a person approves; bidirectional controls can make text read
 //! differently from what it is (CVE-2021-42574, "Trojan Source"); characters without a shape can carry
@@ -8,7 +8,7 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 
 /// What of a text's own layout stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keep {
+pub enum Keep {
     /// Line breaks, tabs, and what is common in writing and harmless: no-break spaces and emoji's own joiners.
     Prose,
     /// Nothing: the text becomes one line in which every character can be told from every other.
@@ -16,7 +16,8 @@ pub(crate) enum Keep {
 }
 
 /// `text` with every character that a terminal obeys or hides written as `<U+001B>`.
-pub(crate) fn visible(text: &str, keep: Keep) -> String {
+#[must_use]
+pub fn visible(text: &str, keep: Keep) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut before = None;
     // A line break of Windows is one break.
@@ -33,7 +34,8 @@ pub(crate) fn visible(text: &str, keep: Keep) -> String {
 }
 
 /// `json` (valid JSON) with the same characters escaped inside its strings.
-pub(super) fn escaped_json(json: &str) -> String {
+#[must_use]
+pub fn escaped_json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
         if c.is_ascii() && c != '\x7f' || !is_hidden(c) {
