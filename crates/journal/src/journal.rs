@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
-use vocab::{Ambient, Waiters};
+use vocab::{Ambient, Pace, Waiters};
 
 use crate::body::genesis;
 use crate::entry::{Change, Draft, Entry, Head, Receipt, Unless};
@@ -22,8 +22,9 @@ use crate::state::{Rows, States};
 use crate::stored::Stored;
 use crate::writer::{Shared, Writer};
 
-/// How long a caller who waits alone looks for the commit before they sleep: about as long as a disk takes.
-const SPIN: Duration = Duration::from_micros(200);
+/// How long a caller who waits alone looks for the commit before they sleep, at most: twice as long as a common disk takes. Where
+/// commits take longer of late it is not looked for.
+const MAX_LOOK: Duration = Duration::from_micros(600);
 
 /// What the journal has to be told.
 #[derive(Debug, Clone)]
@@ -118,6 +119,8 @@ struct Inner {
     ambient: Arc<dyn Ambient>,
     states: States,
     waiters: Waiters,
+    /// How long commits take their callers.
+    commits: Pace,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -138,8 +141,9 @@ impl Journal {
                 (thread, States::Postgres(states))
             }
         };
-        let (waiters, thread) = (Waiters::new(), Mutex::new(Some(thread)));
-        Ok(Self { inner: Arc::new(Inner { queue, shared, ambient, states, waiters, thread }) })
+        let (waiters, commits) = (Waiters::new(), Pace::within(MAX_LOOK));
+        let thread = Mutex::new(Some(thread));
+        Ok(Self { inner: Arc::new(Inner { queue, shared, ambient, states, waiters, commits, thread }) })
     }
 
     /// Records `entry` and comes back when it is durable, together with all that was handed in before it.
@@ -216,11 +220,13 @@ impl Journal {
         let (reply, answer) = oneshot::channel();
         self.inner.queue.push(prepared, Some(reply)).await?;
         let waiting = self.inner.waiters.join();
-        let begun = Instant::now();
-        while waiting.is_alone() && begun.elapsed() < SPIN && answer.is_empty() {
+        let (begun, look) = (Instant::now(), self.inner.commits.look());
+        while waiting.is_alone() && begun.elapsed() < look && answer.is_empty() {
             tokio::task::yield_now().await;
         }
-        answer.await.map_err(|_| AppendError::Closed)?
+        let answer = answer.await.map_err(|_| AppendError::Closed)?;
+        self.inner.commits.took(begun.elapsed());
+        answer
     }
 
     /// The value of one row of state, as it was committed last.

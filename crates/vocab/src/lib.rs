@@ -14,6 +14,7 @@ pub mod ids;
 pub mod label;
 pub mod limits;
 pub mod outcome;
+pub mod pace;
 pub mod people;
 pub mod proposal;
 pub mod spec;
@@ -34,6 +35,7 @@ pub use ids::{
 };
 pub use label::{Labels, Level};
 pub use outcome::{Body, Fault, Outcome, Status};
+pub use pace::Pace;
 pub use people::{Group, Person, Rights};
 pub use proposal::{Intent, Proposal};
 pub use spec::{Effect, SkillSpec};

@@ -68,14 +68,17 @@ async fn actions(program: &Path, folder: &Path) -> Done<()> {
 
 async fn one_caller(callers: &mut Vec<Caller>, bare: &mut Bare, rows: &mut Rows) -> Done<()> {
     let mut caller = callers.pop().ok_or("there is no caller")?;
-    let (mut plain, mut row, mut steps) = (vec![], vec![], vec![]);
+    let (mut plain, mut row, mut steps, mut processor) = (vec![], vec![], vec![], vec![]);
     let mut ratios = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         let before = bare.append(OPERATIONS)?;
         row.extend(rows.insert(OPERATIONS)?);
+        let workers = caller.workers();
+        let idle = processor::taken(&workers)?;
         // On a worker of the runtime, as turns are.
         let (back, done) = tokio::spawn(act(caller, OPERATIONS)).await??;
         caller = back;
+        processor.push((processor::taken(&workers)? - idle) / u32::try_from(OPERATIONS)?);
         let after = bare.append(OPERATIONS)?;
         let beside: Vec<Duration> = before.into_iter().chain(after).collect();
         ratios.push(ratio(median(done.iter().map(Step::whole)), median(beside.iter().copied())));
@@ -101,6 +104,7 @@ async fn one_caller(callers: &mut Vec<Caller>, bare: &mut Bare, rows: &mut Rows)
     println!("    record, durable          {:8.0} µs", micros(median(steps.iter().map(|step| step.record))));
     println!("    effect in its worker     {:8.0} µs", micros(median(steps.iter().map(|step| step.effect))));
     println!("    admit, outcome behind    {:8.0} µs", micros(median(steps.iter().map(|step| step.outcome))));
+    println!("    processor time of each   {:8.0} µs", micros(median(processor)));
     Ok(())
 }
 
