@@ -72,13 +72,7 @@ impl Answers {
         }
         // What holds for several tables alike is said once.
         for reasons in [&mut kills, &mut denies, &mut asks, &mut grants] {
-            let mut said = Vec::new();
-            reasons.retain(|reason| {
-                !said.contains(reason) && {
-                    said.push(reason.clone());
-                    true
-                }
-            });
+            once(reasons);
         }
         let decision = match (kills.is_empty(), denies.is_empty(), asks.is_empty()) {
             (false, _, _) => Decision::Kill,
@@ -93,6 +87,20 @@ impl Answers {
         }
         (decision, kills)
     }
+}
+
+/// Leaves each reason once, where it came first.
+fn once(reasons: &mut Vec<Reason>) {
+    if reasons.len() < 2 {
+        return;
+    }
+    let mut said: Vec<Reason> = Vec::with_capacity(reasons.len());
+    for reason in reasons.drain(..) {
+        if !said.contains(&reason) {
+            said.push(reason);
+        }
+    }
+    *reasons = said;
 }
 
 /// Judges one proposal. Pure: the same compartment, proposal, standing and gate give the same judgement.

@@ -154,12 +154,12 @@ impl Flow {
         let agent = parties.agent;
         if action.verb == Verb::FileRead {
             let labels = self.source(action.resource.name(), marks);
-            let carries = format!("`{}` carries", action.resource.name());
-            missing(&mut denies, "clearance:agent", &carries, &labels, agent, parties.agent_clearance);
+            let carries = format_args!("`{}` carries", action.resource.name());
+            missing(&mut denies, "clearance:agent", carries, &labels, agent, parties.agent_clearance);
             missing(
                 &mut denies,
                 "clearance:asker",
-                &carries,
+                carries,
                 &labels,
                 &parties.asker.id,
                 &parties.asker.clearance,
@@ -234,7 +234,7 @@ fn written(action: &Action, session: &Labels, marks: &BTreeMap<String, Labels>) 
 fn missing(
     denies: &mut Vec<Reason>,
     policy: &str,
-    carries: &str,
+    carries: impl std::fmt::Display,
     labels: &Labels,
     who: impl std::fmt::Display,
     clearance: &Labels,

@@ -8,7 +8,8 @@ use cedar_policy::{
     ActionConstraint, Effect, Policy, PolicyId, PolicySet, ResourceConstraint, Schema, ValidationMode,
     ValidationWarning, Validator,
 };
-use cedar_policy_core::ast::{Eid, EntityUID, Expr, Literal, ValueKind};
+use cedar_policy_core::ast::{Eid, EntityUID, Expr, ExprKind, Literal, PolicyID, ValueKind};
+use cedar_policy_core::est;
 use cedar_policy_core::evaluator::Evaluator;
 use vocab::Verb;
 
@@ -43,7 +44,7 @@ pub(crate) struct Clause {
     pub(crate) scope: Option<EntityUID>,
     /// The policy, its Cedar id being `id`.
     pub(crate) policy: Policy,
-    /// Its scope and conditions as one expression.
+    /// Its scope and conditions as one expression, see [`bare`].
     condition: Expr,
 }
 
@@ -140,7 +141,7 @@ impl Reader<'_> {
         Ok(Clause {
             verbs: self.verbs(policy),
             scope: scope(policy),
-            condition: ast(policy).condition(),
+            condition: bare(&ast(policy).condition(), ast(policy).id()),
             policy: policy.new_id(PolicyId::new(&id)),
             id,
             message,
@@ -182,6 +183,31 @@ impl Reader<'_> {
                 why: one_line(warning),
             }),
         }
+    }
+}
+
+/// The same condition without the places in the text that its parts are from, and without parts that are always true. Cedar
+/// gives each value on the way the place of its expression, and with that a share in the text: all threads that judge would count
+/// those shares in one word of memory, some hundred times for each judgement.
+fn bare(condition: &Expr, id: &PolicyID) -> Expr {
+    let Ok(condition) = condition.clone().into_expr::<est::Builder>().try_into_ast(id) else {
+        return condition.clone();
+    };
+    let mut parts = Vec::new();
+    conjuncts(&condition, &mut parts);
+    // A part that is neither true nor false would be an error of the conjunction, and is one of `Clause::applies`.
+    parts.into_iter().rev().reduce(|rest, part| Expr::and(part, rest)).unwrap_or_else(|| Expr::val(true))
+}
+
+/// What has to hold for `condition` to hold, in the order in which it is asked, but for what always does.
+fn conjuncts(condition: &Expr, parts: &mut Vec<Expr>) {
+    match condition.expr_kind() {
+        ExprKind::And { left, right } => {
+            conjuncts(left, parts);
+            conjuncts(right, parts);
+        }
+        ExprKind::Lit(Literal::Bool(true)) => {}
+        _ => parts.push(condition.clone()),
     }
 }
 
