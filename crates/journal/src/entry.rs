@@ -116,6 +116,38 @@ pub struct Draft {
     /// The content, kept apart from the chain: by custom an object whose `args` are the action's
     /// arguments, with texts and the sentences of the reasons beside it. `Null` is no content.
     pub payload: Value,
+    /// The content where somebody has written it as JSON already; it stands in place of `payload` then.
+    pub written: Option<Written>,
+}
+
+/// A value as JSON, byte for byte as it will be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written(String);
+
+impl Written {
+    /// Writes `value`.
+    ///
+    /// # Errors
+    /// When it has no JSON form.
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        serde_json::to_string(value).map(Self)
+    }
+
+    /// These words.
+    #[must_use]
+    pub fn words(words: &str) -> Self {
+        Self(Value::from(words).to_string())
+    }
+
+    /// The JSON.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0.into_bytes()
+    }
 }
 
 impl Draft {
@@ -141,6 +173,7 @@ impl Draft {
             call: None,
             erases: None,
             payload: Value::Null,
+            written: None,
         }
     }
 

@@ -44,7 +44,7 @@ pub mod verify;
 mod wal;
 mod writer;
 
-pub use entry::{Change, Draft, Entry, Ground, Head, Kind, Receipt, Unless};
+pub use entry::{Change, Draft, Entry, Ground, Head, Kind, Receipt, Unless, Written};
 pub use erase::{Erased, KEPT, MAX_ERASED_CONTENTS, MAX_ERASED_RANGES};
 pub use event::{Event, Fact, Facts, ModelCall};
 pub use journal::{AppendError, Config, Journal};

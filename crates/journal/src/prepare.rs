@@ -100,12 +100,16 @@ fn bounded(erased: &Erased) -> Result<(), AppendError> {
 
 fn record(mut draft: Draft, ambient: &dyn Ambient) -> Result<Record, AppendError> {
     let malformed = |error: serde_json::Error| AppendError::Form(error.to_string());
-    if draft.payload.is_null() {
+    let written = match draft.written.take() {
+        Some(written) => Some(written.into_bytes()),
+        None if draft.payload.is_null() => None,
+        None => Some(serde_json::to_vec(&draft.payload).map_err(malformed)?),
+    };
+    let Some(bytes) = written else {
         let form = Form::of(&draft, None).map_err(malformed)?;
         let erases = draft.erases.take();
         return Ok(Record { form, values: block::values(&draft), content: None, erases });
-    }
-    let bytes = serde_json::to_vec(&draft.payload).map_err(malformed)?;
+    };
     let salt = ambient.salt();
     let commit = sha2::Sha256::new().chain_update(salt).chain_update(&bytes).finalize();
     let form = Form::of(&draft, Some(&Digest::from_bytes(commit.into()))).map_err(malformed)?;

@@ -3,9 +3,9 @@
 
 use std::sync::OnceLock;
 
-use journal::{Draft, Entry, Ground, Kind, Receipt};
+use journal::{Draft, Entry, Ground, Kind, Receipt, Written};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use vocab::{Action, Decision, Digest, Labels, PersonId, Proposal, Reason, Timestamp, Verdict};
 
 use crate::gate::{Gate, Generation};
@@ -25,7 +25,7 @@ pub struct Judgement {
     pub(crate) gate: Gate,
     pub(crate) generation: Generation,
     pub(crate) binding: OnceLock<Digest>,
-    pub(crate) content: OnceLock<Digest>,
+    pub(crate) content: OnceLock<(Written, Digest)>,
     pub(crate) subject: OnceLock<Digest>,
 }
 
@@ -89,6 +89,23 @@ pub fn bind(action: &Action, policy_version: &Digest, labels: &Labels) -> Digest
     Digest::of_parts(&[b"bulkhead binding 1", &action, policy_version.as_bytes(), labels.as_bytes()])
 }
 
+/// The content of a proposal.
+#[derive(Serialize)]
+struct Arguments<'a> {
+    args: &'a Map<String, Value>,
+}
+
+/// The content of a verdict.
+#[derive(Serialize)]
+struct Sentences<'a> {
+    reasons: &'a [Reason],
+}
+
+/// `content` as JSON. What it is made of has such a form; were it missing all the same, the plain form of `parts` stands in.
+fn written(content: &impl Serialize, parts: &impl std::fmt::Debug) -> Written {
+    Written::of(content).unwrap_or_else(|_| Written::words(&format!("without a form: {parts:?}")))
+}
+
 impl Judgement {
     /// What was decided, and why.
     #[must_use]
@@ -130,12 +147,15 @@ impl Judgement {
     /// The digest of the proposal's content, byte for byte as it is recorded: the action's arguments.
     #[must_use]
     pub fn content_digest(&self) -> Digest {
-        *self.content.get_or_init(|| {
-            let args = match serde_json::to_vec(&self.action.args) {
-                Ok(bytes) => bytes,
-                Err(_) => format!("without a form: {:?}", self.action.args).into_bytes(),
-            };
-            Digest::of(&[b"{\"args\":".as_slice(), &args, b"}"].concat())
+        self.content().1
+    }
+
+    /// The proposal's content as it is recorded, and its digest.
+    fn content(&self) -> &(Written, Digest) {
+        self.content.get_or_init(|| {
+            let written = written(&Arguments { args: &self.action.args }, &self.action.args);
+            let digest = Digest::of(written.as_str().as_bytes());
+            (written, digest)
         })
     }
 
@@ -169,7 +189,7 @@ impl Judgement {
     /// The proposal and its verdict, for the journal, in one transaction.
     #[must_use]
     pub fn entry(&self) -> Entry {
-        let draft = |kind, payload: Value| Draft {
+        let draft = |kind, written: Written| Draft {
             session: Some(self.proposal.session.clone()),
             turn: Some(self.proposal.turn.clone()),
             proposal: Some(self.proposal.id.clone()),
@@ -179,17 +199,20 @@ impl Judgement {
             resource: Some(self.action.resource.clone()),
             labels: Some(self.verdict.labels.clone()),
             policy_version: Some(self.verdict.policy_version),
-            payload,
+            written: Some(written),
             ..Draft::new(kind)
         };
-        let proposal = draft(Kind::Proposal, json!({ "args": self.action.args }));
+        let proposal = draft(Kind::Proposal, self.content().0.clone());
         let grounds = self.verdict.reasons.iter();
         let verdict = Draft {
             decision: Some(self.verdict.decision),
             reasons: grounds
                 .map(|reason| Ground { layer: reason.layer, policy: reason.policy.clone() })
                 .collect(),
-            ..draft(Kind::Verdict, json!({ "reasons": self.verdict.reasons }))
+            ..draft(
+                Kind::Verdict,
+                written(&Sentences { reasons: &self.verdict.reasons }, &self.verdict.reasons),
+            )
         };
         Entry { subject: self.subject(), records: vec![proposal, verdict], state: Vec::new() }
     }

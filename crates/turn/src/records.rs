@@ -1,10 +1,10 @@
 //! The records that a turn writes beside proposals and verdicts, which are the monitor's.
 
-use journal::{Change, Draft, Entry, Event, Facts, Journal, Kind};
+use journal::{Change, Draft, Entry, Event, Facts, Journal, Kind, Written};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use vocab::{AgentName, Body, Digest, Person, Status, TurnId};
+use vocab::{AgentName, Body, Digest, Person, Reason, Status, TurnId};
 
 use crate::session::{Open, TurnRow};
 use crate::{Refusal, RefusalKind};
@@ -60,6 +60,21 @@ pub(crate) fn unknown(turn: &TurnId, row: &TurnRow, open: &Open, why: &str) -> D
     draft.status = Some(Status::Unknown);
     draft.payload = json!({ "body": Body::Text { text: why.to_owned() }, "reasons": [] });
     draft
+}
+
+/// The content of an outcome's record.
+#[derive(Serialize)]
+pub(crate) struct Came<'a> {
+    pub(crate) body: &'a Body,
+    pub(crate) reasons: &'a [Reason],
+    /// What the digests of a model call are made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) salt: Option<Digest>,
+}
+
+/// The content of a record, as JSON.
+pub(crate) fn write<T: Serialize>(content: &T) -> Result<Written, Refusal> {
+    Written::of(content).map_err(|error| unstorable("record's content", &error))
 }
 
 /// What a draft is about, for its receipt.

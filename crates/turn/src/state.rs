@@ -444,10 +444,8 @@ impl Turn {
         draft.status = Some(outcome.status);
         draft.labels = Some(outcome.labels.clone());
         draft.reasons = reasons.iter().map(|r| Ground { layer: r.layer, policy: r.policy.clone() }).collect();
-        draft.payload = serde_json::json!({ "body": outcome.body, "reasons": reasons });
-        if let (Some(salt), Some(payload)) = (salt, draft.payload.as_object_mut()) {
-            payload.insert("salt".to_owned(), Digest::from_bytes(salt).to_string().into());
-        }
+        let salt = salt.map(Digest::from_bytes);
+        draft.written = Some(records::write(&records::Came { body: &outcome.body, reasons, salt })?);
         // Nobody waits for the receipt, so it need not tell this content from another.
         let subject = Digest::of(outcome.proposal.as_str().as_bytes());
         Ok((journal::Entry { subject, records: vec![draft], state }, full))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use journal::{Change, Draft, Entry, Journal, Kind};
+use journal::{Change, Draft, Entry, Journal, Kind, Written};
 use monitor::{
     Compartment, Gate, Monitor, PolicyText, Rates, Ruling, SHIPPED_GUARDRAILS, Standing, admit, judge,
 };
@@ -17,7 +17,7 @@ use skills::{Bench, Skills};
 use soul::Place;
 use vocab::{
     Action, AgentName, Ambient, ApprovalId, Body, Digest, Group, Intent, Labels, Outcome, Person, PersonId,
-    Proposal, ProposalId, Rights, SessionId, Status, Timestamp, TurnId, Verb,
+    Proposal, ProposalId, Reason, Rights, SessionId, Status, Timestamp, TurnId, Verb,
 };
 
 use crate::Done;
@@ -289,7 +289,7 @@ impl Caller {
         draft.resource = Some(action.resource.clone());
         draft.status = Some(outcome.status);
         draft.labels = Some(outcome.labels.clone());
-        draft.payload = json!({ "body": outcome.body, "reasons": [] });
+        draft.written = Some(Written::of(&Came { body: &outcome.body, reasons: &[] })?);
         let state = vec![
             Change::push("entry", self.session.as_str(), self.done, &entry)?,
             Change::put("session", self.session.as_str(), &session)?,
@@ -297,6 +297,13 @@ impl Caller {
         ];
         Ok(Entry { subject: Digest::of(outcome.proposal.as_str().as_bytes()), records: vec![draft], state })
     }
+}
+
+/// The content of an outcome as `crates/turn/src/records.rs` has it.
+#[derive(Serialize)]
+struct Came<'a> {
+    body: &'a Body,
+    reasons: &'a [Reason],
 }
 
 /// The rows as `crates/turn/src/session.rs` has them.

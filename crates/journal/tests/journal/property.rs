@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bulkhead_journal::read::{Query, Reader};
 use bulkhead_journal::verify::verify;
-use bulkhead_journal::{Draft, Event, Fact, Facts, Ground, Kind, ModelCall};
+use bulkhead_journal::{Draft, Event, Fact, Facts, Ground, Kind, ModelCall, Written};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -67,6 +67,7 @@ prop_compose! {
         facts in vec(("[a-z]{1,6}", fact()), 0..3),
         call in of((any::<[u8; 32]>(), any::<u64>(), any::<i16>())),
         payload in json_value(),
+        written in any::<bool>(),
     ) -> Draft {
         Draft {
             kind,
@@ -91,6 +92,7 @@ prop_compose! {
                 Box::new(call)
             }),
             erases: None,
+            written: written.then(|| Written::of(&payload).ok()).flatten(),
             payload,
         }
     }

@@ -190,6 +190,7 @@ async fn a_record_has_the_shape_that_others_rely_on() {
             call: Some(Box::new(ModelCall { prompt_tokens: 5, ..ModelCall::new(Digest::of(b"prompt")) })),
             erases: None,
             payload: json!({ "args": { "path": "/srv/docs/a" }, "reasons": ["not yours"] }),
+            written: None,
         };
         let receipt = journal.append(entry(vec![full])).await.unwrap();
         let reader = Reader::open(&kept.place()).unwrap();

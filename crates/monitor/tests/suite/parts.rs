@@ -45,8 +45,8 @@ fn what_is_done_and_recorded_are_the_words_of_the_part_alone() {
     let judged = home.judge_at("mia", part("two"), &after("one "));
     assert_eq!((judged.action().verb, judged.action().text("text")), (Verb::ReplyPart, Some("two")));
     assert_eq!(judged.action().args.len(), 1);
-    let payload = &judged.entry().records[0].payload;
-    assert_eq!(payload["args"]["text"], "two");
+    let entry = judged.entry();
+    assert_eq!(entry.records[0].written.as_ref().unwrap().as_str(), r#"{"args":{"text":"two"}}"#);
     assert_ne!(
         judged.binding(),
         home.judge("mia", reply("two")).binding(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bulkhead_monitor::{Bounds, Granted, Held, Judgement, Permit, Refused, Ruling};
-use journal::{Journal, Receipt};
+use journal::{Draft, Journal, Receipt};
 use vocab::limits::PERMIT_LIFETIME;
 use vocab::{Ambient, Decision, Timestamp};
 
@@ -149,10 +149,13 @@ fn the_entry_holds_the_arguments_in_its_payload_and_not_on_the_chain() {
     let home = Home::new();
     let entry = home.judge("mia", get("https://docs.example.org/page?q=needle")).entry();
     let [proposal, verdict] = entry.records.as_slice() else { panic!("two records") };
-    assert_eq!(proposal.payload["args"]["url"], "https://docs.example.org/page?q=needle");
+    let content = |draft: &Draft| -> serde_json::Value {
+        serde_json::from_str(draft.written.as_ref().unwrap().as_str()).unwrap()
+    };
+    assert_eq!(content(proposal)["args"]["url"], "https://docs.example.org/page?q=needle");
     assert_eq!(proposal.resource.as_ref().unwrap().name(), "docs.example.org", "the host, not the address");
     assert_eq!(verdict.decision, Some(Decision::Permit));
-    assert!(!verdict.reasons.is_empty() && verdict.payload["reasons"][0]["message"].is_string());
+    assert!(!verdict.reasons.is_empty() && content(verdict)["reasons"][0]["message"].is_string());
     let metadata =
         format!("{:?}", (&proposal.resource, &proposal.reasons, &verdict.reasons, &verdict.labels));
     assert!(!metadata.contains("needle"));
