@@ -4,10 +4,10 @@
 //! it is filling and writes them with its last record; the records after the last whole block are few, and
 //! are looked through.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Connection, Row};
+use smol_str::SmolStr;
 
 use crate::entry::Draft;
 
@@ -26,28 +26,23 @@ pub(crate) const DECISION: Field = "decision";
 /// All of them.
 const FIELDS: [Field; 5] = [SESSION, AGENT, PERSON, KIND, DECISION];
 
-/// What queries go by of one record.
-pub(crate) type Values = Vec<(Field, Cow<'static, str>)>;
+/// What queries go by of one record, in the order of the fields.
+pub(crate) type Values = [Option<SmolStr>; FIELDS.len()];
 
 /// The values of a record to be.
 pub(crate) fn values(draft: &Draft) -> Values {
-    let own = |text: &str| Cow::Owned(text.to_owned());
-    let given = [
-        (SESSION, draft.session.as_ref().map(|session| own(session.as_str()))),
-        (AGENT, draft.agent.as_ref().map(|agent| own(agent.as_str()))),
-        (PERSON, draft.person.as_ref().map(|person| own(person.as_str()))),
-        (KIND, Some(Cow::Borrowed(draft.kind.as_str()))),
-        (DECISION, draft.decision.map(|decision| Cow::Borrowed(decision.as_str()))),
-    ];
-    given.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
+    [
+        draft.session.as_ref().map(|session| SmolStr::new(session.as_str())),
+        draft.agent.as_ref().map(|agent| SmolStr::new(agent.as_str())),
+        draft.person.as_ref().map(|person| SmolStr::new(person.as_str())),
+        Some(SmolStr::new_static(draft.kind.as_str())),
+        draft.decision.map(|decision| SmolStr::new_static(decision.as_str())),
+    ]
 }
 
 /// The values of a record whose body this is.
 pub(crate) fn values_of(body: &serde_json::Value) -> Values {
-    FIELDS
-        .into_iter()
-        .filter_map(|field| Some((field, body.get(field)?.as_str()?.to_owned().into())))
-        .collect()
+    FIELDS.map(|field| body.get(field)?.as_str().map(SmolStr::new))
 }
 
 /// How many blocks are whole when the log has so many records.
@@ -58,8 +53,8 @@ pub(crate) const fn whole(records: u64) -> u64 {
 /// The block that is being filled.
 #[derive(Debug, Default)]
 pub(crate) struct Filling {
-    /// Hashed, because each record asks for all of its own, and nearly all are there.
-    values: HashSet<(Field, Cow<'static, str>)>,
+    /// By field; hashed, because each record asks for all of its own, and nearly all are there.
+    values: [HashSet<SmolStr>; FIELDS.len()],
 }
 
 impl Filling {
@@ -77,31 +72,40 @@ impl Filling {
     }
 
     /// Takes in the values of the next record.
-    pub(crate) fn take_in<'a>(&mut self, values: impl IntoIterator<Item = &'a (Field, Cow<'static, str>)>) {
-        for value in values {
-            if !self.values.contains(value) {
-                self.values.insert(value.clone());
+    pub(crate) fn take_in(&mut self, values: &Values) {
+        for (known, value) in self.values.iter_mut().zip(values) {
+            if let Some(value) = value
+                && !known.contains(value)
+            {
+                known.insert(value.clone());
             }
         }
     }
 
+    /// Takes in what has been gathered elsewhere.
+    pub(crate) fn join(&mut self, other: Self) {
+        for (known, values) in self.values.iter_mut().zip(other.values) {
+            known.extend(values);
+        }
+    }
+
     /// The values so far.
-    pub(crate) const fn values(&self) -> &HashSet<(Field, Cow<'static, str>)> {
-        &self.values
+    pub(crate) fn values(&self) -> impl Iterator<Item = (Field, &SmolStr)> {
+        let fields = FIELDS.into_iter().zip(&self.values);
+        fields.flat_map(|(field, values)| values.iter().map(move |value| (field, value)))
     }
 
     /// The values of the block, which is whole now, in order; the next one begins.
-    pub(crate) fn finish(&mut self) -> BTreeSet<(Field, Cow<'static, str>)> {
-        self.values.drain().collect()
+    pub(crate) fn finish(&mut self) -> BTreeSet<(Field, SmolStr)> {
+        let fields = FIELDS.into_iter().zip(&mut self.values);
+        fields.flat_map(|(field, values)| values.drain().map(move |value| (field, value))).collect()
     }
 }
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Values> {
-    let mut values = Values::new();
-    for (column, field) in FIELDS.into_iter().enumerate() {
-        if let Some(value) = row.get::<_, Option<String>>(column)? {
-            values.push((field, Cow::Owned(value)));
-        }
+    let mut values = Values::default();
+    for (column, value) in values.iter_mut().enumerate() {
+        *value = row.get::<_, Option<String>>(column)?.map(SmolStr::from);
     }
     Ok(values)
 }

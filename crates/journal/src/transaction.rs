@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{CachedStatement, Connection};
+use smol_str::SmolStr;
 
-use crate::block::{BLOCK_RECORDS, Filling, whole};
+use crate::block::{BLOCK_RECORDS, Field, Filling, whole};
 use crate::edge::Edge;
 use crate::entry::{Change, Head};
 use crate::merkle::Node;
@@ -203,7 +204,8 @@ fn keep(conn: &Connection, node: &Node) -> Result<(), Refused> {
 /// Writes what occurs in the block `number`, which is whole.
 fn finish(conn: &Connection, filling: &mut Filling, number: u64) -> Result<(), Refused> {
     let mut insert = conn.prepare_cached(BLOCK)?;
-    let mut put = |(field, value): &_| changes(1, insert.execute((field, value, number))?);
+    let mut put =
+        |(field, value): &(Field, SmolStr)| changes(1, insert.execute((field, value.as_str(), number))?);
     filling.finish().iter().try_for_each(&mut put)
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
+use smol_str::{SmolStr, format_smolstr};
 
 /// The longest identifier, in bytes.
 pub const MAX_ID_BYTES: usize = 64;
@@ -34,7 +35,7 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
         #[serde(try_from = "String")]
-        pub struct $name(String);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Takes `text` as it is.
@@ -43,7 +44,7 @@ macro_rules! id {
             /// When it is empty, too long or has a character outside the allowed set.
             pub fn new(text: &str) -> Result<Self, IdError> {
                 if valid(text) {
-                    Ok(Self(text.to_owned()))
+                    Ok(Self(SmolStr::new(text)))
                 } else {
                     Err(IdError { kind: $kind, text: shortened(text) })
                 }
@@ -78,7 +79,7 @@ macro_rules! id {
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.0.into()
             }
         }
 
@@ -96,9 +97,10 @@ macro_rules! random_id {
             /// A fresh one, made of the first bytes of `random`.
             #[must_use]
             pub fn from_random(random: [u8; 16]) -> Self {
-                let taken: Vec<u8> = random.into_iter().take($bytes).collect();
-                let text = data_encoding::BASE32_NOPAD.encode(&taken).to_ascii_lowercase();
-                Self(format!(concat!($prefix, "{}"), text))
+                let taken = random.get(..$bytes).unwrap_or(&random);
+                let mut text = data_encoding::BASE32_NOPAD.encode(taken);
+                text.make_ascii_lowercase();
+                Self(format_smolstr!(concat!($prefix, "{}"), text))
             }
         }
     };

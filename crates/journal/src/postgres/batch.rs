@@ -1,8 +1,8 @@
 //! What one statement adds to the log: the records of a group with all that belongs to them, column by column.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use smol_str::SmolStr;
 use tokio_postgres::types::Type;
 use vocab::Digest;
 
@@ -195,7 +195,7 @@ pub(super) struct Rows<'a> {
 #[derive(Default)]
 pub(super) struct Blocks {
     pub(super) fields: Vec<&'static str>,
-    pub(super) values: Vec<Cow<'static, str>>,
+    pub(super) values: Vec<String>,
     pub(super) numbers: Vec<i64>,
 }
 
@@ -247,14 +247,14 @@ impl<'a> Batch<'a> {
 
     /// Writes down what occurs in the block `block`, which is whole.
     fn finish(&mut self, edge: &Edge, block: u64) {
-        let mut values: BTreeSet<(Field, Cow<'static, str>)> = self.fresh.finish();
+        let mut values: BTreeSet<(Field, SmolStr)> = self.fresh.finish();
         if !self.finished {
-            values.extend(edge.filling.values().iter().cloned());
+            values.extend(edge.filling.values().map(|(field, value)| (field, value.clone())));
             self.finished = true;
         }
         for (field, value) in values {
             self.blocks.fields.push(field);
-            self.blocks.values.push(value);
+            self.blocks.values.push(value.into());
             self.blocks.numbers.push(number(block));
         }
     }
@@ -309,7 +309,7 @@ impl<'a> Batch<'a> {
         if self.finished {
             edge.filling.finish();
         }
-        edge.filling.take_in(self.fresh.values());
+        edge.filling.join(self.fresh);
         edge.frontier = self.frontier;
     }
 }
