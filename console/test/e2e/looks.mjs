@@ -4,6 +4,31 @@ import { holds, same } from './stage.mjs';
 const PAGES = ['chat', 'chat/echo', 'live', 'approvals', 'agents', 'agents/echo', 'record', 'record/figures', 'record/verify', 'people', 'health'];
 const HEADINGS = { chat: 'Agents', 'chat/echo': 'echo', live: 'Live', approvals: 'Approvals', agents: 'Agents', 'agents/echo': 'SOUL.md of echo', record: 'Record', 'record/figures': 'Record', 'record/verify': 'Record', people: 'People', health: 'Health' };
 
+/** How late the fonts come where what moves while a page loads is looked at, in milliseconds. */
+const SLOW_FONTS = 500;
+
+/** The most that a page may move while it loads: what web vitals call good (https://web.dev/articles/cls). */
+const MOST_MOVED = 0.1;
+
+/** Loads each page anew and looks how far what is shown is pushed away by what comes after it. */
+async function everyPageStaysInPlace(seat) {
+  await seat.page.route('**/*.woff2', (route) => setTimeout(() => route.continue().catch(() => undefined), SLOW_FONTS));
+  for (const page of PAGES) {
+    await seat.go(page);
+    await seat.page.reload();
+    await seat.page.getByRole('heading', { name: HEADINGS[page], level: 1 }).first().waitFor();
+    await seat.page.waitForLoadState('networkidle').catch(() => undefined);
+    const moved = await seat.page.evaluate(() => new Promise((done) => {
+      let sum = 0;
+      const add = (entry) => (sum += entry.hadRecentInput ? 0 : entry.value);
+      new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({ type: 'layout-shift', buffered: true });
+      requestAnimationFrame(() => requestAnimationFrame(() => done(sum)));
+    }));
+    holds(`${page} stays where it is while it loads: it moved by ${moved}`, moved < MOST_MOVED);
+  }
+  await seat.page.unroute('**/*.woff2');
+}
+
 async function everyPage(stage, name, options) {
   const seat = await stage.signedIn('ada', options);
   for (const page of PAGES) {
@@ -35,6 +60,7 @@ export async function everyPageByNight(stage) {
 
 export async function everyPageOnAPhone(stage) {
   const seat = await everyPage(stage, 'phone', { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
+  await everyPageStaysInPlace(seat);
   await seat.go('chat');
   await seat.page.getByRole('link', { name: /^echo/ }).tap();
   await seat.page.getByLabel('Message to echo').fill('hi');
