@@ -23,6 +23,7 @@ mod labels;
 mod late;
 mod leavers;
 mod looking;
+mod meanwhile;
 mod parts;
 mod past;
 mod people;

@@ -8,7 +8,7 @@ use crate::branches::{ask, branch, id, owner, said};
 use crate::erasure::with;
 
 /// An answer, and then one call after the other, each with the whole conversation before the model.
-const GOES_ON: &str = "
+pub(crate) const GOES_ON: &str = "
 turns:
   - say: So much for that.
   - calls:
@@ -21,7 +21,7 @@ turns:
 const ROUNDS: usize = 4;
 
 /// Lets its agent do as much as the rounds take, however long they do.
-fn unhurried(home: &Home) {
+pub(crate) fn unhurried(home: &Home) {
     let soul = home.at("agents/echo/SOUL.md");
     let text = std::fs::read_to_string(&soul).unwrap();
     let limits = "\n## Limits\n- actions-per-minute: 10000\n- actions-per-turn: 10000\n";
@@ -29,7 +29,7 @@ fn unhurried(home: &Home) {
 }
 
 /// Has something said in a conversation, and is there while its turn goes on.
-fn goes_on(home: &Home, me: &Browser, session: &str, text: &str) -> impl Sized + use<> {
+pub(crate) fn goes_on(home: &Home, me: &Browser, session: &str, text: &str) -> impl Sized + use<> {
     let sse = [("accept", "text/event-stream")];
     let stream = me.post_stream("agents/echo/messages", &sse, &json!({ "text": text, "session": session }));
     let asked =
@@ -39,7 +39,7 @@ fn goes_on(home: &Home, me: &Browser, session: &str, text: &str) -> impl Sized +
     stream
 }
 
-fn done(home: &Home) -> Vec<Value> {
+pub(crate) fn done(home: &Home) -> Vec<Value> {
     home.records(&["--event", "erasure.done"])
 }
 

@@ -12,7 +12,7 @@ use vocab::{PersonId, SessionId};
 use super::Scope;
 use super::hold::Hold;
 use super::select::{Found, Selection};
-use super::since::Order;
+use super::since::{Order, Stays};
 use crate::gateway::Gateway;
 use crate::{Refusal, records, session};
 
@@ -110,13 +110,15 @@ impl Gateway {
                 }
             }
         };
-        if let Some(order) = order {
-            self.erase_since(order).await?;
-        }
+        let stays = match order {
+            Some(order) => self.erase_since(order).await?,
+            None => Stays::Nothing,
+        };
         let until = if order.is_some() { self.ambient.now() } else { record.time };
         self.erase_files(found, until).await?;
         self.bus.forget(&found.sessions);
         self.drop_copies(found, records::put(FOLLOWED, UPTO, &end)?).await?;
+        stays.say();
         Ok(true)
     }
 }

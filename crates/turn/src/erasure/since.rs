@@ -99,21 +99,43 @@ fn view(reader: &Reader, said: &Record, of: Scope) -> Result<Option<ErasureView>
     }))
 }
 
+/// What stays on the record of what was recorded since, in words for the log. To be said once the files beside the record are
+/// done with: the log is one of them, and its lines go.
+#[must_use]
+pub(super) enum Stays {
+    /// All of it went.
+    Nothing,
+    /// A hold is on it.
+    Held(String),
+    /// Nobody was named who may erase.
+    Unerased(String),
+}
+
+impl Stays {
+    pub(super) fn say(self) {
+        match self {
+            Self::Nothing => {}
+            Self::Held(what) => tracing::warn!("{what}"),
+            Self::Unerased(what) => tracing::error!("{what}"),
+        }
+    }
+}
+
 impl Gateway {
     /// Erases what is there still of an order's conversations here, in which nothing goes on, and what models were asked in those
     /// that go on from them. What is held stays.
-    pub(super) async fn erase_since(self: &Arc<Self>, order: &Order) -> Result<(), Refusal> {
+    pub(super) async fn erase_since(self: &Arc<Self>, order: &Order) -> Result<Stays, Refusal> {
         for _ in 0..MAX_FURTHER {
             let seen = self.journal.head().records;
             let (holds, of) = (self.holds().await?, order.here.clone());
             let found = self.look(move |reader| Selection::new(reader, &holds).since(&of)).await?;
             if found.seqs.is_empty() {
-                if let Some((hold, seq)) = &found.held {
-                    tracing::warn!(
+                let held = |(hold, seq)| {
+                    format!(
                         "what was recorded since an erasure stays where the legal hold `{hold}` is on it, first at record {seq}"
-                    );
-                }
-                return Ok(());
+                    )
+                };
+                return Ok(found.held.map_or(Stays::Nothing, |hold| Stays::Held(held(hold))));
             }
             let found = Found { seen, ..found };
             self.erase_files(&found, self.ambient.now()).await?;
@@ -122,8 +144,7 @@ impl Gateway {
             };
             if let Err(refusal) = self.erase(&found, &mut (), make).await?.is_done() {
                 // Its own copies go all the same.
-                tracing::error!("{}: {refusal}", order.left(&found.seqs));
-                return Ok(());
+                return Ok(Stays::Unerased(format!("{}: {refusal}", order.left(&found.seqs))));
             }
         }
         let message = "other gateways erase or hold the same all the while, so not everything is erased yet";
