@@ -1,11 +1,12 @@
 # Needs Rust, make and npm; what else is missing is installed or named. See CONTRIBUTING.md.
-.PHONY: help demo test bench fuzz picture console
+.PHONY: help demo test bench fuzz picture console kernels
 
 help:
 	@echo "make demo   replay the incident on this machine, contained step by step"
 	@echo "make test   everything that must hold: format, lints, tests, documentation, dependencies"
 	@echo "make bench  the figures, as ratios within one run"
 	@echo "make fuzz   every fuzz target for FUZZ_SECONDS (60)"
+	@echo "make kernels  the jail on Debian's own kernels, in virtual machines"
 	@echo "make console  the web console, for the next cargo build to take into the binary"
 	@echo "make picture  docs/images/demo.svg anew, from a real run of the demo"
 
@@ -26,6 +27,9 @@ fuzz:
 
 console:
 	@scripts/console
+
+kernels:
+	@scripts/rust scripts/kernels
 
 picture:
 	@scripts/prepare build
