@@ -31,11 +31,6 @@ impl Group {
         late || self.items.iter().any(|item| item.reply.is_some()) || bytes() >= MAX_GROUP_BYTES
     }
 
-    /// Whether just one caller waits for it.
-    pub(crate) fn is_of_one(&self) -> bool {
-        self.items.iter().filter(|item| item.reply.is_some()).count() == 1
-    }
-
     /// Where the log stands after what is written of it; `before` is where it stood before.
     pub(crate) fn head(&self, before: Head) -> Head {
         self.heads.last().copied().unwrap_or(before)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
-use vocab::{Ambient, Pace, Waiters};
+use vocab::{Ambient, Waiters};
 
 use crate::body::genesis;
 use crate::entry::{Change, Draft, Entry, Head, Receipt, Unless};
@@ -22,9 +22,8 @@ use crate::state::{Rows, States};
 use crate::stored::Stored;
 use crate::writer::{Shared, Writer};
 
-/// How long a caller who waits alone looks for the commit before they sleep, at most: twice as long as a common disk takes. Where
-/// commits take longer of late it is not looked for.
-const MAX_LOOK: Duration = Duration::from_micros(600);
+/// How long a caller who waits alone looks for the commit before they sleep: about as long as a disk takes.
+const SPIN: Duration = Duration::from_micros(200);
 
 /// What the journal has to be told.
 #[derive(Debug, Clone)]
@@ -119,8 +118,6 @@ struct Inner {
     ambient: Arc<dyn Ambient>,
     states: States,
     waiters: Waiters,
-    /// How long commits take their callers.
-    commits: Pace,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -141,9 +138,8 @@ impl Journal {
                 (thread, States::Postgres(states))
             }
         };
-        let (waiters, commits) = (Waiters::new(), Pace::within(MAX_LOOK));
-        let thread = Mutex::new(Some(thread));
-        Ok(Self { inner: Arc::new(Inner { queue, shared, ambient, states, waiters, commits, thread }) })
+        let (waiters, thread) = (Waiters::new(), Mutex::new(Some(thread)));
+        Ok(Self { inner: Arc::new(Inner { queue, shared, ambient, states, waiters, thread }) })
     }
 
     /// Records `entry` and comes back when it is durable, together with all that was handed in before it.
@@ -220,13 +216,11 @@ impl Journal {
         let (reply, answer) = oneshot::channel();
         self.inner.queue.push(prepared, Some(reply)).await?;
         let waiting = self.inner.waiters.join();
-        let (begun, look) = (Instant::now(), self.inner.commits.look());
-        while waiting.is_alone() && begun.elapsed() < look && answer.is_empty() {
+        let begun = Instant::now();
+        while waiting.is_alone() && begun.elapsed() < SPIN && answer.is_empty() {
             tokio::task::yield_now().await;
         }
-        let answer = answer.await.map_err(|_| AppendError::Closed)?;
-        self.inner.commits.took(begun.elapsed());
-        answer
+        answer.await.map_err(|_| AppendError::Closed)?
     }
 
     /// The value of one row of state, as it was committed last.

@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
-use vocab::pace::may_several_look;
-use vocab::{Ambient, Pace};
+use vocab::Ambient;
 
 use crate::body::time_text;
 use crate::copier::Copier;
@@ -30,10 +29,6 @@ pub const FOLLOW_DELAY: Duration = Duration::from_millis(5);
 /// How long the writer looks for the next entry without sleeping when it has written some that nobody waits for:
 /// they are a turn's last outcome, and its next proposal is being judged. To be woken would take longer.
 const SPIN: Duration = Duration::from_micros(60);
-
-/// How long the writer looks for the next entry, at most, when it has answered a lone caller: the outcome of what it recorded comes
-/// soon where the effect is a small one. Where the next came later of late it sleeps at once.
-pub(crate) const NEXT_LOOK: Duration = Duration::from_micros(400);
 
 /// How long the writer has nothing to do before it looks whether a checkpoint is due.
 const IDLE_DELAY: Duration = Duration::from_millis(20);
@@ -142,12 +137,6 @@ pub(crate) struct Writer {
     traces: bool,
     /// When that was tried to be put right last.
     wiped_at: Instant,
-    /// When a lone caller was answered, if nothing has come since.
-    answered: Option<Instant>,
-    /// How long after that the next entry comes.
-    next: Pace,
-    /// It may be looked for while somebody looks for something else.
-    several: bool,
     /// Released when the thread ends, after the connection.
     _lock: LockFile,
 }
@@ -201,9 +190,6 @@ impl Writer {
             erasing: false,
             traces: !wiped,
             wiped_at: Instant::now(),
-            answered: None,
-            next: Pace::within(NEXT_LOOK),
-            several: may_several_look(),
             _lock: lock,
         };
         Ok((writer, states))
@@ -216,15 +202,9 @@ impl Writer {
         let mut group = Group::default();
         loop {
             let patience = self.patience(&group);
-            let wake = queue.take(&mut group.items, patience);
-            if let Some(answered) = self.answered.take() {
-                self.next.took(answered.elapsed());
-            }
-            match wake {
+            match queue.take(&mut group.items, patience) {
                 Wake::Work if group.is_due(FOLLOW_DELAY) || self.failing => {
-                    let alone = group.is_of_one();
                     self.commit(&mut group);
-                    self.answered = (alone && self.several).then(Instant::now);
                     self.keep_log_short();
                     // Whoever records without a pause does not put it off for ever.
                     self.wipe_again(&group);
@@ -249,8 +229,7 @@ impl Writer {
         if let Some(begun) = group.begun {
             return Patience { spin: SPIN, sleep: Some(FOLLOW_DELAY.saturating_sub(begun.elapsed())) };
         }
-        let spin = self.answered.map_or(Duration::ZERO, |_| self.next.look());
-        Patience { spin, sleep: self.is_worthwhile().then_some(IDLE_DELAY) }
+        Patience::sleep(self.is_worthwhile().then_some(IDLE_DELAY))
     }
 
     fn idle(&mut self, group: &mut Group) {

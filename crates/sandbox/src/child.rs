@@ -15,8 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
+use vocab::Waiters;
 use vocab::frame::{self, FrameError};
-use vocab::{Pace, Waiters};
 
 use crate::handoff;
 use crate::owner::Lease;
@@ -30,9 +30,8 @@ pub const FRAME_WAIT: Duration = Duration::from_secs(10);
 /// How long a child may take to read one frame.
 pub const SEND_WAIT: Duration = Duration::from_secs(10);
 
-/// How long whoever waits alone for a process looks for its answer before they sleep, at most: to wake the process and a small read
-/// take less. Where its answers took longer of late they are not looked for.
-const MAX_LOOK: Duration = Duration::from_micros(400);
+/// How long whoever waits alone for a process looks for its answer before they sleep: a small read takes less.
+const SPIN: Duration = Duration::from_micros(100);
 
 /// Those who wait for some process's answer.
 static WAITERS: Waiters = Waiters::new();
@@ -58,8 +57,6 @@ pub struct Child {
     /// A frame was being sent, or the child broke the form: the stream is of no use any more.
     broken: bool,
     layers: Vec<Layer>,
-    /// How long its answers take.
-    answers: Pace,
     /// What nobody waits for, done once the first word is on its way.
     later: Option<Later>,
 }
@@ -73,8 +70,7 @@ impl Child {
     /// The same, with a socket that is on the caller's runtime already.
     pub(crate) fn with(lease: Lease, stream: UnixStream) -> Self {
         let (arrived, layers) = (Vec::new(), Vec::new());
-        let answers = Pace::within(MAX_LOOK);
-        Self { lease, stream, arrived, begun: None, broken: false, layers, answers, later: None }
+        Self { lease, stream, arrived, begun: None, broken: false, layers, later: None }
     }
 
     pub(crate) fn with_layers(self, layers: Vec<Layer>) -> Self {
@@ -220,7 +216,10 @@ impl Child {
             }
             self.arrived.reserve(CHUNK_BYTES);
             let count = match self.begun {
-                None => self.first().await?,
+                None => match self.look().await? {
+                    Some(count) => count,
+                    None => self.stream.read_buf(&mut self.arrived).await?,
+                },
                 Some(begun) => {
                     let read = self.stream.read_buf(&mut self.arrived);
                     match timeout_at(begun + FRAME_WAIT, read).await {
@@ -241,27 +240,17 @@ impl Child {
         }
     }
 
-    /// Waits for a frame to begin. The bytes that it took in.
-    async fn first(&mut self) -> io::Result<usize> {
-        // The time of the machine, which goes on where a test lets the runtime's stand still.
-        let begun = std::time::Instant::now();
-        let count = match self.look(begun).await? {
-            Some(count) => count,
-            None => self.stream.read_buf(&mut self.arrived).await?,
-        };
-        self.answers.took(begun.elapsed());
-        Ok(count)
-    }
-
     /// Looks for a frame to have begun, for a moment and without sleeping, while nobody else waits for a process. The
     /// bytes that it took in; `None` when nothing came.
-    async fn look(&mut self, begun: std::time::Instant) -> io::Result<Option<usize>> {
-        let (waiting, look) = (WAITERS.join(), self.answers.look());
+    async fn look(&mut self) -> io::Result<Option<usize>> {
+        let waiting = WAITERS.join();
+        // The time of the machine, which goes on where a test lets the runtime's stand still.
+        let begun = std::time::Instant::now();
         loop {
             match self.stream.try_read_buf(&mut self.arrived) {
                 Ok(count) => return Ok(Some(count)),
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                Err(_) if !waiting.is_alone() || begun.elapsed() >= look => return Ok(None),
+                Err(_) if !waiting.is_alone() || begun.elapsed() >= SPIN => return Ok(None),
                 Err(_) => tokio::task::yield_now().await,
             }
         }

@@ -14,7 +14,6 @@ pub mod ids;
 pub mod label;
 pub mod limits;
 pub mod outcome;
-pub mod pace;
 pub mod people;
 pub mod proposal;
 pub mod spec;
@@ -35,7 +34,6 @@ pub use ids::{
 };
 pub use label::{Labels, Level};
 pub use outcome::{Body, Fault, Outcome, Status};
-pub use pace::Pace;
 pub use people::{Group, Person, Rights};
 pub use proposal::{Intent, Proposal};
 pub use spec::{Effect, SkillSpec};

@@ -1,5 +1,7 @@
 //! Sending a batch: by the statement for what it has, and within the time that an answer may take.
 
+use std::time::Duration;
+
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use vocab::{Ambient, Digest};
@@ -9,6 +11,9 @@ use super::batch::{Batch, One, Shape, number};
 use super::link::{Fault, Link, TEXT};
 use super::session::{Append, Session, TURN};
 use crate::entry::Head;
+
+/// How long the writer looks for the server's answer before it sleeps: about as long as a commit takes on a good disk.
+const LOOK: Duration = Duration::from_micros(200);
 
 /// What no log has: its numbers begin with 1.
 const TRY: &str = "INSERT INTO bulkhead.record (seq, hash, body) VALUES (-1, '', ''); \
@@ -59,7 +64,7 @@ pub(super) async fn add(
     let shape = batch.shape();
     let ask = async |all: &[&(dyn ToSql + Sync)]| {
         let ask = async { Ok(link.client.execute(append.of(shape), all).await?) };
-        let added = link.looking(ask).await?;
+        let added = link.looking(LOOK, ask).await?;
         all_or_none(added, batch.seqs.len())
     };
     if shape == Shape::One

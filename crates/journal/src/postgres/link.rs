@@ -8,16 +8,11 @@ use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, NoTls, Row};
-use vocab::Pace;
 
 use super::PostgresConfig;
 
 /// How long a connection may take to say goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);
-
-/// How long an answer is looked for before this thread sleeps, at most: twice as long as a commit takes on a common disk. Where
-/// answers take longer of late they are not looked for.
-const MAX_LOOK: Duration = Duration::from_micros(600);
 
 /// What the server said to a statement, or that nothing can be said.
 #[derive(Debug, Clone)]
@@ -74,8 +69,6 @@ pub(crate) struct Link {
     pub(crate) client: Client,
     driver: JoinHandle<()>,
     wait: Duration,
-    /// How long the answers take that are looked for.
-    answers: Pace,
 }
 
 /// What every session sets for itself, whatever the server's and the role's defaults are: a statement sees what was
@@ -115,7 +108,7 @@ impl Link {
             }
         };
         client.batch_execute(&setup(wait)).await?;
-        Ok(Self { client, driver, wait, answers: Pace::within(MAX_LOOK) })
+        Ok(Self { client, driver, wait })
     }
 
     /// Asks for rows.
@@ -138,21 +131,23 @@ impl Link {
         within(self.wait, work).await
     }
 
-    /// The same for what is looked for before this thread sleeps: to be woken takes longer than many an answer.
-    pub(crate) async fn looking<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-        let (begun, look) = (Instant::now(), self.answers.look());
+    /// The same for what is looked for so long before this thread sleeps: to be woken takes longer than many an answer.
+    pub(crate) async fn looking<T>(
+        &self,
+        spin: Duration,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let begun = Instant::now();
         let mut work = pin!(work);
         let looked_for = std::future::poll_fn(|context| {
             let answer = work.as_mut().poll(context);
             // Awake again at once, the runtime looks whether the connection has something without waiting for it.
-            if answer.is_pending() && begun.elapsed() < look {
+            if answer.is_pending() && begun.elapsed() < spin {
                 context.waker().wake_by_ref();
             }
             answer
         });
-        let answer = self.within(looked_for).await;
-        self.answers.took(begun.elapsed());
-        answer
+        self.within(looked_for).await
     }
 
     /// Whether it is known to be gone.

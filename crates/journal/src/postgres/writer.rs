@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio_postgres::error::SqlState;
-use vocab::pace::may_several_look;
-use vocab::{Ambient, Pace};
+use vocab::Ambient;
 
 use super::PostgresConfig;
 use super::apart::{self, is_apart};
@@ -26,7 +25,7 @@ use crate::entry::Head;
 use crate::group::Group;
 use crate::journal::AppendError;
 use crate::queue::{Item, MAX_GROUP_BYTES, MAX_GROUP_ENTRIES, Patience, Queue, Wake};
-use crate::writer::{Closing, FOLLOW_DELAY, NEXT_LOOK, Shared, answer};
+use crate::writer::{Closing, FOLLOW_DELAY, Shared, answer};
 
 /// How often one group is tried: other gateways may be first, the connection may go.
 const MAX_ATTEMPTS: u32 = 4;
@@ -56,13 +55,6 @@ struct Sent {
     behind: usize,
     /// It was sent as the eraser.
     erasing: bool,
-}
-
-/// An answer to those that waited.
-struct Answered {
-    at: Instant,
-    /// There was one of them, and the next may be looked for while somebody looks for something else.
-    alone: bool,
 }
 
 /// What became of a group.
@@ -97,10 +89,7 @@ pub(super) struct Writer {
     /// How many entries the last group had, and how long it took.
     last_group: (usize, Duration),
     /// Somebody was just answered, who may come again.
-    answered: Option<Answered>,
-    /// How long after a lone caller was answered the next entry comes.
-    next: Pace,
-    several: bool,
+    answered: bool,
     ambient: Arc<dyn Ambient>,
     queue: Arc<Queue>,
     shared: Arc<Shared>,
@@ -127,9 +116,7 @@ impl Writer {
             sent: None,
             failing: None,
             last_group: (0, Duration::ZERO),
-            answered: None,
-            next: Pace::within(NEXT_LOOK),
-            several: may_several_look(),
+            answered: false,
             ambient,
             queue,
             shared,
@@ -162,11 +149,8 @@ impl Writer {
         let mut group = Group::default();
         loop {
             let patience = self.patience(&group);
-            let wake = queue.take(&mut group.items, patience);
-            if let Some(answered) = self.answered.take().filter(|answered| answered.alone) {
-                self.next.took(answered.at.elapsed());
-            }
-            match wake {
+            self.answered = false;
+            match queue.take(&mut group.items, patience) {
                 Wake::Work if group.is_due(FOLLOW_DELAY) || self.failing.is_some() => {
                     self.gather(&mut group);
                     self.commit(runtime, &mut group);
@@ -210,13 +194,7 @@ impl Writer {
             (None, Some(begun)) => FOLLOW_DELAY.saturating_sub(begun.elapsed()),
             (None, None) => IDLE_DELAY,
         };
-        let spin = match self.answered {
-            Some(Answered { alone: true, .. }) => SPIN.max(self.next.look()),
-            Some(_) => SPIN,
-            // Of what nobody waits for, the turn's next proposal is being judged.
-            None if group.begun.is_some() => SPIN,
-            None => Duration::ZERO,
-        };
+        let spin = if self.answered { SPIN } else { Duration::ZERO };
         Patience { spin, sleep: Some(sleep) }
     }
 
@@ -276,8 +254,7 @@ impl Writer {
                 Ok(Outcome::In(heads)) => {
                     self.failing = None;
                     self.last_group = (count, begun.elapsed());
-                    let alone = self.several && group.is_of_one();
-                    self.answered = Some(Answered { at: Instant::now(), alone });
+                    self.answered = true;
                     self.tell();
                     for (item, head) in group.items.drain(..count).zip(heads) {
                         answer(item, Ok(head));
