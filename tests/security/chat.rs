@@ -92,6 +92,11 @@ struct Stage {
 
 impl Stage {
     fn of(scene: &str, clearance: &str, more: &str) -> Self {
+        Self::where_more(scene, clearance, more, |_| ())
+    }
+
+    /// The same, where more is done to the home before it begins.
+    fn where_more(scene: &str, clearance: &str, more: &str, prepare: impl FnOnce(&Home)) -> Self {
         let (home, slack) = (Home::made(&["--team", "--person", "ada"]), Slack::new());
         let docs = home.outside().join("docs");
         fs::create_dir(&docs).unwrap();
@@ -103,6 +108,7 @@ impl Stage {
         slack.join(&home, clearance);
         home.soul("echo", &at(SOUL));
         home.scene(&at(scene));
+        prepare(&home);
         home.start();
         let [bob] = home.signed_in(["bob"]);
         Self { chat: Browser::at(&home), bob, home, slack }
@@ -249,6 +255,55 @@ fn what_the_chat_is_not_cleared_for_is_not_shown_there() {
 }
 
 #[test]
+fn what_the_conversation_carries_is_not_told_by_the_arguments_of_a_read() {
+    let reads = "
+turns:
+  - calls:
+      - {skill: file-reader, arguments: {path: \"DOCS/plans/merger.md\"}}
+  - calls:
+      - {skill: file-reader, arguments: {path: \"DOCS/Acme-takeover-at-40-EUR.md\"}}
+  - say: That is what became of it.
+    repeat: true
+";
+    let stage = Stage::where_more(reads, INTERNAL, "", |home| {
+        let docs = home.outside().join("docs");
+        fs::create_dir(docs.join("plans")).unwrap();
+        fs::write(docs.join("plans/merger.md"), "Acme takeover at 40 EUR").unwrap();
+        fs::write(docs.join("Acme-takeover-at-40-EUR.md"), "nothing").unwrap();
+        home.add(&format!(
+            "[[label]]\npath = \"{}\"\nlabels = [\"confidential\"]\n\
+             [[destination]]\nmodel = \"rehearsal/scene\"\nclearance = [\"confidential\"]\n",
+            docs.join("plans").display()
+        ));
+        for id in ["bob", "cid"] {
+            let chat = format!("chat = \"U{}\"\n", id.to_uppercase());
+            home.edit(&chat, &format!("{chat}clearance = [\"confidential\"]\n"));
+        }
+        let soul = SOUL.replace("DOCS", docs.to_str().unwrap());
+        home.soul("echo", &format!("{soul}## Clearance\n- confidential\n"));
+    });
+    let [cid] = stage.home.signed_in(["cid"]);
+    let yes = |approval: &str| {
+        let view = cid.get(&format!("approvals/{approval}")).is(200).json();
+        let digest = view["digest"].clone();
+        cid.post(&format!("approvals/{approval}/approve"), &json!({ "digest": digest })).is(200);
+        view
+    };
+    let plan = stage.asks();
+    drop(yes(&plan));
+    // What it reads next is of low risk by itself; the words that the model chose for it are not.
+    eventually("the next one is posted", || stage.approvals("approval.posted").len() == 2);
+    let posted = stage.approvals("approval.posted").remove(1);
+    assert_eq!((&posted["facts"]["answerable"], &posted["facts"]["why"]), (&json!(false), &json!("risk")));
+    let text = stage.slack.message(1);
+    assert!(text.contains("console") && !text.contains("Acme") && !text.contains("/bulkhead"), "{text}");
+    let next = posted["facts"]["approval"].as_str().unwrap();
+    let view = yes(next);
+    assert_eq!((&view["risk"], &view["labels"]), (&json!("low"), &json!(["internal"])));
+    eventually("both are read", || stage.reads() == 2);
+}
+
+#[test]
 fn who_may_not_decide_in_the_console_does_not_in_the_chat() {
     let stage = Stage::new();
     let approval = stage.asks();
@@ -263,6 +318,8 @@ fn who_may_not_decide_in_the_console_does_not_in_the_chat() {
         assert!(told.starts_with("Not done: ") && told.contains(words), "{user}: {told}");
         stage.waits(&approval);
     }
+    let refused = stage.home.records(&["--event", "sign-in.refused"]);
+    assert!(refused.iter().any(|record| record["facts"]["how"] == "chat"), "{refused:?}");
     // Who has left, and whose right was taken away, by the settings of this moment.
     stage.home.edit("chat = \"UCID\"\n", "");
     stage
@@ -320,20 +377,24 @@ fn an_id_outlives_its_gateway_and_not_its_approval() {
     let stage = Stage::new();
     let approval = stage.asks();
     let once = stage.slack.once(0);
+    // One leaves after another: when the next one is on the record, the first is known to be out.
+    drop(stage.asks());
     stage.home.crash();
     stage.home.start();
     let chat = Browser::at(&stage.home);
     assert_eq!(chat.slack("UCID", &format!("approve {once}")), format!("Approved: {approval}."));
     eventually("it is read", || stage.reads() == 1);
-    assert_eq!(stage.slack.messages().len(), 1, "it is not posted twice");
+    let posted = stage.slack.messages().iter().filter(|text| text.contains(&approval)).count();
+    assert_eq!(posted, 1, "it is not posted twice");
     // What was signed for the gateway before is not heard by this one.
     let body = command(TEAM, "UCID", "approve AAAA-AAAA-AAAA-AAAA");
     let said = chat.slash(&signed(now() - 200, &body), &body).is(401);
     assert!(said.body.contains("before this gateway began"), "{said:?}");
     // A kill ends what waits, and its id.
     let [bob] = stage.home.signed_in(["bob"]);
+    let had = stage.slack.messages().len();
     bob.say("echo", "look it up");
-    let once = stage.slack.once(1);
+    let once = stage.slack.once(had);
     stage.home.run(&["agents", "kill", "echo"]).done();
     assert!(chat.slack("UCID", &format!("approve {once}")).contains("there is no such id"));
     assert_eq!(stage.reads(), 1);
@@ -341,7 +402,7 @@ fn an_id_outlives_its_gateway_and_not_its_approval() {
 
 #[test]
 fn silence_is_a_no_in_the_chat_as_well() {
-    let queue = "[[queue]]\nname = \"reads\"\nactions = [\"file.read\"]\ngroups = [\"approvers\"]\nlifetime = \"10s\"\n";
+    let queue = "[[queue]]\nname = \"reads\"\nactions = [\"file.read\"]\ngroups = [\"approvers\"]\nlifetime = \"45s\"\n";
     let stage = Stage::of(READS, INTERNAL, queue);
     drop(stage.asks());
     let once = stage.slack.once(0);
@@ -358,10 +419,11 @@ fn nothing_that_is_not_rightly_signed_decides_anything() {
     let once = stage.slack.once(0);
     let yes = format!("approve {once}");
     let body = command(TEAM, "UCID", &yes);
-    let good = signed(now(), &body);
+    let now = now();
+    let good = signed(now, &body);
     let without = |name: &str| good.iter().filter(|(key, _)| key != name).cloned().collect::<Vec<_>>();
     let with = |more: (&str, &str)| [good.clone(), vec![(more.0.to_owned(), more.1.to_owned())]].concat();
-    let of = |body: &str| (signed(now(), body), body.to_owned());
+    let of = |body: &str| (signed(now, body), body.to_owned());
     let large = command(TEAM, "UCID", &format!("{yes}{}", " ".repeat(6_000)));
     let text: String = yes.replace(' ', "+");
     let rows = [
@@ -373,10 +435,10 @@ fn nothing_that_is_not_rightly_signed_decides_anything() {
         (
             401,
             "signature",
-            (signed(now() + 1, &body)[..1].iter().chain(&good[1..]).cloned().collect(), body.clone()),
+            (signed(now + 1, &body)[..1].iter().chain(&good[1..]).cloned().collect(), body.clone()),
         ),
-        (401, "five minutes", (signed(now() - 400, &body), body.clone())),
-        (401, "five minutes", (signed(now() + 400, &body), body.clone())),
+        (401, "five minutes", (signed(now - 400, &body), body.clone())),
+        (401, "five minutes", (signed(now + 400, &body), body.clone())),
         (401, "another team", of(&command("T0002", "UCID", &yes))),
         (413, "limit", of(&large)),
         (400, "no form", of(&format!("team_id={TEAM}&user_id=UCID&text={text}%4"))),
@@ -386,7 +448,7 @@ fn nothing_that_is_not_rightly_signed_decides_anything() {
     ];
     for (status, words, (headers, body)) in rows {
         let headers = if words == "content-type" {
-            signed(now(), &body).into_iter().filter(|(name, _)| name != "content-type").collect()
+            signed(now, &body).into_iter().filter(|(name, _)| name != "content-type").collect()
         } else {
             headers
         };
@@ -401,7 +463,13 @@ fn nothing_that_is_not_rightly_signed_decides_anything() {
         who.post("chat/answer", &json!({ "team_id": TEAM, "user_id": "UCID", "text": yes })).is(401);
     }
     stage.waits(&approval);
+    let refused = stage.home.records(&["--event", "sign-in.refused"]);
+    assert!(refused.iter().any(|record| record["facts"]["how"] == "chat"), "{refused:?}");
     assert_eq!(stage.chat.slash(&good, &body).is(200).json()["text"], format!("Approved: {approval}."));
+    // Who is not known yet is not told what is wrong with the secret, nor where it is.
+    fs::remove_file(stage.home.at("secrets/slack-signing")).unwrap();
+    let said = stage.chat.slash(&good, &body).is(503).json().to_string();
+    assert!(said.contains("cannot be had now") && !said.contains("slack-signing"), "{said}");
 }
 
 #[test]
@@ -452,6 +520,23 @@ fn a_chat_that_takes_nothing_keeps_nothing_waiting_and_is_told_of() {
         Browser::at(&stage.home).slack("UCID", &format!("approve {once}")),
         format!("Approved: {approval}.")
     );
+}
+
+#[test]
+fn what_the_chat_did_not_take_before_a_crash_is_posted_anew() {
+    let stage = Stage::new();
+    stage.slack.answers(503);
+    let approval = stage.asks();
+    let before = stage.slack.once(0);
+    stage.home.crash();
+    let had = stage.slack.messages().len();
+    stage.slack.answers(200);
+    stage.home.start();
+    let once = stage.slack.once(had);
+    let chat = Browser::at(&stage.home);
+    assert!(chat.slack("UCID", &format!("approve {before}")).contains("there is no such id"));
+    assert_eq!(chat.slack("UCID", &format!("approve {once}")), format!("Approved: {approval}."));
+    stage.home.verifies();
 }
 
 #[test]

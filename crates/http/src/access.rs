@@ -50,6 +50,10 @@ pub(crate) async fn guard(
             let person = caller::person(&api.gateway, Socket::Api, peer.uid).await;
             person.map(|person| Some(Who { person, through: Through::Socket }))
         }
+        Some(End::Socket(_)) if rule.access == Access::Chat => {
+            let message = "the chat does not come by the local socket; decide here with `bulkhead approvals`";
+            Err(Problem::new(ProblemKind::NotFound, message))
+        }
         Some(End::Socket(_)) => {
             let message = "there is no signing in on the local socket: the operating system says who you are";
             Err(Problem::new(ProblemKind::NotFound, message))

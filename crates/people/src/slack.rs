@@ -2,7 +2,8 @@
 //!
 //! In: the two headers, as often as they came, and the body. Out: the account whose words they are, and the words. A request is heard
 //! once: the same one again is refused for as long as its time would let it through, and so is what was sent before this
-//! gateway began, of which it does not know whether the one before it heard it.
+//! gateway began, of which it does not know whether the one before it heard it. What is heard is remembered in memory alone: of a sender whose
+//! clock is ahead, a request may be heard once more by the next gateway. That nothing is decided twice rests on the one-time id in it.
 //! <https://api.slack.com/authentication/verifying-requests-from-slack>
 
 use std::collections::BTreeMap;
@@ -125,7 +126,11 @@ impl Slack {
         };
         let hex = signature.strip_prefix(VERSION.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
         let tag = hex.and_then(|hex| HEXLOWER.decode(hex).ok()).ok_or_else(wrong)?;
-        let secret = (self.secret)().map_err(|why| No::new(NoKind::Unavailable, why))?;
+        // Nobody is known yet, so nobody is told where the secret is and what is wrong with it.
+        let secret = (self.secret)().map_err(|why| {
+            tracing::error!("the chat's signing secret cannot be had: {why}");
+            No::new(NoKind::Unavailable, "the chat's signing secret cannot be had now")
+        })?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
         let signed = [VERSION.as_bytes(), b":", time, b":", body].concat();
         // In a time that does not tell how much of it is right.

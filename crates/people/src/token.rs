@@ -104,6 +104,11 @@ impl People {
         self.refused((With::Token, Why::Wrong, came.peer, None)).await;
     }
 
+    /// Says that something came in the chat's name which is not rightly signed, or of an account that is nobody's.
+    pub async fn strange_chat(&self, came: &Came) {
+        self.refused((With::Chat, Why::Wrong, came.peer, None)).await;
+    }
+
     /// Whether a token is good, without using it.
     #[must_use]
     pub fn token_lives(&self, id: &TokenId) -> bool {

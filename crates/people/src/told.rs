@@ -31,6 +31,8 @@ pub(crate) enum With {
     Token,
     Passkey,
     Provider,
+    /// The chat's signature, and the account that it speaks for.
+    Chat,
 }
 
 impl With {
@@ -42,6 +44,7 @@ impl With {
             Self::Token => "token",
             Self::Passkey => "passkey",
             Self::Provider => "provider",
+            Self::Chat => "chat",
         }
     }
 }

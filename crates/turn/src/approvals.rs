@@ -11,7 +11,7 @@ use std::time::Duration;
 use journal::{Change, Draft, Event, Facts, Journal, Kind};
 use monitor::{Judgement, Monitor, Risk};
 use serde::{Deserialize, Serialize};
-use vocab::{AgentName, ApprovalId, Person, PersonId, Proposal, SessionId, Verb};
+use vocab::{AgentName, ApprovalId, Labels, Person, PersonId, Proposal, SessionId, Verb};
 
 use crate::accept::admits;
 use crate::chat::Posted;
@@ -72,6 +72,9 @@ pub(crate) struct ApprovalRow {
     /// What a write would replace.
     #[serde(default)]
     pub(crate) before: Option<Before>,
+    /// What the conversation carried whose model wrote the arguments: the labels of a read are those of what is read alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) carried: Option<Labels>,
     /// What the chat was told of it, as long as it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) chat: Option<Posted>,
@@ -122,7 +125,8 @@ pub(crate) fn hold(
     };
     gateway.waiting.admit(&view)?;
     let text = before.as_mut().and_then(|before| before.text.take());
-    let row = ApprovalRow { view, proposal: judgement.proposal().clone(), why: None, before, chat: None };
+    let (proposal, carried) = (judgement.proposal().clone(), Some(turn.session.labels.clone()));
+    let row = ApprovalRow { view, proposal, why: None, before, carried, chat: None };
     let mut changes = vec![records::put(OPEN, id.as_str(), &row)?];
     if let Some(text) = text {
         changes.push(records::put(BEFORE, id.as_str(), &text)?);

@@ -125,7 +125,7 @@ impl Gateway {
         yes.push(by.id.clone());
         row.view.approved_by.clone_from(&yes);
         if yes.len() < usize::from(needed) {
-            row.void_once();
+            self.void_in_chat(&mut row);
             let mut draft = of_decision(&row, Some(by), Event::ApprovalSupported, through);
             draft.payload = row.content();
             self.record(draft, row.changes()?).await?;
@@ -252,6 +252,7 @@ impl Gateway {
                 continue;
             }
             row.view.escalated = true;
+            self.asks_more_in_chat(&mut row);
             let draft = of_decision(&row, None, Event::ApprovalEscalated, Facts::new());
             self.record(draft, row.changes()?).await?;
             self.waiting.forget(when, &id);

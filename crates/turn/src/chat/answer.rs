@@ -37,12 +37,29 @@ impl Answer {
 }
 
 impl Gateway {
+    /// Whether a chat account is a person's, by the settings of now.
+    #[must_use]
+    pub fn knows_in_chat(&self, user: &str) -> bool {
+        self.monitor_or_last().person_of_chat(user).is_some()
+    }
+
     /// Decides what the chat account `user` answers, as the person who that is by the settings of now; what they are told. Whoever calls this
-    /// has made sure that it is that account.
+    /// has made sure that it is that account. Why the gateway itself cannot is logged and not said: the account may be anybody's in that
+    /// workspace.
     ///
     /// # Errors
     /// When there is no chat, nobody is that account, it is no answer, there is no such id, or this person may not decide.
     pub async fn answer_in_chat(self: &Arc<Self>, user: &str, text: &str) -> Result<String, Refusal> {
+        self.answer_of_chat(user, text).await.map_err(|refusal| match refusal.kind {
+            RefusalKind::Unavailable => {
+                tracing::error!("what the chat says cannot be decided: {refusal}");
+                Refusal::new(RefusalKind::Unavailable, "the gateway cannot decide now; see the console")
+            }
+            _ => refusal,
+        })
+    }
+
+    async fn answer_of_chat(self: &Arc<Self>, user: &str, text: &str) -> Result<String, Refusal> {
         let Some(chat) = &self.chat else {
             return Err(Refusal::new(RefusalKind::NotFound, "there is no chat here"));
         };

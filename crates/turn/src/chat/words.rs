@@ -37,12 +37,18 @@ impl Untold {
     }
 }
 
-/// Whether this may be told, and answered, in a chat that may carry `clearance`.
-pub(super) fn may_be_told(view: &ApprovalView, clearance: &Labels) -> Result<(), Untold> {
-    if view.risk.max(Risk::of(view.action.verb, &view.labels)) != Risk::Low {
+/// Whether this may be told, and answered, in a chat that may carry `clearance`. The arguments are the model's words, so they count as what
+/// the conversation `carried` as well, which the labels of a read leave out; where that is not known, nothing is told.
+pub(super) fn may_be_told(
+    view: &ApprovalView,
+    carried: Option<&Labels>,
+    clearance: &Labels,
+) -> Result<(), Untold> {
+    let labels = carried.ok_or(Untold::Labels)?.join(&view.labels);
+    if view.risk.max(Risk::of(view.action.verb, &labels)) != Risk::Low {
         return Err(Untold::Risk);
     }
-    if !view.labels.within(clearance) {
+    if !labels.within(clearance) {
         return Err(Untold::Labels);
     }
     if matches!(view.action.verb, Verb::Reply | Verb::ReplyPart) {
@@ -94,7 +100,8 @@ pub(super) fn whole(view: &ApprovalView, once: &Once) -> Result<String, Untold> 
     if text.chars().count() > MAX_MESSAGE_CHARS { Err(Untold::Size) } else { Ok(text) }
 }
 
-/// Text line by line, everything else as JSON. Each line is marked, so that no argument can look like a line of this message.
+/// Text line by line, everything else as JSON. Each line is marked, so that no argument has a line of this message. How a client that is
+/// narrower than a line goes on with it is the client's own.
 fn argument(value: &Value) -> Vec<String> {
     let text = match value {
         Value::String(text) => text.clone(),

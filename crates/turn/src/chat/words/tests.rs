@@ -61,7 +61,9 @@ fn what_does_not_fit_is_not_cut_and_what_fits_is_whole() {
 #[test]
 fn only_low_risk_within_the_clearance_that_is_held_from_nobody_is_told() {
     let (public, internal) = (Labels::public(), Labels::default());
-    let told = |verb, labels: &[&str], clearance| may_be_told(&view(verb, labels, json!({})), clearance);
+    let told = |verb, labels: &[&str], clearance| {
+        may_be_told(&view(verb, labels, json!({})), Some(&public), clearance)
+    };
     assert_eq!(told("file.read", &["public"], &public), Ok(()));
     assert_eq!(told("file.read", &["internal"], &public), Err(Untold::Labels));
     assert_eq!(told("file.read", &["internal"], &internal), Ok(()));
@@ -74,7 +76,17 @@ fn only_low_risk_within_the_clearance_that_is_held_from_nobody_is_told() {
     assert_eq!(told("reply", &["public"], &internal), Err(Untold::Reply));
     // Whatever a row says of its risk.
     let forged = ApprovalView { risk: Risk::Low, ..view("command.run", &["public"], json!({})) };
-    assert_eq!(may_be_told(&forged, &internal), Err(Untold::Risk));
+    assert_eq!(may_be_told(&forged, Some(&public), &internal), Err(Untold::Risk));
+    // What the conversation carried when the model wrote the arguments counts, whatever they ask for.
+    let read = view("file.read", &["public"], json!({}));
+    let carrying = |labels: &[&str], clearance| {
+        may_be_told(&read, Some(&Labels::from_names(labels.iter().copied()).unwrap()), clearance)
+    };
+    assert_eq!(carrying(&["internal"], &internal), Ok(()));
+    assert_eq!(carrying(&["internal"], &public), Err(Untold::Labels));
+    assert_eq!(carrying(&["confidential"], &all), Err(Untold::Risk));
+    assert_eq!(carrying(&["public", "x"], &all), Err(Untold::Risk));
+    assert_eq!(may_be_told(&read, None, &all), Err(Untold::Labels));
     let said = announcement(&view("command.run", &["internal"], json!({ "command": "rm" })));
     assert!(
         said.contains("echo") && said.contains("a-1") && !said.contains("rm") && !said.contains("/srv"),
