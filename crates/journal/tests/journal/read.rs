@@ -202,10 +202,7 @@ async fn a_record_has_the_shape_that_others_rely_on() {
             "session": "s-1",
             "agent": "echo",
             "person": "ann",
-            "action": {
-                "verb": "file.read",
-                "resource": { "kind": "path", "name": "/srv/docs/a" },
-            },
+            "action": { "verb": "file.read", "resource": { "kind": "path", "name": "/srv/docs/a" } },
             "decision": "deny",
             "reasons": [{ "layer": "rights", "policy": "rights:staff:read:/srv" }],
             "labels": ["confidential", "x"],
