@@ -101,13 +101,18 @@ pub(super) fn say(file: &Path, what: &str) -> io::Result<()> {
 }
 
 /// Whether a group's controller bounds the groups in it; has it do so if it can be had.
+///
+/// A group that has processes is not asked: it would hand down what counts threads (`pids`), and no group in it could
+/// hold a process any more ("domain threaded", cgroups(7)). The first of all, which has no type, may have both.
 pub(super) fn hands_down(group: &Path, controller: &str) -> bool {
     let file = group.join("cgroup.subtree_control");
     let does = || {
         let named = fs::read_to_string(&file).unwrap_or_default();
         named.split_whitespace().any(|name| name == controller)
     };
-    does() || (say(&file, &format!("+{controller}")).is_ok() && does())
+    let empty = || fs::read_to_string(group.join(MEMBERS)).is_ok_and(|members| members.trim().is_empty());
+    let may = || !group.join("cgroup.type").exists() || empty();
+    does() || (may() && say(&file, &format!("+{controller}")).is_ok() && does())
 }
 
 /// Whether a group has a controller that it could hand down.
