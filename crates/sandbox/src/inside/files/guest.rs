@@ -48,11 +48,14 @@ pub(super) fn allow(
         });
     }
     let read = make_bitflags!(AccessFs::{ReadFile | ReadDir});
-    let free = AccessFs::from_all(abi) & !make_bitflags!(AccessFs::{MakeChar | MakeBlock | Execute});
+    // Sockets of its own it reaches without a grant. One to reach others' in its scratch folders would be one beneath every
+    // granted path that lies there.
+    let free =
+        AccessFs::from_all(abi) & !make_bitflags!(AccessFs::{MakeChar | MakeBlock | Execute | ResolveUnix});
     // Beyond what a granted folder allows anybody: links and sockets, which tools make. No named pipes, on
     // which whoever opens one outside would wait.
     let own = make_bitflags!(AccessFs::{MakeSym | MakeSock});
-    baggage.unix_bounded.set(free.contains(AccessFs::ResolveUnix));
+    baggage.unix_bounded.set(AccessFs::from_all(abi).contains(AccessFs::ResolveUnix));
     let terminal = (free & AccessFs::IoctlDev) | make_bitflags!(AccessFs::{ReadFile | WriteFile});
     let mut rules: Vec<(PathBuf, BitFlags<AccessFs>)> = vec![("/".into(), AccessFs::ReadDir.into())];
     let shown = system::SYSTEM.iter().map(|name| Path::new("/").join(name));
