@@ -41,6 +41,23 @@ fn what_nothing_changed_happens() {
 }
 
 #[test]
+fn the_only_person_of_a_home_says_yes_to_their_own_only_where_they_may_decide_at_all() {
+    let home = Home::playing(POSTS);
+    let chat = home.begin(&["chat", "echo", "announce it"]);
+    let id = home.waiting();
+    home.edit("approve = [\"*\"]", "approve = [\"helper\"]");
+    home.run(&["approvals", "approve", &id]).fails(3, "may not decide for the agent `echo`");
+    assert_eq!((home.posts(WORDS), home.waiting()), (0, id.clone()));
+    let refused = home.records(&["--event", "right.refused"]);
+    assert_eq!(refused.last().unwrap()["facts"]["what"], "decide for the agent", "{refused:?}");
+    // To a request of one's own anybody says no.
+    home.run(&["approvals", "deny", &id]).done();
+    drop(Said::of(chat));
+    assert_eq!(home.posts(WORDS), 0);
+    home.verifies();
+}
+
+#[test]
 fn a_soul_that_changed_meanwhile_denies_even_when_only_a_comment_did() {
     let home = Home::playing(POSTS);
     let said = approved_after(&home, |home| {
