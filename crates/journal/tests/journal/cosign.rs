@@ -13,8 +13,17 @@ use crate::common::{NOON, fill};
 use crate::kept::Kept;
 use crate::notary::{Witness, notary, settings};
 
-/// More than storing one takes.
-const MOST_POLLS: usize = 64;
+/// More rounds than it takes until storing one is done.
+const MOST_ROUNDS: usize = 40;
+
+/// So many rounds give up one poll later than the one before, and each one after them at twice as many polls: whoever waits alone
+/// looks for the commit, and so is polled some hundred times meanwhile.
+const EACH_POLL: usize = 16;
+
+/// After how many polls a round gives up.
+fn polls_of(round: usize) -> usize {
+    round.min(EACH_POLL) << round.saturating_sub(EACH_POLL)
+}
 
 /// Polls a future so often, and no more; whether it was done then.
 async fn done_within(polls: usize, future: impl Future) -> bool {
@@ -52,7 +61,8 @@ async fn a_cosignature_that_is_given_up_anywhere_is_stored_once_when_it_comes_ag
             fill(&journal, 1).await;
             let sealed = signing.seal().await.unwrap();
             let line = witness.line(sealed.note().text(), u64::try_from(NOON).unwrap());
-            let done = done_within(sizes.len(), signing.cosigned_by(&witness.key, &sealed, &line)).await;
+            let done =
+                done_within(polls_of(sizes.len()), signing.cosigned_by(&witness.key, &sealed, &line)).await;
             sizes.push(sealed.tree().size);
             // What was given up may be stored all the same, a moment later.
             journal.flush().await.unwrap();
@@ -64,14 +74,14 @@ async fn a_cosignature_that_is_given_up_anywhere_is_stored_once_when_it_comes_ag
             assert_eq!(
                 (times.len(), newest.tree()),
                 (1, sealed.tree()),
-                "given up after {}",
+                "given up in round {}",
                 sizes.len() - 1
             );
             assert_eq!(std::fs::read_to_string(&published).unwrap(), newest.note().to_string());
             if done {
                 break;
             }
-            assert!(sizes.len() < MOST_POLLS, "it is never done");
+            assert!(sizes.len() < MOST_ROUNDS, "it is never done");
         }
         assert!(sizes.len() > 3, "it was given up {} times", sizes.len() - 1);
         let query = Query { event: Some(Event::CheckpointCosigned), ..Query::default() };
