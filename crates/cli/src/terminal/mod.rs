@@ -54,7 +54,7 @@ impl Screen {
         self.json
     }
 
-    /// Prints one line. Whatever in it is not ours has been through [`visible`].
+    /// Prints one line. Whatever in it is not ours has been through [`visible()`].
     ///
     /// # Errors
     /// When it cannot be written.
