@@ -194,8 +194,8 @@ turns:
     repeat: true
 ";
 
-#[test]
-fn a_page_decides_for_who_it_took_the_person_for_on_what_it_showed_and_high_risk_needs_the_password() {
+/// A team in which a person looks at every command; bob may decide, too.
+fn runs() -> Home {
     let home = Home::made(&["--team", "--person", "ada"]);
     home.add("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n");
     home.edit("models = [\"*\"]", "models = [\"*\"]\ncommands = [\"echo\"]");
@@ -205,6 +205,34 @@ fn a_page_decides_for_who_it_took_the_person_for_on_what_it_showed_and_high_risk
     fs::write(home.at("guardrails/ours.cedar"), look).unwrap();
     home.scene(RUNS);
     home.start();
+    home
+}
+
+#[test]
+fn a_token_that_may_approve_is_not_asked_again_for_high_risk() {
+    let home = runs();
+    let bob = Browser::signed_in(&home, "bob");
+    let wanted = json!({ "name": "x", "scopes": ["approve"], "days": 1 });
+    let made = bob.post("tokens", &wanted).is(200).json();
+    let chat = home.begin(&["chat", "runner", "go on"]);
+    let id = home.waiting();
+    // That the sign-in was confirmed is forgotten with the gateway.
+    home.run(&["gateway", "restart"]).done();
+    drop(Said::of(chat));
+    let bob = Browser { cookie: bob.cookie.clone(), ..Browser::at(&home) };
+    let program = bob.with_token(made["token"].as_str().unwrap());
+    let seen = program.get(&format!("approvals/{id}")).is(200).json();
+    assert_eq!(seen["risk"], "high");
+    let (yes, body) = (format!("approvals/{id}/approve"), json!({ "digest": seen["digest"] }));
+    assert_eq!(bob.post(&yes, &body).is(403).json()["kind"], "unconfirmed");
+    assert_eq!(program.post(&yes, &body).is(200).json()["state"], "approved");
+    eventually("it is used", || home.json(&["approvals", "show", &id])["state"] == "used");
+    home.verifies();
+}
+
+#[test]
+fn a_page_decides_for_who_it_took_the_person_for_on_what_it_showed_and_high_risk_needs_the_password() {
+    let home = runs();
     let bob = Browser::signed_in(&home, "bob");
     let chat = home.begin(&["chat", "runner", "go on"]);
     let id = home.waiting();

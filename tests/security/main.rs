@@ -8,6 +8,7 @@ mod branches;
 mod carried;
 mod chat;
 mod collections;
+mod confirmed;
 mod containment;
 mod content;
 mod conversations;

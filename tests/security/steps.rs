@@ -15,10 +15,10 @@ turns:
     repeat: true
 ";
 
-/// Bob asks and may read the handbook, mel asks, rae may read content.
-fn home() -> Home {
+/// Bob asks and may read the handbook, mel asks, rae may read content of the helper.
+pub(crate) fn home() -> Home {
     let others = "[[person]]\nid = \"rae\"\ngroups = [\"review\"]\n\
-                  [[group]]\nname = \"review\"\ncontent = [\"*\"]\n\
+                  [[group]]\nname = \"review\"\ncontent = [\"helper\"]\n\
                   [[group]]\nname = \"readers\"\nread = [\"HOME/handbook\"]\n";
     let people = members(&["bob", "mel"], "*").replacen("[\"members\"]", "[\"members\", \"readers\"]", 1);
     Home::team(&format!("{people}{others}"), READS)

@@ -1,7 +1,8 @@
 //! A browser's part in a test: requests over TCP to the gateway's address, byte for byte as the test wants them.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 
 use serde_json::{Value, json};
 
@@ -236,7 +237,24 @@ impl Browser {
     }
 }
 
-fn head(reader: &mut BufReader<TcpStream>) -> (u16, Vec<(String, String)>) {
+/// Asks for a path of the API on the local socket, as the operating-system user that this runs as.
+#[must_use]
+pub fn on_socket(home: &Home, method: &str, path: &str, body: &Value) -> Answer {
+    let mut stream = UnixStream::connect(home.at("gateway.sock")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let body = body.to_string();
+    let kind = "host: x\r\nconnection: close\r\ncontent-type: application/json";
+    let length = body.len();
+    write!(stream, "{method} /api/v1/{path} HTTP/1.1\r\n{kind}\r\ncontent-length: {length}\r\n\r\n{body}")
+        .unwrap();
+    let mut reader = BufReader::new(stream);
+    let (status, headers) = head(&mut reader);
+    let mut body = String::new();
+    reader.read_to_string(&mut body).unwrap();
+    Answer { status, headers, body }
+}
+
+fn head(reader: &mut impl BufRead) -> (u16, Vec<(String, String)>) {
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
     let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());

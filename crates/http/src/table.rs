@@ -189,7 +189,7 @@ table! {
     post "passkeys/finish", SignedIn, confirmed, api::add_passkey::add_passkey;
     post "passkeys/{id}/remove", Oneself, confirmed, api::remove_passkey::remove_passkey;
     get "tokens", Oneself, plain, api::list_tokens::list_tokens;
-    // One of the scope `admin` needs a confirmed sign-in.
+    // One of a scope that reaches what is dangerous needs a confirmed sign-in.
     post "tokens", Oneself, plain, api::make_token::make_token;
     post "tokens/{id}/end", Oneself, plain, api::end_token::end_token;
     get "people", ADMIN, plain, api::list_people::list_people;

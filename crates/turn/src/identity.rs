@@ -147,11 +147,22 @@ impl Gateway {
         self.config.solo.as_ref() == Some(&by.id)
     }
 
-    /// Whether `by` may read somebody else's content at all.
+    /// Whether to look at a conversation would be to look at what others said, by a right to it. Of one that is not there, too, so that
+    /// what this asks for does not tell whoever reads content which there are. An agent that is gone takes no right to its conversations
+    /// along.
     ///
     /// # Errors
-    /// When the agents' folder or the settings cannot be read.
-    pub fn reads_others(&self, by: &Person) -> Result<bool, Refusal> {
+    /// When the agents' folder, the settings or the database cannot be read.
+    pub fn looks_at_others(&self, by: &Person, id: &SessionId) -> Result<bool, Refusal> {
+        let row = session::session(&self.journal, id)?;
+        if row.as_ref().is_some_and(|row| row.person == by.id) {
+            return Ok(false);
+        }
+        if let Some(row) = row
+            && self.eyes(by)?.may_read_of(Some(&row.agent), Some(&row.labels)).is_ok()
+        {
+            return Ok(true);
+        }
         Ok(!self.may(by)?.content.is_empty() || self.monitor()?.may_read_content(by, None))
     }
 
