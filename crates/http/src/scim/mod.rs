@@ -17,7 +17,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{MethodFilter, MethodRouter, any, on};
 use people::{Came, No, NoKind, Scope};
 use serde_json::{Map, Value, json};
 use vocab::Person;
@@ -36,34 +36,58 @@ const KIND: &str = "application/scim+json";
 
 const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
-/// All that can be asked, below `/scim/v2/`: for the router, and for the test that asks each as everybody.
+/// What every path begins with.
+const SCIM: &str = "/scim/v2/";
+
+/// One thing that can be asked.
+struct Row {
+    method: &'static str,
+    path: &'static str,
+    verb: fn() -> MethodRouter<Arc<Api>>,
+}
+
+macro_rules! table {
+    ($($method:ident $path:literal, $verb:path;)+) => {
+        const TABLE: &[Row] = &[$(Row {
+            method: stringify!($method),
+            path: $path,
+            verb: || on(MethodFilter::$method, $verb),
+        },)+];
+    };
+}
+
+table! {
+    GET "ServiceProviderConfig", about::config;
+    GET "ResourceTypes", about::types;
+    GET "ResourceTypes/{id}", about::one_type;
+    GET "Schemas", about::schemas;
+    GET "Schemas/{id}", about::one_schema;
+    GET "Users", users::list;
+    POST "Users", users::create;
+    GET "Users/{id}", users::show;
+    PUT "Users/{id}", users::replace;
+    PATCH "Users/{id}", users::patch;
+    DELETE "Users/{id}", users::remove;
+    GET "Groups", groups::list;
+    POST "Groups", groups::create;
+    GET "Groups/{id}", groups::show;
+    PUT "Groups/{id}", groups::replace;
+    PATCH "Groups/{id}", groups::patch;
+    DELETE "Groups/{id}", groups::remove;
+}
+
+/// All that can be asked, by method and path below `/scim/v2/`: what the router is built from, for the test that asks each as everybody.
 pub fn scim_routes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let of_many = ["Users", "Groups"].into_iter().flat_map(|path| [("GET", path), ("POST", path)]);
-    let of_one = ["Users/{id}", "Groups/{id}"]
-        .into_iter()
-        .flat_map(|path| ["GET", "PUT", "PATCH", "DELETE"].map(|method| (method, path)));
-    let about = ["ServiceProviderConfig", "ResourceTypes", "ResourceTypes/{id}", "Schemas", "Schemas/{id}"];
-    about.into_iter().map(|path| ("GET", path)).chain(of_many).chain(of_one)
+    TABLE.iter().map(|row| (row.method, row.path))
 }
 
 pub(crate) fn router(api: &Arc<Api>) -> Router {
-    Router::new()
-        .route("/scim/v2/ServiceProviderConfig", get(about::config))
-        .route("/scim/v2/ResourceTypes", get(about::types))
-        .route("/scim/v2/ResourceTypes/{id}", get(about::one_type))
-        .route("/scim/v2/Schemas", get(about::schemas))
-        .route("/scim/v2/Schemas/{id}", get(about::one_schema))
-        .route("/scim/v2/Users", get(users::list).post(users::create))
-        .route(
-            "/scim/v2/Users/{id}",
-            get(users::show).put(users::replace).patch(users::patch).delete(users::remove),
-        )
-        .route("/scim/v2/Groups", get(groups::list).post(groups::create))
-        .route(
-            "/scim/v2/Groups/{id}",
-            get(groups::show).put(groups::replace).patch(groups::patch).delete(groups::remove),
-        )
-        .route("/scim/v2/{*other}", any(nothing))
+    let known = TABLE.iter().fold(Router::new(), |router, row| {
+        let Row { path, verb, .. } = row;
+        router.route(&format!("{SCIM}{path}"), verb())
+    });
+    known
+        .route(&format!("{SCIM}{{*other}}"), any(nothing))
         .method_not_allowed_fallback(not_so)
         .route_layer(from_fn_with_state(Arc::clone(api), guard))
         .with_state(Arc::clone(api))
