@@ -53,6 +53,12 @@ async function letIn(request, response) {
 
 const serve = provider.callback();
 ready((request, response) => {
+  // Who is in which groups from now on: `/groups?ada=staff&ada=chess`.
+  if (request.url.startsWith('/groups?')) {
+    const { searchParams } = new URL(request.url, issuer);
+    for (const who of searchParams.keys()) GROUPS[who] = searchParams.getAll(who).filter((group) => group !== '');
+    return response.end('{}');
+  }
   if (!request.url.startsWith('/let-in/')) return serve(request, response);
   letIn(request, response).catch((error) => response.writeHead(500).end(String(error)));
 });

@@ -108,6 +108,70 @@ fn a_real_provider_signs_people_in_with_what_their_groups_are_mapped_to_and_no_m
     home.verifies();
 }
 
+/// What two more groups of the provider's are worth: the role of operators, and being an administrator.
+const JOBS: &str = "
+[[directory]]
+group = \"on-call\"
+groups = [\"watch\"]
+[[directory]]
+group = \"chiefs\"
+administrator = true
+[[group]]
+name = \"watch\"
+[[role]]
+name = \"operator\"
+groups = [\"watch\"]
+";
+
+#[test]
+fn a_group_of_a_real_provider_gives_the_role_that_it_is_mapped_to_and_takes_it_along() {
+    let test = "a_group_of_a_real_provider_gives_the_role_that_it_is_mapped_to_and_takes_it_along";
+    let Some(mut provider) = Provider::start(test) else { return };
+    let home = home(&mut provider);
+    home.add(JOBS);
+    let nobody = Browser::at(&home);
+    let enters = |groups: &[&str]| {
+        provider.puts("ada", groups);
+        let (url, kept) = begin(&nobody);
+        finish(&nobody, &provider.let_in(HERE, &url, "ada"), &kept)
+    };
+    let comes = |groups: &[&str]| nobody.with_cookie(&enters(groups).is(200).cookie().unwrap());
+    // What somebody is: their roles, whether an administrator, and what they are answered for it.
+    let is = |ada: &Browser| {
+        let me = ada.get("me").is(200).json();
+        let (stops, sees) = (ada.post("kill", &json!({})).status, ada.get("accounts").status);
+        (me["roles"].clone(), me["administrator"].clone(), stops, sees)
+    };
+    let (member, operator) =
+        ((json!([]), json!(false), 403, 403), (json!(["operator"]), json!(false), 200, 403));
+    let first = comes(&["staff"]);
+    assert_eq!(is(&first), member);
+    let second = comes(&["staff", "on-call"]);
+    // Both are hers, and what she may is hers and not a sign-in's.
+    assert_eq!([is(&first), is(&second)], [operator.clone(), operator.clone()]);
+    let stopped = home.records(&["--event", "agent.killed"]);
+    assert!(!stopped.is_empty() && stopped.iter().all(|record| record["person"] == "ada"), "{stopped:?}");
+    // What the settings say of the group counts at once.
+    home.edit("name = \"operator\"\ngroups = [\"watch\"]", "name = \"auditor\"\ngroups = [\"watch\"]");
+    assert_eq!(is(&second), (json!(["auditor"]), json!(false), 403, 403));
+    drop(second.get("people").is(200));
+    home.edit("name = \"auditor\"\ngroups = [\"watch\"]", "name = \"operator\"\ngroups = [\"watch\"]");
+    assert_eq!(is(&second), operator);
+    // Out of it there, she has lost it with what the provider says next, in every browser.
+    drop(comes(&["staff", "chess"]));
+    assert_eq!([is(&first), is(&second)], [member.clone(), member.clone()]);
+    let third = comes(&["chiefs"]);
+    assert_eq!(is(&third), (json!([]), json!(true), 200, 200));
+    drop(comes(&["staff"]));
+    assert_eq!(is(&third), member);
+    // In no group that is worth anything, she is nobody.
+    drop(enters(&[]).is(401));
+    for ada in [&first, &second, &third] {
+        drop(ada.get("me").is(401));
+    }
+    home.verifies();
+}
+
 #[test]
 fn while_a_real_provider_is_down_the_administrator_still_gets_in_and_is_told() {
     let test = "while_a_real_provider_is_down_the_administrator_still_gets_in_and_is_told";

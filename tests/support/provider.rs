@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::{Home, skipped};
+use crate::{Browser, Home, skipped};
 
 /// By what it knows the gateway to be the gateway.
 const SECRET: &str = "a-secret-of-the-client";
@@ -79,6 +79,18 @@ impl Provider {
         let secret = home.at("secrets/oidc");
         fs::write(&secret, SECRET).unwrap();
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Has somebody be in these groups there from now on, and in no others.
+    ///
+    /// # Panics
+    /// When it does not serve.
+    pub fn puts(&self, who: &str, groups: &[&str]) {
+        let groups = if groups.is_empty() { &[""] } else { groups };
+        let query: Vec<String> = groups.iter().map(|group| format!("{who}={group}")).collect();
+        let address = self.issuer.trim_start_matches("http://").to_owned();
+        let there = Browser { address, cookie: None, token: None };
+        drop(there.send("GET", &format!("/groups?{}", query.join("&")), &there.headers(), b"").is(200));
     }
 
     /// What the browser of somebody is sent back with, to `origin`.
