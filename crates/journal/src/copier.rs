@@ -58,7 +58,7 @@ impl Copier {
             self.asked = 0;
             return;
         }
-        if self.asked > 0 && frames.saturating_sub(self.asked) < wal::IDLE_FRAMES {
+        if !self.is_worth_asking(frames) {
             return;
         }
         if self.thread.is_none() {
@@ -70,6 +70,17 @@ impl Copier {
             *state = State::Copying;
             self.asked = frames;
         }
+    }
+
+    /// Whether a log of so many frames is long and has grown since it was asked for last.
+    pub(crate) const fn is_worth_asking(&self, frames: u32) -> bool {
+        frames >= wal::AHEAD_FRAMES
+            && (self.asked == 0 || frames.saturating_sub(self.asked) >= wal::IDLE_FRAMES)
+    }
+
+    /// Whether what was asked for has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        *self.progress.lock() == State::Done
     }
 
     /// Whether what was asked for has ended. It says so once.

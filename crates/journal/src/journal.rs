@@ -1,26 +1,33 @@
 //! The handle that the rest of the gateway holds.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use vocab::{Ambient, Waiters};
+use vocab::{Ambient, Waiters, Waiting};
 
 use crate::body::genesis;
+use crate::desk::{Desk, Lead, Started};
 use crate::entry::{Change, Draft, Entry, Head, Receipt, Unless};
 use crate::merkle::TreeHead;
 use crate::open::{self, OpenError};
 use crate::place::Place;
 use crate::postgres;
 use crate::prepare::{MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, Prepared, prepare};
-use crate::queue::Queue;
+use crate::queue::{Arrival, Queue};
 use crate::read::ReadError;
+use crate::seat::Seat;
 use crate::state::{Rows, States};
 use crate::stored::Stored;
 use crate::writer::{Shared, Writer};
+
+/// After so many appends in a row that nobody else waited beside, a caller counts as alone.
+const ALONE: u32 = 4;
 
 /// How long a caller who waits alone looks for the commit before they sleep: about as long as a disk takes.
 const SPIN: Duration = Duration::from_micros(200);
@@ -116,8 +123,11 @@ struct Inner {
     queue: Arc<Queue>,
     shared: Arc<Shared>,
     ambient: Arc<dyn Ambient>,
+    desk: Arc<dyn Lead>,
     states: States,
     waiters: Waiters,
+    /// How many of the last appends, in a row, nobody else waited beside.
+    alone: AtomicU32,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -131,15 +141,16 @@ impl Journal {
     pub fn open(config: Config, ambient: Arc<dyn Ambient>) -> Result<Self, OpenError> {
         let shared = Arc::new(Shared::new(genesis("")));
         let queue = Arc::new(Queue::new(Arc::clone(&ambient)));
-        let (thread, states) = match &config.place {
+        let Started { thread, states, desk } = match &config.place {
             Place::Sqlite(path) => start(path, &ambient, &queue, &shared)?,
             Place::Postgres(config) => {
-                let (thread, states) = postgres::open(config, &ambient, &queue, &shared)?;
-                (thread, States::Postgres(states))
+                let Started { thread, states, desk } = postgres::open(config, &ambient, &queue, &shared)?;
+                Started { thread, states: States::Postgres(states), desk }
             }
         };
-        let (waiters, thread) = (Waiters::new(), Mutex::new(Some(thread)));
-        Ok(Self { inner: Arc::new(Inner { queue, shared, ambient, states, waiters, thread }) })
+        let (waiters, alone, thread) = (Waiters::new(), AtomicU32::new(0), Mutex::new(Some(thread)));
+        let inner = Inner { queue, shared, ambient, desk, states, waiters, alone, thread };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Records `entry` and comes back when it is durable, together with all that was handed in before it.
@@ -186,7 +197,7 @@ impl Journal {
     /// When the entry is over a limit or the journal is closed.
     pub async fn follow(&self, entry: Entry) -> Result<(), AppendError> {
         let prepared = prepare(entry.records, entry.state, self.inner.ambient.as_ref())?;
-        self.inner.queue.push(prepared, None).await
+        self.inner.queue.push(prepared).await
     }
 
     /// The same for a caller who cannot wait for room: whatever is appended from then on is durable only together with it.
@@ -214,10 +225,16 @@ impl Journal {
 
     async fn durable(&self, prepared: Prepared) -> Result<Head, AppendError> {
         let (reply, answer) = oneshot::channel();
-        self.inner.queue.push(prepared, Some(reply)).await?;
-        let waiting = self.inner.waiters.join();
+        let Inner { queue, desk, waiters, .. } = self.inner.as_ref();
+        let waiting = waiters.join();
+        let room = queue.room(&prepared).await?;
+        let arrival = queue.put(prepared, reply, room)?;
+        let led = self.inner.is_alone(&waiting) && may_block() && desk.lead();
+        if !led && arrival == Arrival::Unseen {
+            queue.wake();
+        }
         let begun = Instant::now();
-        while waiting.is_alone() && begun.elapsed() < SPIN && answer.is_empty() {
+        while !led && waiting.is_alone() && begun.elapsed() < SPIN && answer.is_empty() {
             tokio::task::yield_now().await;
         }
         answer.await.map_err(|_| AppendError::Closed)?
@@ -316,19 +333,34 @@ fn start(
     ambient: &Arc<dyn Ambient>,
     queue: &Arc<Queue>,
     shared: &Arc<Shared>,
-) -> Result<(JoinHandle<()>, States), OpenError> {
+) -> Result<Started<States>, OpenError> {
     let failed = |why: String| OpenError::Failed { path: path.to_owned(), why };
     let opened = open::open(path, ambient.as_ref())?;
     let (writer, states) = Writer::new(opened, Arc::clone(ambient), Arc::clone(queue), Arc::clone(shared))
         .map_err(|error| failed(error.to_string()))?;
+    let desk = Arc::new(Desk::new(Arc::clone(queue), Seat::new(writer)));
+    let own = Arc::clone(&desk);
     let thread = std::thread::Builder::new()
         .name("journal".to_owned())
-        .spawn(move || writer.run())
+        .spawn(move || own.run())
         .map_err(|error| failed(error.to_string()))?;
-    Ok((thread, States::Sqlite(Rows::new(states))))
+    Ok(Started { thread, states: States::Sqlite(Rows::new(states)), desk })
+}
+
+/// Whether the runtime goes on while one of its threads waits for a disk.
+fn may_block() -> bool {
+    Handle::try_current().is_ok_and(|runtime| runtime.metrics().num_workers() > 1)
 }
 
 impl Inner {
+    /// Whether nobody else waits, nor has of late.
+    fn is_alone(&self, waiting: &Waiting<'_>) -> bool {
+        let before = if waiting.is_alone() { self.alone.load(Ordering::Relaxed) } else { 0 };
+        let now = if waiting.is_alone() { before.saturating_add(1) } else { 0 };
+        self.alone.store(now, Ordering::Relaxed);
+        before >= ALONE
+    }
+
     fn end(&self) -> Result<(), AppendError> {
         self.states.close();
         self.queue.close();

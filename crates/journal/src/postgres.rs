@@ -16,13 +16,13 @@ mod reader;
 mod rights;
 mod runtime;
 mod schema;
+mod seat;
 mod session;
 mod states;
 mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::JoinHandle;
 
 use vocab::Ambient;
 
@@ -31,9 +31,11 @@ use self::edge::Trouble;
 pub(crate) use self::reader::{Found, Log};
 pub use self::rights::{Weakness, weaknesses};
 pub use self::schema::{ERASER, GATEWAY, InitError, Made, OWNER, init};
+use self::seat::Seat;
 use self::session::Unfit;
 pub(crate) use self::states::States;
 use self::writer::{Writer, in_words};
+use crate::desk::{Desk, Started};
 use crate::open::OpenError;
 use crate::queue::Queue;
 use crate::writer::Shared;
@@ -44,7 +46,7 @@ pub(crate) fn open(
     ambient: &Arc<dyn Ambient>,
     queue: &Arc<Queue>,
     shared: &Arc<Shared>,
-) -> Result<(JoinHandle<()>, States), OpenError> {
+) -> Result<Started<States>, OpenError> {
     let place = config.to_string();
     let failed = |why: String| OpenError::Unreachable { place: place.clone(), why };
     let (opened, told) = std::sync::mpsc::sync_channel(1);
@@ -58,19 +60,21 @@ pub(crate) fn open(
                 return drop(opened.send(Err(OpenError::Unreachable { place: config.to_string(), why })));
             }
         };
-        let writer = runtime.block_on(Writer::open(config.clone(), instance, ambient, queue, shared));
+        let writer =
+            runtime.block_on(Writer::open(config.clone(), instance, ambient, Arc::clone(&queue), shared));
         match writer {
             Ok(writer) => {
-                if opened.send(Ok(())).is_ok() {
-                    writer.run(&runtime);
+                let desk = Arc::new(Desk::new(queue, Seat::new(runtime, writer)));
+                if opened.send(Ok(Arc::clone(&desk))).is_ok() {
+                    desk.run();
                 }
             }
             Err(unfit) => drop(opened.send(Err(refused(&unfit, &config)))),
         }
     });
     let thread = thread.map_err(|error| failed(error.to_string()))?;
-    told.recv().unwrap_or_else(|_| Err(failed("its thread has ended".to_owned())))?;
-    Ok((thread, States::open(config).map_err(failed)?))
+    let desk = told.recv().unwrap_or_else(|_| Err(failed("its thread has ended".to_owned())))?;
+    Ok(Started { thread, states: States::open(config).map_err(failed)?, desk })
 }
 
 /// What the server lists this opening of the log under. No other has it, here or elsewhere.

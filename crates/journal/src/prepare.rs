@@ -56,6 +56,14 @@ impl Prepared {
         Self { records: Vec::new(), rows: Vec::new(), stored: Vec::new(), unless: None, bytes: 0 }
     }
 
+    /// Whether it adds records and rows and does nothing else.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.unless.is_none()
+            && self.stored.is_empty()
+            && !self.erases()
+            && !self.rows.iter().any(Change::drops_list)
+    }
+
     /// What it takes in memory while it waits, in bytes: itself, and the bodies that are made of its forms.
     pub(crate) fn weight(&self) -> usize {
         let bodies: usize = self.records.iter().map(|record| record.form.len()).sum();

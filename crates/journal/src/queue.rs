@@ -13,6 +13,7 @@ use crate::entry::Head;
 use crate::journal::AppendError;
 use crate::placed::Placed;
 use crate::prepare::Prepared;
+use crate::writer::FOLLOW_DELAY;
 
 /// The most bytes that wait for the writer; callers beyond that wait for room.
 pub const QUEUE_BYTES: usize = 64 * 1024 * 1024;
@@ -26,6 +27,12 @@ pub(crate) const MAX_GROUP_BYTES: usize = 8 * 1024 * 1024;
 /// The most entries that one commit takes up.
 pub(crate) const MAX_GROUP_ENTRIES: usize = 512;
 
+/// The most bytes of entries that a caller commits by themselves.
+pub(crate) const BRIEF_BYTES: usize = 256 * 1024;
+
+/// The most entries that a caller commits by themselves, with those that nobody waits for.
+pub(crate) const BRIEF_ENTRIES: usize = 16;
+
 /// An entry on its way.
 pub(crate) struct Item {
     pub(crate) entry: Prepared,
@@ -38,7 +45,7 @@ pub(crate) struct Item {
 }
 
 /// Why the writer woke.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wake {
     /// There is something to write.
     Work,
@@ -63,13 +70,45 @@ impl Patience {
     }
 }
 
+/// Whether the writer's thread has to be woken.
+#[derive(Default, Clone, Copy)]
+enum Asleep {
+    /// It will look by itself.
+    #[default]
+    No,
+    /// Until then, or until it is woken.
+    Until(Option<Instant>),
+}
+
+impl Asleep {
+    /// Whether something that may wait for `hold` would wait for longer.
+    fn is_longer_than(self, hold: Duration) -> bool {
+        match self {
+            Self::No => false,
+            Self::Until(None) => true,
+            Self::Until(Some(end)) => end.saturating_duration_since(Instant::now()) > hold,
+        }
+    }
+}
+
+/// Whether the writer has to hear of what was put into the queue.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It will see it by itself.
+    Seen,
+    /// It sleeps: [`Queue::wake`].
+    Unseen,
+}
+
 #[derive(Default)]
 struct Waiting {
     items: VecDeque<Item>,
     /// Where the log will stand after all that has been handed in; unknown until a writer says where it does.
     next: Option<Head>,
-    /// The writer sleeps and has to be woken.
-    asleep: bool,
+    asleep: Asleep,
+    /// It has been told to look, whether there is something or not.
+    nudged: bool,
     closed: bool,
 }
 
@@ -103,14 +142,27 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts `entry` at the end, as soon as there is room. Dropped while it waits for room, it has done nothing.
-    pub(crate) async fn push(
+    /// Waits for the room that `entry` takes.
+    pub(crate) async fn room(&self, entry: &Prepared) -> Result<OwnedSemaphorePermit, AppendError> {
+        let room = Arc::clone(&self.room).acquire_many_owned(units(entry)).await;
+        room.map_err(|_| AppendError::Closed)
+    }
+
+    /// Puts `entry` at the end for somebody who waits for it.
+    pub(crate) fn put(
         &self,
         entry: Prepared,
-        reply: Option<oneshot::Sender<Result<Head, AppendError>>>,
-    ) -> Result<(), AppendError> {
-        let room = Arc::clone(&self.room).acquire_many_owned(units(&entry)).await;
-        self.put(entry, reply, room.map_err(|_| AppendError::Closed)?)
+        reply: oneshot::Sender<Result<Head, AppendError>>,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Arrival, AppendError> {
+        self.enter(entry, Some(reply), room, Duration::ZERO)
+    }
+
+    /// Puts `entry`, for which nobody waits, at the end as soon as there is room. Dropped while it waits for room, it has
+    /// done nothing.
+    pub(crate) async fn push(&self, entry: Prepared) -> Result<(), AppendError> {
+        let room = self.room(&entry).await?;
+        self.follow(entry, room)
     }
 
     /// The same, at once or not at all.
@@ -120,15 +172,24 @@ impl Queue {
             TryAcquireError::Closed => AppendError::Closed,
             TryAcquireError::NoPermits => AppendError::Busy,
         })?;
-        self.put(entry, None, room)
+        self.follow(entry, room)
     }
 
-    fn put(
+    /// A writer that looks within the time that such an entry may wait anyway is let sleep.
+    fn follow(&self, entry: Prepared, room: OwnedSemaphorePermit) -> Result<(), AppendError> {
+        if self.enter(entry, None, room, FOLLOW_DELAY)? == Arrival::Unseen {
+            self.wake();
+        }
+        Ok(())
+    }
+
+    fn enter(
         &self,
         entry: Prepared,
         reply: Option<oneshot::Sender<Result<Head, AppendError>>>,
         room: OwnedSemaphorePermit,
-    ) -> Result<(), AppendError> {
+        hold: Duration,
+    ) -> Result<Arrival, AppendError> {
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(AppendError::Closed);
@@ -141,10 +202,19 @@ impl Queue {
         let asleep = waiting.asleep;
         drop(waiting);
         self.arrived.store(true, Ordering::Release);
-        if asleep {
-            self.arrival.notify_one();
-        }
-        Ok(())
+        Ok(if asleep.is_longer_than(hold) { Arrival::Unseen } else { Arrival::Seen })
+    }
+
+    /// Whether something has come that nobody has taken up.
+    #[cfg(test)]
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.lock().items.is_empty()
+    }
+
+    /// Has the writer's thread look.
+    pub(crate) fn wake(&self) {
+        self.lock().nudged = true;
+        self.arrival.notify_one();
     }
 
     fn place(&self, entry: &Prepared, next: Head) -> Placed {
@@ -172,14 +242,13 @@ impl Queue {
         }
     }
 
-    /// Sleeps until something comes, at most as long as `patience` says.
-    fn sleep<'a>(
-        &'a self,
-        mut waiting: MutexGuard<'a, Waiting>,
-        patience: Patience,
-    ) -> MutexGuard<'a, Waiting> {
-        let nothing = |waiting: &mut Waiting| waiting.items.is_empty() && !waiting.closed;
-        waiting.asleep = true;
+    /// Sleeps until something comes or it is woken, at most as long as `patience` says.
+    fn sleep(&self, mut waiting: MutexGuard<'_, Waiting>, patience: Patience) {
+        let nothing = |waiting: &mut Waiting| waiting.items.is_empty() && !waiting.closed && !waiting.nudged;
+        if !nothing(&mut waiting) {
+            return;
+        }
+        waiting.asleep = Asleep::Until(patience.sleep.map(|sleep| Instant::now() + sleep));
         let mut waiting = match patience.sleep {
             None => self.arrival.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner),
             Some(sleep) => {
@@ -187,8 +256,7 @@ impl Queue {
                 woken.unwrap_or_else(PoisonError::into_inner).0
             }
         };
-        waiting.asleep = false;
-        waiting
+        waiting.asleep = Asleep::No;
     }
 
     /// Lets nobody in any more.
@@ -206,13 +274,22 @@ impl Queue {
         drop(left);
     }
 
-    /// Waits for work as `patience` says, and appends what has come to `group`, at most one group's worth of it.
-    pub(crate) fn take(&self, group: &mut Vec<Item>, patience: Patience) -> Wake {
+    /// Waits for work, or to be woken, as `patience` says.
+    pub(crate) fn wait(&self, patience: Patience) {
         self.spin(patience);
+        self.sleep(self.lock(), patience);
+    }
+
+    /// Waits for work as `patience` says, and appends what has come to `group`.
+    pub(crate) fn take(&self, group: &mut Vec<Item>, patience: Patience) -> Wake {
+        self.wait(patience);
+        self.take_now(group)
+    }
+
+    /// Appends what has come to `group`, at most one group's worth of it.
+    pub(crate) fn take_now(&self, group: &mut Vec<Item>) -> Wake {
         let mut waiting = self.lock();
-        if waiting.items.is_empty() && !waiting.closed {
-            waiting = self.sleep(waiting, patience);
-        }
+        waiting.nudged = false;
         if waiting.items.is_empty() {
             return if waiting.closed { Wake::Closed } else { Wake::Idle };
         }
@@ -227,5 +304,19 @@ impl Queue {
         }
         self.arrived.store(!waiting.items.is_empty(), Ordering::Release);
         Wake::Work
+    }
+
+    /// Appends all that has come to `group`, if it is so little that whoever waits for it may commit it by themselves.
+    pub(crate) fn take_brief(&self, group: &mut Vec<Item>) -> bool {
+        let mut waiting = self.lock();
+        let bytes: usize = waiting.items.iter().take(BRIEF_ENTRIES).map(|item| item.entry.weight()).sum();
+        let brief = (1..=BRIEF_ENTRIES).contains(&waiting.items.len())
+            && bytes <= BRIEF_BYTES
+            && waiting.items.iter().all(|item| item.entry.is_plain());
+        if brief {
+            group.extend(waiting.items.drain(..));
+            self.arrived.store(false, Ordering::Release);
+        }
+        brief
     }
 }

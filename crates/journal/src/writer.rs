@@ -1,4 +1,4 @@
-//! The one thread that writes. It commits whatever waits as one group and tells each caller when it is durable.
+//! What writes. It commits whatever waits as one group and tells each caller when it is durable.
 //! Entries that nobody waits for are written when they come and committed with the next that somebody does.
 
 use std::path::PathBuf;
@@ -19,22 +19,15 @@ use crate::lock::LockFile;
 use crate::merkle::{Frontier, TreeHead};
 use crate::open::Opened;
 use crate::placed::Placed;
-use crate::queue::{Item, Patience, Queue, Wake};
+use crate::queue::{Item, Queue};
 use crate::transaction::{self, Refused, Scribe};
 use crate::{misfit, open, wal};
 
 /// How long an entry that nobody waits for is held back, so that it shares the next commit.
 pub const FOLLOW_DELAY: Duration = Duration::from_millis(5);
 
-/// How long the writer looks for the next entry without sleeping when it has written some that nobody waits for:
-/// they are a turn's last outcome, and its next proposal is being judged. To be woken would take longer.
-const SPIN: Duration = Duration::from_micros(60);
-
-/// How long the writer has nothing to do before it looks whether a checkpoint is due.
-const IDLE_DELAY: Duration = Duration::from_millis(20);
-
 /// How long after a failure the writer tries again by itself.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
+pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Statements that are kept prepared.
 const STATEMENTS: usize = 16;
@@ -126,28 +119,19 @@ pub(crate) struct Writer {
     /// How many make the next checkpoint due, whoever waits.
     due: u32,
     /// The last commit failed.
-    failing: bool,
+    pub(crate) failing: bool,
     /// The last checkpoint failed.
-    behind: bool,
+    pub(crate) behind: bool,
     /// The version of the database's making when it was looked at last, and was a journal's.
     making: Option<i64>,
     /// The transaction that is being written erases something.
     erasing: bool,
     /// What was erased may still stand in the write-ahead log's file.
-    traces: bool,
+    pub(crate) traces: bool,
     /// When that was tried to be put right last.
     wiped_at: Instant,
     /// Released when the thread ends, after the connection.
     _lock: LockFile,
-}
-
-/// Closes the queue however the thread ends, so that nobody waits for a writer that is gone.
-pub(crate) struct Closing(pub(crate) Arc<Queue>);
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        self.0.abandon();
-    }
 }
 
 impl Writer {
@@ -195,55 +179,6 @@ impl Writer {
         Ok((writer, states))
     }
 
-    /// Writes until the queue is closed and empty.
-    pub(crate) fn run(mut self) {
-        let _closing = Closing(Arc::clone(&self.queue));
-        let queue = Arc::clone(&self.queue);
-        let mut group = Group::default();
-        loop {
-            let patience = self.patience(&group);
-            match queue.take(&mut group.items, patience) {
-                Wake::Work if group.is_due(FOLLOW_DELAY) || self.failing => {
-                    self.commit(&mut group);
-                    self.keep_log_short();
-                    // Whoever records without a pause does not put it off for ever.
-                    self.wipe_again(&group);
-                }
-                Wake::Work => self.write_ahead(&mut group),
-                Wake::Idle => self.idle(&mut group),
-                Wake::Closed => {
-                    if !group.is_empty() {
-                        self.commit(&mut group);
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    /// How to wait for work before doing something else.
-    fn patience(&self, group: &Group) -> Patience {
-        if self.failing || ((self.behind || self.traces) && group.is_empty()) {
-            return Patience::sleep(Some(RETRY_DELAY));
-        }
-        if let Some(begun) = group.begun {
-            return Patience { spin: SPIN, sleep: Some(FOLLOW_DELAY.saturating_sub(begun.elapsed())) };
-        }
-        Patience::sleep(self.is_worthwhile().then_some(IDLE_DELAY))
-    }
-
-    fn idle(&mut self, group: &mut Group) {
-        if !group.is_empty() {
-            self.commit(group);
-        } else if self.failing {
-            self.probe();
-        }
-        if self.behind || self.is_worthwhile() {
-            self.checkpoint();
-        }
-        self.wipe_again(group);
-    }
-
     /// Whether a checkpoint has to be now. While a reader or a full disk stands in the way, it is tried only
     /// now and then.
     fn is_due(&mut self) -> bool {
@@ -255,14 +190,25 @@ impl Writer {
     }
 
     /// Whether a checkpoint is worth its while when nobody waits.
-    fn is_worthwhile(&self) -> bool {
+    pub(crate) fn is_worthwhile(&self) -> bool {
         let frames = self.frames.load(Ordering::Relaxed);
         frames >= wal::IDLE_FRAMES && frames != self.checkpointed
     }
 
+    /// Whether the log has grown so much, or was copied so far, that [`Writer::keep_log_short`] has something to do.
+    pub(crate) fn is_long(&self) -> bool {
+        let frames = self.frames.load(Ordering::Relaxed);
+        self.copier.has_ended() || frames >= self.due || self.copier.is_worth_asking(frames)
+    }
+
+    /// Whether it is where the last commit left it, and nothing but the next commit is to be done.
+    pub(crate) const fn is_well(&self) -> bool {
+        self.certain && !self.failing && !self.behind && !self.traces && !self.erasing
+    }
+
     /// Has most of a long log copied beside the commits that go on, and copies the rest when that is done: only a log of which
     /// nothing is left to copy is begun anew.
-    fn keep_log_short(&mut self) {
+    pub(crate) fn keep_log_short(&mut self) {
         if self.copier.is_done() || self.is_due() {
             self.checkpoint();
         } else {
@@ -271,7 +217,7 @@ impl Writer {
     }
 
     /// Moves the log's pages into the database, as far as readers allow.
-    fn checkpoint(&mut self) {
+    pub(crate) fn checkpoint(&mut self) {
         self.copier.finish();
         self.checkpointed = self.frames.load(Ordering::Relaxed);
         self.due = self.checkpointed.saturating_add(wal::IDLE_FRAMES);
@@ -281,7 +227,7 @@ impl Writer {
     }
 
     /// Tries once more to wipe, when it failed, some time has passed and no transaction is open.
-    fn wipe_again(&mut self, group: &Group) {
+    pub(crate) fn wipe_again(&mut self, group: &Group) {
         if self.traces && group.is_empty() && self.wiped_at.elapsed() >= RETRY_DELAY {
             self.wipe();
         }
@@ -299,7 +245,7 @@ impl Writer {
 
     /// After a failure, sees whether the disk takes something again: whoever asks whether the journal is
     /// healthy, and sends nothing until it is, would otherwise never hear of it.
-    fn probe(&mut self) {
+    pub(crate) fn probe(&mut self) {
         let tried = self.ascertain().and_then(|()| self.try_probe().map_err(|refused| in_words(&refused)));
         self.failing = tried.is_err();
         self.shared.update(|known| known.commit = tried.err());
@@ -314,7 +260,7 @@ impl Writer {
     }
 
     /// Writes what has come and nobody waits for, so that the next commit finds it done.
-    fn write_ahead(&mut self, group: &mut Group) {
+    pub(crate) fn write_ahead(&mut self, group: &mut Group) {
         match self.ascertain().and_then(|()| self.write(group)) {
             // Nothing in it was anything to write, so no commit would come for it and give back its room in the queue.
             Ok(()) if group.begun.is_none() => drop(group.take()),
@@ -325,7 +271,7 @@ impl Writer {
 
     /// Commits the group and answers. After a failure only those are left in it that nobody waits for:
     /// they come before all that follows, or not at all.
-    fn commit(&mut self, group: &mut Group) {
+    pub(crate) fn commit(&mut self, group: &mut Group) {
         match self.ascertain().and_then(|()| self.write(group)).and_then(|()| self.make_durable(group)) {
             Ok(()) => {
                 self.failing = false;

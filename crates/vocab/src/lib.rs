@@ -41,4 +41,4 @@ pub use tally::{Sum, Tally};
 pub use transcript::{Answer, ChatMessage, Entry, Role, ToolCall};
 pub use verdict::{Decision, Layer, Reason, Verdict};
 pub use visible::{Keep, visible};
-pub use waiters::Waiters;
+pub use waiters::{Waiters, Waiting};

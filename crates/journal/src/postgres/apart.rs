@@ -14,10 +14,7 @@ use crate::stored::Stored;
 
 /// Whether an entry is one of those.
 pub(super) fn is_apart(entry: &Prepared) -> bool {
-    entry.erases()
-        || entry.unless.is_some()
-        || !entry.stored.is_empty()
-        || entry.rows.iter().any(|row| row.drops_list())
+    !entry.is_plain()
 }
 
 const THERE: &str = "SELECT payload.seq, CASE WHEN record.body LIKE ANY ($3) THEN record.body END \

@@ -1,4 +1,4 @@
-//! The one thread of a gateway that adds to the log, and how it goes on after each way of failing.
+//! What of a gateway adds to the log, and how it goes on after each way of failing.
 //!
 //! A group of entries is one statement and one round trip. When the connection goes in the middle of it, the session is ended at the
 //! server, and the log itself is asked what became of the group: nothing is told to a caller that is not so, and
@@ -25,16 +25,13 @@ use crate::entry::Head;
 use crate::group::Group;
 use crate::journal::AppendError;
 use crate::queue::{Item, MAX_GROUP_BYTES, MAX_GROUP_ENTRIES, Patience, Queue, Wake};
-use crate::writer::{Closing, FOLLOW_DELAY, Shared, answer};
+use crate::writer::{Shared, answer};
 
 /// How often one group is tried: other gateways may be first, the connection may go.
 const MAX_ATTEMPTS: u32 = 4;
 
 /// How long after a failure the writer tries again, and what comes meanwhile is refused.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-
-/// How long the writer has nothing to do before it looks whether the database is there.
-const IDLE_DELAY: Duration = Duration::from_secs(5);
 
 /// The longest that a commit is held back for callers who were answered a moment ago and come again.
 const MAX_GATHER: Duration = Duration::from_millis(2);
@@ -43,7 +40,7 @@ const MAX_GATHER: Duration = Duration::from_millis(2);
 const GATHER_PART: u32 = 8;
 
 /// How long the writer looks for the next entry before it sleeps, when it has just answered somebody who may come again.
-const SPIN: Duration = Duration::from_micros(60);
+pub(super) const SPIN: Duration = Duration::from_micros(60);
 
 /// A group that was sent and not answered.
 struct Sent {
@@ -88,8 +85,6 @@ pub(super) struct Writer {
     failing: Option<(Instant, AppendError)>,
     /// How many entries the last group had, and how long it took.
     last_group: (usize, Duration),
-    /// Somebody was just answered, who may come again.
-    answered: bool,
     ambient: Arc<dyn Ambient>,
     queue: Arc<Queue>,
     shared: Arc<Shared>,
@@ -116,7 +111,6 @@ impl Writer {
             sent: None,
             failing: None,
             last_group: (0, Duration::ZERO),
-            answered: false,
             ambient,
             queue,
             shared,
@@ -142,40 +136,9 @@ impl Writer {
         });
     }
 
-    /// Writes until the queue is closed and empty.
-    pub(super) fn run(mut self, runtime: &Runtime) {
-        let _closing = Closing(Arc::clone(&self.queue));
-        let queue = Arc::clone(&self.queue);
-        let mut group = Group::default();
-        loop {
-            let patience = self.patience(&group);
-            self.answered = false;
-            match queue.take(&mut group.items, patience) {
-                Wake::Work if group.is_due(FOLLOW_DELAY) || self.failing.is_some() => {
-                    self.gather(&mut group);
-                    self.commit(runtime, &mut group);
-                }
-                Wake::Work => {
-                    group.begun.get_or_insert_with(Instant::now);
-                }
-                Wake::Idle if group.is_empty() => self.look(runtime, &mut group),
-                Wake::Idle => self.commit(runtime, &mut group),
-                Wake::Closed => {
-                    if !group.is_empty() {
-                        self.commit(runtime, &mut group);
-                    }
-                    if let Some(session) = self.session.take() {
-                        runtime.block_on(session.link.close());
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
     /// Waits a little for as many entries as the last group had. Its callers were answered together and come again
     /// together; without them half of them would wait for two commits, and each commit would carry half.
-    fn gather(&self, group: &mut Group) {
+    pub(super) fn gather(&self, group: &mut Group) {
         let (count, took) = self.last_group;
         let until = Instant::now() + (took / GATHER_PART).min(MAX_GATHER);
         while group.items.len() < count && self.failing.is_none() {
@@ -187,19 +150,27 @@ impl Writer {
         }
     }
 
-    /// How to wait for work before doing something else.
-    fn patience(&self, group: &Group) -> Patience {
-        let sleep = match (&self.failing, group.begun) {
-            (Some((since, _)), _) => RETRY_DELAY.saturating_sub(since.elapsed()),
-            (None, Some(begun)) => FOLLOW_DELAY.saturating_sub(begun.elapsed()),
-            (None, None) => IDLE_DELAY,
-        };
-        let spin = if self.answered { SPIN } else { Duration::ZERO };
-        Patience { spin, sleep: Some(sleep) }
+    /// How long it has to wait until it may try again, if nothing can be written.
+    pub(super) fn resting(&self) -> Option<Duration> {
+        self.failing.as_ref().map(|(since, _)| RETRY_DELAY.saturating_sub(since.elapsed()))
+    }
+
+    /// Whether it has a session, knows where the log stands, and nothing but the next commit is to be done.
+    pub(super) fn is_well(&self) -> bool {
+        self.failing.is_none()
+            && self.sent.is_none()
+            && self.session.as_ref().is_some_and(|session| !session.link.is_gone())
+    }
+
+    /// Says goodbye.
+    pub(super) async fn leave(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.link.close().await;
+        }
     }
 
     /// When there is nothing to write: is the database there, and has somebody else added to the log?
-    fn look(&mut self, runtime: &Runtime, group: &mut Group) {
+    pub(super) fn look(&mut self, runtime: &Runtime, group: &mut Group) {
         match runtime.block_on(self.keep_up(group)) {
             Ok(()) => {
                 self.failing = None;
@@ -233,7 +204,7 @@ impl Writer {
 
     /// Adds the group to the log and answers. After a failure only those are left in it that nobody waits for: they
     /// come before all that follows, or not at all.
-    fn commit(&mut self, runtime: &Runtime, group: &mut Group) {
+    pub(super) fn commit(&mut self, runtime: &Runtime, group: &mut Group) {
         if let Some((since, error)) = &self.failing
             && since.elapsed() < RETRY_DELAY
         {
@@ -254,7 +225,6 @@ impl Writer {
                 Ok(Outcome::In(heads)) => {
                     self.failing = None;
                     self.last_group = (count, begun.elapsed());
-                    self.answered = true;
                     self.tell();
                     for (item, head) in group.items.drain(..count).zip(heads) {
                         answer(item, Ok(head));

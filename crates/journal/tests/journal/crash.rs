@@ -54,18 +54,22 @@ pub(crate) fn place() -> Place {
     }
 }
 
+/// Set for a child with one task, which commits by itself.
+const ALONE: &str = "BULKHEAD_CRASH_TEST_ALONE";
+
 /// Appends until it is killed, and says on standard output what was acknowledged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the crash test's child; it lives until it is killed"]
 async fn child() {
     let place = place();
     let session = if std::env::var_os(RESTLESS).is_some() { SESSION } else { u64::MAX };
+    let tasks = if std::env::var_os(ALONE).is_some() { 1 } else { TASKS };
     let next = Arc::new(AtomicU64::new(0));
     loop {
         let journal = open_with(&Config { place: place.clone() }, &Clock::at(NOON));
         next.fetch_max(journal.head().records * 10, Ordering::Relaxed);
         println!("\nopen");
-        let tasks: Vec<_> = (0..TASKS)
+        let tasks: Vec<_> = (0..tasks)
             .map(|task| tokio::spawn(append(journal.clone(), task, next.clone(), session)))
             .collect();
         for task in tasks {
@@ -115,8 +119,12 @@ pub(crate) fn start_as(gateway: &str, address: &str, restless: bool) -> Child {
     command.env(DATABASE, address).env(GATEWAY, gateway).spawn().unwrap()
 }
 
-fn start(path: &Path, restless: bool) -> Child {
-    child_command(restless).env(DATABASE, path).spawn().unwrap()
+fn start(path: &Path, life: &Life) -> Child {
+    let mut command = child_command(life.restless);
+    if life.alone {
+        command.env(ALONE, "1");
+    }
+    command.env(DATABASE, path).spawn().unwrap()
 }
 
 /// A process of which the test `child` makes what it is.
@@ -155,11 +163,13 @@ struct Life {
     rest: Duration,
     /// Closes and opens the journal again and again.
     restless: bool,
+    /// Has one task, which commits by itself.
+    alone: bool,
 }
 
 /// One life; what it had been told.
 fn live(path: &Path, life: &Life) -> Vec<Acknowledged> {
-    let mut child = start(path, life.restless);
+    let mut child = start(path, life);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut told = Vec::new();
     let mut open = false;
@@ -216,7 +226,7 @@ fn nothing_acknowledged_is_lost_whenever_it_is_killed() {
         // Every eighth is killed around its first opening.
         let told = (life % 8 != 7).then(|| below(MAX_TOLD));
         let rest = Duration::from_micros(below(if told.is_some() { MAX_REST } else { 10 * MAX_REST }));
-        let told = live(&path, &Life { told, rest, restless: life % 4 == 1 });
+        let told = live(&path, &Life { told, rest, restless: life % 4 == 1, alone: life % 4 > 1 });
         told_in_all += told.len();
         if !path.exists() {
             continue;

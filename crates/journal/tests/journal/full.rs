@@ -54,7 +54,7 @@ pub(crate) async fn healthy_again(journal: &Journal) {
     assert!(tokio::time::timeout(MENDING, mended).await.is_ok(), "{:?}", journal.healthy());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_clearly_and_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let Some(_mount) = mount(folder.path(), &format!("size={DISK_BYTES},mode=0700")) else { return };

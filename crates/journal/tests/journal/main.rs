@@ -8,6 +8,7 @@
 )]
 
 mod aftermath;
+mod alone;
 mod anew;
 mod append;
 mod between;
