@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use sandbox::{Program as Binary, Roster};
 use skills::Skills;
 use tempfile::TempDir;
-use turn::{Gateway, Parts, Policies, Program, Run};
+use turn::{Channel, Gateway, Parts, Policies, Program, Run};
 use vocab::{AgentName, Ambient, Digest, Group, Labels, Person, PersonId, Rights, Timestamp};
 
 /// The machine's clock, set on by as many seconds as a test says, and bytes that count.
@@ -210,6 +210,16 @@ pub(crate) async fn opened_at(
     settings: &Arc<Mutex<monitor::Config>>,
     clock: Arc<Clock>,
 ) -> (Arc<Gateway>, Journal) {
+    opened_with(folder, settings, clock, None).await
+}
+
+/// The same, with a chat.
+pub(crate) async fn opened_with(
+    folder: &Path,
+    settings: &Arc<Mutex<monitor::Config>>,
+    clock: Arc<Clock>,
+    chat: Option<Channel>,
+) -> (Arc<Gateway>, Journal) {
     let ambient: Arc<dyn Ambient> = clock;
     let spawner = Binary { path: bulkhead(), args: vec!["__spawner".into()] };
     let database = journal::Place::Sqlite(folder.join("record.sqlite"));
@@ -226,7 +236,7 @@ pub(crate) async fn opened_at(
         ambient,
         policies: Box::new(Given(Arc::clone(settings))),
         traces: Arc::new(NoTraces),
-        chat: None,
+        chat,
     };
     let config = turn::Config {
         agents_dir: folder.join("agents"),

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod budget;
+mod chat;
 mod clients;
 mod clock;
 mod deputy;

@@ -1,5 +1,7 @@
 //! The chat channel: what is of low risk is answered there by a one-time id, and by nothing else.
 
+mod far;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -114,6 +114,19 @@ impl Chat {
         })
     }
 
+    /// Gives up on the message about an approval: its one-time id is good for nothing, and this gateway does not look for it among what did not fit.
+    fn give_up(&self, id: &ApprovalId) {
+        if let Some(open) = self.open.lock().get_mut(id) {
+            open.once = None;
+            open.over.cancel();
+        }
+    }
+
+    /// Whether this gateway has told, or tried to tell, of an approval.
+    fn has_tried(&self, id: &ApprovalId) -> bool {
+        self.open.lock().contains_key(id)
+    }
+
     /// Forgets the one-time id of an approval.
     fn close(&self, id: &ApprovalId) {
         if let Some(open) = self.open.lock().remove(id) {
@@ -142,12 +155,14 @@ impl ApprovalRow {
         }
     }
 
-    /// More people are asked: what was announced only because nobody of those before is known in the chat is looked at anew.
-    pub(crate) fn asks_more_in_chat(&mut self, clearance: &Labels) {
+    /// More people are asked: what was announced only because nobody of those before is known in the chat is looked at anew. Whether there is
+    /// something to say.
+    fn asks_more_in_chat(&mut self, clearance: &Labels) -> bool {
         let announced = self.chat.as_ref().is_some_and(|posted| posted.once.is_none());
         if announced && words::may_be_told(&self.view, self.carried.as_ref(), clearance).is_ok() {
             self.chat = None;
         }
+        self.chat.is_none()
     }
 }
 
@@ -174,8 +189,10 @@ impl Gateway {
 
     /// Looks anew at an announcement, when more people are asked.
     pub(crate) fn asks_more_in_chat(&self, row: &mut ApprovalRow) {
-        if let Some(chat) = &self.chat {
-            row.asks_more_in_chat(&chat.channel.clearance);
+        if let Some(chat) = &self.chat
+            && row.asks_more_in_chat(&chat.channel.clearance)
+        {
+            chat.close(&row.view.id);
         }
     }
 

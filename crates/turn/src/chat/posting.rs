@@ -66,18 +66,21 @@ impl Gateway {
         });
     }
 
-    /// Posts what did not fit, once there is room. That it waited for so long is an alert.
+    /// Posts what did not fit, once there is room. That it waited for so long is an alert. What was tried is not tried again, so that each makes one
+    /// alert.
     async fn post_missed(&self, tries: &mut u32) -> Result<(), Refusal> {
         let Some(chat) = self.chat.as_ref().filter(|chat| chat.missed.swap(false, Ordering::AcqRel)) else {
             return Ok(());
         };
         let why = format!("more than {MAX_DUE} approvals waited to be posted; the others are posted now");
         self.record(failed(chat, None, why), Vec::new()).await?;
-        for row in approvals::open(&self.journal)? {
+        for ApprovalRow { view, .. } in approvals::open(&self.journal)? {
             if self.stop.is_cancelled() {
                 return Ok(());
             }
-            self.post_or_say(&row.view.id, tries).await;
+            if !chat.has_tried(&view.id) {
+                self.post_or_say(&view.id, tries).await;
+            }
         }
         Ok(())
     }
@@ -112,7 +115,7 @@ impl Gateway {
                 *tries = 1;
                 tracing::error!("the chat `{}` is not told of the approval `{id}`: {why}", chat.channel.name);
                 // Where the answer alone was lost somebody may have the one-time id: it is good for nothing, and the next gateway posts another.
-                chat.close(id);
+                chat.give_up(id);
                 let changes = row.map(|row| ApprovalRow { chat: None, ..row }.changes()).transpose()?;
                 self.record(failed(chat, Some(id), why), changes.unwrap_or_default()).await
             }
