@@ -7,7 +7,8 @@ use std::process::Command;
 
 use bulkhead_tests::home::bulkhead;
 use bulkhead_tests::provider::Provider;
-use bulkhead_tests::server::Server;
+use bulkhead_tests::server::{Server, Speaker, Words};
+use bulkhead_tests::team::CAREFUL;
 use bulkhead_tests::{Browser, Home, eventually, skipped};
 use serde_json::json;
 
@@ -264,28 +265,51 @@ fn an_answer_is_stopped_without_its_agent() {
 const FIRST: &str =
     "Kept for how long?\n\n| kind | kept |\n|---|---|\n| invoice | ten years |\n\n```sh\nbulk";
 
+/// A team whose model says what the test has it say.
+fn heard(speaker: &Speaker) -> Home {
+    let home = Home::made(&["--team", "--person", "ada"]);
+    home.edit("default = \"rehearsal/scene\"", "default = \"box/m\"");
+    home.add("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n");
+    home.add(&speaker.server.settings());
+    home.soul("careful", CAREFUL);
+    home.start();
+    home
+}
+
+/// Plays a scene, and has the model say the rest of an answer once the page has shown the first of it.
+#[track_caller]
+fn plays_and_says(scene: &str, home: &Home, words: Words, rest: &'static str) {
+    let seen = home.at("seen");
+    let said = std::thread::spawn(move || {
+        eventually("the page has shown the first of it", || seen.exists());
+        words.say(rest);
+        words.end();
+    });
+    plays(scene, home);
+    drop(std::fs::write(home.at("seen"), ""));
+    said.join().unwrap();
+}
+
 #[test]
 fn an_answer_comes_in_parts_and_is_stopped_and_killed_in_the_middle() {
     let speaker = Server::speaker();
-    let home = Home::made(&["--team", "--person", "ada"]);
-    home.edit("default = \"rehearsal/scene\"", "default = \"box/m\"");
-    home.add(&speaker.server.settings());
-    home.start();
+    let home = heard(&speaker);
     // The first two are never made whole.
     let [_one, _two, three] = [(); 3].map(|()| {
         let words = speaker.answer();
         words.say(FIRST);
         words
     });
-    let seen = home.at("seen");
-    let rest = std::thread::spawn(move || {
-        eventually("the page has shown the first of it", || seen.exists());
-        three.say("head audit verify\n```\n\nThat is all.");
-        three.end();
-    });
-    plays("anAnswerComesInParts", &home);
-    drop(std::fs::write(home.at("seen"), ""));
-    rest.join().unwrap();
+    plays_and_says("anAnswerComesInParts", &home, three, "head audit verify\n```\n\nThat is all.");
+}
+
+#[test]
+fn an_answer_that_a_person_has_to_see_first_is_in_no_page_before_their_yes() {
+    let speaker = Server::speaker();
+    let home = heard(&speaker);
+    let words = speaker.answer();
+    words.say("All is well.\n\n");
+    plays_and_says("anAnswerIsHeldWhole", &home, words, "You should sell your shares now.\n\nThe end");
 }
 
 #[test]

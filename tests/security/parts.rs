@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdout};
 
 use bulkhead_tests::described::Described;
 use bulkhead_tests::server::{Server, Speaker};
+use bulkhead_tests::team::CAREFUL;
 use bulkhead_tests::{Browser, Home, Said, eventually, procs};
 use serde_json::{Value, json};
 
@@ -242,20 +243,6 @@ fn words_that_were_heard_are_counted_though_the_call_was_stopped() {
     home.run(&["chat", "thrifty", "go on"]).has("limit:model-tokens-per-day");
     home.verifies();
 }
-
-/// An agent that gives away nobody's data, and says nothing to do with money without a person.
-const CAREFUL: &str = "# Careful
-
-## Identity
-
-- Name: careful
-- Role: Answers questions
-
-## Rules
-
-- Never share employee personal data
-- Never give financial, legal, or medical advice
-";
 
 #[test]
 fn what_may_not_be_said_ends_the_parts_and_the_reply_is_denied_whole() {

@@ -22,6 +22,20 @@ turns:
     repeat: true
 ";
 
+/// An agent that gives away nobody's data, and says nothing to do with money without a person.
+pub const CAREFUL: &str = "# Careful
+
+## Identity
+
+- Name: careful
+- Role: Answers questions
+
+## Rules
+
+- Never share employee personal data
+- Never give financial, legal, or medical advice
+";
+
 /// The settings in which these people may ask these agents, for every channel and model.
 #[must_use]
 pub fn members(people: &[&str], agents: &str) -> String {

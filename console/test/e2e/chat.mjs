@@ -214,7 +214,7 @@ export async function conversationsGoOnFromAnother(stage) {
   await ada.accessible('a conversation whose past was erased');
 }
 
-/** An answer comes part by part. Stopped or with its agent killed in the middle, it goes no further, and what came stays. */
+/** An answer comes part by part. Stopped by its button or by the agent's lever in the middle, it goes no further, and what came stays. */
 export async function anAnswerComesInParts(stage) {
   const ada = await stage.signedIn('ada');
   const { page } = ada;
@@ -239,8 +239,11 @@ export async function anAnswerComesInParts(stage) {
 
   await ada.ask('echo', 'And that');
   await rest('More is coming');
-  stage.run('agents', 'kill', 'echo');
+  await page.getByRole('button', { name: 'Stop echo', exact: true }).click();
+  await rest('More is coming');
+  await page.getByRole('button', { name: 'Stop echo now' }).click();
   await rest('The rest did not come');
+  same('its agent is stopped', stage.json('agents', 'show', 'echo').state, 'killed');
   await page.locator('.working').waitFor({ state: 'detached' });
   same('the table, and nothing behind it', await reply.locator('.markdown > *').count(), 2);
   same('each on the record', parts(), 2);
@@ -262,6 +265,41 @@ export async function anAnswerComesInParts(stage) {
   same('once, after the page is loaded anew', [await reply.count(), await reply.locator('.markdown').innerText()], [1, all]);
 }
 
+/** What a person has to see first is held whole: nothing of it is in the page of whoever asked before somebody else's yes. */
+export async function anAnswerIsHeldWhole(stage) {
+  const ada = await stage.signedIn('ada');
+  const bob = await stage.signedIn('bob');
+  const { page } = ada;
+  const reply = page.locator('.reply');
+  const rest = (words) => reply.locator('.rest', { hasText: words }).waitFor();
+  const held = 'The whole answer waits for a person to decide';
+  const shown = async () => (await page.locator('body').textContent()).includes('shares');
+
+  await ada.ask('careful', 'Tell me');
+  await reply.getByText('All is well.').waitFor();
+  await rest('More is coming');
+  writeFileSync(`${stage.home}/seen`, '');
+  await rest(held);
+  await page.getByRole('status').getByRole('link', { name: 'Look and decide' }).waitFor();
+  same('nothing of what waits', [await shown(), await reply.count()], [false, 1]);
+  await ada.shot('chat-reply-held');
+  await ada.accessible('an answer that waits');
+  await page.waitForFunction(() => location.hash.split('/').length === 4);
+  await page.reload();
+  await rest(held);
+  same('nor when the page is loaded anew', await shown(), false);
+
+  await bob.go('approvals');
+  await bob.page.locator('[data-key=item]').first().click();
+  const sheet = bob.page.locator('.sheet article');
+  await sheet.getByText('You should sell your shares now.').first().waitFor();
+  await sheet.getByRole('button', { name: 'Approve exactly this' }).click();
+  await reply.getByText('You should sell your shares now.').waitFor();
+  await reply.getByText('The end').waitFor();
+  await page.locator('.working').waitFor({ state: 'detached' });
+  same('one answer, whole', [await reply.count(), await reply.locator('.rest').count()], [1, 0]);
+}
+
 /** An answer that is on its way is stopped, and only that. */
 export async function anAnswerIsStopped(stage) {
   const bob = await stage.signedIn('bob');
@@ -276,7 +314,6 @@ export async function anAnswerIsStopped(stage) {
   same('and it is on the record', [told.person, told.facts.own], ['bob', true]);
 }
 
-/** Ada asks, the action is held, and bob decides on the whole of it. */
 /** Who decides on a write sees what it changes, as the file was when the agent asked. */
 export async function aHeldWriteIsShownAsWhatItChanges(stage) {
   const path = `${stage.home}/agents/echo/workspace/draft.md`;
@@ -306,6 +343,7 @@ export async function aHeldWriteIsShownAsWhatItChanges(stage) {
   holds('the diff stays', (await sheet.locator('.diff').count()) === 1);
 }
 
+/** Ada asks, the action is held, and bob decides on the whole of it. */
 export async function heldAndApprovedByASecondPerson(stage) {
   const ada = await stage.signedIn('ada');
   const bob = await stage.signedIn('bob');
