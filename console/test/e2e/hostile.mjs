@@ -57,6 +57,18 @@ const approval = (text, index) => ({
   queue: text, risk: index % 2 ? text : 'high', needed: 2, approved_by: [text], since: text, escalates: text, escalated: index % 3 === 0, missing: index % 3, decidable: true, readers: [{ name: text, people: [text] }, { name: `${text}2`, people: [] }],
   change: { created: false, bytes: 1, labels: [text], why: index % 2 ? text : null, diff: { added: 1, removed: 1, cut: true, pieces: ['same', 'added', 'removed'].map((kind) => ({ kind, lines: [text], count: 1, unended: true })) } },
 });
+
+/** An answer that comes in parts: all of it, or no more than its first half. */
+const inParts = (text, index) => {
+  const half = Math.ceil(text.length / 2);
+  const place = { session: 's-3', turn: 't-2', agent: 'echo' };
+  const part = (text, nth) => ({ ...place, type: 'part', proposal: `q-${index}-${nth}`, text });
+  return [
+    { ...place, type: 'proposal', proposal: `m-${index}`, action: { ...action(text), verb: 'model.call' } },
+    part(text.slice(0, half), 0),
+    ...(index % 2 ? [] : [part(text.slice(half), 1)]),
+  ];
+};
 const events = (text, index) => {
   const proposal = `p-${index}`;
   return [
@@ -102,7 +114,7 @@ export async function hostileWordsInAChat(stage) {
   });
   // In the words of the record, with each text as an argument, a reason, a summary and a message.
   await answer(page, 'sessions/*/steps', {
-    steps: CORPUS.flatMap((text, index) => events(text, index).filter(({ type }) => type !== 'reply').map((event) => ({ ...event, ...(index % 2 && event.action?.args ? { action: { ...event.action, verb: 'file.read' } } : {}), seq: index + 1, time: text }))), before: null,
+    steps: CORPUS.flatMap((text, index) => [...(index % 8 ? [] : inParts(text, index)), ...events(text, index).filter(({ type }) => type !== 'reply')].map((event) => ({ ...event, ...(index % 2 && event.action?.args ? { action: { ...event.action, verb: 'file.read' } } : {}), seq: index + 1, time: text }))), before: null,
   });
   await answer(page, 'sessions/*/passages/*', { proposal: 'p-1', verb: CORPUS[0], resource: { kind: CORPUS[1], name: CORPUS[2] }, labels: CORPUS, text: CORPUS.join('\n'), cut: true });
   await answer(page, 'sessions?*', {
@@ -121,6 +133,7 @@ export async function hostileWordsInAChat(stage) {
   const passage = page.getByRole('button', { name: 'Show what was read' }).first();
   await passage.click();
   await page.getByText('It goes on: the rest is not shown here.').first().waitFor();
+  holds('what came in parts is there', (await page.locator('.reply .rest').count()) >= CORPUS.length / 8);
   await onlyWords(seat, 'what was said and done earlier');
 
   await answer(page, 'sessions/search', {
@@ -139,6 +152,15 @@ export async function hostileWordsInAChat(stage) {
   await page.evaluate(() => document.querySelectorAll('details').forEach((one) => (one.open = true)));
   await onlyWords(seat, 'a turn');
   holds('replies are there', (await page.locator('.reply').count()) >= CORPUS.length);
+
+  // Of each, what came before the model was called again stays.
+  const parts = CORPUS.flatMap(inParts);
+  await answer(page, 'agents/*/messages', told([...parts, { ...parts[0], type: 'end' }]));
+  await seat.ask('echo', 'go on');
+  await page.locator('.reply .rest').nth(CORPUS.length - 1).waitFor();
+  await page.locator('.working').waitFor({ state: 'detached' });
+  await onlyWords(seat, 'answers in parts');
+  same('each is there', await page.locator('.reply .rest').count(), CORPUS.length);
 }
 
 export async function hostileWordsOnEveryPage(stage) {
