@@ -1,5 +1,5 @@
 # Needs Rust, make and npm; what else is missing is installed or named. See CONTRIBUTING.md.
-.PHONY: help demo test bench fuzz picture console kernels
+.PHONY: help demo test bench fuzz picture console kernels fresh
 
 help:
 	@echo "make demo   replay the incident on this machine, contained step by step"
@@ -7,6 +7,7 @@ help:
 	@echo "make bench  the figures, as ratios within one run"
 	@echo "make fuzz   every fuzz target for FUZZ_SECONDS (60)"
 	@echo "make kernels  the jail on Debian's own kernels, in virtual machines"
+	@echo "make fresh  the demo on a Debian that has nothing of ours; with TEST=1 all tests too"
 	@echo "make console  the web console, for the next cargo build to take into the binary"
 	@echo "make picture  docs/images/demo.svg anew, from a real run of the demo"
 
@@ -30,6 +31,9 @@ console:
 
 kernels:
 	@scripts/rust scripts/kernels
+
+fresh:
+	@scripts/rust scripts/fresh $(SUITE)
 
 picture:
 	@scripts/prepare build

@@ -47,9 +47,13 @@ impl Machine {
     }
 
     fn prepare(&self) -> Said {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/prepare");
+        self.script("prepare", &["tests"])
+    }
+
+    fn script(&self, name: &str, args: &[&str]) -> Said {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts").join(name);
         let mut command = Command::new(self.0.path().join("bash"));
-        command.arg(script).arg("tests").env_clear().env("PATH", self.0.path());
+        command.arg(script).args(args).env_clear().env("PATH", self.0.path());
         Said::of(
             command
                 .stdin(std::process::Stdio::null())
@@ -91,4 +95,17 @@ fn what_is_missing_is_installed_or_named_and_one_that_cannot_be_had_keeps_no_oth
         assert!(said.err.contains(&format!(" {package} ")), "{package}: {}", said.err);
     }
     assert!(!machine.asked().exists(), "whoever may not install has installed");
+}
+
+#[test]
+fn a_fresh_debian_that_cannot_be_made_here_is_refused_in_one_sentence() {
+    let machine = Machine::of(1_000, "-");
+    let said = machine.script("fresh", &[]);
+    assert_eq!(said.code, 4, "{}", said.err);
+    assert_eq!(said.err, "make fresh: only root can make a Debian beside this one (sudo make fresh)\n");
+
+    let machine = Machine::of(0, "mmdebstrap");
+    let said = machine.script("fresh", &[]);
+    assert_eq!(said.code, 4, "{}", said.err);
+    assert!(said.err.contains("missing: mmdebstrap (Debian: sudo apt-get install mmdebstrap)"), "{}", said.err);
 }
