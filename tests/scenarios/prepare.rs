@@ -107,5 +107,9 @@ fn a_fresh_debian_that_cannot_be_made_here_is_refused_in_one_sentence() {
     let machine = Machine::of(0, "mmdebstrap");
     let said = machine.script("fresh", &[]);
     assert_eq!(said.code, 4, "{}", said.err);
-    assert!(said.err.contains("missing: mmdebstrap (Debian: sudo apt-get install mmdebstrap)"), "{}", said.err);
+    assert!(
+        said.err.contains("missing: mmdebstrap (Debian: sudo apt-get install mmdebstrap)"),
+        "{}",
+        said.err
+    );
 }
