@@ -13,6 +13,7 @@ help:
 
 demo:
 	@scripts/prepare build
+	@[ -e "$${CARGO_TARGET_DIR:-target}/release/bulkhead" ] || echo "building Bulkhead: some minutes, the first time" >&2
 	@scripts/rust cargo run --release --locked -q -p bulkhead -- demo
 
 test:
