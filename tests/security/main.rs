@@ -22,6 +22,7 @@ mod held;
 mod hostile;
 mod labels;
 mod late;
+mod layers;
 mod leavers;
 mod looking;
 mod meanwhile;

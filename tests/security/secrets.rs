@@ -13,6 +13,8 @@ use bulkhead_tests::{Home, Said, eventually, tree};
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value, json};
 
+mod program;
+
 /// The key of the model server, and the one that goes to a host. Each character of them that some encoding writes in
 /// another way makes that encoding's form another text.
 const MODEL_KEY: &str = r#"sk-Model+7/q"\&<%41>=x~Zz9"#;
@@ -23,6 +25,10 @@ const PIECE: usize = 14;
 
 /// What an agent gets of a page at most, so that a key lies across the cut.
 const MAX_PAGE_BYTES: usize = 254 * 1024;
+
+/// The pages of the site, and the ways in which the model's server fails.
+const PAGES: [&str; 8] = ["page", "fail", "elsewhere", "onward", "type", "json", "utf-16", "long"];
+const FAULTS: [&str; 7] = ["refuse", "plain", "garbage", "half", "inside", "move", "no http"];
 
 /// The forms of a key that are looked for.
 fn forms(key: &str) -> Vec<Vec<u8>> {
@@ -159,6 +165,13 @@ fn home(model: &Server, site: &Server) -> Home {
     home
 }
 
+/// Starts its gateway, which alone is given the key that is kept in the environment.
+fn start(home: &Home) {
+    let mut start = home.command(&["gateway", "start"]);
+    start.env("FORUM_KEY", HOST_KEY).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Said::of(start.spawn().unwrap()).done();
+}
+
 fn keep(home: &Home, name: &str, value: &str, mode: u32) {
     let file = home.at("secrets").join(name);
     fs::write(&file, format!("{value}\n")).unwrap();
@@ -178,45 +191,9 @@ fn told(home: &Home, message: &str) -> Said {
     Said::of(chat)
 }
 
-#[test]
-fn a_secret_is_nowhere_but_in_the_requests_that_need_it() {
-    let site = site();
-    let model = model(site.address.clone());
-    let home = home(&model, &site);
-    let start = home
-        .command(&["gateway", "start"])
-        .env("FORUM_KEY", HOST_KEY)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    Said::of(start).done();
-    let pages = ["page", "fail", "elsewhere", "onward", "type", "json", "utf-16", "long"];
-    let faults = ["refuse", "plain", "garbage", "half", "inside", "move", "no http"];
-    for message in pages.into_iter().chain(faults) {
-        let said = told(&home, message);
-        let fails = faults.contains(&message);
-        assert_eq!(said.code != 0, fails, "{message}: {}\n{}", said.out, said.err);
-        clean(&format!("chat --json: {message}"), said.out.as_bytes());
-        clean(&format!("chat's errors: {message}"), said.err.as_bytes());
-    }
-
-    // Both keys arrived, in their header and nowhere else, and the model never heard of either.
-    let calls = model.requests("/chat/completions");
-    assert!(calls.len() > pages.len() + faults.len() && calls.iter().all(|call| bearer(call) == MODEL_KEY));
-    let asked: usize = pages.iter().map(|page| site.requests_beneath(&format!("/{page}")).len()).sum();
-    assert!(asked > pages.len(), "a redirect within the host was followed");
-    for request in site.requests_beneath("/") {
-        assert_eq!(bearer(&request), HOST_KEY);
-        // What the model proposed; a redirect within the host may hold what the host put there.
-        if request.path.contains("told=") {
-            clean("a page's address", request.path.as_bytes());
-        }
-    }
-    for call in calls {
-        clean("a prompt", &call.body);
-    }
-
+/// No secret is in what is kept or shown of a home in which both were used.
+#[track_caller]
+fn nowhere(home: &Home) {
     let records = home.whole(&[]);
     let shown = records.iter().map(Value::to_string).collect::<String>();
     assert!(shown.contains("secret:forum") && shown.contains("secret:box"), "nothing came back at all");
@@ -239,6 +216,39 @@ fn a_secret_is_nowhere_but_in_the_requests_that_need_it() {
     for (path, bytes) in files.iter().filter(|(path, _)| !path.starts_with(home.at("secrets"))) {
         clean(&path.display().to_string(), bytes);
     }
+}
+
+#[test]
+fn a_secret_is_nowhere_but_in_the_requests_that_need_it() {
+    let site = site();
+    let model = model(site.address.clone());
+    let home = home(&model, &site);
+    start(&home);
+    for message in PAGES.into_iter().chain(FAULTS) {
+        let said = told(&home, message);
+        let fails = FAULTS.contains(&message);
+        assert_eq!(said.code != 0, fails, "{message}: {}\n{}", said.out, said.err);
+        clean(&format!("chat --json: {message}"), said.out.as_bytes());
+        clean(&format!("chat's errors: {message}"), said.err.as_bytes());
+    }
+
+    // Both keys arrived, in their header and nowhere else, and the model never heard of either.
+    let calls = model.requests("/chat/completions");
+    assert!(calls.len() > PAGES.len() + FAULTS.len() && calls.iter().all(|call| bearer(call) == MODEL_KEY));
+    let asked: usize = PAGES.iter().map(|page| site.requests_beneath(&format!("/{page}")).len()).sum();
+    assert!(asked > PAGES.len(), "a redirect within the host was followed");
+    for request in site.requests_beneath("/") {
+        assert_eq!(bearer(&request), HOST_KEY);
+        // What the model proposed; a redirect within the host may hold what the host put there.
+        if request.path.contains("told=") {
+            clean("a page's address", request.path.as_bytes());
+        }
+    }
+    for call in calls {
+        clean("a prompt", &call.body);
+    }
+
+    nowhere(&home);
 }
 
 #[test]

@@ -44,6 +44,17 @@ pub fn jailed(gateway: u32) -> Vec<Jailed> {
     found
 }
 
+/// Every process that `gateway` keeps: its spawner, and whatever is jailed, in use or made ahead.
+#[must_use]
+pub fn kept(gateway: u32) -> Vec<Jailed> {
+    let parent = gateway.to_string();
+    let of = |pid: &u32| lives(*pid) && status(*pid, "PPid").as_deref() == Some(parent.as_str());
+    let mut found: Vec<Jailed> =
+        everyone().filter(of).filter_map(|pid| Some(Jailed { pid, role: status(pid, "Name")? })).collect();
+    found.sort();
+    found
+}
+
 /// Whether a process was made ahead and has had nothing to do yet.
 fn waits(pid: u32) -> bool {
     let score = fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap_or_default();
