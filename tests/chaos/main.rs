@@ -2,4 +2,5 @@
 
 mod commands;
 mod heavy;
+mod helpers;
 mod restart;

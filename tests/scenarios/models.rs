@@ -164,3 +164,20 @@ fn calls_of_skills_that_do_not_exist_or_with_arguments_that_do_not_fit() {
         home.verifies();
     }
 }
+
+/// That a turn's time is up is a limit that was set, and no fault: the exit code says so, and so does the event.
+#[test]
+fn a_turn_whose_time_is_up_while_its_model_is_asked_was_stopped_and_did_not_fail() {
+    let server = Server::model(|_| Deed::Hang);
+    let home = home(&server);
+    home.soul(
+        "brief",
+        "# Brief\n\n## Identity\n\n- Name: brief\n- Role: Answers\n\n## Limits\n\n- turn-time: 2 s\n",
+    );
+    let words = "the turn's time was up while this was under way";
+    home.run(&["chat", "brief", "hi"]).fails(3, words);
+    let said = home.run(&["chat", "brief", "hi", "--json"]).with(3);
+    let error = said.lines().into_iter().find(|event| event["type"] == "error").unwrap();
+    assert_eq!((&error["message"], &error["stopped"]), (&json!(words), &json!(true)));
+    home.verifies();
+}

@@ -155,7 +155,7 @@ impl Gateway {
         };
         if let Some(why) = &why {
             self.hearts.failed(&turn, why);
-            let stopped = turn.stopped.is_cancelled();
+            let stopped = turn.stopped.is_cancelled() || turn.time_left(self.ambient.now()).is_zero();
             self.tell(&turn, What::Error { message: why.clone(), stopped });
         } else {
             self.hearts.completed(&turn);

@@ -13,6 +13,7 @@ use std::time::Instant;
 use journal::Kind;
 use models::Heard;
 use monitor::{Denied, Permit, Ruling};
+use tokio_util::sync::CancellationToken;
 use vocab::limits::MAX_REPLY_PARTS;
 use vocab::{Action, Body, Decision, Digest, Intent, Outcome, Status, Verdict};
 
@@ -51,8 +52,8 @@ pub(crate) async fn ask(
     let now = gateway.ambient.now();
     let time = turn.time_left(now);
     let hearing = Hearing::default();
-    // Ended by a stop, and by an agent that is out of step.
-    let stopped = turn.stopped.child_token();
+    // Ended by a stop, and by an agent that is gone or out of step.
+    let (stopped, over) = (turn.stopped.child_token(), CancellationToken::new());
     let hear = |heard: Heard<'_>| match heard {
         Heard::Lines(lines) => hearing.hear(lines),
         Heard::Thought => hearing.end(),
@@ -60,10 +61,16 @@ pub(crate) async fn ask(
     let asked = async {
         let ending = until(gateway.models.perform_heard(permit, now, &hear), &stopped, time, false).await;
         hearing.end();
+        over.cancel();
         ending
     };
     let told = async {
-        let told = tell(gateway, turn, agent, &hearing).await;
+        let mut told = tell(gateway, turn, agent, &hearing).await;
+        if told.is_ok()
+            && let Some(refusal) = over.run_until_cancelled(agent.breaks_off()).await
+        {
+            told = Err(refusal);
+        }
         if told.is_err() {
             stopped.cancel();
         }
@@ -114,7 +121,12 @@ async fn tell(
 ) -> Result<Option<Box<Refused>>, Refusal> {
     turn.heard_bytes = 0;
     for _ in 0..MAX_REPLY_PARTS {
-        let Some(text) = hearing.next().await else { return Ok(None) };
+        let next = tokio::select! {
+            biased;
+            next = hearing.next() => next,
+            refusal = agent.breaks_off() => return Err(refusal),
+        };
+        let Some(text) = next else { return Ok(None) };
         let stopped = turn.stopped.clone();
         let intent = tokio::select! {
             biased;

@@ -69,10 +69,20 @@ impl Process {
             tokio::time::timeout(MAX_THINKING, self.child.recv::<FromAgent>()).await.map_err(silent)?;
         match frame {
             Ok(Some(FromAgent::Propose { intent })) => Ok(intent),
-            Ok(None) => {
-                Err(Refusal::new(RefusalKind::Unavailable, "the agent process ended without an answer"))
-            }
+            Ok(None) => Err(ended()),
             Err(error) => Err(misspoke(&error.to_string())),
+        }
+    }
+
+    /// Waits until the agent ends, or speaks, while it has to wait for an answer. Nothing of it is lost when the future
+    /// is dropped.
+    pub(crate) async fn breaks_off(&mut self) -> Refusal {
+        match self.child.recv::<FromAgent>().await {
+            Ok(None) => ended(),
+            Ok(Some(FromAgent::Propose { .. })) => {
+                misspoke("it proposed something while its model was asked")
+            }
+            Err(error) => misspoke(&error.to_string()),
         }
     }
 
@@ -88,6 +98,10 @@ impl Process {
             Refusal::new(RefusalKind::Unavailable, format!("the agent process cannot be reached: {error}"))
         })
     }
+}
+
+fn ended() -> Refusal {
+    Refusal::new(RefusalKind::Unavailable, "the agent process ended without an answer")
 }
 
 fn misspoke(how: &str) -> Refusal {

@@ -79,8 +79,9 @@ impl Course {
                 self.last = match status {
                     Status::Done => Last::Allowed,
                     Status::Failed if verb == Some(Verb::ModelCall) => Last::ModelFailed,
-                    Status::Failed => Last::Allowed,
-                    Status::Denied | Status::Withheld | Status::Unknown | Status::Late => Last::Refused,
+                    // Whether somebody ended what is unknown or late, the end of the turn says.
+                    Status::Failed | Status::Unknown | Status::Late => Last::Allowed,
+                    Status::Denied | Status::Withheld => Last::Refused,
                 };
                 let paint = if *status == Status::Done { Paint::Good } else { Paint::Bad };
                 // A reply has been printed whole.
@@ -346,12 +347,18 @@ mod tests {
             ]),
             Err(Exit::Unreachable)
         );
-        assert_eq!(
-            end_of(&[proposal("model.call", "x"), verdict("permit"), outcome("unknown"), error.clone(), end]),
-            Err(Exit::Refused)
-        );
-        assert_eq!(end_of(&[error]), Err(Exit::Unreachable));
         let stopped = event(json!({ "type": "error", "message": "no", "stopped": true }));
+        for (last, exit) in [(&error, Exit::Unreachable), (&stopped, Exit::Refused)] {
+            let call = [
+                proposal("model.call", "x"),
+                verdict("permit"),
+                outcome("unknown"),
+                last.clone(),
+                end.clone(),
+            ];
+            assert_eq!(end_of(&call), Err(exit));
+        }
+        assert_eq!(end_of(&[error]), Err(Exit::Unreachable));
         assert_eq!(end_of(&[proposal("model.call", "x"), verdict("permit"), stopped]), Err(Exit::Refused));
         assert_eq!(end_of(&[proposal("model.call", "x")]), Err(Exit::Unreachable), "the gateway went away");
     }
