@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bulkhead_tests::PATIENCE;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use turn::{Gateway, Pending, Run};
 
 use crate::house::{House, SOUL, begin, echo, person};
@@ -206,6 +207,40 @@ async fn a_stop_in_the_middle_of_a_call_delivers_nothing() {
     // Stopped before the server was asked, it is known not to have happened.
     let ends = ["model.call unknown", "model.call denied"];
     house.until("the call has an end", |story| story.iter().any(|told| ends.contains(&told.as_str()))).await;
+    gateway.shutdown(None, Pending::Cancel).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_closes_what_a_program_is_served_and_its_key_is_good_for_nothing() {
+    let house = House::new(TALK);
+    let (gateway, run, address) = served(&house).await;
+    assert_eq!(chat(address, &hello()).await.status, 200);
+    // One connection is open already when the stop comes.
+    let mut open = tokio::net::TcpStream::connect(address).await.unwrap();
+    gateway.kill(&person("root", true), Some(&echo())).await.unwrap();
+    let late = format!(
+        "GET /v1/models HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {KEY}\r\nconnection: close\r\n\r\n"
+    );
+    let mut heard = Vec::new();
+    // It may be closed before or behind the request: then nothing is heard at all.
+    if open.write_all(late.as_bytes()).await.is_ok() {
+        drop(open.read_to_end(&mut heard).await);
+    }
+    assert!(!String::from_utf8_lossy(&heard).contains("200 OK"), "{}", String::from_utf8_lossy(&heard));
+    let closed = async {
+        while tokio::net::TcpStream::connect(address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed).await.expect("nothing is served any more");
+
+    // Another run of the same agent has a listener of its own, and the old one stays closed.
+    run.ended().await;
+    gateway.resume(&person("root", true), &echo()).await.unwrap();
+    let again = Arc::new(begin(&gateway).await);
+    let other = serve(&again);
+    assert_eq!(chat(other, &hello()).await.status, 200);
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "{address} is open again");
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
 

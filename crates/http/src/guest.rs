@@ -103,7 +103,11 @@ async fn with_the_key(State(guest): State<Guest>, request: Request, next: Next) 
     let right = bearer
         .is_some_and(|(scheme, key)| scheme.eq_ignore_ascii_case(b"Bearer ") && Digest::of(key) == guest.key);
     if right && given.next().is_none() {
-        return next.run(request).await;
+        // From a stop on the key is good for nothing, however long the run takes to record its end.
+        return match guest.run.goes_on() {
+            Ok(()) => next.run(request).await,
+            Err(refusal) => Error::from(refusal).into_response(),
+        };
     }
     let message = "this is not the run's key: send what is in OPENAI_API_KEY as `Authorization: Bearer`";
     Error::new(StatusCode::UNAUTHORIZED, "invalid_api_key", message).into_response()

@@ -319,6 +319,14 @@ impl Run {
         answered.await.map_err(|_| over(&self.agent))?
     }
 
+    /// That nothing has stopped or ended the run.
+    ///
+    /// # Errors
+    /// When something has: its program is served nothing any more.
+    pub fn goes_on(&self) -> Result<(), Refusal> {
+        if self.leaving.is_cancelled() { Err(over(&self.agent)) } else { Ok(()) }
+    }
+
     /// Ends the run and waits until the record says so. `how` is for the record, such as an exit code.
     pub async fn close(&self, how: &str) {
         *self.how.lock() = Some(how.to_owned());
