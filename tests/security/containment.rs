@@ -3,7 +3,9 @@
 use std::fs;
 
 use bulkhead_tests::procs::{self, Jailed};
+use bulkhead_tests::server::Server;
 use bulkhead_tests::{Home, Said, eventually};
+use serde_json::json;
 
 /// Has a worker that has read a file, and waits for its model.
 const READS_THEN_THINKS: &str = "
@@ -54,6 +56,48 @@ fn agent_and_worker_are_jailed_in_every_layer() {
         let spaces: Vec<_> = jailed.iter().map(|process| procs::link(process.pid, "ns/net")).collect();
         assert_ne!(spaces[0], spaces[1], "agent and worker share a network");
     });
+}
+
+/// What forks with other threads about may fork with their locks held.
+#[test]
+fn the_spawner_has_one_thread_however_much_it_has_made() {
+    in_a_turn(|gateway, _| {
+        let kept = procs::kept(gateway);
+        let spawners: Vec<&Jailed> = kept.iter().filter(|process| process.role == "spawner").collect();
+        assert_eq!(spawners.len(), 1, "{kept:?}");
+        assert_eq!(procs::status(spawners[0].pid, "Threads").as_deref(), Some("1"));
+    });
+}
+
+#[test]
+fn a_worker_serves_one_conversation_and_is_thrown_away() {
+    let speaker = Server::speaker();
+    let home = Home::new();
+    home.edit("default = \"rehearsal/scene\"", "default = \"box/m\"");
+    home.add(&speaker.server.settings());
+    home.start();
+    let gateway = home.gateway();
+    let path = json!({"path": home.at("handbook/expenses.md")});
+    let mut served: Vec<u32> = Vec::new();
+    for number in 1..=3 {
+        let chat = home.begin(&["chat", "helper", "look it up"]);
+        let words = speaker.answer();
+        words.call("file-reader", &path);
+        words.end();
+        let words = speaker.answer();
+        eventually("the file was read", || {
+            let outcomes = home.records(&["--kind", "outcome", "--action", "file.read"]);
+            outcomes.iter().filter(|outcome| outcome["status"] == "done").count() == number
+        });
+        let workers = procs::jailed(gateway).into_iter().filter(|process| process.role == "worker");
+        let [worker] = workers.collect::<Vec<_>>().try_into().unwrap();
+        assert!(!served.contains(&worker.pid), "{worker:?} served another conversation: {served:?}");
+        words.say("There it is.");
+        words.end();
+        Said::of(chat).done().has("There it is.");
+        eventually("its worker is gone", || !procs::lives(worker.pid));
+        served.push(worker.pid);
+    }
 }
 
 /// What a process has for values counts against its bound, used or not: none is near it when it begins.

@@ -47,6 +47,7 @@ mod streams;
 mod stubborn;
 mod tables;
 mod theirs;
+mod thoughts;
 mod tls;
 mod unapproved;
 mod unfounded;
