@@ -1,0 +1,7 @@
+use journal::Receipt;
+
+fn needs_deserialize<T: serde::de::DeserializeOwned>() {}
+
+fn main() {
+    needs_deserialize::<Receipt>();
+}
