@@ -214,7 +214,11 @@ fn what_was_said_before_a_wait_for_a_person_counts_for_what_is_said_after_it() {
         words.end();
         chat.next("approval");
         let rest = speaker.answer();
+        let asked = || speaker.server.requests("chat/completions").len();
+        let before = asked();
         home.run(&["approvals", "approve", &home.waiting()]).done();
+        // Else the other agent's model might be asked first, and get this answer.
+        eventually("its model is asked again", || asked() > before);
         rest.say(pay);
         meanwhile(&home, &speaker);
         rest.say("The end");
