@@ -48,6 +48,24 @@ fn a_code_of_the_command_lets_somebody_in_once_and_their_password_from_then_on()
 }
 
 #[test]
+fn the_first_administrator_is_whom_init_was_told_and_nobody_who_comes_first() {
+    let home = team();
+    let nobody = Browser::at(&home);
+    // Nobody has a password yet, and whoever opens the page first gets none by that.
+    drop(nobody.post("sign-in", &json!({ "person": "ada", "password": PASSWORD })).is(401));
+    drop(nobody.post("sign-in/code", &json!({ "code": "AAAAAA", "password": PASSWORD })).is(401));
+    drop(nobody.post("people/ada/invite", &json!({})).is(401));
+    let [bob, ada] = home.signed_in(["bob", "ada"]);
+    let administers = |who: &Browser| who.get("me").is(200).json()["administrator"].clone();
+    assert_eq!((administers(&bob), administers(&ada)), (json!(false), json!(true)));
+    drop(bob.post("people/bob/invite", &json!({})).is(403));
+    let people = ada.get("people").is(200).json()["items"].clone();
+    let mut all = people.as_array().unwrap().iter();
+    assert!(all.all(|one| one["administrator"] == (one["id"] == "ada")), "{people}");
+    home.verifies();
+}
+
+#[test]
 fn a_leaver_is_out_with_the_next_request_and_their_streams_end() {
     let home = team();
     let bob = Browser::signed_in(&home, "bob");

@@ -148,4 +148,10 @@ mod tests {
         let told = (0..2 * AGAIN_EVERY).filter(|_| missed.sees(people(&["anna"])) == people(&["anna"]));
         assert_eq!(told.count(), 2);
     }
+
+    #[test]
+    fn whoever_leaves_is_missed_in_half_of_the_second_that_the_guide_says() {
+        // They leave just behind a look; the other half is for what they have to end.
+        assert!(LOOK_EVERY * LOOKS <= Duration::from_millis(500));
+    }
 }
