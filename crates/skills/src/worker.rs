@@ -50,6 +50,8 @@ enum Trouble {
     NotFolder(String),
     #[error("`{0}` has more than one name (a hard link); writing it would change a file elsewhere")]
     HardLink(String),
+    #[error("`{0}` was exchanged for another file meanwhile, so nothing was added to it; try again")]
+    Exchanged(String),
     #[error("`{0}` is larger than the {1} bytes that were granted")]
     TooLarge(String, u64),
     #[error("`{0}` is not UTF-8 text: the byte at {1} does not belong there; only text files can be read")]

@@ -12,9 +12,11 @@
 
 mod support;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use bulkhead_skills as skills;
 use monitor::{Refused, Ruling};
@@ -28,8 +30,14 @@ use tokio::net::TcpListener;
 const FILES: &str =
     "- file-reader: reads\n  - paths: {home}/docs\n- file-writer: writes\n  - paths: {home}/out";
 
-/// How often the racing check reads.
+/// How often the racing checks read or write.
 const RACES: usize = 500;
+
+/// How long who looks first and writes a moment later may try until the race is lost: only on a broken machine so long.
+const MAX_CARELESS: Duration = Duration::from_secs(180);
+
+/// That moment.
+const MOMENT: Duration = Duration::from_micros(50);
 
 /// Every check, by name.
 const CHECKS: &[(&str, fn())] = &[
@@ -37,6 +45,9 @@ const CHECKS: &[(&str, fn())] = &[
     ("without_a_grant_the_workspace_is_written", || run(without_a_grant_the_workspace_is_written())),
     ("links_lead_nowhere", || run(links_lead_nowhere())),
     ("a_swapped_folder_gives_nothing_away", || run(a_swapped_folder_gives_nothing_away())),
+    ("a_file_swapped_for_a_hard_link_is_not_written_through", || {
+        run(a_file_swapped_for_a_hard_link_is_not_written_through())
+    }),
     ("a_single_granted_file_is_replaced_and_read_again", || {
         run(a_single_granted_file_is_replaced_and_read_again())
     }),
@@ -190,6 +201,49 @@ async fn a_swapped_folder_gives_nothing_away() {
     stop.store(true, Ordering::Relaxed);
     swapping.join().unwrap();
     assert!(mine > 0 && refused > 0, "the race was never run: {mine} reads, {refused} refusals");
+}
+
+/// While somebody exchanges the file for a hard link to the secret, hundreds of writes through the jail. Whoever looks first
+/// whether the file has one name, and then writes by that name, writes into the secret.
+async fn a_file_swapped_for_a_hard_link_is_not_written_through() {
+    let mut home = with_files();
+    let (secret, file) = (home.path().join("secret"), home.path().join("out/file"));
+    std::fs::write(&file, "mine").unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let swapping = std::thread::spawn({
+        let (halt, secret, file, spare) =
+            (Arc::clone(&stop), secret.clone(), file.clone(), home.path().join("spare"));
+        move || {
+            while !halt.load(Ordering::Relaxed) {
+                std::fs::hard_link(&secret, &spare).unwrap();
+                std::fs::rename(&spare, &file).unwrap();
+                std::fs::write(&spare, "mine").unwrap();
+                std::fs::rename(&spare, &file).unwrap();
+            }
+        }
+    });
+    let is_whole = || std::fs::read_to_string(&secret).unwrap() == "SECRET";
+    let (begun, mut lost) = (Instant::now(), false);
+    while !lost && begun.elapsed() < MAX_CARELESS {
+        if std::fs::metadata(&file).unwrap().nlink() == 1 {
+            std::thread::sleep(MOMENT);
+            std::fs::write(&file, "SECRET and more").unwrap();
+        }
+        lost = !is_whole();
+    }
+    assert!(lost, "the race was never lost by who is careless");
+    std::fs::write(&secret, "SECRET").unwrap();
+
+    let (mut written, mut refused) = (0, 0);
+    for race in 0..RACES {
+        let write = json!({ "path": file, "content": "x", "append": race % 2 == 0 });
+        let outcome = home.call("file-writer", write).await;
+        assert!(is_whole(), "written through at {race}: {outcome:?}");
+        if outcome.status == vocab::Status::Done { written += 1 } else { refused += 1 }
+    }
+    stop.store(true, Ordering::Relaxed);
+    swapping.join().unwrap();
+    assert!(written > 0 && refused > 0, "the race was never run: {written} writes, {refused} refusals");
 }
 
 /// A granted folder that was replaced after the worker's jail was built is another one to the kernel.

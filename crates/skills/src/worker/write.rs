@@ -26,6 +26,10 @@ const MAX_DEPTH: usize = 64;
 /// How many names are tried for the new file that a kill may have left behind.
 const MAX_TEMPORARY_NAMES: u32 = 64;
 
+/// How often it is looked whether what was opened is what has the name. A look takes the name and the number of names one
+/// after the other, so that whoever exchanges the file would have to do so in the middle of each.
+const LOOKS: usize = 4;
+
 /// Permissions of a new file, before the umask.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o640);
 
@@ -177,7 +181,7 @@ fn behind(spot: &Spot, folder: &OwnedFd, name: &str, content: &str, max_bytes: u
     let failed = |errno| Trouble::from_errno(&spot.shown, errno);
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::NOCTTY;
     let open = open_beneath(folder, name, flags, Mode::empty()).map_err(failed)?;
-    let seen = own(spot, fstat(&open).map_err(failed)?)?;
+    let seen = still(spot, folder, name, &open)?;
     let before = u64::try_from(seen.st_size).unwrap_or_default();
     let size = before.saturating_add(content.len() as u64);
     if size > max_bytes {
@@ -193,6 +197,19 @@ fn behind(spot: &Spot, folder: &OwnedFd, name: &str, content: &str, max_bytes: u
             Err(errno) => Err(Trouble::LeftBehind(spot.shown.clone(), spot.shown.clone(), errno)),
         },
     }
+}
+
+/// What `open` is, when it is the file that has the name, and has no other. Who exchanges the name right behind the opening
+/// leaves what was opened with one name, which is another's.
+fn still(spot: &Spot, folder: &OwnedFd, name: &str, open: &OwnedFd) -> Result<Stat, Trouble> {
+    let opened = fstat(open).map_err(|errno| Trouble::from_errno(&spot.shown, errno))?;
+    for _ in 0..LOOKS {
+        let named = own(spot, spot.look(folder, name)?)?;
+        if (named.st_dev, named.st_ino) != (opened.st_dev, opened.st_ino) {
+            return Err(Trouble::Exchanged(spot.shown.clone()));
+        }
+    }
+    own(spot, opened)
 }
 
 /// The error number behind `error`; a write of nothing is an error without one.
