@@ -8,7 +8,7 @@ use std::fs;
 mod common;
 
 use common::programs::{none_left, sleepers, start, start_as};
-use common::{Home, ended};
+use common::{Home, ended, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 
 const IDLE: &str = "turns: [{say: hello, repeat: true}]";
@@ -61,8 +61,7 @@ fn a_command_that_is_killed_takes_its_program_along() {
     kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
     child.wait().unwrap();
     none_left(700_005);
-    home.until("coder", "idle");
-    assert!(home.contents().contains("its command went away"));
+    ends_recorded(&home, "coder", "its command went away");
 }
 
 #[test]
@@ -75,9 +74,10 @@ fn what_a_program_leaves_in_the_background_ends_with_it() {
 
 const WRITES: &str = "- file-writer: Writes its workspace\n";
 
+/// An agent is idle a moment before its last turn's end is on the record.
 fn ends_recorded(home: &Home, agent: &str, words: &str) {
     home.until(agent, "idle");
-    assert!(home.contents().contains(words), "{words}");
+    eventually(&format!("`{words}` is on the record"), || home.contents().contains(words));
 }
 
 #[test]
