@@ -63,6 +63,11 @@ pub enum AppendError {
     /// No room.
     #[error("the disk with the journal is full, so nothing can be recorded: make room on it")]
     Full,
+    /// Another program is at the database.
+    #[error(
+        "another program holds the journal's database, so nothing can be recorded: end it, then try again"
+    )]
+    Held,
     /// The database refused.
     #[error("the journal cannot be written, so nothing can be recorded: {0}")]
     Write(String),

@@ -398,6 +398,7 @@ fn in_words(refused: &Refused) -> AppendError {
 fn refusal(error: &rusqlite::Error) -> AppendError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => AppendError::Full,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => AppendError::Held,
         _ => AppendError::Write(error.to_string()),
     }
 }

@@ -327,6 +327,22 @@ async fn what_somebody_else_wrote_in_between_stops_the_journal() {
     assert!(verify(&config(folder.path()).place, Some(journal.head())).unwrap().ok);
 }
 
+#[tokio::test]
+async fn a_database_that_another_program_holds_takes_nothing_until_it_lets_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    fill(&journal, 2).await;
+    let other = rusqlite::Connection::open(database(folder.path())).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = journal.append(entry(vec![draft(3)])).await.unwrap_err();
+    assert_eq!(refused, AppendError::Held);
+    assert_eq!(journal.healthy().unwrap_err(), refused.to_string());
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(journal.append(entry(vec![draft(3)])).await.unwrap().seq(), 3);
+    assert!(journal.healthy().is_ok());
+    assert!(verify(&config(folder.path()).place, Some(journal.head())).unwrap().ok);
+}
+
 /// A clock that, once it is told to, says each time that the writer asks it, and waits. The second time it breaks.
 struct Breaking {
     clock: Arc<Clock>,
