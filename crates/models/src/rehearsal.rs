@@ -120,7 +120,7 @@ impl Scenario {
 
     fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_SCENARIO_BYTES {
-            return Err(format!("is larger than {MAX_SCENARIO_BYTES} bytes"));
+            return Err(too_large());
         }
         let options = serde_saphyr::options! {
             budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_aliases: 0, max_anchors: 0, max_documents: 1 },
@@ -237,12 +237,23 @@ async fn read(path: &Path) -> Result<String, String> {
         return Err("is not a file".to_owned());
     }
     let file = tokio::fs::File::open(path).await.map_err(|error| format!("cannot be read: {error}"))?;
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     file.take(MAX_SCENARIO_BYTES as u64 + 1)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .await
         .map_err(|error| format!("cannot be read: {error}"))?;
-    Ok(text)
+    if bytes.len() > MAX_SCENARIO_BYTES {
+        return Err(too_large());
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
+        format!("line {line}: this is not UTF-8 text; save the file as UTF-8")
+    })
+}
+
+fn too_large() -> String {
+    format!("is larger than {MAX_SCENARIO_BYTES} bytes")
 }
 
 #[cfg(test)]

@@ -32,7 +32,11 @@ pub(crate) struct Hostile {
 impl Hostile {
     /// Serves `deeds`, one a connection; the last one for all that follow.
     pub(crate) async fn new(deeds: Vec<Deed>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at(TcpListener::bind("127.0.0.1:0").await.unwrap(), deeds)
+    }
+
+    /// The same, where somebody listens already.
+    pub(crate) fn at(listener: TcpListener, deeds: Vec<Deed>) -> Self {
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&requests);

@@ -1,3 +1,4 @@
+use tokio::net::{TcpSocket, TcpStream};
 use vocab::limits::{MAX_ARGUMENT_BYTES, MAX_TOOL_CALLS};
 use vocab::{ChatMessage, Role};
 
@@ -71,6 +72,48 @@ async fn a_server_that_is_down_is_named_with_its_address() {
     assert!(error.to_string().contains(&url) && error.to_string().contains("refused"), "{error}");
     let error = client.chat(&endpoint("http://name.invalid/"), "m", &call(), &|_| ()).await.unwrap_err();
     assert!(matches!(error, ModelError::Down { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_comes_up_a_moment_later_is_asked_again_and_answers() {
+    // A port that is held and not listened at refuses whoever comes, and is nobody else's meanwhile.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = endpoint(&format!("http://{}/v1", socket.local_addr().unwrap()));
+    let wait = Duration::from_millis(500);
+    let client =
+        Client::new(Timeouts { retry_wait: wait, ..patient() }, Style::default(), false, Store::default());
+    let client = client.unwrap();
+    let call = call();
+    let up = async {
+        sleep(wait / 5).await;
+        Hostile::at(socket.listen(1).unwrap(), vec![Deed::Say(stream(&[HI, STOP]))])
+    };
+    let (answer, server) = tokio::join!(client.chat(&endpoint, "m", &call, &|_| ()), up);
+    assert_eq!(answer.unwrap().text, "hi");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_no_connection_comes_to_is_given_up_soon_and_said() {
+    // Linux leaves whoever comes to a full queue waiting, as a firewall does that drops what it does not let through.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    let _listener = socket.listen(0).unwrap();
+    let _first = TcpStream::connect(address).await.unwrap();
+    // Far beyond one wait for a connection, and far below what the machine itself would take.
+    let (connect, whole) = (Duration::from_millis(200), Duration::from_secs(15));
+    let client =
+        Client::new(Timeouts { connect, whole, ..patient() }, Style::default(), false, Store::default());
+    let endpoint = endpoint(&format!("http://{address}/v1"));
+    let error = client.unwrap().chat(&endpoint, "m", &call(), &|_| ()).await.unwrap_err();
+    assert!(matches!(error, ModelError::Down { .. }), "{error}");
+    let said = error.to_string();
+    assert!(
+        said.contains(&format!("http://{address}/v1")) && said.contains("no connection in time"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

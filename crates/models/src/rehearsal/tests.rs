@@ -114,6 +114,23 @@ async fn a_script_is_read_from_its_folder_alone() {
     }
 }
 
+#[tokio::test]
+async fn a_file_that_is_no_text_is_said_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    for (bytes, said) in [
+        (
+            b"turns:\n- say: \xff\xfe".to_vec(),
+            "a.yaml` line 2: this is not UTF-8 text; save the file as UTF-8",
+        ),
+        // The bound is in the middle of a letter.
+        ("\u{e4}".repeat(MAX_SCENARIO_BYTES).into_bytes(), "a.yaml` is larger than"),
+    ] {
+        std::fs::write(dir.path().join("a.yaml"), bytes).unwrap();
+        let error = Scenario::load(dir.path(), "a").await.unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "\\PC{0,200}") {
