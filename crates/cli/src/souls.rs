@@ -168,12 +168,17 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
         let large = format!("`{}` is over the limit of {limit} bytes; make it shorter", path.display());
         return Err(Failure::new(Exit::Found, large));
     }
+    text_of(path, bytes).map_err(|sentence| Failure::new(Exit::Found, sentence))
+}
+
+/// The text of `path`.
+///
+/// # Errors
+/// One sentence with the line, when it is not UTF-8.
+pub(crate) fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
-        Failure::new(
-            Exit::Found,
-            format!("`{}` line {line}: this is not UTF-8 text; save the file as UTF-8", path.display()),
-        )
+        format!("`{}` line {line}: this is not UTF-8 text; save the file as UTF-8", path.display())
     })
 }

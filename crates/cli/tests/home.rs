@@ -4,11 +4,13 @@
 #[expect(dead_code, reason = "each test binary uses its part of it")]
 mod common;
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
-use common::{Home, tree};
+use common::{Home, Said, tree};
 
 #[test]
 fn init_makes_a_private_home_and_twice_is_harmless() {
@@ -137,6 +139,37 @@ fn broken_guardrails_are_said_and_missing_ones_are_not_overlooked() {
     home.run(&["check"]).fails(2, "own.cedar");
     fs::remove_dir_all(home.path().join("guardrails")).unwrap();
     home.run(&["gateway", "start"]).fails(2, "guardrails");
+}
+
+#[test]
+fn what_is_not_utf8_is_one_sentence_with_its_place() {
+    let home = Home::running("turns: [{say: hello, repeat: true}]");
+    let guardrail = home.path().join("guardrails/own.cedar");
+    let said = "guardrails/own.cedar` line 2: this is not UTF-8 text; save the file as UTF-8";
+    fs::write(&guardrail, b"// our own\n\xff\xfe").unwrap();
+    // Those that a running gateway finds changed, too.
+    home.run(&["chat", "helper", "hi"]).fails(2, said);
+    home.run(&["check"]).fails(2, said);
+    home.run(&["gateway", "stop"]).done();
+    home.run(&["gateway", "start"]).fails(2, said);
+    fs::remove_file(guardrail).unwrap();
+    home.run(&["gateway", "start"]).done();
+
+    let scene = home.path().join("rehearsal/scene.yaml");
+    let whole = fs::read(&scene).unwrap();
+    fs::write(&scene, b"turns:\n- say: \xff\xfe").unwrap();
+    let said = "scene.yaml` line 2: this is not UTF-8 text; save the file as UTF-8";
+    home.run(&["chat", "helper", "hi"]).fails(4, said);
+    fs::write(&scene, whole).unwrap();
+
+    let before = home.json(&["audit", "verify"])["records"].clone();
+    for text in [&b"\xff"[..], b"well \xc3\x28 then"] {
+        let said = home.command(&["chat", "helper"]).arg(OsStr::from_bytes(text)).output().unwrap();
+        Said::from(said).fails(2, "invalid UTF-8 was detected in one or more arguments");
+        home.pipe(&["chat", "helper"], text).fails(2, "the message on standard input is not UTF-8 text");
+    }
+    assert_eq!(home.json(&["audit", "verify"])["records"], before, "something was done");
+    home.run(&["chat", "helper", "hi"]).done().has("hello");
 }
 
 #[test]

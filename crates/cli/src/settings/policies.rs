@@ -15,6 +15,7 @@ use vocab::{Digest, Person};
 
 use super::{Settings, collections, databases};
 use crate::home::Home;
+use crate::souls::text_of;
 
 /// The largest guardrail file, in bytes.
 const MAX_GUARDRAIL_BYTES: u64 = 1024 * 1024;
@@ -208,7 +209,8 @@ fn policies(folder: &Path, kind: &str, most: usize, most_bytes: u64) -> Result<V
                 folder.display()
             ));
         }
-        let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+        let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        let text = text_of(&path, bytes).map_err(|why| format!("the {kind} in {why}"))?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         files.push(PolicyText { name, text });
     }
