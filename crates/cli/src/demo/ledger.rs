@@ -18,6 +18,9 @@ const MAX_RECORDS: usize = 10_000;
 /// How far before its `prev` a record's decision may stand, in bytes.
 const BODY_REACH: usize = 2_048;
 
+/// The name of the copy in which one byte is changed, beside the record.
+const COPY: &str = "copy.sqlite";
+
 /// All records, and their contents: the demo's home is its own, and it looks for what must not be in there.
 pub(super) struct Ledger {
     pub(super) records: Vec<Record>,
@@ -88,11 +91,16 @@ pub(super) struct Verified {
 /// # Errors
 /// When a file cannot be read or written, or the verdict is not found in it.
 pub(super) fn examine(path: &Path, ledger: &Ledger, seq: u64) -> Result<Verified, Failure> {
+    let copy = path.with_file_name(COPY);
+    forge(path, &copy, ledger, seq)?;
+    compare(path, &copy, ledger, seq)
+}
+
+/// Verifies the record at `path`, and the `copy` of it in which the verdict `seq` was changed.
+fn compare(path: &Path, copy: &Path, ledger: &Ledger, seq: u64) -> Result<Verified, Failure> {
     let unread = |error: journal::verify::VerifyError| Failure::unreachable(error.to_string());
     let whole = verify(&path.into(), None).map_err(unread)?;
-    let copy = path.with_file_name("copy.sqlite");
-    forge(path, &copy, ledger, seq)?;
-    let forged = verify(&copy.as_path().into(), None).map_err(unread)?;
+    let forged = verify(&copy.into(), None).map_err(unread)?;
     let place = forged.first_bad.as_ref().and_then(|bad| bad.seq);
     let wrong = if !whole.ok {
         Some("the record does not verify".to_owned())
@@ -155,3 +163,6 @@ fn reads_same(copy: &Path, record: &Record) -> bool {
     let read = Reader::open(&copy.into()).and_then(|reader| reader.show(record.seq));
     matches!(read, Ok(Some(found)) if found == *record)
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,6 +159,9 @@ fn conclude(screen: Screen, found: &Found) -> Result<Exit, Failure> {
     if let Some((name, wrong)) = failed {
         return Err(Failure::new(Exit::Found, format!("not contained: {name}: {wrong}")));
     }
+    if !found.contained {
+        return Err(Failure::new(Exit::Found, "not contained, and no step says why"));
+    }
     if !found.missing.is_empty() {
         let names: Vec<&str> = found.missing.iter().map(|layer| layer.name.as_str()).collect();
         let sentence = format!("this machine lacks layers of the jail: {}", names.join(", "));
@@ -167,3 +170,6 @@ fn conclude(screen: Screen, found: &Found) -> Result<Exit, Failure> {
     Teller::new(screen).closing()?;
     Ok(Exit::Done)
 }
+
+#[cfg(test)]
+mod tests;
