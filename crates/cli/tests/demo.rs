@@ -106,7 +106,90 @@ fn it_reads_well_without_a_terminal() {
         said.out
     );
     said.has("rehearsal").has("HELD").has("DENIED").has("KILLED").has("VERIFIED").has("Contained");
+    // Each step with how long it took, and what stopped it, with its rule.
+    let told: Vec<String> = said.out.lines().map(alike).collect();
+    let heads = told.iter().filter(|line| line.ends_with("  # from proposal to verdict")).count();
+    assert_eq!(heads, STEPS.len(), "{}", said.out);
+    let killed =
+        told.iter().filter(|line| line.ends_with("`bulkhead agents kill sage`  # from order to dead"));
+    assert_eq!(killed.count(), 1, "{}", said.out);
+    for words in [
+        "  HELD     policy rule:11: `All outputs must be reviewed before publishing`",
+        "  DENIED   policy skill:file-reader: `data/customers.csv` is in no `file-reader` grant of `sage`",
+        "  DENIED   policy rule:12: `Never execute code or system commands`",
+        "  DENIED   policy skill:browser: `collect.example.net` is in no `browser` grant of `sage`",
+        "  DENIED   rate limit:actions-per-turn: the limit of # actions in a turn is reached",
+    ] {
+        assert_eq!(told.iter().filter(|line| *line == words).count(), 1, "{words}: {}", said.out);
+    }
     assert!(is_empty(folder.path()));
+}
+
+/// A line without what is another in each run: every number that stands by itself is `#`, with its unit of time.
+fn alike(line: &str) -> String {
+    let number = |word: &str| {
+        let bare = word.trim_end_matches([',', ';', ':', '.']);
+        !bare.is_empty() && bare.chars().all(|letter| letter.is_ascii_digit() || letter == '.')
+    };
+    let mut words: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        if number(word) {
+            words.push(format!(
+                "#{}",
+                word.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.')
+            ));
+        } else if !(["µs", "ms", "s"].contains(&word) && words.last().is_some_and(|last| last == "#")) {
+            words.push(word.to_owned());
+        }
+    }
+    words.join(" ")
+}
+
+/// The lines, a row that goes on over the next line as one: where it is broken depends on how long its numbers are.
+fn rows<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for line in lines {
+        match (rows.last_mut(), line.strip_prefix("           ")) {
+            (Some(row), Some(more)) => *row = alike(&format!("{row} {more}")),
+            _ => rows.push(alike(line)),
+        }
+    }
+    while rows.last().is_some_and(String::is_empty) {
+        rows.pop();
+    }
+    rows
+}
+
+/// The lines of text in a picture as `scripts/picture` draws it.
+#[cfg(test)]
+fn drawn(picture: &str) -> Vec<String> {
+    let (_, text) = picture.split_once("<text ").unwrap();
+    let lines = text.split("<tspan x=").skip(1);
+    lines
+        .map(|line| {
+            let pieces = line.split('<').filter_map(|piece| piece.split_once('>'));
+            let text: String = pieces.map(|(_, text)| text).collect();
+            text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").trim_end().to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn the_picture_in_the_readme_is_what_the_demo_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    assert!(fs::read_to_string(root.join("README.md")).unwrap().contains("](docs/images/demo.svg)"));
+    let picture = drawn(&fs::read_to_string(root.join("docs/images/demo.svg")).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let said: Said = demo(folder.path()).output().unwrap().into();
+    let said = said.done();
+    let typed = ["$ bulkhead demo", ""];
+    let picture = rows(picture.iter().map(String::as_str));
+    let told = rows(typed.into_iter().chain(said.out.lines()));
+    for (drawn, told) in picture.iter().zip(&told) {
+        assert_eq!(drawn, told, "docs/images/demo.svg is stale: `make picture` draws it anew");
+    }
+    assert_eq!(picture.len(), told.len(), "docs/images/demo.svg is stale: `make picture` draws it anew");
+    assert!(told.len() > 30, "{}", said.out);
 }
 
 #[test]
