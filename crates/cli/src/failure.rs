@@ -95,23 +95,60 @@ pub(crate) const fn exit_of(kind: ProblemKind) -> Exit {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    const EXITS: [Exit; 7] = [
+        Exit::Done,
+        Exit::Found,
+        Exit::Usage,
+        Exit::Refused,
+        Exit::Unreachable,
+        Exit::Internal,
+        Exit::Interrupted,
+    ];
+
+    /// Every kind of no: serde names them all where it is given none of them.
+    fn kinds() -> Vec<ProblemKind> {
+        let none = serde_json::from_value::<ProblemKind>("none".into()).unwrap_err().to_string();
+        let (_, names) = none.split_once("expected one of ").unwrap();
+        let names = names.split('`').skip(1).step_by(2);
+        names.map(|name| serde_json::from_value(name.into()).unwrap()).collect()
+    }
+
+    /// The codes of the guide's table, each with the kinds of no that end so.
+    fn guide() -> Vec<(u8, Vec<ProblemKind>)> {
+        let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide.md");
+        let text = std::fs::read_to_string(guide).unwrap();
+        let (_, section) = text.split_once("\n## How a command ends\n").unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| ")).skip(1);
+        rows.map(|row| {
+            let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
+            let named = cells.get(2).unwrap_or(&"").split_whitespace().map(|name| name.trim_matches('`'));
+            let kinds = named.map(|name| serde_json::from_value(name.into()).unwrap());
+            (cells[0].parse().unwrap(), kinds.collect())
+        })
+        .collect()
+    }
 
     #[test]
     fn the_codes_are_the_documented_ones() {
-        let codes = [
-            (Exit::Done, 0),
-            (Exit::Found, 1),
-            (Exit::Usage, 2),
-            (Exit::Refused, 3),
-            (Exit::Unreachable, 4),
-            (Exit::Internal, 5),
-        ];
-        for (exit, code) in codes {
-            assert_eq!(exit.code(), code);
+        assert_eq!(EXITS.map(Exit::code), [0, 1, 2, 3, 4, 5, 130]);
+        assert_eq!(guide().iter().map(|(code, _)| *code).collect::<Vec<_>>(), EXITS.map(Exit::code));
+        assert_eq!(Exit::Program(7).code(), 7);
+    }
+
+    #[test]
+    fn every_kind_of_no_ends_a_command_as_documented() {
+        let guide = guide();
+        let kinds = kinds();
+        for kind in &kinds {
+            let rows = guide.iter().flat_map(|(code, kinds)| kinds.iter().map(move |kind| (*code, kind)));
+            let codes: Vec<u8> = rows.filter(|(_, named)| *named == kind).map(|(code, _)| code).collect();
+            assert_eq!(codes, [exit_of(*kind).code()], "{kind:?} in docs/guide.md");
         }
-        assert_eq!(exit_of(ProblemKind::Forbidden), Exit::Refused);
-        assert_eq!(exit_of(ProblemKind::NotFound), Exit::Usage);
-        assert_eq!(exit_of(ProblemKind::Unavailable), Exit::Unreachable);
+        assert!(kinds.contains(&ProblemKind::NotFound) && kinds.contains(&ProblemKind::Internal));
     }
 }
