@@ -73,7 +73,8 @@ fn a_disk_that_fills_up_refuses_loses_nothing_and_recovers() {
         refused = Some(said);
         break;
     }
-    refused.expect("the disk is full").fails(4, "");
+    let words = "the disk with the journal is full, so nothing can be recorded: make room on it";
+    refused.expect("the disk is full").fails(4, words);
     eventually("it says that it is not ready", || ready(&address).starts_with("HTTP/1.1 503"));
     assert_eq!(home.run(&["gateway", "status", "--json"]).with(4).json()["ready"], false);
 

@@ -144,23 +144,56 @@ fn judged(calls: &str) -> (Home, Vec<Value>) {
 
 #[test]
 fn calls_of_skills_that_do_not_exist_or_with_arguments_that_do_not_fit() {
-    for (call, words) in [
-        ("{skill: teleport, arguments: {to: mars}}", "teleport"),
-        ("{skill: exec, arguments: {command: id}}", "exec"),
-        ("{skill: file-reader, raw: \"{\\\"path\\\": \"}", "JSON"),
-        ("{skill: file-reader, raw: \"[]\"}", "object"),
-        ("{skill: file-reader, arguments: {path: 7}}", "path"),
-        ("{skill: file-reader, arguments: {path: a, sudo: true}}", "sudo"),
-        ("{skill: file-reader, arguments: {path: \"a\\0b\"}}", "file-reader"),
+    let (none, unfit) = ("skill:none", "skill:arguments");
+    for (call, policy, words) in [
+        (
+            "{skill: teleport, arguments: {to: mars}}",
+            none,
+            "there is no skill `teleport` here; the skills of `helper` are `file-reader`",
+        ),
+        (
+            "{skill: exec, arguments: {command: id}}",
+            none,
+            "`exec` is not among the skills in the SOUL.md of `helper`; it has `file-reader`",
+        ),
+        (
+            "{skill: file-reader, raw: \"{\\\"path\\\": \"}",
+            unfit,
+            "the arguments of `file-reader` are not usable JSON: EOF while parsing",
+        ),
+        (
+            "{skill: file-reader, raw: \"[]\"}",
+            unfit,
+            "the arguments of `file-reader` are not usable JSON: expected an object, such as {\"name\": \"value\"}",
+        ),
+        (
+            "{skill: file-reader, arguments: {path: 7}}",
+            unfit,
+            "the arguments of `file-reader` do not fit its schema: value is not of type \"string\" (at `/path`)",
+        ),
+        (
+            "{skill: file-reader, arguments: {path: a, sudo: true}}",
+            unfit,
+            "the arguments of `file-reader` do not fit its schema: Additional properties are not allowed ('sudo'",
+        ),
+        (
+            "{skill: file-reader, arguments: {path: \"a\\0b\"}}",
+            unfit,
+            "the argument `path` of `file-reader`: has a control character in it",
+        ),
         (
             "{skill: file-reader, raw: \"{\\\"path\\\": \\\"a\\\", \\\"path\\\": \\\"/etc/passwd\\\"}\"}",
-            "path",
+            unfit,
+            "the arguments of `file-reader` are not usable JSON: the key `path` comes twice",
         ),
     ] {
         let (home, verdicts) = judged(call);
         assert_eq!(verdicts.len(), 1, "{call}: {verdicts:?}");
         assert_eq!(verdicts[0]["decision"], "deny", "{call}");
-        assert!(verdicts[0].to_string().contains(words), "`{words}`: {}", verdicts[0]);
+        let reasons = verdicts[0]["content"]["reasons"].as_array().unwrap();
+        let reason = reasons.iter().find(|reason| reason["policy"] == policy).unwrap_or(&Value::Null);
+        let message = reason["message"].as_str().unwrap_or_default();
+        assert!(message.starts_with(words), "{call}: `{words}`: {}", verdicts[0]);
         home.verifies();
     }
 }
