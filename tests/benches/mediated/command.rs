@@ -1,4 +1,5 @@
-//! The release binary as people run it: how fast its gateway starts, what it takes idle, how fast a list is.
+//! The release binary as people run it: how fast its gateway starts, what it takes idle, how fast a list is, how long the
+//! demo takes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,6 +18,12 @@ const LISTS: usize = 10;
 
 /// Starts after which the gateway's memory is looked at.
 const IDLE_ROUNDS: usize = 3;
+
+/// Runs of the demo.
+const DEMOS: usize = 5;
+
+/// How the demo says, with exit code 4, that it showed what it could.
+const LACKING: &str = "this machine lacks layers of the jail: ";
 
 /// How long a gateway has had nothing to do when it counts as idle.
 const IDLE: Duration = Duration::from_secs(2);
@@ -62,7 +69,7 @@ impl Home<'_> {
     }
 }
 
-/// Prints what the gateway's process costs.
+/// Prints what the gateway's process costs, and how long the demo takes.
 pub(crate) fn figures(binary: &Path, folder: &Path) -> Done<()> {
     let home = Home { binary, root: folder.join("home") };
     home.make()?;
@@ -81,7 +88,28 @@ pub(crate) fn figures(binary: &Path, folder: &Path) -> Done<()> {
     println!("    the first, which makes the journal {:.1} ms", millis(first));
     println!("  resident when idle         {resident:8.1} MB   (target: under 30)");
     println!("  agents list                {:8.1} ms   (target: under 50)", millis(list));
+    let (took, missing) = demos(binary, folder)?;
+    println!("\nthe demo, whole, median of {DEMOS} runs{missing}");
+    println!("  bulkhead demo              {:8.2} s    (target: under 10 s)", took.as_secs_f64());
     Ok(())
+}
+
+/// How long the demo takes, with its temporary folders in `folder`; and what this machine lacks for it, in words.
+fn demos(binary: &Path, folder: &Path) -> Done<(Duration, String)> {
+    let (mut times, mut missing) = (vec![], String::new());
+    for _ in 0..DEMOS {
+        let begun = Instant::now();
+        let said = Command::new(binary).arg("demo").env("TMPDIR", folder).output()?;
+        times.push(begun.elapsed());
+        let why = String::from_utf8_lossy(&said.stderr).trim().trim_start_matches("error: ").to_owned();
+        match said.status.code() {
+            Some(0) => {}
+            // All that this machine can show was contained.
+            Some(4) if why.starts_with(LACKING) => missing = format!("; {why}"),
+            code => return Err(format!("`bulkhead demo` ended with {code:?}: {why}").into()),
+        }
+    }
+    Ok((median(times), missing))
 }
 
 /// Uses a gateway that has just started; gives its resident memory, in megabytes, once it has nothing to do.

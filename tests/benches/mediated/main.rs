@@ -1,5 +1,5 @@
 //! What mediation costs: an action from proposal to recorded outcome beside the least that a durable record could
-//! cost, on one disk within one run; then what the gateway's own process costs.
+//! cost, on one disk within one run; then what the gateway's own process costs, and how long the demo takes.
 //!
 //! `cargo bench -p bulkhead-tests --bench mediated [-- FOLDER]`; the folder decides the disk, which is else that of
 //! the build. It needs the release binary beside itself: `cargo build --release -p bulkhead`. It prints medians and
