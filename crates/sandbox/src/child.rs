@@ -247,12 +247,18 @@ impl Child {
         // The time of the machine, which goes on where a test lets the runtime's stand still.
         let begun = std::time::Instant::now();
         loop {
-            match self.stream.try_read_buf(&mut self.arrived) {
+            // Read by its descriptor: what the runtime knows of it, it knows only once a thread has been woken for that.
+            match rustix::io::read(&self.stream, rustix::buffer::spare_capacity(&mut self.arrived)) {
                 Ok(count) => return Ok(Some(count)),
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                Err(_) if !waiting.is_alone() || begun.elapsed() >= SPIN => return Ok(None),
-                Err(_) => tokio::task::yield_now().await,
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
+            if !waiting.is_alone() || begun.elapsed() >= SPIN {
+                return Ok(None);
+            }
+            // The kernel likes to wake the process on the processor of whoever wrote to it.
+            std::thread::yield_now();
+            tokio::task::yield_now().await;
         }
     }
 
