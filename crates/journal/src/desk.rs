@@ -4,15 +4,17 @@
 //! beside therefore commits by themselves when the desk is free, with all that is in the queue before. In the literature of
 //! group commit this is the leader; with several callers it is always the thread.
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::queue::{Item, Patience, Queue, Wake};
+use crate::group::Group;
+use crate::queue::{BRIEF_BYTES, Item, Patience, Queue, Wake};
 
 /// A commit that lately took longer than this is left to the thread: whoever commits by themselves holds up a thread of the
 /// runtime meanwhile.
-pub(crate) const BRIEF: Duration = Duration::from_millis(2);
+const BRIEF: Duration = Duration::from_millis(2);
 
 /// How long a caller waits for the desk to be free, and the thread before it sleeps: about as long as a commit.
 const SPIN: Duration = Duration::from_micros(200);
@@ -47,6 +49,44 @@ pub(crate) trait Lead: Send + Sync {
     /// Commits all that is in the queue in the caller's own thread, if it is little and nobody else is at it. False when
     /// nothing was done.
     fn lead(&self) -> bool;
+}
+
+/// Who has committed of late, and how fast.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    /// How long the last commit took.
+    took: Duration,
+    /// A caller has committed since the thread was there last.
+    led: bool,
+    /// Callers commit by themselves, and the thread comes by for what nobody waits for.
+    rounds: bool,
+}
+
+impl Turns {
+    /// A commit that began then is done.
+    pub(crate) fn done_since(&mut self, begun: Instant) {
+        self.took = begun.elapsed();
+    }
+
+    /// A caller has committed.
+    pub(crate) const fn led(&mut self) {
+        self.led = true;
+    }
+
+    /// The thread is there. Whether it came by of itself, while callers commit.
+    pub(crate) const fn thread_comes(&mut self) -> bool {
+        mem::replace(&mut self.rounds, mem::replace(&mut self.led, false))
+    }
+
+    /// Whether callers commit, so that the thread has to come by.
+    pub(crate) const fn are_callers(&self) -> bool {
+        self.rounds
+    }
+
+    /// Whether to commit what comes on top of `group` would be brief.
+    pub(crate) fn are_brief(&self, group: &Group) -> bool {
+        self.took <= BRIEF && group.bytes() <= BRIEF_BYTES
+    }
 }
 
 /// A writer that was started.
@@ -139,7 +179,7 @@ impl<W: Writes> Lead for Desk<W> {
         }
         let closing = Closing(&self.queue);
         let rest = writer.lead();
-        std::mem::forget(closing);
+        mem::forget(closing);
         drop(seat);
         if rest == Rest::Something {
             self.queue.wake();

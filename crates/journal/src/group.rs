@@ -27,8 +27,12 @@ impl Group {
     /// Whether it is to be committed: somebody waits for it, it is large, or its first entry has waited so long.
     pub(crate) fn is_due(&self, hold: Duration) -> bool {
         let late = self.begun.is_some_and(|begun| begun.elapsed() >= hold);
-        let bytes = || self.items.iter().map(|item| item.entry.bytes).sum::<usize>();
-        late || self.items.iter().any(|item| item.reply.is_some()) || bytes() >= MAX_GROUP_BYTES
+        late || self.items.iter().any(|item| item.reply.is_some()) || self.bytes() >= MAX_GROUP_BYTES
+    }
+
+    /// The bytes of its entries.
+    pub(crate) fn bytes(&self) -> usize {
+        self.items.iter().map(|item| item.entry.bytes).sum()
     }
 
     /// Where the log stands after what is written of it; `before` is where it stood before.

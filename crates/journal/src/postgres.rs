@@ -74,7 +74,12 @@ pub(crate) fn open(
     });
     let thread = thread.map_err(|error| failed(error.to_string()))?;
     let desk = told.recv().unwrap_or_else(|_| Err(failed("its thread has ended".to_owned())))?;
-    Ok(Started { thread, states: States::open(config).map_err(failed)?, desk })
+    let states = States::open(config).map_err(|why| {
+        // The thread would keep the record for as long as this process lives.
+        queue.close();
+        failed(why)
+    })?;
+    Ok(Started { thread, states, desk })
 }
 
 /// What the server lists this opening of the log under. No other has it, here or elsewhere.

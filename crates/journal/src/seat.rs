@@ -1,11 +1,10 @@
 //! SQLite's writer at its desk: what it does when something came, when nothing did, and when a caller commits.
 
-use std::mem;
 use std::time::{Duration, Instant};
 
-use crate::desk::{BRIEF, Rest, Writes};
+use crate::desk::{Rest, Turns, Writes};
 use crate::group::Group;
-use crate::queue::{BRIEF_BYTES, Item, Patience, Wake};
+use crate::queue::{Item, Patience, Wake};
 use crate::writer::{FOLLOW_DELAY, RETRY_DELAY, Writer};
 
 /// How long the writer looks for the next entry without sleeping when it has written some that nobody waits for:
@@ -19,23 +18,18 @@ const IDLE_DELAY: Duration = Duration::from_millis(20);
 pub(crate) struct Seat {
     writer: Writer,
     group: Group,
-    /// How long the last commit took.
-    took: Duration,
-    /// A caller has committed since the thread was there last.
-    led: bool,
-    /// Callers commit by themselves, and the thread comes by for what nobody waits for.
-    rounds: bool,
+    turns: Turns,
 }
 
 impl Seat {
     pub(crate) fn new(writer: Writer) -> Self {
-        Self { writer, group: Group::default(), took: Duration::ZERO, led: false, rounds: false }
+        Self { writer, group: Group::default(), turns: Turns::default() }
     }
 
     fn commit(&mut self) {
         let begun = Instant::now();
         self.writer.commit(&mut self.group);
-        self.took = begun.elapsed();
+        self.turns.done_since(begun);
     }
 
     /// Commits what nobody waits for when it is time, and looks after the files.
@@ -45,7 +39,7 @@ impl Seat {
         } else if self.writer.failing {
             self.writer.probe();
         }
-        if self.writer.behind || (self.writer.is_worthwhile() && !self.rounds) {
+        if self.writer.behind || (self.writer.is_worthwhile() && !self.turns.are_callers()) {
             self.writer.checkpoint();
         } else {
             self.writer.keep_log_short();
@@ -56,15 +50,15 @@ impl Seat {
 
 impl Writes for Seat {
     fn patience(&mut self) -> Patience {
-        let Self { writer, group, rounds, .. } = self;
+        let Self { writer, group, turns } = self;
         if writer.failing || ((writer.behind || writer.traces) && group.is_empty()) {
             return Patience::sleep(Some(RETRY_DELAY));
         }
         if let Some(begun) = group.begun {
-            let spin = if *rounds { Duration::ZERO } else { SPIN };
+            let spin = if turns.are_callers() { Duration::ZERO } else { SPIN };
             return Patience { spin, sleep: Some(FOLLOW_DELAY.saturating_sub(begun.elapsed())) };
         }
-        if *rounds {
+        if turns.are_callers() {
             return Patience::sleep(Some(FOLLOW_DELAY));
         }
         Patience::sleep(writer.is_worthwhile().then_some(IDLE_DELAY))
@@ -75,7 +69,7 @@ impl Writes for Seat {
     }
 
     fn work(&mut self, wake: Wake) {
-        let came_by = mem::replace(&mut self.rounds, mem::take(&mut self.led));
+        let came_by = self.turns.thread_comes();
         match wake {
             Wake::Work if came_by || self.group.is_due(FOLLOW_DELAY) || self.writer.failing => {
                 self.commit();
@@ -91,13 +85,12 @@ impl Writes for Seat {
     }
 
     fn may_be_led(&self) -> bool {
-        let bytes = || self.group.items.iter().map(|item| item.entry.bytes).sum::<usize>();
-        self.writer.is_well() && self.took <= BRIEF && bytes() <= BRIEF_BYTES
+        self.writer.is_well() && self.turns.are_brief(&self.group)
     }
 
     fn lead(&mut self) -> Rest {
         self.commit();
-        self.led = true;
+        self.turns.led();
         if self.writer.is_well() && !self.writer.is_long() { Rest::Nothing } else { Rest::Something }
     }
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use super::writer::{SPIN, Writer};
-use crate::desk::{BRIEF, Rest, Writes};
+use crate::desk::{Rest, Turns, Writes};
 use crate::group::Group;
-use crate::queue::{BRIEF_BYTES, Item, Patience, Wake};
+use crate::queue::{Item, Patience, Wake};
 use crate::writer::FOLLOW_DELAY;
 
 /// How long the writer has nothing to do before it looks whether the database is there.
@@ -20,30 +20,24 @@ pub(super) struct Seat {
     runtime: Runtime,
     writer: Writer,
     group: Group,
-    /// How long the last commit took.
-    took: Duration,
+    turns: Turns,
     /// When the database was heard of last.
     heard: Instant,
     /// The thread has just answered somebody, who may come again.
     answered: bool,
-    /// A caller has committed since the thread was there last.
-    led: bool,
-    /// Callers commit by themselves, and the thread comes by for what nobody waits for.
-    rounds: bool,
 }
 
 impl Seat {
     pub(super) fn new(runtime: Runtime, writer: Writer) -> Self {
-        let (took, heard) = (Duration::ZERO, Instant::now());
-        let group = Group::default();
-        Self { runtime, writer, group, took, heard, answered: false, led: false, rounds: false }
+        let (group, turns) = (Group::default(), Turns::default());
+        Self { runtime, writer, group, turns, heard: Instant::now(), answered: false }
     }
 
     fn commit(&mut self) {
         let begun = Instant::now();
         self.writer.commit(&self.runtime, &mut self.group);
+        self.turns.done_since(begun);
         self.heard = Instant::now();
-        self.took = self.heard - begun;
     }
 
     /// Commits what nobody waits for when it is time, and asks now and then whether the database is there.
@@ -67,7 +61,7 @@ impl Writes for Seat {
         let sleep = match (self.writer.resting(), self.group.begun) {
             (Some(left), _) => left,
             (None, Some(begun)) => FOLLOW_DELAY.saturating_sub(begun.elapsed()),
-            (None, None) if self.rounds => FOLLOW_DELAY,
+            (None, None) if self.turns.are_callers() => FOLLOW_DELAY,
             (None, None) => IDLE_DELAY.saturating_sub(self.heard.elapsed()),
         };
         Patience { spin, sleep: Some(sleep) }
@@ -78,7 +72,7 @@ impl Writes for Seat {
     }
 
     fn work(&mut self, wake: Wake) {
-        let came_by = mem::replace(&mut self.rounds, mem::take(&mut self.led));
+        let came_by = self.turns.thread_comes();
         let failing = self.writer.resting().is_some();
         match wake {
             Wake::Work if came_by || self.group.is_due(FOLLOW_DELAY) || failing => {
@@ -100,14 +94,13 @@ impl Writes for Seat {
     }
 
     fn may_be_led(&self) -> bool {
-        let bytes = || self.group.items.iter().map(|item| item.entry.bytes).sum::<usize>();
-        self.writer.is_well() && self.took <= BRIEF && bytes() <= BRIEF_BYTES
+        self.writer.is_well() && self.turns.are_brief(&self.group)
     }
 
     fn lead(&mut self) -> Rest {
         // A runtime cannot be entered within another's task unless that gives its thread away.
         tokio::task::block_in_place(|| self.commit());
-        self.led = true;
+        self.turns.led();
         if self.writer.is_well() { Rest::Nothing } else { Rest::Something }
     }
 }
