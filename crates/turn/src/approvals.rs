@@ -498,16 +498,23 @@ fn as_seen(monitor: &Monitor, (by, solo): (&Person, bool), mut view: ApprovalVie
     Some(view)
 }
 
-/// The record of a person being shown an action.
-fn shown_to(by: &Person, view: &ApprovalView, why: Shown) -> Draft {
-    let facts = Facts::new().with("approval", view.id.as_str()).with("own", view.asked_by == by.id);
-    let facts = facts.with_some("deciding", (why == Shown::Deciding).then_some(true));
-    let mut draft = records::of_agent(Kind::Approval, Event::ApprovalShown, Some(by), &view.agent, facts);
+/// A record about an action that waits, or waited, for a person.
+pub(crate) fn of_view(view: &ApprovalView, by: Option<&Person>, event: Event, facts: Facts) -> Draft {
+    let facts = facts.with("approval", view.id.as_str());
+    let mut draft = records::of_agent(Kind::Approval, event, by, &view.agent, facts);
     draft.session = Some(view.session.clone());
     draft.turn = Some(view.turn.clone());
     draft.verb = Some(view.action.verb);
     draft.resource = Some(view.action.resource.clone());
     draft.labels = Some(view.labels.clone());
+    draft
+}
+
+/// The record of a person being shown an action.
+fn shown_to(by: &Person, view: &ApprovalView, why: Shown) -> Draft {
+    let facts = Facts::new().with("own", view.asked_by == by.id);
+    let facts = facts.with_some("deciding", (why == Shown::Deciding).then_some(true));
+    let mut draft = of_view(view, Some(by), Event::ApprovalShown, facts);
     draft.payload = records::of_approval(&view.digest, None);
     draft
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use journal::{Change, Draft, Event, Facts, Kind};
+use journal::{Change, Draft, Event, Facts};
 use monitor::Risk;
 use serde::{Deserialize, Serialize};
 use vocab::{ApprovalId, Digest, Person, PersonId, Timestamp};
 
-use crate::approvals::{ApprovalRow, Shown, load, refused_by};
+use crate::approvals::{ApprovalRow, Shown, load, of_view, refused_by};
 use crate::chat::Way;
 use crate::event::ApprovalState;
 use crate::gateway::Gateway;
@@ -266,14 +266,9 @@ impl Gateway {
 /// The record of something that happened to an approval.
 fn of_decision(row: &ApprovalRow, by: Option<&Person>, event: Event, facts: Facts) -> Draft {
     let view = &row.view;
-    let facts = facts.with("approval", view.id.as_str()).with("risk", view.risk.as_str());
+    let facts = facts.with("risk", view.risk.as_str());
     let facts = facts.with_some("queue", view.queue.as_deref());
-    let mut draft = records::of_agent(Kind::Approval, event, by, &view.agent, facts);
-    draft.session = Some(view.session.clone());
-    draft.turn = Some(view.turn.clone());
+    let mut draft = of_view(view, by, event, facts);
     draft.proposal = Some(row.proposal.id.clone());
-    draft.verb = Some(view.action.verb);
-    draft.resource = Some(view.action.resource.clone());
-    draft.labels = Some(view.labels.clone());
     draft
 }

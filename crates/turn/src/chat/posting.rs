@@ -204,14 +204,9 @@ fn failed(chat: &Chat, id: Option<&ApprovalId>, why: String) -> Draft {
 /// The record of an approval that leaves for the chat, without the one-time id.
 fn posted(channel: &Channel, row: &ApprovalRow, why: Option<Untold>) -> Draft {
     let view = &row.view;
-    let facts = Facts::new().with("approval", view.id.as_str()).with("channel", channel.name.as_str());
+    let facts = Facts::new().with("channel", channel.name.as_str());
     let facts = facts.with("answerable", why.is_none()).with_some("why", why.map(Untold::as_str));
-    let mut draft = records::of_agent(Kind::Approval, Event::ApprovalPosted, None, &view.agent, facts);
-    draft.session = Some(view.session.clone());
-    draft.turn = Some(view.turn.clone());
-    draft.verb = Some(view.action.verb);
-    draft.resource = Some(view.action.resource.clone());
-    draft.labels = Some(view.labels.clone());
+    let mut draft = approvals::of_view(view, None, Event::ApprovalPosted, facts);
     draft.payload = records::of_approval(&view.digest, None);
     draft
 }
