@@ -176,9 +176,5 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
 /// # Errors
 /// One sentence with the line, when it is not UTF-8.
 pub(crate) fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String, String> {
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
-        format!("`{}` line {line}: this is not UTF-8 text; save the file as UTF-8", path.display())
-    })
+    vocab::text(bytes).map_err(|error| format!("`{}` {error}", path.display()))
 }

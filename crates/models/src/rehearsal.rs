@@ -245,11 +245,7 @@ async fn read(path: &Path) -> Result<String, String> {
     if bytes.len() > MAX_SCENARIO_BYTES {
         return Err(too_large());
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
-        format!("line {line}: this is not UTF-8 text; save the file as UTF-8")
-    })
+    vocab::text(bytes).map_err(|error| error.to_string())
 }
 
 fn too_large() -> String {
