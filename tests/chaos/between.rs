@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use bulkhead_tests::{Home, Said, eventually, procs};
 use serde_json::Value;
 
+use crate::RESTLESS;
+
 /// How many conversations propose at once.
 const SESSIONS: usize = 2;
 
@@ -23,27 +25,6 @@ const CALLS: usize = 2 * SESSIONS;
 /// How long nothing may be done after a stop.
 const WATCHED: Duration = Duration::from_millis(500);
 
-const SOUL: &str = "# Restless
-
-## Identity
-
-- Name: restless
-- Role: Never stops
-
-## Skills
-
-- file-reader: Read
-  - paths: .
-- file-writer: Write
-- exec: Run
-  - commands: sh
-
-## Limits
-
-- actions-per-minute: 10000
-- actions-per-turn: 10000
-";
-
 /// A home whose model proposes without end. `MARK` is in the line of every process that it begins.
 struct Restless {
     home: Home,
@@ -54,7 +35,7 @@ struct Restless {
 impl Restless {
     fn new(way: u32) -> Self {
         let home = Home::new();
-        home.soul("restless", SOUL);
+        home.soul("restless", RESTLESS);
         home.edit("models = [\"*\"]", "models = [\"*\"]\ncommands = [\"*\"]");
         let mark = format!("0.02{:07}{way}", std::process::id());
         home.scene(

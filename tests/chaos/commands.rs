@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use bulkhead_tests::{Home, PATIENCE, Said, eventually, procs};
 
+use crate::RESTLESS;
+
 /// How many conversations propose at once.
 const SESSIONS: usize = 3;
 
@@ -15,27 +17,6 @@ const SLEEPERS: usize = 5;
 
 /// How long nothing new may start after the stop.
 const WATCHED: Duration = Duration::from_secs(2);
-
-const SOUL: &str = "# Restless
-
-## Identity
-
-- Name: restless
-- Role: Never stops
-
-## Skills
-
-- file-reader: Read
-- file-writer: Write
-- exec: Run
-  - commands: sh, sleep, setsid
-  - time: 10 min
-
-## Limits
-
-- actions-per-minute: 10000
-- actions-per-turn: 10000
-";
 
 /// A number of seconds that no other process sleeps.
 fn marker(test: u32) -> String {
@@ -58,7 +39,7 @@ fn sleepers(marker: &str) -> Vec<u32> {
 /// A home where it goes on in several conversations.
 fn busy(marker: &str) -> (Home, Vec<Child>) {
     let home = Home::new();
-    home.soul("restless", SOUL);
+    home.soul("restless", RESTLESS);
     home.edit("models = [\"*\"]", "models = [\"*\"]\ncommands = [\"*\"]");
     home.scene(
         &"turns:
