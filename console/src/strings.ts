@@ -4,7 +4,8 @@ import type { Spent, Thresholds } from './lib/types';
 
 export const t = {
   name: 'Bulkhead',
-  pages: { chat: 'Chat', live: 'Live', approvals: 'Approvals', agents: 'Agents', record: 'Record', people: 'People', health: 'Health' },
+  pages: { chat: 'Chat', live: 'Live', approvals: 'Approvals', incidents: 'Incidents', agents: 'Agents', labels: 'Labels', record: 'Record', people: 'People', health: 'Health' },
+  nowhere: { title: 'No such page', lead: 'There is no page at this address. It may be mistyped, or belong to another version of the console.', home: 'To the chat' },
   skip: 'Skip to the page',
   navigation: 'Pages',
   loading: 'One moment…',
@@ -563,13 +564,6 @@ export const t = {
     title: 'Keys',
     keys: [
       ['?', 'this list'],
-      ['g c', 'chat'],
-      ['g l', 'live'],
-      ['g a', 'approvals'],
-      ['g e', 'agents'],
-      ['g r', 'record'],
-      ['g p', 'people'],
-      ['g h', 'health'],
       ['/', 'write a message'],
       ['Enter', 'send a message; Shift + Enter makes a new line'],
       ['Ctrl+s', 'look at the changes of a SOUL.md before they are written'],

@@ -481,6 +481,11 @@ fn every_page_holds_on_a_phone() {
 }
 
 #[test]
+fn the_hull_has_room_for_the_pages_that_come_and_shows_none_of_them_yet() {
+    plays("placesAreHeldForPagesThatCome", &team(HELLO));
+}
+
+#[test]
 fn all_of_it_is_done_by_the_keyboard() {
     plays("keyboardOnly", &team(HELLO));
 }

@@ -1,6 +1,6 @@
 // Where in the console this page is, how it looks, and which keys do what.
 
-import { PAGES, type Page, type Route, href, parse } from '../lib/route';
+import { ENTRIES, type Page, type Route, href, parse } from '../lib/route';
 
 export type Theme = 'auto' | 'light' | 'dark';
 const THEMES: Theme[] = ['auto', 'light', 'dark'];
@@ -8,8 +8,6 @@ const THEME = 'bulkhead.theme';
 
 /** How long after `g` the second key may come, in milliseconds. */
 const CHORD = 1_500;
-
-const LETTERS: Record<string, Page> = { c: 'chat', l: 'live', a: 'approvals', e: 'agents', r: 'record', p: 'people', h: 'health' };
 
 class Place {
   route = $state<Route>(parse(location.hash));
@@ -61,8 +59,8 @@ class Place {
     if (writing || document.querySelector('dialog[open]') !== null) return;
     const chord = Date.now() - this.#chord < CHORD;
     this.#chord = event.key === 'g' ? Date.now() : 0;
-    const page = chord ? LETTERS[event.key] : undefined;
-    if (page !== undefined && PAGES.includes(page)) this.go(page);
+    const entry = chord ? ENTRIES.find(({ letter }) => letter === event.key) : undefined;
+    if (entry !== undefined) this.go(entry.page);
     else if (event.key === '?') this.help = true;
     else if (event.key === '/') document.querySelector<HTMLElement>('[data-key="write"]')?.focus();
     else if (event.key === 'j' || event.key === 'k') this.#step(event.key === 'j' ? 1 : -1);

@@ -14,8 +14,12 @@ describe('addresses', () => {
     expect(parse(href('chat', 'a\ud800b')).rest).toEqual(['a\ufffdb']);
   });
 
-  it('that lead nowhere lead to the chat', () => {
-    for (const hash of ['', '#', '#/', '#/nowhere/x', '#//evil.example', '#javascript:alert(1)', '#/%', '#/%zz']) expect(parse(hash)).toEqual({ page: 'chat', rest: [] });
+  it('that say nothing lead to the chat', () => {
+    for (const hash of ['', '#', '#/']) expect(parse(hash)).toEqual({ page: 'chat', rest: [] });
+  });
+
+  it('that are no page\'s lead nowhere, and those of a page that is still to come are none', () => {
+    for (const hash of ['#/nowhere/x', '#//evil.example', '#javascript:alert(1)', '#/%', '#/%zz', '#/incidents', '#/labels/x', '#/signIn', '#/SignIn']) expect(parse(hash)).toEqual({ page: null, rest: [] });
     expect(parse(`#/chat/${'x/'.repeat(100)}`).rest).toHaveLength(4);
   });
 });
