@@ -29,7 +29,7 @@ pub use self::note::{Key, Note, Unread};
 pub use self::position::Position;
 use self::postgres::{Halt, Postgres};
 pub use self::sealed::Unbelieved;
-use self::source::Statements;
+use self::source::{Reach, Statements};
 use self::walk::Walk;
 use crate::entry::Head;
 use crate::place::Place;
@@ -117,7 +117,7 @@ pub fn verify_with(place: &Place, options: &Options, progress: Told<'_>) -> Resu
             let found = log.foreign().and_then(|foreign| match foreign {
                 Some(what) => Ok(Some(FirstBad::foreign(what))),
                 None => {
-                    log.begin(first);
+                    log.begin(first, Reach::All);
                     walk.all(&mut log, options, progress)
                 }
             });
@@ -140,7 +140,7 @@ fn go(
     if let Some(what) = foreign(conn)? {
         return Ok(Some(FirstBad::foreign(what)));
     }
-    if let Some(bad) = walk.all(&mut Statements::new(conn)?.from(first)?, options, progress)? {
+    if let Some(bad) = walk.all(&mut Statements::new(conn)?.from(first, Reach::All)?, options, progress)? {
         return Ok(Some(bad));
     }
     let whole: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
@@ -193,7 +193,7 @@ pub fn verify_tail(place: &Place, count: u32) -> Result<Option<FirstBad>, Verify
             let found = match walk::first_of(last, count) {
                 None => Walk::begin(None).all(&mut log, &Options::default(), &mut |_| {}),
                 Some(first) => {
-                    log.begin(first);
+                    log.begin(first, Reach::Walked);
                     walk::tail(&mut log, first)
                 }
             };
@@ -207,7 +207,11 @@ pub(crate) fn tail(conn: &Connection, count: u32) -> rusqlite::Result<Option<Fir
     let last: Option<i64> = conn.query_row("SELECT max(seq) FROM record", [], |row| row.get(0))?;
     let mut statements = Statements::new(conn)?;
     match walk::first_of(last, count) {
-        None => Walk::begin(None).all(&mut statements.from(i64::MIN)?, &Options::default(), &mut |_| {}),
-        Some(first) => walk::tail(&mut statements.from(first)?, first),
+        None => Walk::begin(None).all(
+            &mut statements.from(i64::MIN, Reach::All)?,
+            &Options::default(),
+            &mut |_| {},
+        ),
+        Some(first) => walk::tail(&mut statements.from(first, Reach::Walked)?, first),
     }
 }

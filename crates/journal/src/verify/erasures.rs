@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use vocab::Digest;
 
 use super::finding::{FirstBad, Why};
 use super::source::Source;
@@ -43,36 +42,31 @@ pub(super) struct Erasures {
     claims: BTreeMap<u64, Claim>,
     /// The first record of the walk. Of an erasure that reaches further back only the rest is looked at.
     begin: u64,
+    /// The last record that was gone through before. What was erased up to there was held against its erasure then.
+    done: u64,
 }
 
 impl Erasures {
     pub(super) fn begin<S: Source>(source: &mut S, begin: u64) -> Result<Self, S::Error> {
-        let mut erasures = Self { row: None, counted: false, claims: BTreeMap::new(), begin };
+        let mut erasures = Self { row: None, counted: false, claims: BTreeMap::new(), begin, done: 0 };
         erasures.advance(source)?;
         Ok(erasures)
     }
 
-    /// Goes on after record `seq` with what had been claimed until then.
-    pub(super) fn resume<S: Source>(
-        source: &mut S,
-        seq: u64,
-        claims: &[(u64, u64, Digest)],
-    ) -> Result<Self, S::Error> {
-        let claim = |(by, first, ranges): &(u64, u64, Digest)| {
-            (*by, Claim { first: *first, ranges: *ranges.as_bytes() })
-        };
-        let mut erasures =
-            Self { row: None, counted: false, claims: claims.iter().map(claim).collect(), begin: 1 };
-        erasures.advance(source)?;
-        // A row that the place is in the middle of has been counted.
-        erasures.counted = erasures.row.is_some_and(|row| row.first <= seq);
-        Ok(erasures)
-    }
-
-    /// What has been claimed and not yet been borne out.
-    pub(super) fn claims(&self) -> Vec<(u64, u64, Digest)> {
-        let claim = |(by, claim): (&u64, &Claim)| (*by, claim.first, Digest::from_bytes(claim.ranges));
-        self.claims.iter().map(claim).collect()
+    /// For a walk over everything after record `seq`, of a source whose table begins with its first row. What it says of earlier
+    /// records is read anew: an erasure that is still to come, or was made since, has removed their contents too.
+    pub(super) fn after<S: Source>(source: &mut S, seq: u64) -> Result<Result<Self, FirstBad>, S::Error> {
+        let mut erasures = Self { done: seq, ..Self::begin(source, 1)? };
+        while let Some(row) = erasures.row {
+            let at = if erasures.counted { row.last.saturating_add(1) } else { row.first.max(1) };
+            if at > seq {
+                break;
+            }
+            if erasures.step(source, at)?.is_err() {
+                return Ok(Err(FirstBad::at(at, Why::Erasures)));
+            }
+        }
+        Ok(Ok(erasures))
     }
 
     fn advance<S: Source>(&mut self, source: &mut S) -> Result<(), S::Error> {
@@ -100,10 +94,13 @@ impl Erasures {
         let Some(row) = self.row.filter(|row| row.first <= seq) else { return Ok(Ok(None)) };
         if !self.counted {
             let in_place = row.first == seq || seq == self.begin;
-            if !in_place || row.by <= row.last {
+            if !in_place || row.first == 0 || row.by <= row.last {
                 return Ok(Err(Malformed));
             }
             self.counted = true;
+            if row.by <= self.done {
+                return Ok(Ok(Some(row.by)));
+            }
             if self.claims.len() >= MAX_CLAIMS {
                 return Ok(Err(Malformed));
             }

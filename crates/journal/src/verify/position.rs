@@ -20,8 +20,6 @@ pub struct Position {
     /// How many nodes and how many rows of blocks the records have made.
     pub(super) nodes: u64,
     pub(super) blocks: u64,
-    /// What the table says of erasures that are still to come: by which record, from which on, and a hash over their ranges.
-    pub(super) claims: Vec<(u64, u64, Digest)>,
     /// The checkpoints that were given until then and fitted.
     pub(super) checked: Vec<TreeHead>,
 }

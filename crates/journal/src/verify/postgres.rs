@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Row};
 
 use super::kept::KeyRows;
 use super::sealed::MAX_KEYS;
-use super::source::{Content, Line, MAX_BYTES, Missing, Source};
+use super::source::{Content, Line, MAX_BYTES, Missing, Reach, Source};
 use crate::postgres::{PostgresConfig, foreign};
 use crate::readonly::LookError;
 
@@ -90,7 +90,8 @@ pub(super) struct Postgres {
     records: Pages<Line>,
     contents: Pages<Content>,
     erased: Pages<[i64; 3]>,
-    first: i64,
+    /// The record that a row of the table of erasures has to reach.
+    erased_from: i64,
 }
 
 /// The rows of one table, a page at a time.
@@ -122,7 +123,7 @@ impl Postgres {
             .map_err(unreachable)?;
         let (records, contents) = (Pages::after(i64::MIN), Pages::after(i64::MIN));
         let erased = Pages::after(i64::MIN);
-        let mut log = Self { runtime, client, wait, records, contents, erased, first: i64::MIN };
+        let mut log = Self { runtime, client, wait, records, contents, erased, erased_from: i64::MIN };
         match log.form() {
             Ok(Some(form)) if form == FORM => Ok(log),
             Ok(Some(found)) => Err(LookError::OtherForm { place, found }),
@@ -145,11 +146,11 @@ impl Postgres {
         Ok(Some(form.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default()))
     }
 
-    /// Begins with record `first`.
-    pub(super) fn begin(&mut self, first: i64) {
+    /// Begins with record `first`, and with all erasures or with those that reach it.
+    pub(super) fn begin(&mut self, first: i64, erasures: Reach) {
         self.records = Pages::after(first.saturating_sub(1));
         self.contents = Pages::after(first.saturating_sub(1));
-        self.first = first;
+        self.erased_from = erasures.from(first);
     }
 
     /// The highest sequence number, if there is a record.
@@ -244,7 +245,7 @@ impl Source for Postgres {
         if self.erased.rows.is_empty() && !self.erased.ended {
             let parameters = [
                 (&self.erased.last as _, Type::INT8),
-                (&self.first as _, Type::INT8),
+                (&self.erased_from as _, Type::INT8),
                 (&PAGE_ROWS as _, Type::INT8),
             ];
             let rows = self.rows(ERASED, &parameters)?;

@@ -27,6 +27,25 @@ pub(super) struct Content {
 /// A field and a value.
 pub(super) type Missing = Option<(String, String)>;
 
+/// Which rows of the table of erasures a walk needs.
+#[derive(Clone, Copy)]
+pub(super) enum Reach {
+    /// All: what is still to come erased records before its beginning too.
+    All,
+    /// Those of the records that it goes through.
+    Walked,
+}
+
+impl Reach {
+    /// The record that a row has to reach, for a walk that begins with record `first`.
+    pub(super) const fn from(self, first: i64) -> i64 {
+        match self {
+            Self::All => i64::MIN,
+            Self::Walked => first,
+        }
+    }
+}
+
 /// A database in the middle of being gone through, at one moment of its life.
 pub(super) trait Source {
     /// Why it cannot be read on.
@@ -82,10 +101,11 @@ impl<'a> Statements<'a> {
         Ok(Self { conn, records, contents, erased: conn.prepare(ERASED)? })
     }
 
-    /// Begins with record `first`.
-    pub(super) fn from(&mut self, first: i64) -> rusqlite::Result<Sqlite<'_>> {
+    /// Begins with record `first`, and with all erasures or with those that reach it.
+    pub(super) fn from(&mut self, first: i64, erasures: Reach) -> rusqlite::Result<Sqlite<'_>> {
         let (records, contents) = (self.records.query([first])?, self.contents.query([first])?);
-        Ok(Sqlite { conn: self.conn, records, contents, erased: self.erased.query([first])? })
+        let erased = self.erased.query([erasures.from(first)])?;
+        Ok(Sqlite { conn: self.conn, records, contents, erased })
     }
 }
 

@@ -68,22 +68,20 @@ impl Walk {
         progress: Told<'_>,
     ) -> Result<Found, S::Error> {
         let log = source.log_id()?;
-        let erasures = match &options.resume {
-            None => {
-                self.hash = Sha256::digest(format!("bulkhead journal\n{log}")).into();
-                Erasures::begin(source, 1)?
-            }
-            Some(position) => {
-                (self.seq, self.hash) = (position.seq, *position.hash.as_bytes());
-                Erasures::resume(source, position.seq, &position.claims)?
-            }
-        };
+        match &options.resume {
+            None => self.hash = Sha256::digest(format!("bulkhead journal\n{log}")).into(),
+            Some(position) => (self.seq, self.hash) = (position.seq, *position.hash.as_bytes()),
+        }
         if self.contradicts_checkpoint(self.seq, &self.hash) {
             return Ok(Some(FirstBad { seq: None, why: Why::NotTheCheckpoint }));
         }
         if let Some(bad) = self.prepare(source, options, log)? {
             return Ok(Some(bad));
         }
+        let erasures = match Erasures::after(source, self.seq)? {
+            Ok(erasures) => erasures,
+            Err(bad) => return Ok(Some(bad)),
+        };
         let mut beside = Beside { contents: Contents::begin(source)?, erasures };
         self.begun(progress);
         while let Some(line) = source.record()? {
@@ -91,7 +89,7 @@ impl Walk {
                 return Ok(Some(bad));
             }
             if self.seq.is_multiple_of(REPORT_RECORDS) {
-                self.report(&beside.erasures, progress);
+                self.report(progress);
             }
         }
         self.finish(source, &beside)
@@ -135,7 +133,7 @@ impl Walk {
         }
     }
 
-    fn report(&self, erasures: &Erasures, progress: Told<'_>) {
+    fn report(&self, progress: Told<'_>) {
         let Some(whole) = &self.whole else { return };
         let position = whole.tree.parts().zip(whole.blocks.rows()).map(|((trees, nodes), blocks)| Position {
             log: whole.log.clone(),
@@ -144,7 +142,6 @@ impl Walk {
             trees,
             nodes,
             blocks,
-            claims: erasures.claims(),
             checked: whole.kept.checked(),
         });
         progress(&Progress { records: self.seq, total: whole.last, position });

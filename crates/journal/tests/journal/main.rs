@@ -38,6 +38,7 @@ mod proxy;
 mod publish;
 mod read;
 mod recent;
+mod resume;
 mod rights;
 mod several;
 mod tamper;

@@ -19,7 +19,7 @@ use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
 use crate::terminal::{Keep, Paint, Screen, field, progress, say, visible};
 
-/// The largest state of a verification, in bytes: checkpoints and erasures that are still to come are part of it.
+/// The largest state of a verification, in bytes: the checkpoints that fitted are part of it.
 const MAX_STATE_BYTES: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
