@@ -411,6 +411,11 @@ fn the_plan_shows_who_is_at_work_and_its_lever_stops_all() {
 }
 
 #[test]
+fn the_lever_for_all_takes_two_steps_and_no_time() {
+    plays("theLeverTakesTwoStepsAndNoTime", &team(HELLO));
+}
+
+#[test]
 fn the_lever_of_one_compartment_stops_that_agent_alone() {
     plays("oneLeverStopsOneAgent", &team(ON_AND_ON));
 }

@@ -1,6 +1,10 @@
 // Seeing agents at work, and stopping them.
 import { holds, same } from './stage.mjs';
 
+/** How long a guard stays up, and how often the page asks for its agents, in milliseconds of its own clock. */
+const GUARD = 6_000;
+const LOOK = 3_000;
+
 /** An administrator stops an agent in the middle of a turn, from the conversation. */
 export async function stopInMidTurn(stage) {
   const ada = await stage.signedIn('ada');
@@ -48,6 +52,41 @@ export async function liveAndTheLeverForAll(stage) {
   await bob.go('live');
   await bob.page.getByText('Their single actions are shown to administrators and operators.').waitFor();
   same('levers', await bob.page.getByRole('button', { name: /Stop/ }).count(), 0);
+}
+
+/** Two steps, and neither waits for anything: to the page no time goes by until all are stopped. A guard that was lifted alone falls. */
+export async function theLeverTakesTwoStepsAndNoTime(stage) {
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  await page.clock.install();
+  await ada.go('live');
+  await page.reload();
+  const guard = page.getByRole('button', { name: 'Stop all agents' });
+  const lever = page.getByRole('button', { name: /Stop \d agents? now/ });
+  await guard.and(page.locator(':enabled')).waitFor();
+  const states = () => stage.json('agents', 'list').map((agent) => agent.state);
+  const now = () => page.evaluate(() => Date.now());
+  await page.clock.pauseAt((await now()) + 60_000);
+
+  await guard.click();
+  await lever.waitFor();
+  await page.clock.runFor(GUARD - 1);
+  holds('the guard stays up for so long', await lever.isVisible());
+  await page.clock.runFor(1);
+  await guard.waitFor();
+  same('and falls without having stopped anything', [await lever.count(), states().includes('killed')], [0, false]);
+
+  for (const pull of [() => guard.click().then(() => lever.click()), () => page.keyboard.press('Enter').then(() => page.keyboard.press('Enter'))]) {
+    for (const agent of ['echo', 'helper']) stage.run('agents', 'resume', agent);
+    await page.clock.runFor(LOOK);
+    await guard.and(page.locator(':enabled')).waitFor();
+    await guard.focus();
+    const before = await now();
+    await pull();
+    await page.getByText(/^2 agents stopped, \d+ process/).waitFor();
+    same('every agent is stopped', states(), ['killed', 'killed']);
+    same('no time went by on the page', (await now()) - before, 0);
+  }
 }
 
 /** The lever of one compartment stops that agent; the other goes on with what it does. */
