@@ -3,6 +3,8 @@
 export class Rows<T> {
   rows = $state<T[]>([]);
   problem = $state('');
+  /** Whether an answer has come, of whatever kind. */
+  asked = $state(false);
   readonly #get: () => Promise<T[]>;
 
   constructor(get: () => Promise<T[]>) {
@@ -25,5 +27,6 @@ export class Rows<T> {
       }
     }
     this.problem = problem;
+    this.asked = true;
   }
 }

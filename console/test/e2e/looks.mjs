@@ -7,26 +7,39 @@ const HEADINGS = { chat: 'Agents', 'chat/echo': 'echo', live: 'Live', approvals:
 /** How late the fonts come where what moves while a page loads is looked at, in milliseconds. */
 const SLOW_FONTS = 500;
 
-/** The most that a page may move while it loads: what web vitals call good (https://web.dev/articles/cls). */
-const MOST_MOVED = 0.1;
+/** So far apart the gateway's answers come there, and never in the order in which they were asked for, in milliseconds. */
+const APART = 237;
+const LATEST = 700;
+
+/** The most that a page may move while it loads: nothing that anybody sees. Web vitals call 0.1 good (https://web.dev/articles/cls). */
+const MOST_MOVED = 0.001;
 
 /** Loads each page anew and looks how far what is shown is pushed away by what comes after it. */
 async function everyPageStaysInPlace(seat) {
   await seat.page.route('**/*.woff2', (route) => setTimeout(() => route.continue().catch(() => undefined), SLOW_FONTS));
+  let asked = 0;
+  await seat.page.route('**/api/v1/**', (route) => {
+    asked += 1;
+    setTimeout(() => route.continue().catch(() => undefined), (asked * APART) % LATEST);
+  });
   for (const page of PAGES) {
     await seat.go(page);
     await seat.page.reload();
     await seat.page.getByRole('heading', { name: HEADINGS[page], level: 1 }).first().waitFor();
+    await seat.page.waitForFunction(() => document.querySelector('[aria-busy=true]') === null);
     await seat.page.waitForLoadState('networkidle').catch(() => undefined);
     const moved = await seat.page.evaluate(() => new Promise((done) => {
-      let sum = 0;
-      const add = (entry) => (sum += entry.hadRecentInput ? 0 : entry.value);
+      const found = { sum: 0, what: [] };
+      const add = ({ value, sources }) => {
+        found.sum += value;
+        found.what.push(...sources.map(({ node, previousRect, currentRect }) => `${node?.nodeName} ${(node?.textContent ?? '').trim().slice(0, 30)}: ${previousRect.x},${previousRect.y} to ${currentRect.x},${currentRect.y}`));
+      };
       new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({ type: 'layout-shift', buffered: true });
-      requestAnimationFrame(() => requestAnimationFrame(() => done(sum)));
+      requestAnimationFrame(() => requestAnimationFrame(() => done(found)));
     }));
-    holds(`${page} stays where it is while it loads: it moved by ${moved}`, moved < MOST_MOVED);
+    holds(`${page} stays where it is while it loads: it moved by ${moved.sum} (${moved.what.join('; ')})`, moved.sum < MOST_MOVED);
   }
-  await seat.page.unroute('**/*.woff2');
+  await seat.page.unrouteAll({ behavior: 'wait' });
 }
 
 async function everyPage(stage, name, options) {
@@ -44,7 +57,7 @@ async function everyPage(stage, name, options) {
 }
 
 export async function everyPageByDay(stage) {
-  await everyPage(stage, 'day', { colorScheme: 'light' });
+  await everyPageStaysInPlace(await everyPage(stage, 'day', { colorScheme: 'light' }));
 }
 
 export async function everyPageByNight(stage) {
