@@ -5,6 +5,8 @@
 
 #[path = "tidy/arrows.rs"]
 mod arrows;
+#[path = "tidy/conformance.rs"]
+mod conformance;
 #[path = "tidy/documents.rs"]
 mod documents;
 #[path = "tidy/fuzzing.rs"]
@@ -98,6 +100,13 @@ fn the_verifier_takes_nothing_from_what_writes_and_signs() {
     let read = TREE.iter().filter(|file| file.path.starts_with("crates/journal/src/verify")).count();
     assert!(read > 10, "the verifier was not read");
     over_the_tree(verifier::taken);
+}
+
+#[test]
+fn every_test_of_the_record_runs_on_both_databases_or_says_why_not() {
+    let read = TREE.iter().filter(|file| file.path.starts_with("crates/journal/tests/journal/")).count();
+    assert!(read > 20, "the suite was not read");
+    none(conformance::check(&TREE));
 }
 
 #[test]

@@ -9,13 +9,14 @@ use std::time::Duration;
 use bulkhead_journal::read::{Query, Reader};
 use bulkhead_journal::verify::verify;
 use bulkhead_journal::{
-    AppendError, Change, Draft, Entry, Journal, Kind, MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, OpenError,
-    QUEUE_BYTES, ReadError,
+    AppendError, Change, Config, Draft, Entry, Journal, Kind, MAX_ENTRY_BYTES, MAX_ENTRY_RECORDS, OpenError,
+    PostgresConfig, QUEUE_BYTES, ReadError,
 };
 use serde_json::{Value, json};
 use vocab::{Ambient, Digest, Timestamp};
 
 use crate::common::{Clock, NOON, config, database, draft, entry, fill, number, open, put};
+use crate::full::healthy_again;
 use crate::kept::Kept;
 
 /// How long somebody may wait to be told.
@@ -72,17 +73,18 @@ async fn what_follows_nothing_becomes_durable_by_itself() {
 
 #[tokio::test]
 async fn what_has_nothing_to_write_keeps_no_room_however_much_of_it_follows() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    let all = async {
-        // Each takes up some room until the writer has seen it; together they take more than there is.
-        for _ in 0..=QUEUE_BYTES / 1024 {
-            journal.follow(entry(Vec::new())).await.unwrap();
-        }
-        journal.append(entry(vec![draft(1)])).await.unwrap()
-    };
-    let receipt = tokio::time::timeout(Duration::from_secs(60), all).await.expect("there is room again");
-    assert_eq!(receipt.seq(), 1);
+    for kept in Kept::both() {
+        let journal = kept.open();
+        let all = async {
+            // Each takes up some room until the writer has seen it; together they take more than there is.
+            for _ in 0..=QUEUE_BYTES / 1024 {
+                journal.follow(entry(Vec::new())).await.unwrap();
+            }
+            journal.append(entry(vec![draft(1)])).await.unwrap()
+        };
+        let receipt = tokio::time::timeout(PATIENCE, all).await.expect("there is room again");
+        assert_eq!(receipt.seq(), 1);
+    }
 }
 
 #[tokio::test]
@@ -161,22 +163,30 @@ async fn lists_that_grow_in_turns_are_each_read_whole_and_in_order() {
 
 #[tokio::test]
 async fn a_list_that_lacks_an_item_is_not_read_as_if_it_were_whole() {
-    for (damage, said) in [
-        ("DELETE FROM item WHERE seq = 3", "its first items are gone"),
-        ("UPDATE item SET previous = 9 WHERE seq = 3", "its first items are gone"),
-        ("UPDATE item SET value = '' WHERE seq = 3", "the state `test` `a` is damaged"),
-        ("DELETE FROM item WHERE seq = 5", "Invalid column type Null"),
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        let journal = open(folder.path());
+    for kept in Kept::both() {
+        let journal = kept.open();
         let mut grown = entry(vec![draft(1)]);
         grown.state = pushed("a", 0..5);
         drop(journal.append(grown).await.unwrap());
         assert_eq!(journal.list("test", "a").unwrap().len(), 5);
         journal.close().await.unwrap();
-        rusqlite::Connection::open(database(folder.path())).unwrap().execute(damage, []).unwrap();
-        let error = open(folder.path()).list("test", "a").unwrap_err().to_string();
-        assert!(error.contains(said), "{damage}: {error}");
+        // In a file an item names the one before it. On a server each is a row with a number of its own (ADR 29).
+        let damages: &[_] = if kept.is_sqlite() {
+            &[
+                ("DELETE FROM item WHERE seq = 3", "its first items are gone"),
+                ("UPDATE item SET previous = 9 WHERE seq = 3", "its first items are gone"),
+                ("UPDATE item SET value = '' WHERE seq = 3", "the state `test` `a` is damaged"),
+                ("DELETE FROM item WHERE seq = 5", "Invalid column type Null"),
+            ]
+        } else {
+            &[("UPDATE state SET value = '' WHERE key LIKE 'a/%2'", "the state `test` `a` is damaged")]
+        };
+        for (damage, said) in damages {
+            let copy = kept.copy();
+            copy.tamper(damage);
+            let error = copy.open().list("test", "a").unwrap_err().to_string();
+            assert!(error.contains(said), "{damage}: {error}");
+        }
     }
 }
 
@@ -307,40 +317,97 @@ async fn only_the_owner_can_open_its_files() {
     drop(journal);
 }
 
+/// A server's writer rests a little before it looks again; a file's does with the next that comes.
+async fn healthy_again_of(kept: &Kept, journal: &Journal) {
+    if !kept.is_sqlite() {
+        healthy_again(journal).await;
+    }
+}
+
 #[tokio::test]
 async fn what_somebody_else_wrote_in_between_stops_the_journal() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    fill(&journal, 2).await;
-    let intruder = rusqlite::Connection::open(database(folder.path())).unwrap();
-    intruder.execute("INSERT INTO record (seq, hash, body) VALUES (3, x'00', '{}')", []).unwrap();
-    assert!(matches!(journal.append(entry(vec![draft(3)])).await, Err(AppendError::Write(_))));
-    let again = journal.append(entry(vec![draft(3)])).await;
-    assert!(
-        matches!(again, Err(AppendError::Astray { expected: 2, found: 3 } | AppendError::Write(_))),
-        "{again:?}"
-    );
-    assert!(journal.healthy().is_err());
-    intruder.execute("DELETE FROM record WHERE seq = 3", []).unwrap();
-    drop(journal.append(entry(vec![draft(3)])).await.unwrap());
-    assert!(journal.healthy().is_ok());
-    assert!(verify(&config(folder.path()).place, Some(journal.head())).unwrap().ok);
+    for kept in Kept::both() {
+        let journal = kept.open();
+        fill(&journal, 2).await;
+        kept.tamper("INSERT INTO record (seq, hash, body) VALUES (3, ZEROS, '{}')");
+        drop(journal.append(entry(vec![draft(3)])).await.unwrap_err());
+        let again = journal.append(entry(vec![draft(3)])).await.unwrap_err();
+        let astray = matches!(again, AppendError::Astray { expected: 2, found: 3 } | AppendError::Write(_));
+        assert!(astray, "{again:?}");
+        assert!(journal.healthy().is_err());
+        assert_eq!(journal.head().records, 2);
+        kept.tamper("DELETE FROM record WHERE seq = 3");
+        healthy_again_of(&kept, &journal).await;
+        drop(journal.append(entry(vec![draft(3)])).await.unwrap());
+        assert!(journal.healthy().is_ok());
+        assert!(verify(&kept.place(), Some(journal.head())).unwrap().ok);
+    }
+}
+
+/// Another program that keeps everybody from a record's tables, until it is let go.
+enum Holder {
+    Sqlite(rusqlite::Connection),
+    Postgres(tokio_postgres::Client),
+}
+
+impl Holder {
+    async fn of(kept: &Kept) -> Self {
+        match kept {
+            Kept::Sqlite(folder) => {
+                let other = rusqlite::Connection::open(database(folder.path())).unwrap();
+                other.execute_batch("BEGIN IMMEDIATE").unwrap();
+                Self::Sqlite(other)
+            }
+            Kept::Postgres { cluster, database } => {
+                let address = cluster.url("postgres", database);
+                let (other, connection) =
+                    tokio_postgres::connect(&address, tokio_postgres::NoTls).await.unwrap();
+                tokio::spawn(connection);
+                other.batch_execute("BEGIN; LOCK TABLE bulkhead.record IN EXCLUSIVE MODE").await.unwrap();
+                Self::Postgres(other)
+            }
+        }
+    }
+
+    async fn lets_go(self) {
+        match self {
+            Self::Sqlite(other) => other.execute_batch("ROLLBACK").unwrap(),
+            Self::Postgres(other) => other.batch_execute("ROLLBACK").await.unwrap(),
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_database_that_another_program_holds_takes_nothing_until_it_lets_go() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    fill(&journal, 2).await;
-    let other = rusqlite::Connection::open(database(folder.path())).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let refused = journal.append(entry(vec![draft(3)])).await.unwrap_err();
-    assert_eq!(refused, AppendError::Held);
-    assert_eq!(journal.healthy().unwrap_err(), refused.to_string());
-    other.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(journal.append(entry(vec![draft(3)])).await.unwrap().seq(), 3);
-    assert!(journal.healthy().is_ok());
-    assert!(verify(&config(folder.path()).place, Some(journal.head())).unwrap().ok);
+    for kept in Kept::both() {
+        let place = match &kept {
+            Kept::Sqlite(_) => kept.place(),
+            Kept::Postgres { .. } => {
+                PostgresConfig::new(&kept.address()).unwrap().patient(Duration::from_secs(1)).into()
+            }
+        };
+        let journal = Journal::open(Config { place }, Clock::at(NOON)).unwrap();
+        fill(&journal, 2).await;
+        let other = Holder::of(&kept).await;
+        let refused = journal.append(entry(vec![draft(3)])).await.unwrap_err();
+        if kept.is_sqlite() {
+            assert_eq!(refused, AppendError::Held);
+        }
+        assert!(!refused.to_string().contains('\n'), "{refused}");
+        assert!(journal.healthy().is_err());
+        assert_eq!(journal.head().records, 2);
+        other.lets_go().await;
+        healthy_again_of(&kept, &journal).await;
+        assert_eq!(journal.append(entry(vec![draft(4)])).await.unwrap().seq(), 3);
+        assert!(journal.healthy().is_ok());
+        let reader = Reader::open(&kept.place()).unwrap();
+        assert_eq!(
+            number(&reader, &reader.show(3).unwrap().unwrap(), "number"),
+            4,
+            "what was refused is there"
+        );
+        assert!(verify(&kept.place(), Some(journal.head())).unwrap().ok);
+    }
 }
 
 /// A clock that, once it is told to, says each time that the writer asks it, and waits. The second time it breaks.

@@ -87,6 +87,14 @@ impl Kept {
         matches!(self, Self::Sqlite(_))
     }
 
+    /// Whether there is a record, which a gateway makes for itself in a file.
+    pub(crate) fn is_there(&self) -> bool {
+        match self {
+            Self::Sqlite(folder) => database(folder.path()).exists(),
+            Self::Postgres { .. } => true,
+        }
+    }
+
     pub(crate) fn place(&self) -> Place {
         self.place_of("gateway")
     }
@@ -187,7 +195,24 @@ impl Kept {
         }
     }
 
-    /// The same of a database that may have been changed beyond reading.
+    /// A column of a row, byte for byte.
+    pub(crate) fn bytes_of(&self, table: &str, column: &str, seq: u64) -> Vec<u8> {
+        let hex = match self {
+            Self::Sqlite(folder) => {
+                let conn = rusqlite::Connection::open(database(folder.path())).unwrap();
+                let sql = format!("SELECT lower(hex({column})) FROM {table} WHERE seq = ?1");
+                conn.query_row(&sql, [seq], |row| row.get(0)).unwrap()
+            }
+            Self::Postgres { cluster, database } => {
+                let bytes = if column == "body" { "convert_to(body, 'UTF8')" } else { column };
+                let sql = format!("SELECT encode({bytes}, 'hex') FROM bulkhead.{table} WHERE seq = {seq}");
+                cluster.sql(database, &sql)
+            }
+        };
+        data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap()
+    }
+
+    /// The bodies of a database that may have been changed beyond reading.
     pub(crate) fn bodies_if_any(&self) -> Option<Vec<(u64, String)>> {
         let Self::Sqlite(folder) = self else { return Some(self.bodies()) };
         let conn = rusqlite::Connection::open(database(folder.path())).unwrap();

@@ -1,4 +1,5 @@
-//! The journal as its callers and its auditors see it.
+//! The journal as its callers and its auditors see it: one suite for SQLite and PostgreSQL. A test takes [`kept::Kept::both`];
+//! one that runs on one database stands in the table of `tests/tidy/conformance.rs`, with its twin or with why it has none.
 
 #![expect(
     clippy::unwrap_used,

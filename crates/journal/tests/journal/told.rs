@@ -4,11 +4,10 @@ use std::ops::ControlFlow;
 
 use bulkhead_journal::read::{ReadError, Reader, Told};
 use bulkhead_journal::{Draft, Event, Facts, Journal, Kind, MAX_ENTRY_RECORDS, Place};
-use rusqlite::Connection;
 use serde_json::json;
 use vocab::{PersonId, SessionId};
 
-use crate::common::{Clock, NOON, database, draft, entry, open};
+use crate::common::{Clock, NOON, draft, entry};
 use crate::kept::Kept;
 
 fn hold(event: Event, person: &str, session: Option<&str>) -> Draft {
@@ -85,27 +84,25 @@ async fn what_is_told_is_found_in_order_wherever_it_stands_and_from_any_place_on
 
 #[tokio::test]
 async fn a_record_that_was_changed_is_not_told_and_neither_is_another_content() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    add(&journal, (0..3).map(draft).collect()).await;
-    add(&journal, vec![hold(Event::HoldAdded, "ann", None)]).await;
-    journal.close().await.unwrap();
-    let place = Place::Sqlite(database(folder.path()));
-    let change = |sql: &str| {
-        let conn = Connection::open(database(folder.path())).unwrap();
-        assert_eq!(conn.execute(sql, []).unwrap(), 1);
-    };
-    let reader = Reader::open(&place).unwrap();
-    let record = reader.show(4).unwrap().unwrap();
-    assert_eq!(reader.committed(&record).unwrap(), Some(json!({ "why": "lawsuit" })));
-    change("UPDATE payload SET bytes = CAST('{\"why\":\"fun\"}' AS BLOB) WHERE seq = 4");
-    assert!(reader.committed(&record).unwrap_err().to_string().contains("another than was recorded"));
+    for kept in Kept::both() {
+        let journal = kept.open();
+        add(&journal, (0..3).map(draft).collect()).await;
+        add(&journal, vec![hold(Event::HoldAdded, "ann", None)]).await;
+        journal.close().await.unwrap();
+        let place = kept.place();
+        let reader = Reader::open(&place).unwrap();
+        let record = reader.show(4).unwrap().unwrap();
+        assert_eq!(reader.committed(&record).unwrap(), Some(json!({ "why": "lawsuit" })));
+        let fun = kept.blob(b"{\"why\":\"fun\"}");
+        kept.tamper(&format!("UPDATE payload SET bytes = {fun} WHERE seq = 4"));
+        assert!(reader.committed(&record).unwrap_err().to_string().contains("another than was recorded"));
 
-    assert_eq!(told(&place, &wanted(0)).unwrap().0, [4]);
-    change("UPDATE record SET body = replace(body, '\"ann\"', '\"bob\"') WHERE seq = 4");
-    assert!(told(&place, &wanted(0)).unwrap_err().to_string().contains("its hash is another's"));
-    // With a hash of its own that fits, it does not come after the one before it.
-    change("UPDATE record SET body = replace(body, '\"bob\"', '\"ann\"') WHERE seq = 4");
-    change("UPDATE record SET hash = zeroblob(32) WHERE seq = 3");
-    assert!(told(&place, &wanted(0)).unwrap_err().to_string().contains("does not come after"));
+        assert_eq!(told(&place, &wanted(0)).unwrap().0, [4]);
+        kept.tamper("UPDATE record SET body = replace(body, '\"ann\"', '\"bob\"') WHERE seq = 4");
+        assert!(told(&place, &wanted(0)).unwrap_err().to_string().contains("its hash is another's"));
+        // With a hash of its own that fits, it does not come after the one before it.
+        kept.tamper("UPDATE record SET body = replace(body, '\"bob\"', '\"ann\"') WHERE seq = 4");
+        kept.tamper("UPDATE record SET hash = ZEROS WHERE seq = 3");
+        assert!(told(&place, &wanted(0)).unwrap_err().to_string().contains("does not come after"));
+    }
 }

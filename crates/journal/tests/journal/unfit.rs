@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::FileExt as _;
 
-use bulkhead_journal::read::LookError;
+use bulkhead_journal::read::{LookError, Reader};
 use bulkhead_journal::verify::{VerifyError, verify};
 use bulkhead_journal::{Journal, OpenError};
 
@@ -33,13 +33,35 @@ fn refused(kept: &Kept) -> OpenError {
 async fn a_newer_form_on_a_server_is_neither_written_nor_read() {
     let Some(kept) = Kept::postgres() else { return };
     record(&kept, 3).await;
-    kept.tamper("UPDATE meta SET value = '99' WHERE name = 'form'");
-    let error = refused(&kept);
-    assert!(matches!(&error, OpenError::Unfit { .. }) && error.to_string().contains("form 99"), "{error}");
-    let error = verify(&kept.place(), None).unwrap_err();
-    let VerifyError::Open(error) = error;
-    assert!(matches!(&error, LookError::OtherForm { found, .. } if found == "99"), "{error}");
-    assert_eq!(kept.bodies().len(), 3, "it is left as it was");
+    // A later version's, and an earlier one's that there never was.
+    for form in ["99", "0"] {
+        kept.tamper(&format!("UPDATE meta SET value = '{form}' WHERE name = 'form'"));
+        let error = refused(&kept);
+        let said = format!("form {form},");
+        assert!(matches!(&error, OpenError::Unfit { .. }) && error.to_string().contains(&said), "{error}");
+        let error = verify(&kept.place(), None).unwrap_err();
+        let VerifyError::Open(error) = error;
+        assert!(matches!(&error, LookError::OtherForm { found, .. } if found == form), "{error}");
+        assert_eq!(kept.bodies().len(), 3, "it is left as it was");
+    }
+}
+
+#[test]
+fn a_database_on_a_server_that_has_no_record_is_said_to_have_none_and_gets_none() {
+    let Some(kept) = Kept::postgres() else { return };
+    let Kept::Postgres { cluster, .. } = kept else { return };
+    let kept = Kept::Postgres { cluster, database: cluster.database() };
+    for made in ["SELECT 1", "CREATE TABLE public.recipe (name text)"] {
+        kept.tamper(made);
+        let error = refused(&kept);
+        assert!(matches!(&error, OpenError::NoRecord(_)), "{error}");
+        assert!(error.to_string().contains("bulkhead record init"), "{error}");
+        let error = Reader::open(&kept.place()).err().unwrap().to_string();
+        assert!(error.contains("no record") && !error.contains('\n'), "{error}");
+        assert!(verify(&kept.place(), None).is_err());
+        let Kept::Postgres { database, .. } = &kept else { return };
+        assert_eq!(cluster.sql(database, "SELECT to_regnamespace('bulkhead')"), "", "something was made");
+    }
 }
 
 #[tokio::test]
