@@ -2,18 +2,28 @@
 //! itself once there is room.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bulkhead_tests::{Home, eventually, skipped};
+
+use crate::server::ready;
 
 /// The size of the small disk, in bytes.
 const DISK_BYTES: usize = 24 * 1024 * 1024;
 
 /// A mounted file system, for as long as this lives.
-struct Mount(PathBuf);
+pub(crate) struct Mount(PathBuf);
+
+impl Mount {
+    /// Memory, mounted onto `folder`. None without the right to.
+    pub(crate) fn of(folder: &Path, options: &str) -> Option<Self> {
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder).output();
+        mounted.ok().filter(|output| output.status.success()).map(|_| Self(folder.to_owned()))
+    }
+}
 
 impl Drop for Mount {
     fn drop(&mut self) {
@@ -22,16 +32,8 @@ impl Drop for Mount {
     }
 }
 
-fn ready(address: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
 /// Fills the disk to the last byte.
-fn fill(file: PathBuf) {
+pub(crate) fn fill(file: PathBuf) {
     let mut ballast = fs::File::create(file).unwrap();
     for size in [1024 * 1024, 4096, 1] {
         let block = vec![0; size];
@@ -46,12 +48,9 @@ fn a_disk_that_fills_up_refuses_loses_nothing_and_recovers() {
     let disk = folder.path().join("home");
     fs::create_dir(&disk).unwrap();
     let options = format!("size={DISK_BYTES},mode=0700");
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&disk).output();
-    let Some(_) = mounted.ok().filter(|output| output.status.success()) else {
-        skipped(test, "mounting a small disk needs root");
-        return;
+    let Some(mount) = Mount::of(&disk, &options) else {
+        return skipped(test, "mounting a small disk needs root");
     };
-    let mount = Mount(disk);
     let home = Home::within(folder, &[]);
     home.scene("turns: [{say: hello, repeat: true}]");
     home.start();

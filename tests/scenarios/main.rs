@@ -1,5 +1,6 @@
 //! What people do with Bulkhead, from end to end, with the real binary.
 
+mod closed;
 mod disk;
 mod echo;
 mod journal;

@@ -14,14 +14,14 @@ use serde_json::json;
 /// Roles are the whole cluster's, and made once.
 static MAKING: Mutex<()> = Mutex::new(());
 
-const ROLE: &str = "bulkhead_gw";
+pub(crate) const ROLE: &str = "bulkhead_gw";
 
 fn cluster(test: &str) -> Option<&'static Cluster> {
     Cluster::shared().map_err(|why| skipped(&format!("scenarios::server::{test}"), why)).ok()
 }
 
 /// A new record in `cluster`, made by the command itself; its address for gateways.
-fn record(home: &Home, cluster: &Cluster) -> (String, String) {
+pub(crate) fn record(home: &Home, cluster: &Cluster) -> (String, String) {
     let database = cluster.database();
     let administrator = cluster.url("postgres", &database);
     let _alone = MAKING.lock().unwrap();
@@ -32,13 +32,14 @@ fn record(home: &Home, cluster: &Cluster) -> (String, String) {
 }
 
 /// A home whose record is at `address`, with its gateway running.
-fn on(home: &Home, more: &str) {
+pub(crate) fn on(home: &Home, more: &str) {
     home.add(more);
     home.scene("turns: [{say: hello, repeat: true}]");
     home.start();
 }
 
-fn ready(address: &str) -> String {
+/// What the gateway at `address` says of whether it is ready.
+pub(crate) fn ready(address: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
