@@ -84,6 +84,8 @@ async fn a_model_call_has_the_rules_first_and_its_answer_is_judged_before_it_is_
     let (rule, program) = (system.find("- Be concise").unwrap(), system.find("You are a pirate").unwrap());
     assert!(rule < program, "{system}");
     assert_eq!(args["options"]["temperature"], 0.5);
+    let call = record.iter().find_map(|record| record.call.as_ref()).unwrap();
+    assert_eq!(serde_json::to_value(&call.options).unwrap(), json!({ "temperature": 0.5 }));
     assert_eq!(args["tools"][0]["name"], "shell");
     let first = record.iter().find(|record| record.event == Some(journal::Event::RunStarted)).unwrap();
     let last = record.last().unwrap();

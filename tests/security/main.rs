@@ -32,6 +32,7 @@ mod people;
 mod provider;
 mod recall;
 mod record;
+mod recorded;
 mod replaced;
 mod roles;
 mod routes;
