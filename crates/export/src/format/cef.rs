@@ -48,14 +48,21 @@ fn extension(view: &View<'_>, origin: &Origin) -> Vec<(&'static str, String)> {
         let found = fields.iter().find(|(field, _)| *field == name);
         found.map(|(_, value)| value.clone()).unwrap_or_default()
     };
-    pairs.push(("suser", field("person")));
+    // Of a change of somebody's account the person is whose it is.
+    let account = super::ocsf::is_account_change(view);
+    if account {
+        pairs.push(("suser", view.changed_by().unwrap_or_default().to_owned()));
+        pairs.push(("duser", field("person")));
+    } else {
+        pairs.push(("suser", field("person")));
+    }
     pairs.push(("act", field("decision")));
     pairs.push(("outcome", field("status")));
     pairs.push(("deviceFacility", field("verb")));
     match view.resource {
         Some(Resource::Path(path)) => pairs.push(("filePath", path.clone())),
         Some(Resource::Host(host)) => pairs.push(("dhost", host.clone())),
-        Some(Resource::Person(person)) => pairs.push(("duser", person.clone())),
+        Some(Resource::Person(person)) if !account => pairs.push(("duser", person.clone())),
         Some(Resource::Command(command)) => pairs.push(("dproc", command.clone())),
         Some(other) => pairs.push(("destinationServiceName", other.to_string())),
         None => {}

@@ -110,6 +110,14 @@ pub enum Severity {
 }
 
 impl<'a> View<'a> {
+    /// Who changed somebody's account or way in, where that is known: the record's person is whose it is.
+    pub(super) fn changed_by(&self) -> Option<&'a str> {
+        // Nobody sets another's password or makes another's token.
+        let own = matches!(self.event, Some(Event::PasswordSet | Event::TokenMade));
+        let own = self.person.filter(|_| own).map(PersonId::as_str);
+        self.facts.text("by").or(own)
+    }
+
     /// What may leave of `record`.
     #[must_use]
     pub fn of(record: &'a Record) -> Self {

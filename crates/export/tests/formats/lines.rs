@@ -3,13 +3,13 @@
 use bulkhead_export::Format;
 use bulkhead_export::format::syslog::{Carried, write};
 use bulkhead_export::format::{Encoder, View, line};
-use journal::Kind;
 use journal::read::Record;
+use journal::{Event, Facts, Kind};
 use proptest::prelude::*;
 use serde_json::Value;
 use vocab::{Decision, Labels, Resource, Verb};
 
-use crate::made::{any_record, of_proposal, origin};
+use crate::made::{any_record, of_proposal, origin, record};
 
 const LINES: [Format; 5] = [Format::Jsonl, Format::Csv, Format::Ocsf, Format::Cef, Format::Syslog];
 
@@ -50,6 +50,19 @@ fn each_form_writes_a_nasty_path_as_its_rules_have_it() {
     assert!(csv.starts_with("3,2026-09-21T14:13:23Z,verdict,,echo,ann,file.read,\"path:/srv/=1"), "{csv}");
     let json: Value = serde_json::from_str(&one(Format::Jsonl, &record)).unwrap();
     assert_eq!(json["resource"]["name"], "/srv/=1|2\\\"]\n\rGET / HTTP/1.1\u{2028}é");
+}
+
+#[test]
+fn who_changed_an_account_and_whose_it_is_are_told_apart() {
+    let mut record = record(1, Kind::Admin);
+    record.event = Some(Event::InviteMade);
+    record.person = vocab::PersonId::new("alice").ok();
+    record.facts = Facts::new().with("by", "bob");
+    let told = one(Format::Cef, &record);
+    assert!(told.contains(" suser=bob duser=alice "), "{told}");
+    record.facts = Facts::new();
+    let told = one(Format::Cef, &record);
+    assert!(!told.contains("suser=") && told.contains(" duser=alice"), "{told}");
 }
 
 #[test]
@@ -189,7 +202,10 @@ proptest! {
         let seq = record.seq.to_string();
         prop_assert_eq!(value("externalId"), Some(seq.as_str()));
         prop_assert_eq!(value("act"), record.decision.map(Decision::as_str));
-        prop_assert_eq!(value("suser"), record.person.as_ref().map(|person| person.as_str()));
+        let event: Value = serde_json::from_str(&one(Format::Ocsf, &record)).unwrap();
+        // Of a change of an account the person is whose it is, and who did it stands in the facts.
+        let whose = if event["class_uid"] == 3001 { "duser" } else { "suser" };
+        prop_assert_eq!(value(whose), record.person.as_ref().map(|person| person.as_str()));
         let mut keys: Vec<&String> = pairs.iter().map(|(key, _)| key).collect();
         keys.sort();
         let all = keys.len();

@@ -147,3 +147,30 @@ fn what_happened_has_the_class_that_a_reader_of_the_schema_looks_in() {
     assert_eq!(class(Kind::Admin, Event::ErasureDone), (6005, 7));
     assert_eq!(class(Kind::Alert, Event::ExportFailed), (2004, 1));
 }
+
+#[test]
+fn who_changed_an_account_is_its_actor_and_whose_it_is_its_user() {
+    let said = |what, facts: Facts, person: Option<&str>| {
+        let mut record = record(1, Kind::Admin);
+        record.event = Some(what);
+        record.person = person.map(|person| vocab::PersonId::new(person).unwrap());
+        record.facts = facts;
+        let said = event(&record);
+        assert_eq!(said["class_uid"], 3001);
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        (text(&said["user"]["uid"]), text(&said["actor"]["user"]["uid"]))
+    };
+    let pair = |user: &str, actor: Option<&str>| (Some(user.to_owned()), actor.map(str::to_owned));
+    let by = || Facts::new().with("by", "bob");
+    assert_eq!(said(Event::InviteMade, by(), Some("alice")), pair("alice", Some("bob")));
+    assert_eq!(said(Event::TokenEnded, by(), Some("alice")), pair("alice", Some("bob")));
+    assert_eq!(
+        said(Event::AccountGroupChanged, by().with("group", "staff"), None),
+        pair("staff", Some("bob"))
+    );
+    // A file was edited, and nobody knows by whom: not by whom it is about.
+    assert_eq!(said(Event::PersonChanged, Facts::new(), Some("eve")), pair("eve", None));
+    assert_eq!(said(Event::GroupChanged, Facts::new().with("group", "staff"), None), pair("staff", None));
+    // Their own, which nobody else does.
+    assert_eq!(said(Event::PasswordSet, Facts::new(), Some("alice")), pair("alice", Some("alice")));
+}

@@ -86,11 +86,15 @@ fn authentication(view: &View<'_>, origin: &Origin) -> Vec<Field> {
     ]
 }
 
-/// The person or group that was changed is in the facts; who changed it is the actor, where that is known.
+/// The person or group that was changed is the record's person or in its facts; who changed it is the actor, where that is known.
 fn account(view: &View<'_>) -> Vec<Field> {
     let changed = ["person", "group", "name"].iter().find_map(|name| view.facts.text(name));
     let user = changed.map_or_else(|| user(view), |name| json!({ "uid": name, "name": name }));
-    vec![("user", user), ("actor", actor(view)), ("status_id", 1.into()), ("status", "Success".into())]
+    let mut actor = json!({ "app_name": "bulkhead" });
+    if let Some(by) = view.changed_by() {
+        put(&mut actor, "user", json!({ "uid": by, "name": by, "type_id": 1, "type": "User" }));
+    }
+    vec![("user", user), ("actor", actor), ("status_id", 1.into()), ("status", "Success".into())]
 }
 
 fn lifecycle(view: &View<'_>, origin: &Origin) -> Vec<Field> {

@@ -21,6 +21,11 @@ pub(super) fn write(view: &View<'_>, origin: &Origin, out: &mut Vec<u8>) -> serd
     serde_json::to_writer(out, &event(view, origin))
 }
 
+/// Whether a record is of a change of somebody's account, or of their ways in.
+pub(super) fn is_account_change(view: &View<'_>) -> bool {
+    matches!(Class::of(view).kind, Kind::AccountChange)
+}
+
 /// The event of a record.
 fn event(view: &View<'_>, origin: &Origin) -> Value {
     let class = Class::of(view);
