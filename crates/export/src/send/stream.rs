@@ -152,3 +152,17 @@ pub(super) fn frame(message: &[u8], out: &mut Vec<u8>) {
     out.push(b' ');
     out.extend_from_slice(message);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::frame;
+
+    #[test]
+    fn a_message_goes_behind_the_number_of_its_bytes() {
+        // RFC 6587, 3.4.1: MSG-LEN SP SYSLOG-MSG, and nothing between one and the next.
+        let mut out = Vec::new();
+        frame("<110>1 two\nlines \u{e9}".as_bytes(), &mut out);
+        frame(b"<110>1 next", &mut out);
+        assert_eq!(out, "19 <110>1 two\nlines \u{e9}11 <110>1 next".as_bytes());
+    }
+}
