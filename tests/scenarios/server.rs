@@ -72,6 +72,19 @@ fn a_gateway_keeps_its_record_on_a_server_and_every_command_reads_it_there() {
     };
     assert_eq!(of("record:rights")[0]["state"], "ok", "{doctor}");
     assert_eq!(of("record")[0]["state"], "ok", "{doctor}");
+    // A right too many, and a server that acknowledges what it has not kept.
+    cluster.sql(&database, &format!("GRANT UPDATE ON bulkhead.record TO {ROLE}"));
+    let lax = format!("ALTER ROLE {ROLE} IN DATABASE {database} SET synchronous_commit = off");
+    cluster.sql(&database, &lax);
+    let doctor = home.run(&["doctor", "--json"]).with(1).json();
+    let found = doctor["findings"].as_array().unwrap().iter().filter(|one| one["check"] == "record:rights");
+    let found: Vec<_> = found.collect();
+    let says = |words: &str| found.iter().any(|one| one["message"].as_str().unwrap().contains(words));
+    assert!(found.iter().any(|one| one["state"] == "unsafe"), "{doctor}");
+    assert!(says("UPDATE") && says("synchronous_commit"), "{doctor}");
+    assert!(found.iter().all(|one| !one["mend"].as_str().unwrap().is_empty()), "{doctor}");
+    cluster.sql(&database, &format!("REVOKE UPDATE ON bulkhead.record FROM {ROLE}"));
+    cluster.sql(&database, &lax.replace("SET synchronous_commit = off", "RESET ALL"));
 
     // What the conversation was stays when the gateway is started again, after a crash too.
     home.crash();

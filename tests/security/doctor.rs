@@ -12,6 +12,8 @@ use bulkhead_tests::server::{Deed, Server, says, stream};
 use bulkhead_tests::{Browser, Home, Said, eventually, is_root, skipped};
 use serde_json::{Value, json};
 
+use crate::erasure::write_drafts;
+
 /// A home in which all is well, and the model server of its settings.
 fn well() -> (Home, Server) {
     let server = Server::model(|_| Deed::Say(stream(&says("hello"), true)));
@@ -270,6 +272,22 @@ fn a_record_that_was_changed_at_its_end_is_found() {
     assert_eq!(database.execute(change, ()).unwrap(), 1);
     database.close().unwrap();
     finds(&home, "record", "broken at record");
+}
+
+#[test]
+fn a_clock_that_stands_before_the_newest_record_is_found() {
+    let (home, _server) = well();
+    home.start();
+    home.run(&["gateway", "stop"]).done();
+    // By a clock that was a day ahead.
+    write_drafts(&home, -1, 7, vec![journal::Draft::new(journal::Kind::Message)]);
+    let mend = finds(&home, "clock", "it went back, or was ahead");
+    assert!(mend.contains("set the clock"), "{mend}");
+    // The gateway goes on all the same: what it records stands behind that one, and is of now.
+    home.start();
+    home.run(&["chat", "helper", "hi"]).done().has("hello");
+    home.verifies();
+    drop(doctor(&home).done());
 }
 
 #[test]

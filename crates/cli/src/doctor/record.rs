@@ -123,6 +123,10 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         assert_eq!(clock(at(1_000), at(1_000)).state, State::Ok);
         assert_eq!(clock(at(1_000), at(5_000)).state, State::Ok);
-        assert_eq!(clock(at(1_000), at(900)).state, State::Unsafe);
+        let back = clock(at(1_000), at(900));
+        assert_eq!(back.state, State::Unsafe);
+        let said = "the newest record is of 1970-01-01T00:16:40Z and the clock says 1970-01-01T00:15:00Z: it went back, or was ahead";
+        assert_eq!(back.message, said);
+        assert!(back.mend.contains("set the clock"), "{}", back.mend);
     }
 }
