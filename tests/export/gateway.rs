@@ -25,8 +25,13 @@ fn last(home: &Home) -> u64 {
 #[test]
 fn a_gateway_sends_its_record_on_through_crashes_of_both_sides() {
     let test = "a_gateway_sends_its_record_on_through_crashes_of_both_sides";
-    let Some(mut rsyslog) = Rsyslog::start(test, Input::Tcp) else { return };
-    let home = Home::new();
+    for home in Home::both(test) {
+        let Some(rsyslog) = Rsyslog::start(test, Input::Tcp) else { return };
+        through_crashes(&home, rsyslog);
+    }
+}
+
+fn through_crashes(home: &Home, mut rsyslog: Rsyslog) {
     home.scene(SCENE);
     home.add(&format!("[[export]]\n{}", rsyslog.export()));
     home.start();
@@ -37,12 +42,12 @@ fn a_gateway_sends_its_record_on_through_crashes_of_both_sides() {
     rsyslog.go_on();
     home.start();
     home.run(&["chat", "helper", "the words of the person"]).done();
-    let end = last(&home);
+    let end = last(home);
     eventually("the last record is there", || rsyslog.seqs().iter().any(|seq| *seq >= end));
     let seqs = rsyslog.seqs();
     complete(&seqs, *seqs.iter().max().unwrap());
     assert!(!rsyslog.written().contains("the words of"), "content left");
-    eventually("it is not behind", || standing(&home, "siem")["behind"] == 0);
+    eventually("it is not behind", || standing(home, "siem")["behind"] == 0);
     home.run(&["gateway", "status"]).done().has("siem to tcp://127.0.0.1:");
     let doctor = home.json_whatever(&["doctor"]);
     let said = doctor["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "export");
@@ -63,7 +68,12 @@ fn a_gateway_sends_its_record_on_through_crashes_of_both_sides() {
 
 #[test]
 fn an_export_that_begins_changes_or_is_given_up_is_on_the_record() {
-    let home = Home::new();
+    for home in Home::both("export::gateway::an_export_that_begins_changes_or_is_given_up") {
+        begins_changes_and_is_given_up(&home);
+    }
+}
+
+fn begins_changes_and_is_given_up(home: &Home) {
     home.scene(SCENE);
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let settings = std::fs::read_to_string(home.at("bulkhead.toml")).unwrap();
@@ -90,15 +100,20 @@ fn an_export_that_begins_changes_or_is_given_up_is_on_the_record() {
 
 #[test]
 fn a_receiver_that_is_away_holds_nothing_up_and_somebody_is_told() {
+    for home in Home::both("export::gateway::a_receiver_that_is_away_holds_nothing_up") {
+        holds_nothing_up(&home);
+    }
+}
+
+fn holds_nothing_up(home: &Home) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let home = Home::new();
     home.scene(SCENE);
     home.add(&format!(
         "[[export]]\nname = \"siem\"\nformat = \"ocsf\"\nto = \"http://127.0.0.1:{port}/\"\nlate-after = \"1s\""
     ));
     home.start();
     home.run(&["chat", "helper", "hi"]).done().has("the words of the model");
-    eventually("it is late", || standing(&home, "siem")["late"] == true);
+    eventually("it is late", || standing(home, "siem")["late"] == true);
     home.run(&["chat", "helper", "hi"]).done().has("the words of the model");
     assert_eq!(home.records(&["--event", "export.failed"]).len(), 1);
     let doctor = home.json_whatever(&["doctor"]);

@@ -71,16 +71,17 @@ async fn one_that_is_not_there_is_told_once_for_each_outage() {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         free.local_addr().unwrap().port()
     };
-    let stage = Stage::new();
-    stage.grow(5).await;
-    let following = stage.follow(&tcp(port));
-    following.until_it("it is late", |standing| standing.late).await;
-    assert!(following.standing().last_error.unwrap().contains("nobody answers at tcp"));
-    following.end().await;
-    let alerts = stage.alerts().await;
-    assert_eq!(alerts.len(), 1);
-    assert_eq!(alerts[0].event, Some(journal::Event::ExportFailed));
-    assert_eq!(alerts[0].facts.text("export"), Some("siem"));
+    for stage in Stage::both("export::hostile::one_that_is_not_there") {
+        stage.grow(5).await;
+        let following = stage.follow(&tcp(port));
+        following.until_it("it is late", |standing| standing.late).await;
+        assert!(following.standing().last_error.unwrap().contains("nobody answers at tcp"));
+        following.end().await;
+        let alerts = stage.alerts().await;
+        assert_eq!(alerts.len(), 1);
+        assert_eq!(alerts[0].event, Some(journal::Event::ExportFailed));
+        assert_eq!(alerts[0].facts.text("export"), Some("siem"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,29 +27,31 @@ fn status(code: u16) -> Deed {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_record_arrives_though_the_receiver_refuses_and_breaks_off() {
-    let count = AtomicUsize::new(0);
-    let taken = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let seen = Arc::clone(&taken);
-    let server = Server::new(move |request| match count.fetch_add(1, Ordering::SeqCst) % 4 {
-        0 => status(503),
-        // It closes without a word.
-        1 => Deed::Say(Vec::new()),
-        _ => {
-            seen.lock().unwrap().push(request.clone());
-            status(204)
-        }
-    });
-    let stage = Stage::new();
-    stage.grow(2500).await;
-    let following =
-        stage.follow(&settings(&format!("http://{}/key-given/in?token=given", server.address), ""));
-    following.until(2500).await;
-    assert!(!format!("{:?}", following.standing()).contains("given"), "{:?}", following.standing());
-    following.end().await;
-    let taken = taken.lock().unwrap();
-    complete(&seqs(&taken), 2500);
-    assert!(taken.len() >= 3 && taken[0].path == "/key-given/in?token=given");
-    assert!(taken[0].head.to_lowercase().contains("content-type: application/x-ndjson"), "{}", taken[0].head);
+    for stage in Stage::both("export::http::each_record_arrives_though_the_receiver_refuses") {
+        let count = AtomicUsize::new(0);
+        let taken = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let seen = Arc::clone(&taken);
+        let server = Server::new(move |request| match count.fetch_add(1, Ordering::SeqCst) % 4 {
+            0 => status(503),
+            // It closes without a word.
+            1 => Deed::Say(Vec::new()),
+            _ => {
+                seen.lock().unwrap().push(request.clone());
+                status(204)
+            }
+        });
+        stage.grow(2500).await;
+        let address = format!("http://{}/key-given/in?token=given", server.address);
+        let following = stage.follow(&settings(&address, ""));
+        following.until(2500).await;
+        assert!(!format!("{:?}", following.standing()).contains("given"), "{:?}", following.standing());
+        following.end().await;
+        let taken = taken.lock().unwrap();
+        complete(&seqs(&taken), 2500);
+        assert!(taken.len() >= 3 && taken[0].path == "/key-given/in?token=given");
+        let head = taken[0].head.to_lowercase();
+        assert!(head.contains("content-type: application/x-ndjson"), "{head}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,23 +119,25 @@ async fn a_redirect_leads_nowhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_beyond_the_end_is_an_alert_and_goes_on_with_what_is_new() {
-    let server = Server::new(|_| status(200));
-    let stage = Stage::new();
-    stage.grow(3).await;
-    // As an older copy of the database beside a newer place of the export would have it.
-    let row = journal::Change::put("export", "siem", &serde_json::json!({ "seq": 1000 })).unwrap();
-    let entry = journal::Entry { subject: vocab::Digest::of(b"x"), records: Vec::new(), state: vec![row] };
-    stage.journal.follow(entry).await.unwrap();
-    stage.journal.flush().await.unwrap();
-    let following = stage.follow(&settings(&format!("http://{}/", server.address), ""));
-    // That is said, and what says so is the first that is new.
-    following.until(4).await;
-    stage.grow(2).await;
-    following.until(6).await;
-    assert_eq!(seqs(&server.requests("/")), [4, 5, 6]);
-    following.end().await;
-    let alerts = stage.alerts().await;
-    assert_eq!((alerts.len(), alerts[0].seq), (1, 4));
-    let error = alerts[0].facts.text("error").unwrap();
-    assert!(error.contains("its place was 1000 and the record ends at 3"), "{error}");
+    for stage in Stage::both("export::http::a_place_beyond_the_end") {
+        let server = Server::new(|_| status(200));
+        stage.grow(3).await;
+        // As an older copy of the database beside a newer place of the export would have it.
+        let row = journal::Change::put("export", "siem", &serde_json::json!({ "seq": 1000 })).unwrap();
+        let entry =
+            journal::Entry { subject: vocab::Digest::of(b"x"), records: Vec::new(), state: vec![row] };
+        stage.journal.follow(entry).await.unwrap();
+        stage.journal.flush().await.unwrap();
+        let following = stage.follow(&settings(&format!("http://{}/", server.address), ""));
+        // That is said, and what says so is the first that is new.
+        following.until(4).await;
+        stage.grow(2).await;
+        following.until(6).await;
+        assert_eq!(seqs(&server.requests("/")), [4, 5, 6]);
+        following.end().await;
+        let alerts = stage.alerts().await;
+        assert_eq!((alerts.len(), alerts[0].seq), (1, 4));
+        let error = alerts[0].facts.text("error").unwrap();
+        assert!(error.contains("its place was 1000 and the record ends at 3"), "{error}");
+    }
 }

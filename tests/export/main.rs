@@ -1,9 +1,9 @@
 //! Records on their way out: into a real rsyslog, recording servers and files, and into receivers that do everything
 //! wrong.
+//!
+//! What an export keeps in the record's database, where it was and that it failed, is tried on both databases. The rest is about
+//! receivers, which never see which database it is.
 
-#[path = "../../crates/journal/tests/support/postgres.rs"]
-#[expect(dead_code, reason = "the journal's own tests use more of it")]
-mod cluster;
 mod courier;
 mod disks;
 mod gateway;

@@ -1,11 +1,14 @@
 //! OpenTelemetry into a recording endpoint that reads it with the project's own types.
 
 use bulkhead_tests::server::{Deed, Server, whole};
+use journal::{Draft, Entry, Event, Kind};
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
+use vocab::{AgentName, Decision, Digest, PersonId, ProposalId, Resource, SessionId, Status, TurnId, Verb};
 
 use crate::stage::Stage;
 
@@ -68,5 +71,69 @@ async fn records_without_a_turn_are_no_spans_and_hold_nothing_up() {
         let sent = ExportTraceServiceRequest::decode(request.body.as_slice()).unwrap();
         let mut scopes = sent.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
         assert!(scopes.all(|scope| scope.spans.is_empty()), "{sent:?}");
+    }
+}
+
+/// A record of one turn of `echo`, about the proposal `proposal` where there is one.
+fn of_turn(kind: Kind, proposal: Option<(&str, Verb, Resource)>) -> Draft {
+    let mut draft = Draft::new(kind);
+    draft.agent = AgentName::new("echo").ok();
+    draft.person = PersonId::new("ann").ok();
+    draft.session = SessionId::new("s-1").ok();
+    draft.turn = TurnId::new("t-1").ok();
+    if let Some((id, verb, resource)) = proposal {
+        draft.proposal = ProposalId::new(id).ok();
+        draft.verb = Some(verb);
+        draft.resource = Some(resource);
+    }
+    draft.decision = (kind == Kind::Verdict).then_some(Decision::Permit);
+    draft.status = (kind == Kind::Outcome).then_some(Status::Done);
+    draft
+}
+
+async fn add(stage: &Stage, drafts: Vec<Draft>) {
+    for draft in drafts {
+        let entry = Entry { subject: Digest::of(b"turn"), records: vec![draft], state: Vec::new() };
+        drop(stage.journal.append(entry).await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_arrives_as_one_trace_though_the_gateway_is_started_anew_in_the_middle_of_a_call() {
+    for stage in Stage::both("export::otlp::a_turn_arrives_as_one_trace") {
+        let server = collector();
+        let to = format!("name = \"traces\"\nformat = \"otlp-traces\"\nto = \"http://{}\"", server.address);
+        let call = || Some(("p-1", Verb::ModelCall, Resource::Model("box/small".into())));
+        let read = || Some(("p-2", Verb::FileRead, Resource::Path("/srv/a".into())));
+        let mut came = of_turn(Kind::Message, None);
+        came.event = Some(Event::MessageReceived);
+        let mut ended = of_turn(Kind::Message, None);
+        ended.event = Some(Event::TurnEnded);
+        add(&stage, vec![came, of_turn(Kind::Proposal, call()), of_turn(Kind::Verdict, call())]).await;
+        let following = stage.follow(&to);
+        following.until(3).await;
+        following.end().await;
+
+        let stage = stage.reopen().await;
+        let tool = [Kind::Proposal, Kind::Verdict, Kind::Outcome].map(|kind| of_turn(kind, read()));
+        let rest = [of_turn(Kind::Outcome, call())].into_iter().chain(tool).chain([ended]);
+        add(&stage, rest.collect()).await;
+        let following = stage.follow(&to);
+        following.until(8).await;
+        following.end().await;
+
+        let requests = server.requests("/v1/traces").into_iter();
+        let sent = requests.map(|one| ExportTraceServiceRequest::decode(one.body.as_slice()).unwrap());
+        let scopes = sent.flat_map(|sent| sent.resource_spans).flat_map(|resource| resource.scope_spans);
+        let spans: Vec<Span> = scopes.flat_map(|scope| scope.spans).collect();
+        let names: Vec<&str> = spans.iter().map(|span| span.name.as_str()).collect();
+        assert_eq!(names, ["chat box/small", "execute_tool file.read", "invoke_agent echo"]);
+        let root = &spans[2];
+        assert!(root.parent_span_id.is_empty() && root.trace_id.len() == 16);
+        for span in &spans[..2] {
+            assert_eq!((&span.trace_id, &span.parent_span_id), (&root.trace_id, &root.span_id));
+            // The verdict on the call came before the restart, and is told with it all the same.
+            assert_eq!(span.events.len(), 1, "{span:?}");
+        }
     }
 }

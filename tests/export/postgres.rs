@@ -1,29 +1,17 @@
 //! A record in PostgreSQL, in which two gateways write: one of them sends all of it on.
 
 use bulkhead_tests::{eventually, skipped};
-use journal::{Place, PostgresConfig, postgres};
 
-use crate::cluster::Cluster;
-use crate::stage::{Stage, complete};
+use crate::stage::{OnServer, Stage, complete};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_several_gateways_write_goes_on_once_in_order() {
     let test = "what_several_gateways_write_goes_on_once_in_order";
-    let cluster = match Cluster::shared() {
-        Ok(cluster) => cluster,
+    let server = match OnServer::new() {
+        Ok(server) => server,
         Err(why) => return skipped(test, why),
     };
-    let database = cluster.database();
-    let role = "an_exporting_gateway";
-    let owner = PostgresConfig::new(&cluster.url("postgres", &database)).unwrap();
-    let made = tokio::task::spawn_blocking(move || {
-        postgres::init(&owner, "0123456789abcdef", &[role.to_owned()], &[]).unwrap().record
-    });
-    assert!(made.await.unwrap());
-    let place = |gateway: &str| -> Place {
-        PostgresConfig::new(&cluster.url(role, &database)).unwrap().with_gateway(gateway).unwrap().into()
-    };
-    let (one, other) = (Stage::of(place("one")), Stage::of(place("other")));
+    let (one, other) = (Stage::of(server.place("one")), Stage::of(server.place("other")));
     let out = one.path().join("out.jsonl");
     let settings = format!("name = \"file\"\nformat = \"jsonl\"\nto = {out:?}");
     let following = one.follow(&settings);

@@ -1,13 +1,14 @@
-//! A record that grows, and followers of it.
+//! A record that grows, in either database, and followers of it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bulkhead_tests::{PATIENCE, eventually};
+use bulkhead_tests::postgres::Cluster;
+use bulkhead_tests::{PATIENCE, eventually, skipped};
 use export::{Board, Follower, Origin, Parts, Standing, Target};
 use journal::read::{Query, Reader, Record};
-use journal::{Config, Draft, Entry, Facts, Journal, Kind, Place};
+use journal::{Config, Draft, Entry, Facts, Journal, Kind, Place, PostgresConfig, postgres};
 use secrets::Store;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -30,6 +31,40 @@ impl Ambient for Clock {
     }
 }
 
+/// The role that gateways sign in to a server as.
+const ROLE: &str = "an_exporting_gateway";
+
+/// Roles are the whole cluster's, and made once.
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// A record on a server.
+pub struct OnServer {
+    cluster: &'static Cluster,
+    database: String,
+}
+
+impl OnServer {
+    /// A new one; why not, where there is no server.
+    pub fn new() -> Result<Self, &'static str> {
+        let cluster = Cluster::shared()?;
+        let database = cluster.database();
+        let owner = PostgresConfig::new(&cluster.url("postgres", &database)).unwrap();
+        let init = || {
+            let _alone = MAKING.lock().unwrap();
+            postgres::init(&owner, "0123456789abcdef", &[ROLE.to_owned()], &[]).unwrap().record
+        };
+        // It waits for the server, which no thread of a runtime may.
+        assert!(std::thread::scope(|scope| scope.spawn(init).join()).unwrap());
+        Ok(Self { cluster, database })
+    }
+
+    /// Where it is for the gateway `name`.
+    pub fn place(&self, name: &str) -> Place {
+        let config = PostgresConfig::new(&self.cluster.url(ROLE, &self.database)).unwrap();
+        config.with_gateway(name).unwrap().into()
+    }
+}
+
 /// A record in a folder of its own.
 pub struct Stage {
     folder: TempDir,
@@ -49,6 +84,16 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::Sqlite(folder.path().join("journal.sqlite"));
         Self::at(folder, place)
+    }
+
+    /// One whose record is a file, and one whose record is on a server where that can be had.
+    pub fn both(test: &str) -> Vec<Self> {
+        let mut both = vec![Self::new()];
+        match OnServer::new() {
+            Ok(server) => both.push(Self::of(server.place("gateway"))),
+            Err(why) => skipped(&format!("{test}, in part"), &format!("the same on PostgreSQL: {why}")),
+        }
+        both
     }
 
     /// One whose record is there.

@@ -106,22 +106,23 @@ async fn a_receiver_with_another_certificate_gets_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_is_started_anew_goes_on_where_it_was() {
     let test = "a_gateway_that_is_started_anew_goes_on_where_it_was";
-    let Some(rsyslog) = Rsyslog::start(test, Input::Tcp) else { return };
-    let mut stage = Stage::new();
-    for (round, crash) in [(1, false), (2, true), (3, false)] {
-        stage.grow(100).await;
-        let following = stage.follow(&rsyslog.export());
-        following.until(100 * round).await;
-        if crash {
-            following.crash().await;
-        } else {
-            following.end().await;
+    for mut stage in Stage::both(test) {
+        let Some(rsyslog) = Rsyslog::start(test, Input::Tcp) else { return };
+        for (round, crash) in [(1, false), (2, true), (3, false)] {
+            stage.grow(100).await;
+            let following = stage.follow(&rsyslog.export());
+            following.until(100 * round).await;
+            if crash {
+                following.crash().await;
+            } else {
+                following.end().await;
+            }
+            stage = stage.reopen().await;
         }
-        stage = stage.reopen().await;
+        eventually("rsyslog has written the last", || rsyslog.seqs().last() == Some(&300));
+        let seqs = rsyslog.seqs();
+        complete(&seqs, 300);
+        // Only what a crash left without a cursor comes twice.
+        assert!(seqs.len() <= 400, "{}", seqs.len());
     }
-    eventually("rsyslog has written the last", || rsyslog.seqs().last() == Some(&300));
-    let seqs = rsyslog.seqs();
-    complete(&seqs, 300);
-    // Only what a crash left without a cursor comes twice.
-    assert!(seqs.len() <= 400, "{}", seqs.len());
 }
