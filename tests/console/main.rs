@@ -392,7 +392,7 @@ fn a_page_that_is_open_over_a_restart_says_so_and_carries_on() {
 
 #[test]
 fn a_page_that_is_open_over_an_upgrade_says_so_and_asks_to_be_loaded_again() {
-    plays("overAnUpgrade", &team(HELLO));
+    plays("overAnUpgrade", &team(POSTS));
 }
 
 #[test]

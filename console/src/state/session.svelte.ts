@@ -7,6 +7,9 @@ import type { Me } from '../lib/types';
 const FIRST_TRY = 500;
 const SLOWEST_TRY = 5_000;
 
+/** How often it is looked whether the same gateway answers, in milliseconds. */
+const COMPARE = 5_000;
+
 /** Without a hand on the page for this long, in milliseconds, nothing is asked: to look on is not to be there. */
 const IDLE = 10 * 60_000;
 
@@ -41,6 +44,11 @@ class Session {
         if (this.state === 'in' && this.link === 'up' && document.visibilityState === 'visible') void this.look();
       });
     }
+    // One that was back before this page asked for anything is noticed, too.
+    setInterval(() => {
+      // A no makes this `out`, silence makes the link `lost`.
+      if (this.watched) this.#compare().catch(() => undefined);
+    }, COMPARE);
     void this.look();
   }
 
@@ -72,15 +80,20 @@ class Session {
       this.me = me;
       this.state = 'in';
       this.why = '';
-      const status = await api.status();
-      if (this.#pid !== null && this.#pid !== status.pid) this.news = 'restarted';
-      if (this.#version !== '' && this.#version !== status.version) this.news = 'upgraded';
-      this.#pid = status.pid;
-      this.#version = status.version;
+      await this.#compare();
     } catch {
       // A no has made this `out`, silence has made the link `lost`.
       if (this.link === 'up' && this.state === 'asking') this.state = 'out';
     }
+  }
+
+  /** Looks whether it is still the same gateway that answers. */
+  async #compare(): Promise<void> {
+    const { pid, version } = await api.status();
+    if (this.#pid !== null && this.#pid !== pid) this.news = 'restarted';
+    if (this.#version !== '' && this.#version !== version) this.news = 'upgraded';
+    this.#pid = pid;
+    this.#version = version;
   }
 
   get version(): string {

@@ -1,5 +1,6 @@
 // What a person sees of an agent's work, and what waits for somebody else.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { another } from './another.mjs';
 import { PASSWORD, holds, same } from './stage.mjs';
 
 export async function chatWithItsActions(stage) {
@@ -441,27 +442,56 @@ export async function overARestart(stage) {
   await page.getByRole('button', { name: 'Send' }).waitFor();
 }
 
-/** Another version of the gateway comes while a page is open. That of its status is put in on the way; all else is the gateway's. */
+/** Another build of the gateway takes the place of this one while pages are open and a turn waits. */
 export async function overAnUpgrade(stage) {
   const ada = await stage.signedIn('ada');
   const { page } = ada;
-  await ada.go('chat/echo');
+  const { version: before } = stage.json('gateway', 'status');
+  const version = `${before.slice(0, -1)}${before.endsWith('9') ? '8' : '9'}`;
+  const program = `${stage.home}/another`;
+  const script = another(stage.binary, program, before, version);
+  const scripts = () => page.evaluate(() => [...document.scripts].map((one) => one.src.split('/').at(-1)));
+  holds('the page has the script of its own build', !(await scripts()).includes(script));
+  await ada.ask('echo', 'Announce it');
+  await page.locator('details.act.held').waitFor();
   await page.getByLabel('Message to echo').fill('a draft of mine');
-  await page.route('**/api/v1/status', async (route) => {
-    const answer = await route.fetch();
-    return route.fulfill({ response: answer, json: { ...(await answer.json()), version: '99.1.0' } });
-  });
-  // Its own files are those of another version by now.
-  await page.route('**/assets/Health*', (route) => route.fulfill({ status: 404 }));
-  await page.evaluate(() => dispatchEvent(new Event('focus')));
-  await page.getByText('The gateway is now version 99.1.0.').waitFor();
+  const bob = await stage.signedIn('bob');
+  await bob.go('approvals');
+  await bob.page.locator('[data-key=item]').first().click();
+  const sheet = bob.page.locator('.sheet article');
+  await sheet.getByRole('button', { name: 'Deny' }).click();
+  await sheet.getByLabel('Reason').fill('not before Monday');
+
+  // The same address again, so that the pages that are open find it.
+  const settings = `${stage.home}/bulkhead.toml`;
+  writeFileSync(settings, readFileSync(settings, 'utf8').replace('127.0.0.1:0', new URL(stage.base).host));
+  stage.binary = program;
+  stage.run('gateway', 'restart');
+  same('another version answers', stage.json('gateway', 'status').version, version);
+
+  // Both pages say so, keep what was being written, and do their work with it.
+  for (const seat of [ada, bob]) await seat.page.getByText(`The gateway is now version ${version}.`).waitFor();
+  same('his reason is still there', await sheet.getByLabel('Reason').inputValue(), 'not before Monday');
+  await sheet.getByRole('button', { name: 'Deny' }).click();
+  await sheet.getByText('denied by a person').waitFor();
+  await page.locator('.reply').first().waitFor();
   same('the draft is still there', await page.getByLabel('Message to echo').inputValue(), 'a draft of mine');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.locator('.reply').nth(1).waitFor();
+  holds('by the page of before', !(await scripts()).includes(script));
+
+  // A page that had not come yet is another's by now, until all of it is loaded again.
   await ada.go('health');
   await page.getByRole('alert').getByText('Load this page again').waitFor();
   await ada.shot('upgraded');
-  await page.unroute('**/assets/Health*');
   await page.getByRole('main').getByRole('button', { name: 'Load again' }).click();
   await page.getByText('Ready: messages are taken').waitFor();
+  await page.getByText(version, { exact: true }).waitFor();
+  same('by the page of now', (await scripts()).includes(script), true);
+  const started = stage.run('audit', 'query', '--event', 'gateway.started', '--json').trim().split('\n').map((line) => JSON.parse(line).facts.version);
+  // Its style is gone as its script is, which Chromium says in words of its own.
+  ada.faults = ada.faults.filter((fault) => !/Refused to apply style from '[^']*\/assets\/Health-/.test(fault));
+  same('both are on the record', started.toSorted(), [before, version].toSorted());
 }
 
 /** Somebody who is taken out of the settings is out of the page. */
