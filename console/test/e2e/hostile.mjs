@@ -204,9 +204,8 @@ export async function hostileWordsOnEveryPage(stage) {
     await seat.go(`approvals/a-${index}`);
     await page.locator(`.sheet article`).waitFor();
     await page.waitForFunction((wanted) => location.hash.endsWith(wanted), `a-${index}`);
-    if (index % 20 === 0) await onlyWords(seat, `the approval of ${text.slice(0, 40)}`);
+    await onlyWords(seat, `the approval of ${text.slice(0, 40)}`);
   }
-  await onlyWords(seat, 'the last approval');
 
   // The record shows only the lines that are seen: each has its turn on the sheet, and all are in the timeline.
   await seat.go('record');
@@ -216,10 +215,11 @@ export async function hostileWordsOnEveryPage(stage) {
   await page.locator('figure').nth(3).waitFor();
   await onlyWords(seat, 'the plots');
   for (const [index, text] of CORPUS.entries()) {
-    if (index % 10 !== 0) continue;
     await page.unroute('**/api/v1/records/*');
     await answer(page, 'records/*', recorded(text, index));
-    await answer(page, 'content', [{ seq: index + 1, record: null, content: { [text]: text }, erased: false, refused: index % 20 ? text : null }]);
+    // All of them are in what the first says, and each other is the reason why nothing is shown.
+    const content = Object.fromEntries(CORPUS.map((one) => [one, one]));
+    await answer(page, 'content', [{ seq: index + 1, record: null, content, erased: false, refused: index === 0 ? null : text }]);
     await seat.go(`record/${index + 1}`);
     await page.locator('.sheet h2', { hasText: new RegExp(`^${index + 1}`) }).waitFor();
     await page.getByRole('button', { name: 'Read its content' }).click();
@@ -258,7 +258,6 @@ export async function hostileWordsOnEveryPage(stage) {
 
   // What a verification says.
   for (const [index, text] of CORPUS.entries()) {
-    if (index % 25 !== 0) continue;
     await page.unroute('**/api/v1/record/verify');
     const report = { type: 'report', ok: index % 50 === 0, records: 1, first_bad: { seq: index % 50 ? 1 : null, why: text }, checkpoint: { records: 1, hash: text } };
     await answer(page, 'record/verify', told([{ type: 'progress', records: 1, total: 2 }, index % 75 ? report : { type: 'failed', message: text }]));
@@ -291,10 +290,12 @@ export async function hostileErrors(stage) {
     );
     await seat.ask('echo', 'go');
     await page.getByRole('alert').waitFor();
-    await page.waitForFunction((wanted) => document.querySelector('[role=alert]')?.textContent?.includes(wanted), text.replace(/`/g, '').toWellFormed().slice(0, 1) || 'Not sent', { timeout: 10_000 }).catch(() => undefined);
+    // As a browser compares text: words with one space between them, and no marks of code.
+    const words = (all) => all.replaceAll('`', '').toWellFormed().replace(/\s+/g, ' ').trim();
+    await page.waitForFunction((wanted) => document.querySelector('[role=alert]')?.textContent?.replaceAll('`', '').toWellFormed().replace(/\s+/g, ' ').includes(wanted), words(text));
+    await onlyWords(seat, `the problem ${text.slice(0, 40)}`);
     await page.getByLabel('Message to echo').fill('');
   }
-  await onlyWords(seat, 'problems');
   // Answers that are no answers of a gateway at all.
   for (const [type, body] of [['text/html', `<script>globalThis.pwned=1</script>`], ['text/event-stream', 'data: {"type":"reply"'], ['text/event-stream', 'data: null\n\ndata: []\n\ndata: 7\n\n'], ['text/event-stream', '{"type":"reply"}\n'], ['application/json', '']]) {
     await page.unroute('**/api/v1/agents/*/messages');
