@@ -199,6 +199,35 @@ fn a_gateway_stops_though_the_end_of_its_record_cannot_be_signed() {
     home.verifies();
 }
 
+#[test]
+fn an_eraser_that_is_refused_is_told_by_doctor_and_keeps_nobody_from_working() {
+    let Some(cluster) = cluster("an_eraser_that_is_refused_is_told_by_doctor") else { return };
+    let home = Home::new();
+    let (address, _) = record(&home, cluster);
+    on(&home, &format!("[record]\ndatabase = \"{address}\"\neraser = \"{ROLE}\""));
+    let chat = home.run(&["chat", "helper", "hi", "--json"]).done().lines();
+    let session = chat[0]["session"].as_str().unwrap();
+    let asked = ["audit", "erase", "request", "--session", session, "--reason", "the wrong agent"];
+    let refused = format!("is erased by the user `{ROLE}`, and the server refuses that: permission denied");
+    home.run(&asked).fails(4, &refused);
+    let gateway = home.json(&["gateway", "status"])["address"].as_str().unwrap().to_owned();
+    assert!(ready(&gateway).starts_with("HTTP/1.1 200"));
+    home.run(&["chat", "helper", "hi"]).done().has("hello");
+    let doctor = home.json_whatever(&["doctor"]);
+    let found = doctor["findings"].as_array().unwrap().iter().find(|one| one["check"] == "record:eraser");
+    let found = found.unwrap_or_else(|| panic!("{doctor}"));
+    assert_eq!(found["state"], "missing", "{found}");
+    let message = format!("the eraser `{ROLE}` may not DELETE in `bulkhead.payload`");
+    assert!(found["message"].as_str().unwrap().contains(&message), "{found}");
+    home.edit(&format!("eraser = \"{ROLE}\""), "eraser = \"postgres\"");
+    let doctor = home.json_whatever(&["doctor"]);
+    let unsafe_ones = doctor["findings"].as_array().unwrap().iter();
+    let unsafe_ones = unsafe_ones.filter(|one| one["check"] == "record:eraser" && one["state"] == "unsafe");
+    let words: Vec<&str> = unsafe_ones.filter_map(|one| one["message"].as_str()).collect();
+    assert!(words.iter().any(|words| words.contains("the eraser `postgres` is a superuser")), "{words:?}");
+    home.verifies();
+}
+
 /// A cluster that others reach over TLS alone, with a password, and shows the certificate of `folder`.
 fn secured(folder: &std::path::Path, port: &str) -> Result<Cluster, String> {
     let files = ["certificate.pem", "key.pem"].map(|name| fs::read(folder.join(name)).unwrap());

@@ -65,6 +65,9 @@ const ONE: &[(&str, Only)] = &[
         Twin("erase::what_is_erased_is_gone_on_a_server_too_and_only_the_eraser_can"),
     ),
     ("erase::a_reader_of_an_older_state_only_delays_what_the_files_give_up", Of(FILE)),
+    ("eraser::an_eraser_that_is_refused_harms_nobody_else", Of(SERVER)),
+    ("eraser::an_eraser_that_is_never_answered_harms_nobody_else", Of(SERVER)),
+    ("eraser::what_became_of_an_erasure_is_found_out_when_the_eraser_is_let_in_no_more", Of(SERVER)),
     (
         "foreign::what_is_put_into_it_while_it_is_written_does_nothing_and_is_refused_until_it_is_gone",
         Twin(
@@ -152,6 +155,7 @@ const ONE: &[(&str, Only)] = &[
     ("rights::a_gateways_role_adds_to_the_log_and_takes_nothing_from_it", Of(SERVER)),
     ("rights::the_erasers_role_removes_content_and_nothing_else", Of(SERVER)),
     ("rights::a_user_that_can_change_the_log_is_found", Of(SERVER)),
+    ("rights::an_eraser_that_can_do_more_or_cannot_erase_is_found", Of(SERVER)),
     ("rights::a_record_is_made_once_and_by_somebody_who_may", Of(SERVER)),
     ("several::gateways_that_append_at_once_make_one_log", Of(GATEWAYS)),
     ("several::a_gateway_that_never_rests_leaves_the_others_their_turn", Of(GATEWAYS)),

@@ -95,6 +95,16 @@ pub enum AppendError {
         "content in this database is erased by a role of its own, and none is named: set `eraser` in `[record]`"
     )]
     NoEraser,
+    /// The role that may remove content was named, and the server does not let it.
+    #[error(
+        "content in this database is erased by the user `{user}`, and the server refuses that: {why}. Mend its password or its rights, or `eraser` in `[record]`; `bulkhead doctor` says what is wrong"
+    )]
+    Eraser {
+        /// Whom the settings name.
+        user: String,
+        /// What the server said.
+        why: String,
+    },
     /// The connection went in the middle of the commit. The entry may yet be found in the record.
     #[error(
         "whether this was recorded is not known, so nothing was done: the database went away in the middle ({0})"

@@ -29,7 +29,7 @@ use vocab::Ambient;
 pub use self::config::{DEFAULT_WAIT, PlaceError, PostgresConfig};
 use self::edge::Trouble;
 pub(crate) use self::reader::{Found, Log};
-pub use self::rights::{Weakness, weaknesses};
+pub use self::rights::{Weakness, eraser_weaknesses, weaknesses};
 pub use self::schema::{ERASER, GATEWAY, InitError, Made, OWNER, init};
 use self::seat::Seat;
 use self::session::Unfit;

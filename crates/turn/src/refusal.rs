@@ -37,10 +37,12 @@ impl Refusal {
 
 impl From<AppendError> for Refusal {
     fn from(error: AppendError) -> Self {
-        Self::new(
-            RefusalKind::Unavailable,
-            format!("the record cannot be written, so nothing was done: {error}"),
-        )
+        let message = match error {
+            // The record takes everything else.
+            AppendError::NoEraser | AppendError::Eraser { .. } => error.to_string(),
+            error => format!("the record cannot be written, so nothing was done: {error}"),
+        };
+        Self::new(RefusalKind::Unavailable, message)
     }
 }
 

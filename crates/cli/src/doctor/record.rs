@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use journal::postgres::weaknesses;
+use journal::postgres::{Weakness, eraser_weaknesses, weaknesses};
 use journal::read::Reader;
 use journal::verify::verify_tail;
 use journal::{Place, PostgresConfig};
@@ -38,30 +38,40 @@ pub(super) fn look(home: &Home, place: &Place) -> Vec<Finding> {
     findings
 }
 
-/// What the user that the gateway signs in as can do beside adding, and whether the server keeps what it acknowledges.
+/// What the users that the gateway signs in and erases as can do beside that, and whether the server keeps what it acknowledges.
 fn server(config: &PostgresConfig) -> Vec<Finding> {
-    let rights = match weaknesses(config) {
-        Ok(found) if found.is_empty() => vec![Finding::ok(
-            "record:rights",
-            "the gateway's user can add to the record and take nothing from it, and its server keeps what it acknowledges",
-        )],
+    let rights = found(
+        "record:rights",
+        weaknesses(config),
+        "the gateway's user can add to the record and take nothing from it, and its server keeps what it acknowledges",
+        "see `[record]` in bulkhead.toml, and that the server runs",
+    );
+    let eraser = eraser_weaknesses(config).transpose().map(|eraser| {
+        found(
+            "record:eraser",
+            eraser,
+            "the eraser can add to the record and remove content, and nothing else of it",
+            "see `eraser` and `eraser-password` in bulkhead.toml; `bulkhead record init --eraser NAME` gives a user what it needs",
+        )
+    });
+    let mend = "have the server's own backups made, such as `pg_basebackup` with archived WAL, and keep checkpoints elsewhere";
+    let backup = Finding::of("backup", State::Warning, "nothing here makes a copy of the record", mend);
+    rights.into_iter().chain(eraser.into_iter().flatten()).chain([backup]).collect()
+}
+
+/// What was found about a user, or `well`; where it cannot be asked, `mend` goes with why.
+fn found(check: &str, weaknesses: Result<Vec<Weakness>, String>, well: &str, mend: &str) -> Vec<Finding> {
+    match weaknesses {
+        Ok(found) if found.is_empty() => vec![Finding::ok(check, well)],
         Ok(found) => found
             .into_iter()
             .map(|one| {
                 let state = if one.severe { State::Unsafe } else { State::Warning };
-                Finding::of("record:rights", state, one.what, one.mend)
+                Finding::of(check, state, one.what, one.mend)
             })
             .collect(),
-        Err(why) => vec![Finding::of(
-            "record:rights",
-            State::Missing,
-            why,
-            "see `[record]` in bulkhead.toml, and that the server runs",
-        )],
-    };
-    let mend = "have the server's own backups made, such as `pg_basebackup` with archived WAL, and keep checkpoints elsewhere";
-    let backup = Finding::of("backup", State::Warning, "nothing here makes a copy of the record", mend);
-    rights.into_iter().chain([backup]).collect()
+        Err(why) => vec![Finding::of(check, State::Missing, why, mend)],
+    }
 }
 
 /// Whether the newest records verify, and none is of the future.

@@ -158,6 +158,11 @@ impl PostgresConfig {
         self
     }
 
+    /// Whom it signs in as.
+    pub(super) fn user(&self) -> &str {
+        self.server.get_user().unwrap_or_default()
+    }
+
     /// The same database as the eraser, if one was named.
     pub(super) fn as_eraser(&self) -> Option<Self> {
         let (user, password) = self.eraser.as_ref()?;

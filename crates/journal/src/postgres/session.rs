@@ -89,12 +89,11 @@ pub(super) async fn open(config: &PostgresConfig, instance: &str) -> Result<(Ses
     Ok((Session { link, append, change }, id))
 }
 
-/// A connection as the eraser, after its former ones have been ended; none where the settings name no eraser.
-pub(super) async fn open_eraser(config: &PostgresConfig, instance: &str) -> Result<Option<Link>, Unfit> {
-    let Some(config) = config.as_eraser() else { return Ok(None) };
-    let link = Link::connect(&config, instance).await?;
-    end_former(&link, &config, instance).await?;
-    Ok(Some(link))
+/// A connection as the eraser, whose `config` this is, after its former ones have been ended.
+pub(super) async fn open_eraser(config: &PostgresConfig, instance: &str) -> Result<Link, Unfit> {
+    let link = Link::connect(config, instance).await?;
+    end_former(&link, config, instance).await?;
+    Ok(link)
 }
 
 /// Has the server plan the statements of an append.

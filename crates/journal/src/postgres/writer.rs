@@ -18,7 +18,7 @@ use super::batch::Batch;
 use super::edge::{self, Trouble};
 use super::foreign::{MEND, foreign};
 use super::link::{Fault, Link};
-use super::session::{self, Session, TURN, Unfit, prepare_append};
+use super::session::{self, Append, Session, TURN, Unfit, prepare_append};
 use crate::body::{genesis, time_text};
 use crate::edge::Edge;
 use crate::entry::Head;
@@ -69,7 +69,19 @@ enum Outcome {
 /// What is tried again, and what is not.
 enum Failure {
     Again(String),
+    /// The server refuses whoever asked, and may take it from another.
+    Refused(String),
     Final(AppendError),
+}
+
+impl Failure {
+    /// What a caller is told when it is not tried again.
+    fn into_error(self) -> AppendError {
+        match self {
+            Self::Again(why) | Self::Refused(why) => AppendError::Write(why),
+            Self::Final(error) => error,
+        }
+    }
 }
 
 /// The writer's own things.
@@ -194,7 +206,7 @@ impl Writer {
             })?;
         }
         let Some(session) = &self.session else { return Ok(()) };
-        own(&session.link).await?;
+        own(&session.link).await.map_err(Failure::into_error)?;
         let caught = edge::catch_up(&session.link, genesis(&self.log), &mut self.head, &mut self.edge).await;
         caught.map_err(|trouble| {
             self.session = None;
@@ -272,10 +284,10 @@ impl Writer {
                     why = lost;
                 }
                 Ok(outcome) => return Ok(outcome),
-                Err(Failure::Final(error)) => {
+                Err(failure) => {
                     // A turn that failed has left its transaction open.
                     self.session.take_if(|_| turn || apart);
-                    return Err(error);
+                    return Err(failure.into_error());
                 }
             }
         }
@@ -321,8 +333,12 @@ impl Writer {
             return Err(Unfit::AnotherLog);
         }
         // Nothing of the former session can come to be any more, so what is not there now never will be.
-        if self.sent.as_ref().is_some_and(|sent| sent.erasing) {
-            drop(session::open_eraser(&self.config, &self.instance).await?);
+        if self.sent.as_ref().is_some_and(|sent| sent.erasing)
+            && let Some(eraser) = self.config.as_eraser()
+            && session::open_eraser(&eraser, &self.instance).await.is_err()
+        {
+            // Whoever is not let in any more ends nothing. But what it began holds the turn for as long as it can come to be.
+            session.link.run(&format!("SELECT pg_catalog.pg_advisory_xact_lock({TURN})")).await?;
         }
         let is_in = match &self.sent {
             Some(sent) => edge::hash_of(&session.link, sent.last.records).await? == Some(sent.last.hash),
@@ -364,25 +380,55 @@ impl Writer {
         }
     }
 
-    /// Sends one entry in a transaction of its own.
+    /// Sends one entry in a transaction of its own. What the server refuses to whoever erases is the trouble of the erasure alone.
     async fn try_apart(&mut self, item: &Item) -> Result<Outcome, Failure> {
-        let Some(session) = &self.session else { return Ok(Outcome::Beaten) };
-        let eraser = if item.entry.erases() {
-            match session::open_eraser(&self.config, &self.instance).await {
-                Ok(Some(link)) => Some((prepare_append(&link).await.map_err(failure)?, link)),
-                Ok(None) => return Ok(Outcome::Misfit(AppendError::NoEraser)),
-                Err(unfit) => return Err(Failure::Final(AppendError::Write(in_words(&unfit, &self.config)))),
-            }
-        } else {
-            None
+        if !item.entry.erases() {
+            return self.try_alone(item, None).await;
+        }
+        let Some(config) = self.config.as_eraser() else {
+            return Ok(Outcome::Misfit(AppendError::NoEraser));
         };
-        let (append, link) = match &eraser {
+        let tried = match self.become_eraser(&config).await? {
+            Ok(eraser) => self.try_alone(item, Some(&eraser)).await,
+            Err(why) => Err(Failure::Refused(why)),
+        };
+        match tried {
+            Err(Failure::Refused(why)) => {
+                Ok(Outcome::Misfit(AppendError::Eraser { user: config.user().to_owned(), why }))
+            }
+            tried => tried,
+        }
+    }
+
+    /// A session as the eraser, whose `config` this is; or why the server gives it none, while it answers this gateway.
+    async fn become_eraser(
+        &self,
+        config: &PostgresConfig,
+    ) -> Result<Result<(Append, Link), String>, Failure> {
+        let opened = async {
+            let link = session::open_eraser(config, &self.instance).await?;
+            Ok::<_, Unfit>((prepare_append(&link).await?, link))
+        };
+        let why = match opened.await {
+            Ok(eraser) => return Ok(Ok(eraser)),
+            Err(unfit) => in_words(&unfit, config),
+        };
+        match &self.session {
+            Some(session) => session.link.run("SELECT 1").await.map(|()| Err(why)).map_err(failure),
+            None => Err(Failure::Again(why)),
+        }
+    }
+
+    /// Sends one entry in a transaction of its own, as the eraser where that is given.
+    async fn try_alone(&mut self, item: &Item, eraser: Option<&(Append, Link)>) -> Result<Outcome, Failure> {
+        let Some(session) = &self.session else { return Ok(Outcome::Beaten) };
+        let (append, link) = match eraser {
             Some((append, link)) => (append, link),
             None => (&session.append, &session.link),
         };
         if item.entry.erases() {
             // What is erased must not live on where a trigger has put it.
-            own(link).await.map_err(Failure::Final)?;
+            own(link).await?;
         }
         begin_turn(link, &self.log, &mut self.head, &mut self.edge).await?;
         let misfit = apart::misfit(link, &item.entry, self.head.records).await.map_err(failure)?;
@@ -422,9 +468,9 @@ impl Writer {
 }
 
 /// Makes sure that nobody has put anything to the tables.
-async fn own(link: &Link) -> Result<(), AppendError> {
-    match foreign(link).await.map_err(|fault| refusal(fault.into()))?.into_iter().next() {
-        Some(what) => Err(AppendError::Write(in_words_of(&what))),
+async fn own(link: &Link) -> Result<(), Failure> {
+    match foreign(link).await.map_err(failure)?.into_iter().next() {
+        Some(what) => Err(Failure::Final(AppendError::Write(in_words_of(&what)))),
         None => Ok(()),
     }
 }
@@ -463,9 +509,13 @@ fn refuse(group: &mut Group, error: &AppendError) {
 }
 
 fn failure(fault: Fault) -> Failure {
+    // No room, and records that something kept out, are everybody's trouble.
+    let all =
+        [SqlState::DISK_FULL, SqlState::INTEGRITY_CONSTRAINT_VIOLATION].iter().any(|code| fault.is(code));
     match fault {
         Fault::Lost(why) => Failure::Again(why),
-        fault => Failure::Final(refusal(fault.into())),
+        fault if all => Failure::Final(refusal(fault.into())),
+        Fault::Refused { why, .. } => Failure::Refused(why),
     }
 }
 

@@ -22,6 +22,7 @@ mod cosign;
 mod crash;
 mod cut;
 mod erase;
+mod eraser;
 mod foreign;
 mod forged;
 mod full;

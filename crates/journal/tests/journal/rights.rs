@@ -1,10 +1,10 @@
 //! The role that gateways sign in as can add to the log and can do nothing else to it; and whoever could is found.
 
 use bulkhead_journal::PostgresConfig;
-use bulkhead_journal::postgres::{InitError, init, weaknesses};
+use bulkhead_journal::postgres::{InitError, eraser_weaknesses, init, weaknesses};
 
 use crate::common::fill;
-use crate::kept::{Kept, ROLE};
+use crate::kept::{ERASER, Kept, ROLE};
 
 const LOG: [&str; 8] = ["meta", "record", "block", "node", "checkpoint", "key", "payload", "erased"];
 
@@ -126,6 +126,51 @@ fn a_user_that_can_change_the_log_is_found() {
     cluster.sql("postgres", &format!("CREATE DATABASE empty_{database}"));
     let empty = PostgresConfig::new(&cluster.url(ROLE, &format!("empty_{database}"))).unwrap();
     assert!(weaknesses(&empty).unwrap_err().contains("bulkhead record init"));
+}
+
+#[test]
+fn an_eraser_that_can_do_more_or_cannot_erase_is_found() {
+    let Some(kept) = Kept::postgres() else { return };
+    let Kept::Postgres { cluster, database } = &kept else { return };
+    let config = PostgresConfig::new(&kept.address()).unwrap();
+    assert_eq!(eraser_weaknesses(&config), Ok(None));
+    let found = |user: &str| {
+        let found = eraser_weaknesses(&config.clone().with_eraser(user, None))?.unwrap();
+        assert!(found.iter().all(|one| one.severe && !one.mend.is_empty()), "{found:?}");
+        Ok::<_, String>(found.into_iter().map(|one| one.what).collect::<Vec<_>>().join("; "))
+    };
+    assert_eq!(found(ERASER), Ok(String::new()));
+    assert!(found("postgres").unwrap().contains("the eraser `postgres` is a superuser"));
+    assert!(found("nobody_is_called_so").unwrap_err().contains("does not exist"));
+    let refused = found(ROLE).unwrap_err();
+    assert!(refused.contains("may not DELETE in `bulkhead.payload`"), "{refused}");
+    for (number, (sql, expected)) in (0..).zip([
+        ("GRANT bulkhead_owner TO USER", Ok("is a member of `bulkhead_owner`")),
+        ("GRANT pg_write_all_data TO USER", Ok("is a member of `pg_write_all_data`")),
+        ("GRANT UPDATE ON bulkhead.payload TO USER", Ok("`bulkhead.payload`, where it should only add and remove")),
+        ("GRANT DELETE ON bulkhead.erased TO USER", Ok("may DELETE in `bulkhead.erased`, where it should only add")),
+        ("GRANT INSERT ON bulkhead.meta TO USER", Ok("may INSERT in `bulkhead.meta`, where it should only look")),
+        ("ALTER ROLE USER CREATEROLE", Ok("is allowed to make roles")),
+        ("ALTER ROLE USER NOLOGIN", Err("is not permitted to log in")),
+        ("REVOKE bulkhead_eraser FROM USER", Err("permission denied for schema bulkhead")),
+        (
+            "REVOKE bulkhead_eraser FROM USER; GRANT bulkhead_gateway TO USER; GRANT DELETE ON bulkhead.payload TO USER",
+            Err("may not INSERT in `bulkhead.erased`"),
+        ),
+    ]) {
+        let name = format!("erasing_{database}_{number}");
+        let made = format!("CREATE ROLE {name} LOGIN; GRANT bulkhead_eraser TO {name}; {}", sql.replace("USER", &name));
+        cluster.sql(database, &made);
+        let found = found(&name);
+        match expected {
+            Ok(expected) => assert!(found.as_ref().is_ok_and(|what| what.contains(expected)), "{sql}: {found:?}"),
+            Err(expected) => {
+                let why = found.unwrap_err();
+                assert!(why.contains(expected) && why.contains(&format!("the eraser `{name}`")), "{sql}: {why}");
+            }
+        }
+        cluster.sql(database, &format!("DROP OWNED BY {name}; DROP ROLE {name}"));
+    }
 }
 
 #[test]
