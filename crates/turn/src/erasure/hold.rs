@@ -3,7 +3,7 @@
 use journal::read::Record;
 use journal::{Change, Draft, Event, Facts, Kind};
 use serde::{Deserialize, Serialize};
-use vocab::{AgentName, HoldId, Person, PersonId, SessionId, Timestamp};
+use vocab::{AgentName, HoldId, Labels, Person, PersonId, SessionId, Timestamp};
 
 use super::branches::Past;
 use super::request::reasoned;
@@ -26,7 +26,7 @@ pub struct HoldScope {
     pub session: Option<SessionId>,
     /// About this agent.
     pub agent: Option<AgentName>,
-    /// Whose data carries this label: a level or a category.
+    /// Whose data carries this label: a level or a category. What has no label is `internal`.
     pub label: Option<String>,
     /// Written at this time or later.
     pub since: Option<Timestamp>,
@@ -52,8 +52,10 @@ impl HoldScope {
     /// Whether a record is held. `owner` is the person whose conversation it belongs to, and `branches` are those that go on
     /// from that conversation, each with the last record of it that they have: a conversation is held with its past.
     pub(super) fn covers(&self, record: &Record, owner: Option<&PersonId>, branches: &[Past]) -> bool {
+        // What has no label counts as retention counts it.
+        let unlabelled = Labels::default();
         let labelled = |label: &String| {
-            record.labels.as_ref().is_some_and(|labels| labels.names().iter().any(|name| name == label))
+            record.labels.as_ref().unwrap_or(&unlabelled).names().iter().any(|name| name == label)
         };
         let in_session = |session: &SessionId| {
             record.session.as_ref() == Some(session)

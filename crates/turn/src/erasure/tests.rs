@@ -40,8 +40,11 @@ fn session(number: u8) -> SessionId {
     SessionId::new(&format!("s-{}", number % 6)).unwrap()
 }
 
+/// Of data that carries no label, which is then of the level `internal`.
+const UNLABELLED: &str = "";
+
 fn label(number: u8) -> &'static str {
-    ["internal", "employee", "finance", "restricted"][usize::from(number % 4)]
+    ["internal", "employee", "finance", "restricted", UNLABELLED][usize::from(number % 5)]
 }
 
 #[derive(Debug, Clone)]
@@ -73,10 +76,10 @@ fn step() -> impl Strategy<Value = Step> {
     let hold = (any::<u8>(), 0..4_u8).prop_map(|(number, what)| match what {
         0 => HoldScope { person: Some(person(number)), ..HoldScope::default() },
         1 => HoldScope { session: Some(session(number)), ..HoldScope::default() },
-        2 => HoldScope { label: Some(label(number).to_owned()), ..HoldScope::default() },
+        2 => HoldScope { label: Some(label(number % 4).to_owned()), ..HoldScope::default() },
         _ => HoldScope {
             person: Some(person(number)),
-            label: Some(label(number / 3).to_owned()),
+            label: Some(label(number / 3 % 4).to_owned()),
             ..HoldScope::default()
         },
     });
@@ -151,9 +154,9 @@ impl Written {
         holds.iter().any(|hold| {
             hold.of.person.as_ref().is_none_or(|person| self.persons.contains(person))
                 && hold.of.session.as_ref().is_none_or(|session| self.session.as_ref() == Some(session) || past(session))
-                // A category alone is of the level `internal`, too.
+                // A category alone is of the level `internal`, and so is what has no label.
                 && hold.of.label.as_ref().is_none_or(|label| {
-                    label == self.label || (label == "internal" && !["restricted", ""].contains(&self.label))
+                    label == self.label || (label == "internal" && self.label != "restricted")
                 })
         })
     }
@@ -233,7 +236,7 @@ impl World {
         persons.insert(by.clone());
         draft.person = Some(by);
         let label = label(labelled);
-        draft.labels = Labels::from_names([label]).ok();
+        draft.labels = (label != UNLABELLED).then(|| Labels::from_names([label]).unwrap());
         draft.payload = json!({ "words": "x" });
         let written =
             Written { persons, session: draft.session.clone(), label, second: self.second(), retells: None };
@@ -251,11 +254,11 @@ impl World {
         let mut draft = Draft::of_event(Kind::Message, Event::ConversationBranched, facts);
         (draft.session, draft.person) = (Some(id.clone()), Some(owner.clone()));
         self.append(draft).await;
-        // It has no content, and no label.
+        // It has no content.
         let first = Written {
             persons: BTreeSet::from([owner.clone()]),
             session: Some(id.clone()),
-            label: "",
+            label: UNLABELLED,
             second: self.second(),
             retells: None,
         };
@@ -377,6 +380,25 @@ impl World {
         }
         Ok(())
     }
+}
+
+#[tokio::test]
+async fn what_has_no_label_is_held_as_internal() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path());
+    world.write(0, 4, 2).await;
+    world.write(0, 3, 2).await;
+    world.clock.0.fetch_add(100 * DAY, Ordering::Relaxed);
+    world.hold(HoldScope { label: Some("internal".to_owned()), ..HoldScope::default() });
+    let reader = Reader::open(&world.place).unwrap();
+    let over = |holds: &[Hold]| {
+        outlived(&reader, holds, &retention(), &BTreeSet::new(), 0, world.clock.now()).unwrap().0.seqs
+    };
+    // The other one is `restricted`.
+    assert_eq!((over(&world.holds), over(&[])), (BTreeSet::from([2]), BTreeSet::from([1, 2])));
+    let scope = |seq| Scope::Records(seq, seq);
+    let held = |seq| Selection::new(&reader, &world.holds).of(&scope(seq)).unwrap().held.is_some();
+    assert_eq!((held(1), held(2)), (true, false));
 }
 
 proptest! {
