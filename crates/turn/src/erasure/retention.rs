@@ -18,7 +18,7 @@ use crate::gateway::Gateway;
 /// How often it is looked whether something has been kept long enough.
 const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// How often everything is gone through anew, what was held or busy before too.
+/// How often everything is gone through anew, to the end, what was held or busy before too.
 const ANEW_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// The most contents that go at once.
@@ -97,9 +97,19 @@ fn before(now: Timestamp, days: u32) -> Option<Timestamp> {
     now.checked_sub(SignedDuration::from_hours(i64::from(days) * 24)).ok()
 }
 
+/// Where it is gone on, and how far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    /// Up to this record it is done with.
+    pub(super) after: u64,
+    /// To the end of the record, since a clock that was ahead for a while has left old content behind young; else to where
+    /// nothing is old any more.
+    pub(super) whole: bool,
+}
+
 /// How far the record has been gone through.
 struct Round {
-    after: u64,
+    way: Way,
     begun: Timestamp,
     /// Conversations that were taken up whenever their content was to go: they wait for the next round.
     passed: BTreeSet<SessionId>,
@@ -107,7 +117,7 @@ struct Round {
 
 impl Round {
     const fn new(begun: Timestamp) -> Self {
-        Self { after: 0, begun, passed: BTreeSet::new() }
+        Self { way: Way { after: 0, whole: true }, begun, passed: BTreeSet::new() }
     }
 }
 
@@ -182,8 +192,9 @@ impl Gateway {
                 tracing::info!("the content of {count} records was erased because its time was over");
             }
             drop(erasing);
-            round.after = after;
+            round.way.after = after;
             if !more {
+                round.way.whole = false;
                 return Ok(());
             }
             tokio::time::sleep(PAUSE).await;
@@ -199,10 +210,10 @@ impl Gateway {
         round: &Round,
         now: Timestamp,
     ) -> Result<(Found, u64, bool), Refusal> {
-        let (retention, after) = (self.config.retention.clone(), round.after);
+        let (retention, way) = (self.config.retention.clone(), round.way);
         let busy: BTreeSet<SessionId> = self.open.busy().union(&round.passed).cloned().collect();
         let busy = with_their_past(&self.journal, busy)?;
-        self.look(move |reader| outlived(reader, &holds, &retention, &busy, after, now)).await
+        self.look(move |reader| outlived(reader, &holds, &retention, &busy, way, now)).await
     }
 }
 
@@ -212,7 +223,7 @@ pub(super) fn outlived(
     holds: &[Hold],
     retention: &Retention,
     busy: &BTreeSet<SessionId>,
-    after: u64,
+    Way { after, whole }: Way,
     now: Timestamp,
 ) -> Result<(Found, u64, bool), Refusal> {
     let young = retention.shortest().and_then(|days| before(now, days)).unwrap_or(Timestamp::MIN);
@@ -222,7 +233,8 @@ pub(super) fn outlived(
     loop {
         let page = reader.query(&query)?;
         // The clock may have been wrong for a while, so that one young record does not mean the end.
-        let Some(last) = page.last().filter(|_| page.iter().any(|record| record.time < young)) else {
+        let goes_on = whole || page.iter().any(|record| record.time < young);
+        let Some(last) = page.last().filter(|_| goes_on) else {
             selection.find_branches(&mut found)?;
             return Ok((found, done, false));
         };

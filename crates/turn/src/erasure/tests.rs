@@ -13,11 +13,14 @@ use proptest::prelude::*;
 use serde_json::json;
 use vocab::{Ambient, Digest, HoldId, Labels, PersonId, SessionId, Timestamp};
 
-use super::retention::outlived;
+use super::retention::{Way, outlived};
 use super::select::{Found, Selection};
 use super::{Hold, HoldScope, Period, Retention, RetentionRule, Scope};
 
 const DAY: i64 = 24 * 60 * 60;
+
+/// As each day's first round goes.
+const WHOLE: Way = Way { after: 0, whole: true };
 
 struct Clock(AtomicI64, AtomicU64);
 
@@ -342,7 +345,7 @@ impl World {
     async fn retain(&mut self) -> Result<(), TestCaseError> {
         let reader = Reader::open(&self.place).unwrap();
         let (found, ..) =
-            outlived(&reader, &self.holds, &retention(), &BTreeSet::new(), 0, self.clock.now()).unwrap();
+            outlived(&reader, &self.holds, &retention(), &BTreeSet::new(), WHOLE, self.clock.now()).unwrap();
         let over = |seq: u64, written: &Written| {
             self.second() - written.second > written.days() * DAY
                 && !written.is_held(seq, &self.holds, &self.branches)
@@ -392,13 +395,50 @@ async fn what_has_no_label_is_held_as_internal() {
     world.hold(HoldScope { label: Some("internal".to_owned()), ..HoldScope::default() });
     let reader = Reader::open(&world.place).unwrap();
     let over = |holds: &[Hold]| {
-        outlived(&reader, holds, &retention(), &BTreeSet::new(), 0, world.clock.now()).unwrap().0.seqs
+        outlived(&reader, holds, &retention(), &BTreeSet::new(), WHOLE, world.clock.now()).unwrap().0.seqs
     };
     // The other one is `restricted`.
     assert_eq!((over(&world.holds), over(&[])), (BTreeSet::from([2]), BTreeSet::from([1, 2])));
     let scope = |seq| Scope::Records(seq, seq);
     let held = |seq| Selection::new(&reader, &world.holds).of(&scope(seq)).unwrap().held.is_some();
     assert_eq!((held(1), held(2)), (true, false));
+}
+
+#[tokio::test]
+async fn what_is_behind_content_of_a_clock_that_was_ahead_goes_when_its_time_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path());
+    let begin = world.second();
+    world.write(0, 0, 2).await;
+    // More than are looked at together.
+    world.clock.0.store(begin + 4_000 * DAY, Ordering::Relaxed);
+    for _ in 0..9 {
+        let records = (0..250).map(|_| {
+            let mut draft = Draft::new(Kind::Approval);
+            draft.payload = json!({ "words": "x" });
+            draft
+        });
+        let records = records.collect();
+        let entry = Entry { subject: Digest::of(b"x"), records, state: Vec::new() };
+        world.journal.follow(entry).await.unwrap();
+    }
+    world.clock.0.store(begin + DAY, Ordering::Relaxed);
+    world.write(0, 0, 2).await;
+    let behind = world.journal.head().records;
+    let reader = Reader::open(&world.place).unwrap();
+    let over = |day: i64, way| {
+        let now = Timestamp::from_second(begin + day * DAY).unwrap();
+        let (found, done, more) = outlived(&reader, &[], &retention(), &BTreeSet::new(), way, now).unwrap();
+        (found.seqs, done, more)
+    };
+    let gone = BTreeSet::from([1, behind]);
+    // While the wrong time is still to come, and when it is past but not long ago.
+    for day in [100, 4_010] {
+        assert_eq!(over(day, WHOLE), (gone.clone(), behind, false), "{day}");
+    }
+    // Until the next day it is gone on from there, to where nothing is old.
+    let (found, done, _) = over(100, Way { after: behind, whole: false });
+    assert_eq!((found, done), (BTreeSet::new(), behind));
 }
 
 proptest! {
