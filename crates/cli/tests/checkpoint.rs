@@ -78,6 +78,32 @@ fn a_checkpoint_that_was_kept_holds_and_finds_what_the_record_alone_does_not_sho
     home.run(&["gateway", "start"]).fails(1, "does not continue the checkpoint that was signed last");
 }
 
+/// Larger than any other file that is read whole, and more checkpoints than are held at once.
+const LONG_AGO: usize = 240_000;
+
+#[test]
+fn a_history_of_years_is_held_against_the_record_and_finds_what_was_built_anew() {
+    let home = Home::playing(SCENE);
+    home.run(&["chat", "helper", "one"]).done();
+    let early = kept(&home, "early", &["audit", "checkpoint"]);
+    home.run(&["chat", "helper", "two"]).done();
+    let late = kept(&home, "late", &["audit", "checkpoint"]);
+    home.run(&["gateway", "stop"]).done();
+    let notes = [early, late].map(|path| fs::read_to_string(path).unwrap());
+    let history = home.path().join("history");
+    let all = [&notes[0], "\n", &notes[1], "\n"].concat().repeat(LONG_AGO / 2);
+    assert!(all.len() > 32 * 1024 * 1024);
+    fs::write(&history, all).unwrap();
+    let args = ["audit", "verify", "--checkpoint", history.to_str().unwrap()];
+    let said = home.run(&args).done();
+    assert!(said.err.contains("of the 240000 checkpoints that were given 60001 are held"), "{}", said.err);
+    let database = home.path().join("data/journal.sqlite");
+    let cut = "DELETE FROM record WHERE seq > 6; DELETE FROM payload WHERE seq > 6; DELETE FROM checkpoint WHERE size > 6";
+    rusqlite::Connection::open(&database).unwrap().execute_batch(cut).unwrap();
+    home.run(&["audit", "verify"]).done();
+    home.run(&args).with(1).has("record 7: the log ends before it");
+}
+
 #[test]
 fn without_a_gateway_the_command_signs_by_itself() {
     let home = Home::playing(SCENE);

@@ -11,6 +11,7 @@ mod claims;
 mod contents;
 mod erasures;
 mod finding;
+mod given;
 mod kept;
 mod note;
 mod position;
@@ -24,6 +25,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 pub use self::finding::{FirstBad, Why};
+pub use self::given::{Given, Ungiven};
 pub use self::kept::MAX_GIVEN;
 pub use self::note::{Key, Note, Unread};
 pub use self::position::Position;

@@ -132,19 +132,11 @@ impl Note {
         if !text.ends_with('\n') {
             return Err(Unread::Parts);
         }
-        let (mut notes, mut note, mut ends) = (Vec::new(), String::new(), false);
+        let (mut notes, mut parting) = (Vec::new(), Parting::default());
         for line in text.trim_end_matches('\n').split('\n') {
-            if line.is_empty() && ends {
-                notes.push(note.parse()?);
-                (note, ends) = (String::new(), false);
-                continue;
-            }
-            // No text of a checkpoint has an empty line, so the first is where its signatures begin.
-            ends |= line.is_empty();
-            note.push_str(line);
-            note.push('\n');
+            notes.extend(parting.line(line)?);
         }
-        notes.push(note.parse()?);
+        notes.extend(parting.end()?);
         Ok(notes)
     }
 
@@ -165,6 +157,53 @@ impl Note {
             signed = Signed::Well;
         }
         signed
+    }
+}
+
+/// Parts notes that come line by line, with an empty line between two.
+#[derive(Debug, Default)]
+pub(super) struct Parting {
+    note: String,
+    /// Whether the signatures have begun.
+    ends: bool,
+    /// Empty lines since the last note: at the end they are nothing.
+    empty: usize,
+    /// Whether there was a note.
+    some: bool,
+}
+
+impl Parting {
+    /// Takes the next line, without its line break; the note that ended before it.
+    pub(super) fn line(&mut self, line: &str) -> Result<Option<Note>, Unread> {
+        match (line.is_empty(), self.note.is_empty(), self.empty) {
+            (true, true, _) => {
+                self.empty = self.empty.saturating_add(1);
+                return Ok(None);
+            }
+            (true, false, _) if self.ends => {
+                (self.ends, self.some) = (false, true);
+                return std::mem::take(&mut self.note).parse().map(Some);
+            }
+            (_, _, 0) => {}
+            (_, _, 1) => {
+                self.note.push('\n');
+                (self.ends, self.empty) = (true, 0);
+            }
+            _ => return Err(Unread::Parts),
+        }
+        // No text of a checkpoint has an empty line, so the first is where its signatures begin.
+        self.ends |= line.is_empty();
+        self.note.push_str(line);
+        self.note.push('\n');
+        if self.note.len() > MAX_BYTES { Err(Unread::Long(self.note.len())) } else { Ok(None) }
+    }
+
+    /// The last note, where none ended before.
+    pub(super) fn end(self) -> Result<Option<Note>, Unread> {
+        if self.note.is_empty() && self.some {
+            return Ok(None);
+        }
+        self.note.parse().map(Some)
     }
 }
 
