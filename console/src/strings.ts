@@ -201,6 +201,7 @@ export const t = {
     following: 'Following',
     broken: 'Not following: trying again',
     missed: (count: number) => `${count} events came too fast for this page; the record has them.`,
+    missedSome: 'Some events were not heard here; the record has them.',
   },
 
   approvals: {

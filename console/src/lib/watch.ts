@@ -78,6 +78,14 @@ export function see(watch: Watch, line: StreamLine, now: number): string | null 
   return line.agent;
 }
 
+/** Events were not heard: what was under way may be over by now. What was counted was counted at its time. */
+export function lose(watch: Watch): void {
+  for (const here of watch.values()) {
+    here.open.clear();
+    here.held.clear();
+  }
+}
+
 function split(action: string): [string, string] {
   const at = action.indexOf(' ');
   return at < 0 ? [action, ''] : [action.slice(0, at), action.slice(at + 1)];

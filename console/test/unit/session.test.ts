@@ -1,6 +1,8 @@
 // What is asked of the gateway while nobody is there: nothing that would keep a sign-in from running out.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import type { Watch } from '../../src/lib/watch';
+
 type Answer = (path: string, init: RequestInit) => Response | Promise<Response>;
 
 const json = (value: unknown) => new Response(JSON.stringify(value));
@@ -153,6 +155,100 @@ describe('what is followed', () => {
     const end = live.follow();
     await since(10_000);
     expect(behind).toEqual([null, '7-3']);
+    end();
+  });
+
+  describe('after a pause', () => {
+    const denied = (seq: number) =>
+      `id: 7-${seq}\ndata: {"type":"proposal","seq":${seq},"session":"s","turn":"t","agent":"echo","proposal":"p-${seq}","action":{"verb":"file.read","resource":{"kind":"path","name":"/a"},"args":{}}}\n\n` +
+      `id: 7-${seq + 1}\ndata: {"type":"verdict","seq":${seq + 1},"session":"s","turn":"t","agent":"echo","proposal":"p-${seq}","decision":"ask","reasons":[]}\n\n`;
+    /** A stream that tells one denial at once, and those that were kept to whoever goes on behind another; `cut` breaks it off. */
+    const telling = (behind: (string | null)[]) => {
+      const hold: { cut?: (error: Error) => void } = {};
+      answer = (path, init) => {
+        if (!path.endsWith('/events')) return usual(path, init);
+        const since = new Headers(init.headers).get('last-event-id');
+        behind.push(since);
+        return new Response(
+          new ReadableStream<Uint8Array>({
+            start(controller) {
+              const text = behind.length === 1 ? denied(3) : since === null ? '' : denied(5).repeat(40);
+              if (text !== '') controller.enqueue(new TextEncoder().encode(text));
+              hold.cut = (error) => controller.error(error);
+              init.signal?.addEventListener('abort', () => controller.error(new Error('aborted')));
+            },
+          }),
+        );
+      };
+      return hold;
+    };
+    const counts = async (live: { watch: Watch }) => {
+      const { minute, rates } = await import('../../src/lib/watch');
+      const echo = live.watch.get('echo');
+      return { ...rates(minute(echo, Date.now())), open: echo?.open.size };
+    };
+
+    it('begins from now: what happened meanwhile is not of the last minute', async () => {
+      const { live } = await page();
+      const behind: (string | null)[] = [];
+      telling(behind);
+      const end = live.follow();
+      await since(10);
+      expect(await counts(live)).toEqual({ actions: 1, stops: 1, open: 1 });
+      visible.visibilityState = 'hidden';
+      await since(10 * MINUTE);
+      visible.visibilityState = 'visible';
+      hands.pointerdown?.();
+      await since(5_000);
+      expect(live.following).toBe(true);
+      expect(behind).toEqual([null, null]);
+      expect(await counts(live)).toEqual({ actions: 0, stops: 0, open: 0 });
+      end();
+    });
+
+    it('on another page of the console begins from now', async () => {
+      const { live } = await page();
+      const behind: (string | null)[] = [];
+      telling(behind);
+      const first = live.follow();
+      await since(1_000);
+      first();
+      await since(2 * MINUTE);
+      hands.pointerdown?.();
+      const end = live.follow();
+      await since(5_000);
+      expect(behind.slice(1).filter((one) => one !== null)).toEqual([]);
+      expect(await counts(live)).toMatchObject({ actions: 0, open: 0 });
+      end();
+    });
+
+    it('in which the machine slept begins from now', async () => {
+      const { live } = await page();
+      const behind: (string | null)[] = [];
+      const hold = telling(behind);
+      const end = live.follow();
+      await since(1_000);
+      // The clock goes on, and nothing of the page ran.
+      vi.setSystemTime(Date.now() + 5 * MINUTE);
+      hold.cut?.(new TypeError('network changed'));
+      await since(5_000);
+      expect(behind).toEqual([null, null]);
+      expect(await counts(live)).toEqual({ actions: 0, stops: 0, open: 0 });
+      end();
+    });
+  });
+
+  it('says that it missed what nobody has counted', async () => {
+    const { live } = await page();
+    let told = 0;
+    answer = (path, init) => {
+      if (!path.endsWith('/events')) return usual(path, init);
+      told += 1;
+      return told === 1 ? new Response('data: {"type":"missed","count":null,"message":"some"}\n\n') : beating(init);
+    };
+    const end = live.follow();
+    await since(5_000);
+    expect([live.missed, live.missedSome]).toEqual([0, true]);
     end();
   });
 
