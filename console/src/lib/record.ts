@@ -122,6 +122,9 @@ export interface Figures {
   deciders: { person: string; yes: number; no: number }[];
 }
 
+/** What a person's answer to an approval is, by its event: the first yes of two is one, too. */
+const ANSWERS: Record<string, 'yes' | 'no' | undefined> = { 'approval.approved': 'yes', 'approval.supported': 'yes', 'approval.denied': 'no' };
+
 const share = (sorted: number[], part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
 
 /** Counts records, in any order, between two times. */
@@ -135,6 +138,8 @@ export function figures(rows: RecordRow[], from: number, to: number): Figures {
   const begun = new Map<string, number>();
   const took: { model: number[]; other: number[] } = { model: [], other: [] };
   const people = new Map<string, { yes: number; no: number }>();
+  /** What people were shown that they had asked for. */
+  const own = new Set<string>();
   for (const row of rows.toSorted((a, b) => a.seq - b.seq)) {
     const at = Date.parse(row.time);
     if (row.kind === 'proposal' && row.proposal !== null) begun.set(row.proposal, at);
@@ -144,9 +149,13 @@ export function figures(rows: RecordRow[], from: number, to: number): Figures {
       if (start !== undefined && row.status === 'done') took[row.action?.verb === 'model.call' ? 'model' : 'other'].push(at - start);
       if (row.call !== null) add(found.tokens, at, row.call.prompt_tokens + row.call.completion_tokens);
     }
-    if (row.person !== null && (row.event === 'approval.approved' || row.event === 'approval.denied')) {
+    const answer = ANSWERS[row.event ?? ''];
+    const approval = `${row.person ?? ''} ${String(row.facts?.approval)}`;
+    if (row.event === 'approval.shown' && row.facts?.own === true) own.add(approval);
+    // Who takes back what they asked for decides about nobody.
+    if (row.person !== null && answer !== undefined && !(answer === 'no' && own.has(approval))) {
       const one = people.get(row.person) ?? { yes: 0, no: 0 };
-      one[row.event === 'approval.approved' ? 'yes' : 'no'] += 1;
+      one[answer] += 1;
       people.set(row.person, one);
     }
   }

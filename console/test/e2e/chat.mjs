@@ -391,6 +391,11 @@ export async function twoPeopleSayYes(stage) {
   await carl.page.getByRole('button', { name: 'Approve exactly this' }).click();
   await ada.page.locator('.reply').waitFor();
   same('it was posted once', stage.json('approvals', 'list', '--all').map((one) => one.state), ['used']);
+  // The first yes is one, too.
+  await ada.go('record/figures');
+  const deciders = ada.page.locator('figure', { has: ada.page.getByRole('heading', { name: 'Decided by people', exact: true }) });
+  await deciders.getByText('1 yes, 0 no').first().waitFor();
+  same('who decided', (await deciders.locator('dt').allInnerTexts()).toSorted(), ['bob', 'carl']);
 }
 
 export async function nobodyApprovesTheirOwnAndANoHasItsReason(stage) {

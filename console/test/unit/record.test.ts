@@ -56,13 +56,18 @@ describe('the plots', () => {
       row(900, { kind: 'outcome', proposal: 'p', action: call, status: 'done', call: { model: 'm', prompt_tokens: 10, completion_tokens: 5, finish: 'stop', fault: null } }),
       row(950, { kind: 'approval', event: 'approval.approved', person: 'bob' }),
       row(960, { kind: 'approval', event: 'approval.denied', person: 'bob' }),
-      row(970, { kind: 'approval', event: 'approval.shown', person: 'ada' }),
+      row(965, { kind: 'approval', event: 'approval.supported', person: 'bob' }),
+      row(966, { kind: 'approval', event: 'approval.supported', person: 'cid' }),
+      row(970, { kind: 'approval', event: 'approval.shown', person: 'ada', facts: { approval: 'a-1', own: true } }),
+      row(975, { kind: 'approval', event: 'approval.shown', person: 'bob', facts: { approval: 'a-1', own: false } }),
+      // She takes back what she asked for.
+      row(980, { kind: 'approval', event: 'approval.denied', person: 'ada', facts: { approval: 'a-1' } }),
     ];
     for (const order of [rows, rows.toReversed()]) {
       const found = figures(order, T, T + 1_000);
       expect([found.permitted.length, found.permitted[0], found.stopped[2], found.tokens[21]]).toEqual([BARS, 1, 1, 15]);
       expect(found.latency).toEqual([{ name: 'model', count: 1, median: 800, most: 800 }, { name: 'other', count: 1, median: 40, most: 40 }]);
-      expect(found.deciders).toEqual([{ person: 'bob', yes: 1, no: 1 }]);
+      expect(found.deciders).toEqual([{ person: 'bob', yes: 2, no: 1 }, { person: 'cid', yes: 1, no: 0 }]);
     }
     // What lies before is not counted, what lies behind is in the last bar.
     expect(figures(rows, T + 20, T + 30).permitted.reduce((sum, one) => sum + one, 0)).toBe(0);
