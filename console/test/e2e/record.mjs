@@ -25,6 +25,16 @@ export async function recordIsFoundProvenAndVerified(stage) {
   same('exported', denied.map((one) => [one.kind, one.decision]), [['verdict', 'deny']]);
   const [told] = stage.run('audit', 'query', '--event', 'export.made', '--json').trim().split('\n').map((line) => JSON.parse(line));
   same('and that is on the record', [told.person, told.facts.conditions], ['ada', ['decision=deny']]);
+  // What was exported is said beside how many there are, and no more once others are asked for.
+  const asks = page.locator('.asks');
+  await asks.getByText('1 record was saved.', { exact: true }).waitFor();
+  same('what is listed', await asks.getByRole('status').first().innerText(), '1 record');
+  await page.getByLabel('Decision').selectOption('permit');
+  await asks.getByText('1 record was saved.').waitFor({ state: 'detached' });
+  await page.waitForFunction(() => document.querySelectorAll('.view li').length > 1);
+  same('it is counted anew', /^\d+ records/.test(await asks.getByRole('status').innerText()), true);
+  await page.getByLabel('Decision').selectOption('deny');
+  await page.waitForFunction(() => document.querySelectorAll('.view li').length === 1);
 
   await lines.first().click();
   const sheet = page.locator('.sheet article');
