@@ -61,10 +61,17 @@ turns:
     repeat: true
 ";
 const RUNNER: &str = "# Runner\n## Identity\n- Name: runner\n- Role: Runs\n## Rules\n- Be concise\n## Skills\n\
-                      - exec: Run\n  - commands: echo\n";
+                      - exec: Run\n  - commands: echo\n- file-writer: Write\n";
 const LOOK_AT_COMMANDS: &str =
     "@id(\"look\") @message(\"a person looks at every command\") @decision(\"ask\")
 forbid (principal, action == Action::\"command.run\", resource) unless { context.approved };
+";
+
+/// Its model is on another machine.
+const AWAY: &str =
+    "# Away\n## Identity\n- Name: away\n- Role: Asks elsewhere\n- Model: far/m\n## Rules\n- Be concise\n";
+const LOOK_AT_CALLS: &str = "@id(\"look\") @message(\"a person looks at every call\") @decision(\"ask\")
+forbid (principal, action == Action::\"model.call\", resource) unless { context.approved };
 ";
 
 /// Reads a page before it answers.
@@ -370,6 +377,20 @@ fn what_waits_stands_by_its_risk_and_a_yes_to_high_risk_is_confirmed() {
     home.scene(RUNS_AND_POSTS);
     home.start();
     plays("aHighRiskYesIsConfirmed", &home);
+}
+
+#[test]
+fn who_decides_on_a_call_of_a_model_sees_whether_it_leaves_this_machine() {
+    let home = Home::made(&["--team", "--person", "ada"]);
+    home.add(
+        "[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n\
+         [[models.server]]\nname = \"far\"\nurl = \"http://192.0.2.7/v1\"\n",
+    );
+    home.soul("away", AWAY);
+    std::fs::write(home.at("guardrails/ours.cedar"), LOOK_AT_CALLS).unwrap();
+    home.scene(HELLO);
+    home.start();
+    plays("aHeldCallSaysWhereItGoes", &home);
 }
 
 #[test]

@@ -116,11 +116,16 @@ fn a_person_sees_every_argument_before_a_command_runs() {
          forbid (principal, action == Action::\"command.run\", resource) unless { context.approved };\n",
     )
     .unwrap();
+    home.add(
+        "[[group]]\nname = \"auditors\"\nread = [\"HOME/agents/runner/workspace/out\"]\n\
+         [[group]]\nname = \"others\"\nread = [\"HOME/plans\"]\n",
+    );
     home.start();
     let chat = home.begin(&["chat", "runner", "go on"]);
     let id = home.waiting();
     let shell = std::fs::canonicalize("/bin/sh").unwrap();
-    let whole = home.json(&["approvals", "show", &id])["action"].clone();
+    let view = home.json(&["approvals", "show", &id]);
+    let whole = view["action"].clone();
     let workspace = std::fs::canonicalize(home.at("agents/runner/workspace")).unwrap();
     let plans = std::fs::canonicalize(home.at("plans")).unwrap();
     assert_eq!(whole["resource"], json!({"kind": "command", "name": "sh"}));
@@ -133,11 +138,52 @@ fn a_person_sees_every_argument_before_a_command_runs() {
     );
     let shown = home.run(&["approvals", "show", &id]);
     shown.has("echo first").has("second").has("a b").has(shell.to_str().unwrap()).lacks("\u{202e}");
+    // And who has before them what it writes: who may ask the agent, and who may read something in its workspace.
+    assert_eq!(
+        view["readers"],
+        json!([{ "name": "auditors", "people": [] }, { "name": "owners", "people": [view["asked_by"]] }])
+    );
+    assert_eq!(view["model"], json!({ "name": "rehearsal/scene", "remote": false }));
+    shown
+        .has(&format!(
+            "who has a right to read what it may write (`{}`): auditors (nobody is in it)",
+            workspace.display()
+        ))
+        .has("the agent's model `rehearsal/scene` on this machine")
+        .lacks("nobody else");
     home.run(&["approvals", "approve", &id]).done();
     bulkhead_tests::Said::of(chat).done().has("That is what became of it.");
     let outcomes = of(&home, "outcome", "command.run");
     assert_eq!((outcomes.len(), &outcomes[0]["status"]), (1, &"done".into()));
     assert!(outcomes[0].to_string().contains("first"), "{}", outcomes[0]);
+}
+
+#[test]
+fn who_decides_on_a_call_of_a_model_knows_whether_it_leaves_this_machine() {
+    let home = home("turns: [{say: Hello., repeat: true}]");
+    let far = SOUL.replace("RULE", "Be concise").replace("- Role", "- Model: far/m\n- Role");
+    home.soul("away", &far.replace("- Name: runner", "- Name: away"));
+    home.add("[[models.server]]\nname = \"far\"\nurl = \"http://192.0.2.7/v1\"\n");
+    std::fs::write(
+        home.at("guardrails/ours.cedar"),
+        "@id(\"look\") @message(\"a person looks at every call\") @decision(\"ask\")\n\
+         forbid (principal, action == Action::\"model.call\", resource) unless { context.approved };\n",
+    )
+    .unwrap();
+    home.start();
+    for (agent, model, remote, words) in [
+        ("away", "far/m", true, "which is another machine: all of it leaves this one"),
+        ("runner", "rehearsal/scene", false, "which is this machine: none of it leaves it"),
+    ] {
+        let chat = home.begin(&["chat", agent, "go on"]);
+        let id = home.waiting();
+        let view = home.json(&["approvals", "show", &id]);
+        assert_eq!(view["model"], json!({ "name": model, "remote": remote }), "{view}");
+        assert_eq!(view["readers"], Value::Null);
+        home.run(&["approvals", "show", &id]).has(&format!("the server of the model `{model}`, {words}"));
+        home.run(&["approvals", "deny", &id]).done();
+        drop(bulkhead_tests::Said::of(chat));
+    }
 }
 
 #[test]

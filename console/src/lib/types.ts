@@ -100,14 +100,17 @@ export interface Approval {
   /** When more people are asked, and whether they are by now. */
   escalates: string | null;
   escalated: boolean;
-  /** Whether whoever is shown this may say yes now. */
   /** How many of the yeses that it still takes nobody is there to say. */
   missing: number;
+  /** Whether whoever is shown this may say yes now. */
   decidable: boolean;
   /** Whether that yes may also be for exactly the same again. */
   patternable: boolean;
-  /** What a write would change, where it is shown by itself to who decides on it. */
+  /** Who has a right to read what it would write, where it is shown by itself. */
   readers?: { name: string; people: string[] }[] | null;
+  /** The model that is told its words or what comes back of it, and whether that is on another machine. */
+  model?: { name: string; remote: boolean } | null;
+  /** What a write would change, where it is shown by itself to who decides on it. */
   change?: FileChange | null;
 }
 

@@ -87,6 +87,29 @@ export async function howPeopleDecide(stage) {
   await budget(bob).getByText('bob', { exact: true }).first().waitFor();
 }
 
+/** Who decides on a call of a model knows whether the text leaves this machine. */
+export async function aHeldCallSaysWhereItGoes(stage) {
+  const ada = await stage.signedIn('ada');
+  const bob = await stage.signedIn('bob');
+  const sheet = bob.page.locator('.sheet article');
+  const seen = sheet.getByRole('region', { name: 'Who will see it' });
+  for (const [agent, words] of [
+    ['away', 'Whoever runs the server of the model far/m, which is another machine: all of this text leaves this one.'],
+    ['echo', 'The server of the model rehearsal/scene, which by the settings is this machine: none of this leaves it.'],
+  ]) {
+    await ada.go('agents');
+    await ada.ask(agent, 'Go on');
+    await bob.go('approvals');
+    await bob.page.locator('.queue li a', { hasText: `${agent} wants to ask` }).first().click();
+    await seen.getByText(words).waitFor();
+    same('nothing else is said of it', await seen.locator('p, li').count(), 1);
+    await bob.accessible(`a held call of ${agent}`);
+    await sheet.getByRole('button', { name: 'Deny' }).click();
+    await sheet.getByRole('button', { name: 'Deny' }).click();
+    await sheet.getByRole('status').waitFor();
+  }
+}
+
 /** What waits stands by its risk, with its queue and when more people are asked; a yes to high risk takes the password once more. */
 export async function aHighRiskYesIsConfirmed(stage) {
   const ada = await stage.signedIn('ada');
@@ -117,6 +140,12 @@ export async function aHighRiskYesIsConfirmed(stage) {
   const sheet = page.locator('.sheet article');
   const yes = sheet.getByRole('button', { name: 'Approve exactly this' });
   const dialog = page.getByRole('dialog');
+  // Who has before them what the command writes, and who is given what comes back.
+  const seen = sheet.getByRole('region', { name: 'Who will see it' });
+  await seen.getByText('It has no network. What it writes here stays:').waitFor();
+  await seen.getByText('/agents/runner/workspace', { exact: false }).waitFor();
+  await seen.getByText('owners: ada, bob').waitFor();
+  await seen.getByText("the agent's model rehearsal/scene on this machine").waitFor();
   await yes.click();
   await dialog.getByText('This needs your password again').waitFor();
   await dialog.getByRole('button', { name: 'Cancel' }).click();

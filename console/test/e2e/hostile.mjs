@@ -52,8 +52,11 @@ const action = (text) => ({ verb: text, resource: { kind: text, name: text }, ar
 const agent = (text, index) => ({
   name: text, role: text, state: index % 2 ? text : 'idle', version: text, sessions: 1, skills: [text], last_active: text, errors_today: 0, anomalies: 0, problem: index % 3 ? null : text,
 });
+/** What waits may be anything that has a sentence of its own. */
+const VERBS = ['file.write', 'command.run', 'model.call', 'web.get', 'message.post', 'file.read', 'reply'];
+const waiting = (text, index) => ({ verb: VERBS[index % (VERBS.length + 1)] ?? text, resource: { kind: text, name: text }, args: { [text]: text, nested: { [text]: [text] }, writes: [text, [text]] } });
 const approval = (text, index) => ({
-  id: `a-${index}`, agent: text, asked_by: text, action: action(text), digest: text, reasons: reason(text), labels: [text], expires: text, state: 'waiting', session: text, turn: text,
+  id: `a-${index}`, agent: text, asked_by: text, action: waiting(text, index), model: index % 5 ? { name: text, remote: index % 2 === 0 } : null, digest: text, reasons: reason(text), labels: [text], expires: text, state: 'waiting', session: text, turn: text,
   queue: text, risk: index % 2 ? text : 'high', needed: 2, approved_by: [text], since: text, escalates: text, escalated: index % 3 === 0, missing: index % 3, decidable: true, readers: [{ name: text, people: [text] }, { name: `${text}2`, people: [] }],
   change: { created: false, bytes: 1, labels: [text], why: index % 2 ? text : null, diff: { added: 1, removed: 1, cut: true, pieces: ['same', 'added', 'removed'].map((kind) => ({ kind, lines: [text], count: 1, unended: true })) } },
 });

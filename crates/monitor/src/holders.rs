@@ -9,7 +9,8 @@ use vocab::{Group, Person, PersonId, Resource, Verb};
 use crate::grants::Members;
 use crate::monitor::Monitor;
 use crate::policy::rights::ALL;
-use crate::policy::words::names_above;
+use crate::policy::words::{folders_above, names_above};
+use crate::resolve::path::is_within;
 
 impl Monitor {
     /// The groups whose rights cover `verb` upon `resource`, by name, each with its members. Nobody has a right to what no
@@ -20,6 +21,34 @@ impl Monitor {
         let mut found: Vec<Members> = groups.map(|group| self.members(group)).collect();
         found.sort_by(|one, other| one.name.cmp(&other.name));
         found
+    }
+
+    /// The groups that have a right to read one of these paths or anything beneath them, by name, each with its members: who
+    /// can have before them what a program writes that may write there.
+    #[must_use]
+    pub fn readers_beneath<'p>(&self, roots: impl IntoIterator<Item = &'p str>) -> Vec<Members> {
+        let roots: Vec<&str> = roots.into_iter().collect();
+        let reads = |group: &&Group| roots.iter().any(|root| self.reads_beneath(group, root));
+        let mut found: Vec<Members> =
+            self.house.groups.values().filter(reads).map(|group| self.members(group)).collect();
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        found
+    }
+
+    fn reads_beneath(&self, group: &Group, root: &str) -> bool {
+        let words = &self.house.words;
+        let rights = &group.rights;
+        // `*` stands for the workspace of each agent that there is or will be.
+        let lies_in = |agent: &String| {
+            let workspace = words.workspace(agent);
+            let mut over = folders_above(&workspace);
+            is_within(&workspace, root)
+                || agent == ALL
+                    && over.nth(1).is_some_and(|agents| folders_above(root).next() == Some(agents))
+        };
+        self.covers(group, Verb::FileRead, &Resource::Path(root.to_owned()))
+            || rights.read.iter().any(|path| is_within(path, root))
+            || rights.agents.iter().any(lies_in)
     }
 
     /// Whether a group of this person's has a right to `verb` upon `resource`, by the settings as they are now.

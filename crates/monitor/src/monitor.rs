@@ -344,6 +344,12 @@ impl Monitor {
     pub fn compartment(&self, charter: Arc<Charter>, gate: Gate) -> Result<Compartment, ConfigError> {
         Compartment::new(Arc::clone(&self.house), charter, gate)
     }
+
+    /// Whether a model's server is another machine by the settings: what is told it leaves this one.
+    #[must_use]
+    pub fn is_remote(&self, model: &Resource) -> bool {
+        self.house.is_remote(model)
+    }
 }
 
 impl House {

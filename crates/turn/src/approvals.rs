@@ -122,6 +122,7 @@ pub(crate) fn hold(
         patternable: false,
         change: None,
         readers: None,
+        model: None,
     };
     gateway.waiting.admit(&view)?;
     let text = before.as_mut().and_then(|before| before.text.take());
@@ -285,9 +286,8 @@ impl Gateway {
         let view = self.concerning(by, id)?;
         self.showing(by, std::slice::from_ref(&view), Shown::Looking).await?;
         let change = self.change_seen(by, &view, id).await?;
-        let written = view.action.verb == Verb::FileWrite;
-        let readers = written.then(|| self.monitor_or_last().holders(Verb::FileRead, &view.action.resource));
-        Ok(ApprovalView { change, readers, ..view })
+        let (readers, model) = (self.readers(&view), self.model_seen(&view));
+        Ok(ApprovalView { change, readers, model, ..view })
     }
 
     /// Makes durable which actions a person is about to be shown for the first time.

@@ -10,6 +10,7 @@ mod accept;
 mod admission;
 mod agents;
 mod approvals;
+mod audience;
 mod blocks;
 mod borne;
 mod branch;

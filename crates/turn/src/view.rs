@@ -99,10 +99,13 @@ pub struct ApprovalView {
     /// For a write that is shown by itself to who decides on it: what would change.
     #[serde(default)]
     pub change: Option<FileChange>,
-    /// For a write that is shown by itself: who has a right to read that file by the settings, by group. None for what is no
-    /// write: who reads a channel is not known here.
+    /// For a write that is shown by itself, and a command that is: who has a right by the settings to read that file, or what
+    /// lies where the command may write, by group. None for all else: who reads a channel is not known here.
     #[serde(default)]
     pub readers: Option<Vec<Members>>,
+    /// For what is shown by itself and tells a model something: which. None where that is not known, too.
+    #[serde(default)]
+    pub model: Option<ModelSeen>,
 }
 
 impl ApprovalView {
@@ -110,6 +113,15 @@ impl ApprovalView {
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
         is_over(self.since, self.expires, now)
     }
+}
+
+/// The model that sees the words of a held call, or what comes back of another held action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelSeen {
+    /// Its name, with its server's.
+    pub name: String,
+    /// Whether that server is another machine by the settings: what is told it leaves this one.
+    pub remote: bool,
 }
 
 /// What a held write would change, by the file as it was when the agent asked. A yes lets that be replaced and nothing else.

@@ -1,11 +1,12 @@
 //! `bulkhead approvals`: what waits for a person, whole; yes and no; and how people decide.
 
+mod audience;
 mod budget;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 use turn::{ApprovalState, ApprovalView, FileChange, PatternView};
-use vocab::{Ambient as _, ApprovalId, Digest, Resource};
+use vocab::{Ambient as _, ApprovalId, Digest};
 
 use super::Place;
 use crate::ambient::Machine;
@@ -234,7 +235,9 @@ fn page(screen: Screen, view: &ApprovalView) -> Vec<String> {
         field("asked by", view.asked_by.as_str()),
         field("session", view.session.as_str()),
         field("action", &screen.paint(Paint::Strong, &action(view))),
-        field("seen by", &audience(&view.action.resource)),
+    ];
+    lines.extend(audience::lines(view));
+    lines.extend([
         field("labels", &view.labels.to_string()),
         field("risk", view.risk.as_str()),
         field(
@@ -242,7 +245,7 @@ fn page(screen: Screen, view: &ApprovalView) -> Vec<String> {
             &view.queue.as_deref().map_or_else(|| "none".to_owned(), |name| visible(name, Keep::Nothing)),
         ),
         field("needs", &needs(view)),
-    ];
+    ]);
     for reason in &view.reasons {
         let message = visible(&reason.message, Keep::Nothing);
         let policy = visible(&reason.policy, Keep::Nothing);
@@ -304,22 +307,6 @@ fn argument(value: &Value) -> Vec<String> {
     text.split('\n').map(|line| format!("  | {}", visible(line, Keep::Nothing))).collect()
 }
 
-fn audience(resource: &Resource) -> String {
-    let name = visible(resource.name(), Keep::Nothing);
-    match resource {
-        Resource::Channel(_) => format!("everyone who reads the channel `{name}`"),
-        Resource::Host(_) => format!("whoever runs the host `{name}`"),
-        Resource::Model(_) => format!("the server of the model `{name}`"),
-        Resource::Person(_) => format!("`{name}`"),
-        Resource::Path(_) => format!("whoever may read `{name}`"),
-        Resource::Command(_) => "nobody else: it runs here, in a jail without a network".to_owned(),
-        Resource::Table(_) | Resource::Collection(_) => {
-            "nobody else: it is read here, in a jail without a network".to_owned()
-        }
-        Resource::Skill(_) => "nobody".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,5 +339,45 @@ mod tests {
             assert!(text.contains(part), "{part}");
         }
         assert!(text.contains(&Digest::of(b"x").to_string()));
+    }
+
+    fn seen(verb: &str, resource: Value, more: Value) -> String {
+        let mut whole = serde_json::to_value(view(more["args"].clone())).unwrap();
+        whole["action"]["verb"] = verb.into();
+        whole["action"]["resource"] = resource;
+        for key in ["readers", "model"] {
+            whole[key] = more[key].clone();
+        }
+        page(Screen::new(true), &serde_json::from_value(whole).unwrap()).join("\n")
+    }
+
+    #[test]
+    fn who_will_see_what_a_command_writes_and_a_model_is_asked_is_said() {
+        let readers =
+            json!([{ "name": "staff\u{202e}", "people": ["bob"] }, { "name": "empty", "people": [] }]);
+        let echo = json!({ "kind": "command", "name": "echo" });
+        let local = json!({ "name": "box/m", "remote": false });
+        let args = json!({ "writes": ["/srv/a", "/srv/b"] });
+        let text =
+            seen("command.run", echo.clone(), json!({ "args": args, "readers": readers, "model": local }));
+        assert!(text.contains("who has a right to read what it may write (`/srv/a`, `/srv/b`): staff<U+202E> (bob); empty (nobody is in it)"), "{text}");
+        assert!(
+            text.contains(
+                "to the conversation of ada, and with it to the agent's model `box/m` on this machine"
+            ),
+            "{text}"
+        );
+        let text =
+            seen("command.run", echo, json!({ "args": { "writes": [] }, "readers": [], "model": null }));
+        assert!(text.contains("it has no network, and may write nothing that stays"), "{text}");
+        assert!(text.contains("the agent's model, which may be on another machine"), "{text}");
+        let asked = json!({ "kind": "model", "name": "far/m" });
+        let call = |remote: bool| {
+            let model = json!({ "name": "far/m", "remote": remote });
+            seen("model.call", asked.clone(), json!({ "args": {}, "readers": null, "model": model }))
+        };
+        assert!(call(true).contains("which is another machine: all of it leaves this one"), "{}", call(true));
+        assert!(call(false).contains("which is this machine: none of it leaves it"), "{}", call(false));
+        assert!(!call(true).contains("nobody") && !call(true).contains("comes back"), "{}", call(true));
     }
 }

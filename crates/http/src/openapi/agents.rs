@@ -384,7 +384,8 @@ fn approvals(book: &mut Book) {
             .has("decidable", yes_or_no())
             .has("patternable", yes_or_no())
             .has("change", or_null(the("FileChange")))
-            .has("readers", or_null(list(object().has("name", text()).has("people", list(id())).into()))),
+            .has("readers", or_null(list(object().has("name", text()).has("people", list(id())).into())))
+            .has("model", or_null(object().has("name", text()).has("remote", yes_or_no()).into())),
     );
     book.shape(
         "FileChange",
@@ -416,6 +417,12 @@ fn approvals(book: &mut Book) {
                 .may_have("person", or_null(id())),
         )
         .gives(the("Approval"));
+    answers_in_chat(book);
+    patterns(book);
+    approvers(book);
+}
+
+fn answers_in_chat(book: &mut Book) {
     let told = object().has("response_type", one_of(["ephemeral"])).has("text", text());
     book.route(
         "POST",
@@ -424,8 +431,6 @@ fn approvals(book: &mut Book) {
     )
     .takes_form(object().has("team_id", text()).has("user_id", text()).has("text", text()))
     .gives(told);
-    patterns(book);
-    approvers(book);
 }
 
 fn approvers(book: &mut Book) {

@@ -13,6 +13,7 @@ mod commands;
 mod common;
 mod config;
 mod explain;
+mod holders;
 mod judge;
 mod parts;
 mod properties;
