@@ -114,6 +114,18 @@ export async function whatOthersComeInWithIsSeenAndEnded(stage) {
   await ada.go('people');
   const everybody = page.getByRole('group', { name: 'Everybody' });
   await everybody.getByRole('row', { name: /^bob .*operator/ }).waitFor();
+  // On a phone, too, it is seen in which groups somebody is and what they are.
+  await page.setViewportSize({ width: 360, height: 740 });
+  const him = everybody.getByRole('row', { name: /^bob / });
+  await him.getByText('operator', { exact: true }).filter({ visible: true }).waitFor();
+  await him.getByText('owners', { exact: true }).filter({ visible: true }).waitFor();
+  await him.getByText('1, 1', { exact: true }).filter({ visible: true }).waitFor();
+  same('each is said once', await him.getByText('operator', { exact: true }).filter({ visible: true }).count(), 1);
+  same('nothing is wider than the window', await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+  await ada.accessible('everybody on a phone');
+  await ada.shot('people-phone');
+  await page.setViewportSize({ width: 1280, height: 800 });
+  same('and once beside the columns', await him.getByText('operator', { exact: true }).filter({ visible: true }).count(), 1);
   await everybody.getByRole('button', { name: 'Show sign-ins, passkeys and tokens of bob' }).click();
   await page.getByText('There is no passkey.').waitFor();
   await page.getByRole('group', { name: 'Tokens of bob' }).getByText('nightly report').waitFor();
