@@ -172,6 +172,8 @@ async function asked(method: string, path: string, wish: Wish, bound: Bound): Pr
     }
   }
   if (why.status === 401 && !path.startsWith('/sign-in') && !path.startsWith('/confirm')) told.gone(why.detail);
+  // It was made, and its secret is shown to nobody again: asked for once more, it is another one.
+  if (why.kind === 'shown') heard(method, path, wish);
   throw new Refused(why);
 }
 

@@ -278,10 +278,18 @@ export async function aLostAnswerMakesNothingTwice(stage) {
   await make.click();
   await page.getByRole('alert').first().waitFor();
   same('it was made all the same', stage.json('people', 'token', 'list').length, 1);
+  // It was shown to nobody, and is to nobody again: which it is is said, so that it is ended, and another made.
   await make.click();
-  await page.getByText('It is shown this once.').first().waitFor();
+  const [{ id }] = stage.json('people', 'token', 'list');
+  await page.getByRole('alert').filter({ hasText: `the token ${id} was made with this key, and is shown once` }).waitFor();
   same('and once', stage.json('people', 'token', 'list').length, 1);
   same('by one key', [keys.length, new Set(keys).size, keys[0] !== null], [2, 1, true]);
+  await page.getByRole('button', { name: 'End the token ci' }).click();
+  await page.getByText('You have no token.').waitFor();
+  await make.click();
+  await page.getByText('It is shown this once.').first().waitFor();
+  same('another', [stage.json('people', 'token', 'list').length, stage.json('people', 'token', 'list')[0].id === id], [1, false]);
+  same('by another key', [keys.length, new Set(keys).size], [3, 2]);
 
   keys.length = 0;
   await loses('agents/echo/messages');

@@ -74,6 +74,18 @@ describe('what is asked of the gateway', () => {
     expect(new Set(keys()).size).toBe(3);
   });
 
+  it('carries another key once it is known that what was made is shown to nobody again', async () => {
+    const api = await page();
+    answer = lost;
+    await expect(api.newToken(wanted)).rejects.toThrow();
+    answer = async () => new Response(JSON.stringify({ detail: 'the token `k-1` was made', kind: 'shown' }), { status: 409 });
+    await expect(api.newToken(wanted)).rejects.toThrow('the token `k-1` was made');
+    expect(keys()[1]).toBe(keys()[0]);
+    answer = made;
+    await api.newToken(wanted);
+    expect(keys()[2]).not.toBe(keys()[0]);
+  });
+
   it('carries one key until a stream has said something', async () => {
     const api = await page();
     const say = async () => {

@@ -87,7 +87,8 @@ pub(crate) const fn exit_of(kind: ProblemKind) -> Exit {
         ProblemKind::Unidentified
         | ProblemKind::Unconfirmed
         | ProblemKind::Forbidden
-        | ProblemKind::Conflict => Exit::Refused,
+        | ProblemKind::Conflict
+        | ProblemKind::Shown => Exit::Refused,
         ProblemKind::Busy | ProblemKind::Unavailable | ProblemKind::Timeout => Exit::Unreachable,
         ProblemKind::Method | ProblemKind::Internal => Exit::Internal,
     }

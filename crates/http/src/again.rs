@@ -2,7 +2,8 @@
 //! (draft-ietf-httpapi-idempotency-key-header).
 //!
 //! In: a request that does something, with a key that its caller made up. Out: its answer, and the same answer again
-//! for the same request with the same key, for as long as it is kept. What is kept is in memory, and bounded.
+//! for the same request with the same key, for as long as it is kept. What is kept is in memory, and bounded. A secret that is
+//! shown once is not kept: whoever asks for it again is told that it was made, and how to get another.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -54,6 +55,8 @@ enum Done {
     Follows(Begun),
     /// With an answer that was too large to be kept.
     Dropped,
+    /// With a secret, which is shown once and not kept.
+    Shown(Shown),
 }
 
 #[derive(Clone)]
@@ -68,6 +71,14 @@ struct Answer {
 pub(crate) struct Begun {
     pub(crate) turn: TurnId,
     pub(crate) since: String,
+}
+
+/// An answer has a secret that is shown once: it is given to whoever asked first and to nobody again. A verb says it as an
+/// extension of its response.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    /// What was made, and the way to another secret: one sentence, without the secret.
+    pub(crate) instead: String,
 }
 
 /// A request under way. When it is dropped without an answer that counts, the key is free again.
@@ -118,6 +129,7 @@ async fn keyed(api: &Arc<Api>, again: &Again, request: Request, next: Next) -> R
             let message = "this was asked for with the same key and is being done: ask again in a moment";
             return Err(Problem::new(ProblemKind::Conflict, message));
         }
+        Err(Done::Shown(Shown { instead })) => return Err(Problem::new(ProblemKind::Shown, instead)),
         Err(Done::Dropped) => {
             let message = "this was done with the same key; its answer was too large to be kept";
             return Err(Problem::new(ProblemKind::Conflict, message));
@@ -186,6 +198,10 @@ impl UnderWay<'_> {
         }
         if let Some(begun) = response.extensions().get::<Begun>() {
             self.keep(Done::Follows(begun.clone()));
+            return Ok(response);
+        }
+        if let Some(shown) = response.extensions().get::<Shown>() {
+            self.keep(Done::Shown(shown.clone()));
             return Ok(response);
         }
         let small = |size: u64| usize::try_from(size).is_ok_and(|size| size <= MAX_KEPT_ANSWER_BYTES);

@@ -26,6 +26,8 @@ pub enum ProblemKind {
     Invalid,
     /// The key of the request was used for another one.
     Reused,
+    /// It was done with the same key, and the secret in its answer is shown once.
+    Shown,
     /// What was sent is too large.
     TooLarge,
     /// The verb does not go with this address.
@@ -44,7 +46,7 @@ impl ProblemKind {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unidentified => StatusCode::UNAUTHORIZED,
             Self::Unconfirmed | Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::Conflict => StatusCode::CONFLICT,
+            Self::Conflict | Self::Shown => StatusCode::CONFLICT,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Invalid => StatusCode::BAD_REQUEST,
             Self::Reused => StatusCode::UNPROCESSABLE_ENTITY,

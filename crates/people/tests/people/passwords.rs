@@ -79,11 +79,17 @@ async fn no_secret_is_in_the_database_and_no_wrong_name_in_the_record() {
     let typed = "my-secret-typed-as-name";
     assert!(stage.sign_in(typed, GOOD).await.is_err());
     assert_eq!(stage.records("sign-in.refused").await.len(), 1);
+    let scopes = [people::Scope::Read].into();
+    let wanted = people::Wanted { name: "nightly".into(), scopes, days: 1 };
+    let made = stage.people.make_token(&ada(), &wanted).await.unwrap();
+    stage.people.token(&made.token, &here()).await.unwrap();
     let bytes = stage.bytes();
-    let cookie = signed_in.cookie.expose();
+    let (cookie, token) = (signed_in.cookie.expose(), made.token.expose());
     let (id, secret) = cookie.split_once('.').unwrap();
-    assert!(has(&bytes, id), "the files are looked into");
-    for secret in [GOOD, &code, &code.replace('-', ""), secret, typed] {
+    let of_token = token.splitn(3, '_').last().unwrap();
+    assert!(has(&bytes, id) && has(&bytes, made.view.id.as_str()), "the files are looked into");
+    assert!(of_token.len() > 16, "{of_token}");
+    for secret in [GOOD, &code, &code.replace('-', ""), secret, &token, of_token, typed] {
         assert!(!has(&bytes, secret), "{secret}");
     }
 }
