@@ -1,6 +1,7 @@
 //! The chat channel: what is of low risk is answered there by a one-time id, and by nothing else.
 
 mod far;
+mod hangs;
 
 use std::fs;
 use std::path::{Path, PathBuf};
