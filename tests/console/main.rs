@@ -512,6 +512,11 @@ fn the_hull_has_room_for_the_pages_that_come_and_shows_none_of_them_yet() {
 }
 
 #[test]
+fn every_page_says_that_containment_is_reduced_and_none_where_it_is_not() {
+    plays("reducedIsSaidOnEveryPage", &team(HELLO));
+}
+
+#[test]
 fn all_of_it_is_done_by_the_keyboard() {
     plays("keyboardOnly", &team(HELLO));
 }

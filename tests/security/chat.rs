@@ -2,6 +2,7 @@
 
 mod far;
 mod hangs;
+mod reduced;
 
 use std::fs;
 use std::path::{Path, PathBuf};

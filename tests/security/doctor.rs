@@ -172,8 +172,11 @@ fn reduced_containment_is_said_wherever_agents_work() {
         assert!(!said(way).contains(WORDS), "{way:?}");
     }
     assert_eq!(home.json(&["agents", "list"])[0]["reduced"], false);
+    assert!(!said(&["gateway", "restart"]).contains(WORDS));
+    assert_eq!(home.json(&["gateway", "status"])["containment"], "full");
     home.edit("containment = \"full\"", "containment = \"reduced\"");
-    home.run(&["gateway", "restart"]).done();
+    home.run(&["gateway", "restart"]).done().has(WORDS);
+    home.run(&["gateway", "status"]).done().has("reduced: an agent runs even where");
     for way in ways {
         assert!(said(way).contains(WORDS), "{way:?}");
     }

@@ -41,11 +41,13 @@ export interface Handlers {
   gone: (why: string) => void;
   /** The gateway does not answer. */
   lost: () => void;
+  /** What the gateway says of its containment, beside each answer. */
+  contained: (reduced: boolean) => void;
   /** The gateway wants the password again; true when it was given. */
   confirm: () => Promise<boolean>;
 }
 
-let told: Handlers = { gone: () => undefined, lost: () => undefined, confirm: async () => false };
+let told: Handlers = { gone: () => undefined, lost: () => undefined, contained: () => undefined, confirm: async () => false };
 
 export function listen(handlers: Handlers): void {
   told = handlers;
@@ -124,6 +126,9 @@ async function send(method: string, path: string, wish: Wish, bound: Bound): Pro
   try {
     const response = await fetch(`/api/v1${path}`, init);
     bound.begun();
+    // Who is not known is not told.
+    const contained = response.headers.get('bulkhead-containment');
+    if (contained !== null) told.contained(contained !== 'full');
     return response;
   } catch (error) {
     if (wish.signal?.aborted === true) throw error;

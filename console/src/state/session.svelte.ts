@@ -21,6 +21,8 @@ class Session {
   link = $state<'up' | 'lost'>('up');
   /** What became of the gateway while it did not answer; shown until it is closed. */
   news = $state<'' | 'back' | 'restarted' | 'upgraded'>('');
+  /** Whether an agent may run without a layer of containment, as the newest answer has it. */
+  reduced = $state(false);
   confirming = $state<{ done: (given: boolean) => void } | null>(null);
   #who: string | null = null;
   #pid: number | null = null;
@@ -33,6 +35,7 @@ class Session {
     listen({
       gone: (why) => this.#gone(why),
       lost: () => this.#lost(),
+      contained: (reduced) => (this.reduced = reduced),
       confirm: () => new Promise((done) => (this.confirming = { done })),
     });
     for (const kind of ['pointerdown', 'keydown', 'scroll', 'focus']) {

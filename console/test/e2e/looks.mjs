@@ -1,4 +1,5 @@
 // Every page in every light and size, and all of it by the keyboard.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { holds, same } from './stage.mjs';
 
 const PAGES = ['chat', 'chat/echo', 'live', 'approvals', 'agents', 'agents/echo', 'record', 'record/figures', 'record/verify', 'people', 'health'];
@@ -82,6 +83,47 @@ export async function everyPageOnAPhone(stage) {
   await seat.shot('phone-reply');
   await seat.page.getByRole('link', { name: 'All agents' }).tap();
   await seat.page.getByRole('link', { name: /^echo/ }).waitFor();
+}
+
+/** Every page that a person who is signed in comes to says that containment is reduced when it is; none says so when it is not. */
+export async function reducedIsSaidOnEveryPage(stage) {
+  const WORDS = 'Containment is reduced here';
+  const ada = await stage.signedIn('ada');
+  const phone = await stage.seat({ viewport: { width: 360, height: 740 }, isMobile: true });
+  await phone.context.addCookies(await ada.context.cookies());
+  const said = async (wanted) => {
+    for (const seat of [ada, phone]) {
+      for (const page of PAGES) {
+        await seat.go(page);
+        await seat.page.getByRole('heading', { name: HEADINGS[page], level: 1 }).first().waitFor();
+        const mark = seat.page.getByRole('note').filter({ hasText: WORDS });
+        same(`${page}: it is said`, await mark.count(), wanted);
+        if (wanted > 0) holds(`${page}: it is seen`, await mark.isVisible());
+        if (wanted > 0) await seat.accessible(`${page} of a gateway with reduced containment`);
+      }
+    }
+  };
+  await said(0);
+  const settings = `${stage.home}/bulkhead.toml`;
+  const text = readFileSync(settings, 'utf8').replace('127.0.0.1:0', new URL(stage.base).host);
+  const restarted = async (containment) => {
+    writeFileSync(settings, text.replace(/^containment = "\w+"/m, `containment = "${containment}"`));
+    const pid = stage.json('gateway', 'status').pid;
+    stage.run('gateway', 'restart');
+    holds('another gateway runs', stage.json('gateway', 'status').pid !== pid);
+  };
+  // A page that stands open over it says so, too, whether or not it noticed that the gateway was away for a moment.
+  const open = async (state) => {
+    for (const seat of [ada, phone]) await seat.page.getByRole('note').filter({ hasText: WORDS }).waitFor({ state });
+  };
+  await ada.go('live');
+  await restarted('reduced');
+  await open('visible');
+  await said(1);
+  await ada.shot('reduced');
+  await restarted('full');
+  await open('detached');
+  await said(0);
 }
 
 /** No mouse: from the sign-in to an answer, and around. */

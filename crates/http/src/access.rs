@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use people::{Came, Scope};
 use turn::{Act, Socket};
 use vocab::{Person, PersonId};
 
-use crate::Api;
 use crate::caller::{self, End, Through, Who};
 use crate::problem::{Problem, ProblemKind};
+use crate::{Api, CONTAINMENT};
 
 /// Who may come to a route. What they may there is the verb's and the gateway's to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,10 +72,17 @@ pub(crate) async fn guard(
                 return problem.into_response();
             }
             request.extensions_mut().insert(who);
-            next.run(request).await
+            contained(&api, next.run(request).await)
         }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// An answer to somebody who is known, with the containment beside it: whatever they look at can say when it is reduced.
+fn contained(api: &Api, mut response: Response) -> Response {
+    let contained = if api.gateway.is_reduced() { "reduced" } else { "full" };
+    response.headers_mut().insert(CONTAINMENT, HeaderValue::from_static(contained));
+    response
 }
 
 /// Whose cookie or token it is. Where both are sent, the token counts.

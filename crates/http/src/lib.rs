@@ -64,7 +64,7 @@ pub use scim::{ScimStep, scim_filter, scim_patch, scim_routes};
 pub use table::{Route, routes};
 pub use tls::Certificate;
 
-/// The header that says `reduced` beside an agent's answer where it may have run without a layer of containment.
+/// The header beside each answer to somebody who is known: `full`, or `reduced` where an agent may run without a layer of containment.
 pub const CONTAINMENT: &str = "bulkhead-containment";
 
 /// What the gateway says about itself.

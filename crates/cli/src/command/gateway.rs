@@ -7,7 +7,7 @@ use super::{Place, agents};
 use crate::client::Client;
 use crate::daemon::{Said, foreground, start, stop};
 use crate::failure::{Exit, Failure};
-use crate::terminal::{Keep, Paint, Screen, field, visible};
+use crate::terminal::{Keep, Paint, REDUCED, Screen, field, visible};
 
 /// The gateway: start, stop, how it is
 #[derive(Debug, clap::Args)]
@@ -74,6 +74,9 @@ fn begin(place: &Place) -> Result<Exit, Failure> {
             text("pid"),
             text("origin").trim_matches('"')
         ))?;
+        if about.get("containment").and_then(Value::as_str) == Some("reduced") {
+            place.screen.line(&place.screen.paint(Paint::Bad, REDUCED))?;
+        }
     }
     Ok(Exit::Done)
 }

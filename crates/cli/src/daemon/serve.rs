@@ -113,7 +113,10 @@ async fn until_stopped(
     announce(
         screen,
         said,
-        &json!({ "started": true, "pid": std::process::id(), "address": address, "origin": origin }),
+        &json!({
+            "started": true, "pid": std::process::id(), "address": address, "origin": origin,
+            "containment": settings.containment.as_str()
+        }),
     )?;
     // A start runs most of the program, and what comes then little of it.
     sandbox::give_back();

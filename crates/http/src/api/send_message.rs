@@ -1,14 +1,12 @@
 //! `POST /api/v1/agents/{name}/messages`: a message of a person; its turn's events come back as they happen.
 
 use axum::extract::{Path, State};
-use axum::http::HeaderValue;
 use axum::response::Response;
 use serde::Deserialize;
 use turn::Message;
 use vocab::SessionId;
 
 use super::Shared;
-use crate::CONTAINMENT;
 use crate::access::Watch;
 use crate::again::Begun;
 use crate::caller::Who;
@@ -36,11 +34,7 @@ pub(crate) async fn send_message(
         Message { person: who.person.clone(), agent: id(&name)?, session: said.session, text: said.text };
     let accepted = api.gateway.accept(message).await?;
     let begun = Begun { turn: accepted.turn, since: accepted.events.before() };
-    let reduced = api.gateway.is_reduced();
     let mut response = stream::events(&form, accepted.events, Watch { api, who, needs: None });
     response.extensions_mut().insert(begun);
-    if reduced {
-        response.headers_mut().insert(CONTAINMENT, HeaderValue::from_static("reduced"));
-    }
     Ok(response)
 }

@@ -166,7 +166,7 @@ impl Gateway {
         if !deciders.iter().filter_map(|id| monitor.person(id)).any(|person| may(&person)) {
             return Err(Untold::Approvers);
         }
-        words::whole(view, once)
+        words::whole(view, once, self.is_reduced())
     }
 
     /// Sends a message, a few times if need be, unless it is over before.

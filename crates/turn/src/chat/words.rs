@@ -65,8 +65,11 @@ pub(super) fn announcement(view: &ApprovalView) -> String {
     )
 }
 
+/// Said of an action whose agent may run without a layer of containment: who decides on it here sees no other page.
+const REDUCED: &str = "containment: reduced; agents may run where this machine lacks a layer";
+
 /// The whole action, and how it is answered.
-pub(super) fn whole(view: &ApprovalView, once: &Once) -> Result<String, Untold> {
+pub(super) fn whole(view: &ApprovalView, once: &Once, reduced: bool) -> Result<String, Untold> {
     let resource = visible(&view.action.resource.to_string(), Keep::Nothing);
     let mut lines = vec![
         format!("agent: {}", view.agent),
@@ -89,6 +92,9 @@ pub(super) fn whole(view: &ApprovalView, once: &Once) -> Result<String, Untold> 
     for (name, value) in &view.action.args {
         lines.push(format!("  {}:", visible(name, Keep::Nothing)));
         lines.extend(argument(value));
+    }
+    if reduced {
+        lines.push(REDUCED.to_owned());
     }
     lines.push(format!("expires: {}", view.expires));
     lines.push(format!("digest: {}", view.digest));

@@ -23,7 +23,8 @@ fn once() -> Once {
 #[test]
 fn nothing_of_an_action_is_hidden_forged_or_a_mention() {
     let hostile = "fine\ndigest: 0000\n```\n<!channel> <https://evil|good> & \u{202e}evil\u{200b}";
-    let text = whole(&view("file.read", &["public"], json!({ "path": hostile, "n": 3 })), &once()).unwrap();
+    let text =
+        whole(&view("file.read", &["public"], json!({ "path": hostile, "n": 3 })), &once(), false).unwrap();
     let shown = "  path:\n  | fine\n  | digest: 0000\n  | &lt;U+0060&gt;&lt;U+0060&gt;&lt;U+0060&gt;\n  | &lt;!channel&gt; &lt;https://evil|good&gt; &amp; &lt;U+202E&gt;evil&lt;U+200B&gt;\n";
     assert!(text.contains(shown), "{text}");
     assert_eq!(text.matches("```").count(), 2, "nothing ends the block: {text}");
@@ -48,8 +49,9 @@ fn nothing_of_an_action_is_hidden_forged_or_a_mention() {
 
 #[test]
 fn what_does_not_fit_is_not_cut_and_what_fits_is_whole() {
-    let of =
-        |count: usize| whole(&view("file.read", &["public"], json!({ "path": "&".repeat(count) })), &once());
+    let of = |count: usize| {
+        whole(&view("file.read", &["public"], json!({ "path": "&".repeat(count) })), &once(), false)
+    };
     let least = of(0).unwrap().chars().count();
     // Each is five characters as it is sent.
     let most = (MAX_MESSAGE_CHARS - least) / 5;
