@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use vocab::frame::FrameError;
 
 use crate::roster::READY_WAIT;
-use crate::wire::{Launch, Tell, Text, Told};
+use crate::wire::{Launch, Tell, Text, Told, sentence};
 use crate::{Child, Layer, SpawnError, handoff};
 
 /// Where a guest finds the gateway, on 127.0.0.1.
@@ -198,7 +198,7 @@ impl Guest {
                 handoff::exactly::<0>(handed).map_err(SpawnError::Socket)?;
                 Ok(())
             }
-            Some((Told::Not { code, why }, _)) => Err(SpawnError::Command { code, why }),
+            Some((Told::Not { code, why }, _)) => Err(SpawnError::Command { code, why: sentence(&why) }),
             Some((told @ (Told::Stopped | Told::Exited { .. } | Told::Killed { .. }), _)) => {
                 let why = format!("{told:?} of a program that was not started");
                 Err(SpawnError::Socket(io::Error::new(io::ErrorKind::InvalidData, why)))
@@ -326,6 +326,9 @@ fn listening(socket: OwnedFd) -> io::Result<TcpListener> {
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
+
+#[cfg(test)]
+mod hostile;
 
 #[cfg(test)]
 mod tests {

@@ -21,7 +21,7 @@ use crate::spares::{Key, Score, Shelved, Spares};
 use crate::spawner::INIT;
 use crate::starter::{self, Current, Job, Start, Started};
 use crate::urgency::Urgent;
-use crate::wire::{Answer, Order};
+use crate::wire::{Answer, Order, sentence};
 use crate::{Child, Jail, Layer, Program, layer};
 
 /// The most processes of all owners at once.
@@ -393,7 +393,9 @@ async fn greet(child: &mut Child, jail: &Jail, processes_bounded: bool) -> Resul
     match child.recv().await.map_err(gone)? {
         None => Err(SpawnError::Ended),
         Some(Answer::Ready { layers }) => Ok(layers),
-        Some(Answer::Refused { layer, why, mend }) => Err(SpawnError::Refused { layer, why, mend }),
+        Some(Answer::Refused { layer, why, mend }) => {
+            Err(SpawnError::Refused { layer: sentence(&layer), why: sentence(&why), mend: sentence(&mend) })
+        }
     }
 }
 

@@ -6,7 +6,18 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use serde::{Deserialize, Serialize};
 
+use vocab::{Keep, visible};
+
 use crate::{Jail, Layer};
+
+/// The longest sentence of a jailed process that is handed on, in bytes, before what does not show is spelt out: the names of two
+/// files and the words about them fit.
+const MAX_SENTENCE_BYTES: usize = 16 * 1024;
+
+/// A sentence of a jailed process as it is handed on: on one line, and bounded.
+pub(crate) fn sentence(text: &str) -> String {
+    visible(text.get(..text.floor_char_boundary(MAX_SENTENCE_BYTES)).unwrap_or_default(), Keep::Nothing)
+}
 
 /// What the gateway says first.
 #[derive(Debug, Serialize, Deserialize)]

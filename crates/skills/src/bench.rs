@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use vocab::frame::FrameError;
 use vocab::{AgentName, PersonId};
 
+use crate::heard;
 use crate::told::Failure;
 use crate::wire::{FromWorker, ToWorker};
 
@@ -119,6 +120,12 @@ enum BenchError {
     Ended,
     #[error("the skill's process did not answer as it should and was ended: {0}")]
     Frame(#[from] FrameError),
+    #[error("the skill's process spoke before it was asked and was ended; nothing was done")]
+    Unasked,
+    #[error(
+        "the skill's process answered something else than it was asked and was ended, so it is not known whether the action happened"
+    )]
+    Misfit,
     #[error("the skill's process did not answer within {} s and was ended", CALL_WAIT.as_secs())]
     Late,
     #[error("the skill's process ended badly {MAX_DEATHS} times in this turn, so no other is started")]
@@ -176,9 +183,9 @@ impl Bench {
     /// so is one whose answer is no longer awaited.
     pub(crate) async fn ask(&mut self, desk: Desk, request: &ToWorker) -> Result<FromWorker, Failure> {
         match self.try_ask(desk, request).await {
-            Ok(FromWorker::Failed { why }) => Err(Failure::new(why)),
+            Ok(FromWorker::Failed { why }) => Err(heard::failed(&why)),
             Ok(answer) => Ok(answer),
-            Err(error) => Err(Failure::new(error)),
+            Err(error) => Err(heard::failed(&error.to_string())),
         }
     }
 
@@ -196,8 +203,7 @@ impl Bench {
         self.deaths = self.deaths.saturating_add(1);
         let answer = tokio::time::timeout(CALL_WAIT, exchange(&mut worker.child, request))
             .await
-            .map_err(|_| BenchError::Late)??
-            .ok_or(BenchError::Ended)?;
+            .map_err(|_| BenchError::Late)??;
         self.deaths = self.deaths.saturating_sub(1);
         *self.slot(desk) = Some(worker);
         Ok(answer)
@@ -248,9 +254,19 @@ impl Bench {
     }
 }
 
-async fn exchange(child: &mut Child, request: &ToWorker) -> Result<Option<FromWorker>, FrameError> {
+async fn exchange(child: &mut Child, request: &ToWorker) -> Result<FromWorker, BenchError> {
+    // What is there before it is asked would be taken for its answer.
+    tokio::select! {
+        biased;
+        said = child.recv::<FromWorker>() => match said? {
+            Some(_) => return Err(BenchError::Unasked),
+            None => return Err(BenchError::Ended),
+        },
+        () = std::future::ready(()) => {}
+    }
     child.send(request).await?;
-    child.recv().await
+    let answer: FromWorker = child.recv().await?.ok_or(BenchError::Ended)?;
+    if answer.answers(request) { Ok(answer) } else { Err(BenchError::Misfit) }
 }
 
 /// A folder or regular file that is there. What is not there cannot be named to the kernel; the worker

@@ -42,9 +42,7 @@ fn readable(media: &str) -> bool {
 async fn convert(bench: &mut Bench, errand: &Errand<'_>, page: Page) -> Told {
     let html = matches!(page.media.as_str(), "text/html" | "application/xhtml+xml");
     let request = ToWorker::Page { body: BASE64.encode(&page.body), charset: page.charset, html };
-    let FromWorker::Text { text, cut, replaced } = bench.ask(Desk::Pages, &request).await? else {
-        return Err(Failure::misfit_answer());
-    };
+    let Text { text, cut, replaced } = text_of(bench.ask(Desk::Pages, &request).await?)?;
     let mut mark = format!("page {}, {} bytes of {}", page.url, page.body.len(), page.media);
     if page.cut {
         mark.push_str(", cut there");
@@ -55,4 +53,21 @@ async fn convert(bench: &mut Bench, errand: &Errand<'_>, page: Page) -> Told {
     // Once more: the converter undoes what the page's encoding and its markup hid.
     let text = errand.clean(text, if cut { End::Cut } else { End::Whole });
     Ok(told::data(&mark, &text, cut))
+}
+
+/// The text of a page, as a worker has it.
+pub(crate) struct Text {
+    pub(crate) text: String,
+    /// Whether its end is missing.
+    pub(crate) cut: bool,
+    /// Whether bytes of it had no meaning.
+    pub(crate) replaced: bool,
+}
+
+/// What is taken of a worker's answer.
+pub(crate) fn text_of(answer: FromWorker) -> Result<Text, Failure> {
+    match answer {
+        FromWorker::Text { text, cut, replaced } => Ok(Text { text, cut, replaced }),
+        _ => Err(Failure::misfit_answer()),
+    }
 }

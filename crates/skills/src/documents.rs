@@ -19,10 +19,21 @@ use crate::worker::DocumentsError;
 pub(crate) async fn search(bench: &mut Bench, action: &Action, bounds: &Bounds) -> Told {
     let (folder, named) = folder(action, bounds)?;
     let Some(query) = action.text("query") else { return Err(Failure::misfit(action)) };
+    let request =
+        ToWorker::Search { folder: named.to_owned(), query: query.to_owned(), limit: limit(action) };
+    found_in(action, bench.ask_of(folder, &request).await?)
+}
+
+/// The most passages that are told.
+fn limit(action: &Action) -> u32 {
     let limit = number(action, "limit").and_then(|limit| u32::try_from(limit).ok());
-    let limit = limit.unwrap_or(DEFAULT_PASSAGES).clamp(1, MAX_PASSAGES);
-    let request = ToWorker::Search { folder: named.to_owned(), query: query.to_owned(), limit };
-    match bench.ask_of(folder, &request).await? {
+    limit.unwrap_or(DEFAULT_PASSAGES).clamp(1, MAX_PASSAGES)
+}
+
+/// What is told of a worker's answer to a search.
+pub(crate) fn found_in(action: &Action, answer: FromWorker) -> Told {
+    let limit = limit(action);
+    match answer {
         FromWorker::Found { passages, more, documents, left_out } => {
             Ok(found(action, &passages, more || passages.len() > limit as usize, limit, documents, &left_out))
         }
@@ -40,7 +51,13 @@ pub(crate) async fn read(bench: &mut Bench, action: &Action, bounds: &Bounds) ->
         from: number(action, "from").unwrap_or(1),
         to: number(action, "to"),
     };
-    match bench.ask_of(folder, &request).await? {
+    lines_of(action, bench.ask_of(folder, &request).await?)
+}
+
+/// What is told of a worker's answer to a reading.
+pub(crate) fn lines_of(action: &Action, answer: FromWorker) -> Told {
+    let Some(document) = action.text("document") else { return Err(Failure::misfit(action)) };
+    match answer {
         FromWorker::Lines { text, from, to, of, cut } => {
             let name = format!("{}/{document}", action.resource.name());
             let mark = stretch(&name, from, to, of, cut);

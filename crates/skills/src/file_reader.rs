@@ -7,6 +7,7 @@ use serde_json::Value;
 use vocab::{Action, Resource};
 
 use crate::bench::{Bench, Desk};
+use crate::plain::one_line;
 use crate::told;
 use crate::told::{Failure, MAX_DATA_BYTES, Told};
 use crate::wire::{FromWorker, Kind, Listed, Place, ToWorker};
@@ -14,15 +15,26 @@ use crate::wire::{FromWorker, Kind, Listed, Place, ToWorker};
 /// Reads what `action` names.
 pub(crate) async fn read(bench: &mut Bench, action: &Action, bounds: &Bounds) -> Told {
     let place = place(action, bounds)?;
-    let number = |name| action.args.get(name).and_then(Value::as_u64);
-    let offset = number("offset").unwrap_or_default();
-    let limit = number("limit").unwrap_or(u64::MAX).min(MAX_DATA_BYTES as u64);
-    let request = ToWorker::Read { place, offset, limit };
-    match bench.ask(Desk::Files, &request).await? {
-        FromWorker::Content { text, size, end } => Ok(content(action, &text, offset, size, end)),
+    let limit = number(action, "limit").unwrap_or(u64::MAX).min(MAX_DATA_BYTES as u64);
+    let request = ToWorker::Read { place, offset: offset(action), limit };
+    answered(action, bench.ask(Desk::Files, &request).await?)
+}
+
+/// What is told of a worker's answer.
+pub(crate) fn answered(action: &Action, answer: FromWorker) -> Told {
+    match answer {
+        FromWorker::Content { text, size, end } => Ok(content(action, &text, offset(action), size, end)),
         FromWorker::Listing { entries, more } => Ok(listing(action, &entries, more)),
         _ => Err(Failure::misfit_answer()),
     }
+}
+
+fn offset(action: &Action) -> u64 {
+    number(action, "offset").unwrap_or_default()
+}
+
+fn number(action: &Action, name: &str) -> Option<u64> {
+    action.args.get(name).and_then(Value::as_u64)
 }
 
 /// The permitted path as its granted root and the rest.
@@ -52,6 +64,8 @@ fn content(action: &Action, text: &str, offset: u64, size: u64, end: u64) -> Str
 fn listing(action: &Action, entries: &[Listed], more: bool) -> String {
     let mut lines = String::new();
     for Listed { name, kind, bytes } in entries {
+        // Once more: an entry is one line, whatever the worker says.
+        let name = one_line(name);
         let written = match kind {
             Kind::File => writeln!(lines, "{name} ({bytes} bytes)"),
             Kind::Folder => writeln!(lines, "{name}/"),

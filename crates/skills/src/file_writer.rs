@@ -14,10 +14,15 @@ use crate::wire::{FromWorker, MAX_SEEN_TEXT_BYTES, Sight, ToWorker};
 pub(crate) async fn write(bench: &mut Bench, action: &Action, bounds: &Bounds, over: Option<Over>) -> Told {
     let place = place(action, bounds)?;
     let content = action.text("content").ok_or_else(|| Failure::misfit(action))?.to_owned();
-    let append = action.args.get("append").and_then(Value::as_bool).unwrap_or_default();
-    let request = ToWorker::Write { place, content, append, over };
+    let request = ToWorker::Write { place, content, append: appends(action), over };
     let desk = if over.is_some() { Desk::Changes } else { Desk::Files };
-    match bench.ask(desk, &request).await? {
+    answered(action, bench.ask(desk, &request).await?)
+}
+
+/// What is told of a worker's answer.
+pub(crate) fn answered(action: &Action, answer: FromWorker) -> Told {
+    let append = appends(action);
+    match answer {
         FromWorker::Written { size, created } => {
             let what = match (created, append) {
                 (true, _) => "made",
@@ -37,7 +42,16 @@ pub(crate) async fn look(
     bounds: &Bounds,
 ) -> Result<Option<Sight>, Failure> {
     let place = place(action, bounds)?;
-    match bench.ask(Desk::Changes, &ToWorker::Look { place }).await? {
+    seen(bench.ask(Desk::Changes, &ToWorker::Look { place }).await?)
+}
+
+fn appends(action: &Action) -> bool {
+    action.args.get("append").and_then(Value::as_bool).unwrap_or_default()
+}
+
+/// What is taken of a worker's answer to a look.
+pub(crate) fn seen(answer: FromWorker) -> Result<Option<Sight>, Failure> {
+    match answer {
         // What it says is taken as hostile, like all that a worker says.
         FromWorker::Seen { there: Some(sight) }
             if sight.text.as_ref().is_some_and(|text| text.len() > MAX_SEEN_TEXT_BYTES) =>

@@ -16,6 +16,7 @@ mod egress;
 mod exec;
 mod file_reader;
 mod file_writer;
+mod heard;
 mod message;
 mod plain;
 mod programs;
@@ -36,6 +37,7 @@ use vocab::{Body, Digest, Outcome, PersonId, ProposalId, Status, Timestamp, Verb
 
 pub use bench::{Bench, CALL_WAIT, MAX_DEATHS, Seat, WORKER};
 pub use egress::{Addresses, Egress, HeaderError, HostHeader, Resolve};
+pub use heard::{heard, looked};
 pub use programs::Machine;
 pub use specs::specs;
 pub use worker::{WorkError, work};

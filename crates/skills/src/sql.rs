@@ -65,12 +65,17 @@ pub(crate) async fn read(bench: &mut Bench, action: &Action, bounds: &Bounds) ->
         if Standing::of(file).map_err(Failure::new)?.as_ref() != Some(&before) {
             continue;
         }
-        return match answer? {
-            FromWorker::Rows { text, rows, more } => Ok(told(action, &text, rows, more)),
-            _ => Err(Failure::misfit_answer()),
-        };
+        return answered(action, answer?);
     }
     Err(Failure::new(SqlError::Busy(one_line(root))))
+}
+
+/// What is told of a worker's answer.
+pub(crate) fn answered(action: &Action, answer: FromWorker) -> Told {
+    match answer {
+        FromWorker::Rows { text, rows, more } => Ok(told(action, &text, rows, more)),
+        _ => Err(Failure::misfit_answer()),
+    }
 }
 
 fn told(action: &Action, text: &str, rows: u32, more: bool) -> String {

@@ -191,6 +191,23 @@ pub(crate) enum FromWorker {
     },
 }
 
+impl FromWorker {
+    /// Whether it is an answer to that.
+    pub(crate) const fn answers(&self, request: &ToWorker) -> bool {
+        matches!(
+            (self, request),
+            (Self::Failed { .. }, _)
+                | (Self::Content { .. } | Self::Listing { .. }, ToWorker::Read { .. })
+                | (Self::Written { .. }, ToWorker::Write { .. })
+                | (Self::Seen { .. }, ToWorker::Look { .. })
+                | (Self::Rows { .. }, ToWorker::Query { .. })
+                | (Self::Found { .. }, ToWorker::Search { .. })
+                | (Self::Lines { .. }, ToWorker::Document { .. })
+                | (Self::Text { .. }, ToWorker::Page { .. })
+        )
+    }
+}
+
 /// A file that a write would replace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

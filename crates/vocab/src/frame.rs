@@ -9,13 +9,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::MAX_FRAME_BYTES;
-use crate::{Entry, Intent};
+use crate::{Entry, Intent, Keep, visible};
 
 /// The version of the frames. Both ends are the same binary, so any other is refused.
 pub const FRAME_VERSION: u8 = 1;
 
 /// Bytes before a frame's JSON.
 pub const HEADER_BYTES: usize = 5;
+
+/// The most that is told of what does not fit a form, in bytes, before what does not show is spelt out.
+const MAX_FAULT_BYTES: usize = 1024;
 
 /// A frame that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -30,11 +33,17 @@ pub enum FrameError {
     #[error("frame version {0}; this end speaks version {FRAME_VERSION}")]
     Version(u8),
     /// Not the JSON that belongs here.
-    #[error("a frame that does not fit its form: {0}")]
+    #[error("a frame that does not fit its form: {}", fault(.0))]
     Form(#[from] serde_json::Error),
     /// The other end is gone, or the stream broke inside a frame.
     #[error("the stream broke: {0}")]
     Io(#[from] std::io::Error),
+}
+
+/// What is wrong with a frame's JSON, on one line. The parser's words have the frame's own in them, however long and whatever they are.
+fn fault(error: &serde_json::Error) -> String {
+    let fault = error.to_string();
+    visible(fault.get(..fault.floor_char_boundary(MAX_FAULT_BYTES)).unwrap_or_default(), Keep::Nothing)
 }
 
 /// What the gateway tells an agent process.
@@ -167,5 +176,24 @@ mod tests {
         let body: Vec<u8> = [FRAME_VERSION].into_iter().chain(extra.iter().copied()).collect();
         assert!(decode::<FromAgent>(&body).is_err());
         assert!(encode(&"x".repeat(MAX_FRAME_BYTES + 1)).is_err());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_on_one_bounded_line() {
+        let hostile = "sudo\n\u{1b}[2J\u{202e}".repeat(MAX_FRAME_BYTES / 64);
+        let name = serde_json::to_string(&hostile).unwrap();
+        for json in [
+            format!("{{\"frame\":{name}}}"),
+            format!("{{\"frame\":\"propose\",{name}:1}}"),
+            format!("{{\"frame\":\"propose\",\"intent\":{{\"intent\":{name}}}}}"),
+        ] {
+            let body: Vec<u8> = [FRAME_VERSION].into_iter().chain(json.bytes()).collect();
+            let told = decode::<FromAgent>(&body).unwrap_err().to_string();
+            assert!(
+                told.contains("sudo<U+000A><U+001B>[2J<U+202E>") && told.len() < 8 * MAX_FAULT_BYTES,
+                "{told}"
+            );
+            assert!(!told.contains(['\n', '\u{1b}', '\u{202e}']), "{told}");
+        }
     }
 }
