@@ -5,7 +5,9 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use bulkhead_tests::home::bulkhead;
+use bulkhead_tests::lacking::{Refused, Word, without};
 use bulkhead_tests::{Home, Said, procs, skipped};
+use serde_json::Value;
 
 const CODER: &str = "# Coder
 
@@ -86,4 +88,93 @@ fn without_a_layer_no_turn_and_no_program_starts_and_the_layer_and_its_mend_are_
     home.run(&program).done();
     assert_eq!((written("note").unwrap().as_str(), written("ran").unwrap().as_str()), ("hello", "hello\n"));
     home.verifies();
+}
+
+/// A fork into a namespace is refused, as containers do: the newer call altogether, the older one by its flag.
+fn space(flag: i32) -> Vec<Refused> {
+    let forbidden = Refused::forbidden(libc::SYS_clone, 0, Word::Has(flag.unsigned_abs()));
+    vec![Refused::unknown(libc::SYS_clone3), forbidden]
+}
+
+/// A word of `prctl` that is refused.
+fn word(what: i32) -> Vec<Refused> {
+    vec![Refused::forbidden(libc::SYS_prctl, 0, Word::Is(what.unsigned_abs()))]
+}
+
+/// Each layer by its name, and how it is taken away.
+fn each_layer() -> Vec<(&'static str, Vec<Refused>)> {
+    let unknown = |call| vec![Refused::unknown(call)];
+    // Only to set one: to look at one is anybody's.
+    let limits = Refused::forbidden(libc::SYS_prlimit64, 2, Word::Has(u32::MAX));
+    vec![
+        ("pidfd", unknown(libc::SYS_pidfd_open)),
+        ("pidfd", unknown(libc::SYS_pidfd_send_signal)),
+        ("descriptors", unknown(libc::SYS_close_range)),
+        ("user-namespace", space(libc::CLONE_NEWUSER)),
+        ("mount-namespace", space(libc::CLONE_NEWNS)),
+        ("pid-namespace", space(libc::CLONE_NEWPID)),
+        ("network-namespace", space(libc::CLONE_NEWNET)),
+        ("ipc-namespace", space(libc::CLONE_NEWIPC)),
+        ("uts-namespace", space(libc::CLONE_NEWUTS)),
+        ("own-root", unknown(libc::SYS_fsopen)),
+        ("own-root", unknown(libc::SYS_pivot_root)),
+        ("limits", vec![limits]),
+        ("capabilities", unknown(libc::SYS_capset)),
+        ("parent-death", word(libc::PR_SET_PDEATHSIG)),
+        ("no-new-privileges", word(libc::PR_SET_NO_NEW_PRIVS)),
+        ("landlock", unknown(libc::SYS_landlock_create_ruleset)),
+        ("seccomp", unknown(libc::SYS_seccomp)),
+    ]
+}
+
+/// The command on a machine that refuses these calls.
+fn lacking(home: &Home, refused: &[Refused], args: &[&str]) -> Said {
+    let mut command = Command::new(bulkhead());
+    command.args(args).env("BULKHEAD_HOME", home.path()).env("NO_COLOR", "1").stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    Said::of(without(&mut command, refused).spawn().unwrap())
+}
+
+/// What `doctor` finds missing of that layer: its sentence and its mend.
+fn found(said: &Said, layer: &str) -> (String, String) {
+    let text = |finding: &Value, name: &str| finding[name].as_str().unwrap().to_owned();
+    let all = said.json()["findings"].as_array().unwrap().clone();
+    let is = |finding: &&Value| finding["check"] == format!("layer:{layer}") && finding["state"] == "missing";
+    let finding = all.iter().find(is).unwrap_or_else(|| panic!("`{layer}` is not found missing: {all:#?}"));
+    assert!(all.iter().any(|finding| finding["check"] == "containment" && finding["state"] == "missing"));
+    (text(finding, "message"), text(finding, "mend"))
+}
+
+/// Every layer that is demanded, and what a kill relies on: without it `doctor` names it with its mend, no agent and no program
+/// starts, and whoever wants one reads the same.
+#[test]
+fn each_layer_that_is_taken_away_is_named_by_doctor_and_by_who_refuses_to_start() {
+    let layers = each_layer();
+    for name in sandbox::layer::ALL.iter().chain(&[sandbox::layer::PIDFD]) {
+        assert!(layers.iter().any(|(taken, _)| taken == name), "{name} is never taken away");
+    }
+    let home = Home::new();
+    home.soul("coder", CODER);
+    home.edit("models = [\"*\"]", "models = [\"*\"]\ncommands = [\"*\"]");
+    home.scene("turns: [{say: hello, repeat: true}]");
+    for (layer, refused) in &layers {
+        let (message, mend) = found(&lacking(&home, refused, &["doctor", "--json"]).with(1), layer);
+        assert!(!message.is_empty() && !mend.is_empty(), "{layer}: {message}; {mend}");
+        lacking(&home, refused, &["gateway", "start"]).done();
+        let gateway = home.gateway();
+        let sentence = format!("the jail's layer `{layer}` cannot be had: {message}; {mend}");
+        for command in [&["chat", "coder", "hi"][..], &["run", "coder", "--", "true"]] {
+            let said = home.run(command).fails(4, &sentence);
+            assert_eq!(said.out, "", "{layer}");
+            let left = procs::kept(gateway);
+            assert!(left.iter().all(|kept| kept.role == "spawner"), "{layer}: {command:?}: {left:?}");
+        }
+        home.run(&["gateway", "stop"]).done();
+    }
+    home.verifies();
+
+    // The same home, where all are there.
+    home.start();
+    home.run(&["chat", "coder", "hi"]).done().has("hello");
+    home.run(&["run", "coder", "--", "true"]).done();
 }

@@ -5,6 +5,7 @@ pub mod alone;
 pub mod content;
 pub mod described;
 pub mod home;
+pub mod lacking;
 pub mod llama;
 #[path = "../../crates/journal/tests/support/postgres.rs"]
 pub mod postgres;

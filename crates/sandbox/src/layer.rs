@@ -31,6 +31,9 @@ pub const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
 pub const LANDLOCK: &str = "landlock";
 /// Only the system calls that a jailed program needs.
 pub const SECCOMP: &str = "seccomp";
+/// Processes are known by descriptors, not by numbers that somebody else may get: without them a kill could strike another.
+/// Looked at before anything is started, in a reduced jail too, and so not among [`ALL`].
+pub const PIDFD: &str = "pidfd";
 /// A group of the kernel's for each owner, ended as one. Used where it can be had, reported by
 /// [`crate::probe`], never demanded and not among [`ALL`].
 pub const CGROUP: &str = "cgroup";
@@ -91,8 +94,10 @@ impl Layer {
 #[must_use]
 pub fn mend(name: &str) -> &'static str {
     match name {
-        PARENT_DEATH => "start the gateway again",
-        DESCRIPTORS => "use Linux 5.9 or newer and let `/dev/null` be there",
+        PARENT_DEATH => "start the gateway again; in a container let its seccomp profile pass `prctl`",
+        DESCRIPTORS => {
+            "use Linux 5.9 or newer and let `/dev/null` be there; in a container let its seccomp profile pass `close_range`"
+        }
         USER_NAMESPACE | MOUNT_NAMESPACE | PID_NAMESPACE | NETWORK_NAMESPACE | IPC_NAMESPACE
         | UTS_NAMESPACE => USER_NAMESPACE_MEND,
         ROOT => {
@@ -105,6 +110,9 @@ pub fn mend(name: &str) -> &'static str {
             "use Linux 6.2 or newer (Debian 12 has one in `bookworm-backports`) with `landlock` in the boot parameter `lsm=`; in a container let its seccomp profile pass the `landlock_*` calls"
         }
         SECCOMP => "use a kernel that is built with `CONFIG_SECCOMP_FILTER`",
+        PIDFD => {
+            "use Linux 5.4 or newer; in a container let its seccomp profile pass `pidfd_open` and `pidfd_send_signal`"
+        }
         CGROUP => {
             "optional: use Linux 5.14 or newer with cgroup v2 mounted, and let the gateway's user write to its own group (`Delegate=yes` in a systemd unit)"
         }
@@ -118,6 +126,6 @@ mod tests {
 
     #[test]
     fn every_layer_has_a_mend() {
-        assert!(ALL.iter().chain(&[CGROUP]).all(|name| !mend(name).is_empty()));
+        assert!(ALL.iter().chain(&[CGROUP, PIDFD]).all(|name| !mend(name).is_empty()));
     }
 }

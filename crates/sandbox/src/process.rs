@@ -1,7 +1,7 @@
 //! One process by its pidfd: a number that nobody else can get while we hold it.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,6 +11,16 @@ use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
 };
+
+/// Whether this machine knows processes by descriptors: one is opened of this very process and sent no signal.
+pub(crate) fn are_known_by_descriptor() -> io::Result<()> {
+    let own = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
+    let (number, none) = (own.as_raw_fd(), std::ptr::null::<libc::siginfo_t>());
+    #[expect(unsafe_code, reason = "no safe call sends the signal 0, which only looks")]
+    // SAFETY: the descriptor is open until the call returns, which reads no memory when it is given none.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, number, 0, none, 0) };
+    if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
 
 /// A child process of ours that has been started and perhaps not yet been reaped.
 #[derive(Debug)]

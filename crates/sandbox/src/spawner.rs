@@ -23,9 +23,9 @@ use rustix::thread::set_name;
 
 use self::fork::{Parent, Side, fork};
 use self::spaces::Spaces;
-use crate::Socket;
 use crate::control::{self, Reply, Request};
 use crate::inside::{self, Birth, descriptors, identity, init, parent};
+use crate::{Layer, Socket, layer};
 
 /// A role by name, and what the process does in it once its jail stands.
 pub type Role<'a> = (&'a str, fn(Socket) -> ExitCode);
@@ -90,12 +90,14 @@ fn call_oneself(name: &str) {
 
 /// Answers requests. Returns the new process in the new process, nothing when the gateway has gone.
 fn work(roles: &[Role<'_>]) -> io::Result<Option<Newborn>> {
-    let control = descriptors::take()?;
+    let (control, closed) = descriptors::take()?;
     // What a terminal sends to a gateway in its foreground is for the gateway, which ends the rest in order.
     setsid()?;
     call_oneself(NAME);
-    let gateway = parent::gateway(&control)?;
-    parent::tie(&gateway).map_err(|error| io::Error::other(error.to_string()))?;
+    let gateway = match stand(&control, closed) {
+        Ok(gateway) => gateway,
+        Err(lacking) => return refuse(&control, &lacking).map(|()| None),
+    };
     let user = identity::outer();
     while let Some((request, descriptors)) = control::receive::<Request>(&control)? {
         let mut descriptors = descriptors.into_iter();
@@ -117,6 +119,25 @@ fn work(roles: &[Role<'_>]) -> io::Result<Option<Newborn>> {
         control::send(&control, &reply, &[])?;
     }
     Ok(None)
+}
+
+/// What every process needs of the one that it is forked from: the gateway's descriptor; or the layer that cannot be had.
+fn stand(control: &OwnedFd, closed: io::Result<()>) -> Result<OwnedFd, Layer> {
+    let lacking = |name, error: &dyn std::fmt::Display| Layer::lacking(name, error.to_string());
+    closed.map_err(|error| lacking(layer::DESCRIPTORS, &error))?;
+    let gateway = parent::gateway(control).map_err(|error| lacking(layer::PIDFD, &error))?;
+    parent::tie(&gateway).map_err(|error| lacking(layer::PARENT_DEATH, &error))?;
+    Ok(gateway)
+}
+
+/// Answers every request with what is lacking, until the gateway has gone.
+fn refuse(control: &OwnedFd, lacking: &Layer) -> io::Result<()> {
+    let Layer { name, why, mend, .. } = lacking.clone();
+    let reply = Reply::Refused { layer: name, why, mend };
+    while control::receive::<Request>(control)?.is_some() {
+        control::send(control, &reply, &[])?;
+    }
+    Ok(())
 }
 
 fn role(roles: &[Role<'_>], name: &str) -> Option<Plays> {
@@ -147,7 +168,7 @@ fn bear(request: &Request, cgroup: Option<&OwnedFd>) -> io::Result<Made> {
         Err(error) if spaces::is_to_blame(&error) => {
             spaces = spaces::find()?;
             if let Some(lacking) = spaces.lacking.first().filter(|_| !request.reduced) {
-                let crate::Layer { name, why, mend, .. } = lacking.clone();
+                let Layer { name, why, mend, .. } = lacking.clone();
                 return Ok(Made::Not(Reply::Refused { layer: name, why, mend }));
             }
             fork_grouped(spaces.flags, cgroup)?

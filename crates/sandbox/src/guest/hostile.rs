@@ -20,6 +20,9 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(180);
 /// Text that fits in a frame and in nothing that a person reads.
 const HUGE_BYTES: usize = 3 * 1024 * 1024;
 
+/// Whether a refusal is the one that belongs to what was said.
+type IsRight = fn(&SpawnError) -> bool;
+
 fn of(json: &[u8]) -> Vec<u8> {
     let length = u32::try_from(json.len() + 1).unwrap().to_be_bytes();
     [length.as_slice(), &[FRAME_VERSION], json].concat()
@@ -76,7 +79,7 @@ fn gone(mut process: Process, said: &str) {
 #[tokio::test]
 async fn a_first_word_that_is_none_of_ours_starts_nothing() {
     let running = told(&Told::Running);
-    let cases: Vec<(&str, Vec<u8>, fn(&SpawnError) -> bool)> = vec![
+    let cases: Vec<(&str, Vec<u8>, IsRight)> = vec![
         ("nothing", vec![], |why| matches!(why, SpawnError::Ended)),
         ("truncated", running[..running.len() - 1].to_vec(), |why| matches!(why, SpawnError::Ended)),
         ("half a length", vec![0, 0], |why| matches!(why, SpawnError::Ended)),

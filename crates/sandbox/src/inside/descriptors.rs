@@ -12,19 +12,21 @@ const FIRST: u32 = 3;
 
 /// Takes the spawner's socket off standard input, closes everything above the standard descriptors and
 /// leads those to `/dev/null`, so that no line that is printed by mistake ends in a file or a message.
-pub(crate) fn take() -> io::Result<OwnedFd> {
+///
+/// Where they cannot be closed, the second says why: then nothing may be started from here.
+pub(crate) fn take() -> io::Result<(OwnedFd, io::Result<()>)> {
     if sockopt::socket_domain(stdin())? != AddressFamily::UNIX
         || sockopt::socket_type(stdin())? != SocketType::SEQPACKET
     {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "another kind of socket"));
     }
-    close(FIRST, u32::MAX)?;
+    let closed = close(FIRST, u32::MAX);
     let socket = stdin().try_clone_to_owned()?;
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     dup2_stdin(&null)?;
     dup2_stdout(&null)?;
     dup2_stderr(&null)?;
-    Ok(socket)
+    Ok((socket, closed))
 }
 
 /// Closes everything above the standard descriptors but these. Nothing else that is open belongs to anyone.

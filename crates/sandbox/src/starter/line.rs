@@ -15,9 +15,9 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::thread::gettid;
 
 use crate::control::{self, Reply, Request};
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::urgency::Urgent;
-use crate::{Program, SpawnError};
+use crate::{Program, SpawnError, layer};
 
 /// How long the spawner may take over one request. Less than a kill waits, which waits for this.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
@@ -123,6 +123,7 @@ impl Line {
         request: &Request,
         cgroup: Option<BorrowedFd<'_>>,
     ) -> Result<(Arc<Process>, UnixStream), SpawnError> {
+        process::are_known_by_descriptor().map_err(|error| lacking(layer::PIDFD, error.to_string()))?;
         let mut why = String::new();
         for _ in 0..MAX_TRIES {
             match self.try_ask(request, cgroup) {
@@ -233,6 +234,10 @@ impl Line {
         // Those that have not ended yet are looked for again.
         self.strays = strays.filter(|stray| !reaped(*stray)).count() > 0;
     }
+}
+
+fn lacking(layer: &str, why: String) -> SpawnError {
+    SpawnError::Refused { layer: layer.into(), why, mend: layer::mend(layer).into() }
 }
 
 fn reaped(pid: u32) -> bool {
