@@ -277,5 +277,14 @@ fn a_full_one_says_so() {
         fs::write(group.join("pids.max"), "1").unwrap();
         let refused = roster.spawn("a", "jailed", &Jail::default()).await.unwrap_err().to_string();
         assert!(refused.contains("its cgroup"), "{refused}");
+        // The same for a program of somebody else's; with room again it starts, and nothing of the first is left.
+        let jail = Jail { system: Some(guest::system()), ..Jail::default() };
+        let launch = || roster.launch("a", &jail, guest::command(&["true"], "/".as_ref()));
+        let refused = launch().await.unwrap_err().to_string();
+        assert!(refused.contains("its cgroup") && !refused.contains('\n'), "{refused}");
+        assert_eq!(roster.count("a"), 1);
+        fs::write(group.join("pids.max"), "max").unwrap();
+        let mut guest = launch().await.unwrap();
+        assert_eq!(guest::wait(&mut guest).await, bulkhead_sandbox::Exit::Code(0));
     });
 }

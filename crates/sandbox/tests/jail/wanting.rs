@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use bulkhead_sandbox::{Jail, Roster, SpawnError, layer};
+use bulkhead_sandbox::{Exit, Jail, Roster, SpawnError, layer};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::kill::{jailed, offspring};
@@ -14,6 +16,10 @@ pub(crate) const CHECKS: &[Check] = &[
     ("wanting: no user namespace is allowed", no_user_namespace_is_allowed),
     ("wanting: out of processes", out_of_processes),
     ("wanting: out of memory", out_of_memory),
+    (
+        "wanting: a helper is killed while a program is prepared",
+        a_helper_is_killed_while_a_program_is_prepared,
+    ),
 ];
 
 /// How much more memory than it has the spawner may take, in turns: from none to more than enough.
@@ -73,7 +79,29 @@ fn limit(roster: &Roster, resource: Resource, most: Option<u64>) {
     prlimit(spawner, resource, Rlimit { current: most.or(maximum), maximum }).ok();
 }
 
+/// A role's process, or a program of somebody else's, in `jail`; it is gone again.
+async fn begun(roster: &Roster, guest: bool, jail: &Jail) -> Result<(), SpawnError> {
+    if !guest {
+        return roster.spawn("a", "jailed", jail).await.map(drop);
+    }
+    let jail = Jail { system: Some(guest::system()), ..jail.clone() };
+    let mut guest = roster.launch("a", &jail, guest::command(&["true"], "/".as_ref())).await?;
+    assert_eq!(guest::wait(&mut guest).await, Exit::Code(0));
+    Ok(())
+}
+
+/// What a guest needs to start anything.
+fn roomy(guest: bool) -> Jail {
+    if guest { Jail::default() } else { tight() }
+}
+
 fn out_of_processes() {
+    for guest in [false, true] {
+        too_few_processes(guest);
+    }
+}
+
+fn too_few_processes(guest: bool) {
     if rustix::process::getuid().is_root() {
         return println!("SKIPPED: wanting: out of processes, because Linux does not count root's");
     }
@@ -82,32 +110,35 @@ fn out_of_processes() {
         drop(jailed(&roster, "first").await);
         assert_eq!(roster.kill("first").left, 0);
         limit(&roster, Resource::Nproc, Some(1));
-        let refused = roster.spawn("a", "jailed", &tight()).await.unwrap_err();
+        let refused = begun(&roster, guest, &roomy(guest)).await.unwrap_err();
         let said = refused.to_string();
         assert!(matches!(refused, SpawnError::Start { .. }), "{refused:?}");
         assert!(said.contains("limits on processes") && !said.contains('\n'), "{said}");
         nothing_left(&roster);
         limit(&roster, Resource::Nproc, None);
-        drop(jailed(&roster, "a").await);
+        begun(&roster, guest, &roomy(guest)).await.unwrap();
     });
 }
 
 /// The order alone is more than the process may take, then a part of what is needed to read it is there, then
 /// all of it: and then the folder is missing.
 fn out_of_memory() {
+    for guest in [false, true] {
+        too_little_memory(guest);
+    }
+}
+
+fn too_little_memory(guest: bool) {
     let name = format!("/none/{}", "x/".repeat(1500));
-    let large = Jail { read: vec![name.into(); 200], ..tight() };
+    let large = Jail { read: vec![name.into(); 200], ..roomy(guest) };
     let mut ended = 0;
     for more in MORE_BYTES {
         let roster = roster();
         run(async {
             drop(jailed(&roster, "first").await);
             assert_eq!(roster.kill("first").left, 0);
-            let status = fs::read_to_string(format!("/proc/{}/statm", roster.spawner().unwrap())).unwrap();
-            let pages: u64 = status.split(' ').next().unwrap().parse().unwrap();
-            let page = u64::try_from(rustix::param::page_size()).unwrap();
-            limit(&roster, Resource::As, Some(pages * page + more));
-            let refused = roster.spawn("a", "jailed", &large).await.unwrap_err();
+            limit(&roster, Resource::As, Some(size(&roster) + more));
+            let refused = begun(&roster, guest, &large).await.unwrap_err();
             let said = refused.to_string();
             match refused {
                 SpawnError::Ended => {
@@ -121,8 +152,56 @@ fn out_of_memory() {
             assert!(!short || more < MORE_BYTES[MORE_BYTES.len() - 1]);
             nothing_left(&roster);
             limit(&roster, Resource::As, None);
-            drop(jailed(&roster, "a").await);
+            begun(&roster, guest, &roomy(guest)).await.unwrap();
         });
     }
     assert!(ended > 0, "there was always enough");
+}
+
+/// What the spawner has of address space, in bytes.
+fn size(roster: &Roster) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/statm", roster.spawner().unwrap())).unwrap();
+    let pages: u64 = status.split(' ').next().unwrap().parse().unwrap();
+    pages * u64::try_from(rustix::param::page_size()).unwrap()
+}
+
+/// The spawner, and what prepares the jail, are killed over and over while a program is launched.
+fn a_helper_is_killed_while_a_program_is_prepared() {
+    let (roster, over) = (roster(), AtomicBool::new(false));
+    until("the spawner is there", || roster.spawner().is_some());
+    until("earlier checks have left nothing", || offspring(&roster).is_empty());
+    let lost = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..60_u64 {
+                std::thread::sleep(Duration::from_micros(round * 397 % 9_000));
+                let helpers = offspring(&roster).into_iter().chain(roster.spawner());
+                // One or the other, or both.
+                helpers.skip((round % 2) as usize).for_each(crate::kill::end);
+            }
+            over.store(true, Ordering::SeqCst);
+        });
+        run(async {
+            while !over.load(Ordering::SeqCst) {
+                let jail = Jail { system: Some(guest::system()), ..Jail::default() };
+                match roster.launch("a", &jail, guest::command(&["true"], "/".as_ref())).await {
+                    Ok(mut guest) => drop(guest::wait(&mut guest).await),
+                    Err(error) => {
+                        let said = error.to_string();
+                        assert!(!said.contains('\n'), "{said}");
+                        assert!(matches!(error, SpawnError::Ended | SpawnError::Spawner { .. }), "{error:?}");
+                        lost.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            }
+        });
+    });
+    assert!(lost.into_inner() > 0, "nothing was ever killed in time");
+    until("all are gone", || {
+        // What a dying spawner bore is looked for after each job.
+        run(begun(&roster, true, &Jail::default())).unwrap();
+        roster.count("a") == 0
+    });
+    drop(roster.stop());
+    until("nothing is left", || offspring(&roster).is_empty());
 }
