@@ -19,6 +19,16 @@ pub const PORT: u16 = 4000;
 /// Where a name server does.
 pub const NAMES: u16 = 53;
 
+/// Where one does over TLS or QUIC, and over HTTPS (RFC 7858, RFC 9250, RFC 8484).
+pub const NAMES_TLS: u16 = 853;
+pub const HTTPS: u16 = 443;
+
+/// Where the machine's own resolver listens (systemd-resolved(8)).
+pub const STUB: &str = "127.0.0.53";
+
+/// Where neighbours ask each other for names: mDNS and LLMNR.
+pub const NEIGHBOURS: [(&str, u16); 2] = [("224.0.0.251", 5353), ("224.0.0.252", 5355)];
+
 /// The abstract socket of a daemon.
 pub const ABSTRACT: &str = "bulkhead-escapes";
 
@@ -48,11 +58,10 @@ impl Ears {
                 ears.streams(listener, TcpListener::accept);
             }
         }
-        for address in
-            [format!("127.0.0.1:{PORT}"), format!("{}:{PORT}", PUBLIC[0]), format!("{}:{NAMES}", PUBLIC[1])]
-        {
-            ears.packets(&address);
+        for address in ["127.0.0.1", PUBLIC[0]] {
+            ears.packets(UdpSocket::bind((address, PORT)).unwrap());
         }
+        ears.name_servers();
         for path in PATHS {
             let path = root.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -97,8 +106,61 @@ impl Ears {
         });
     }
 
-    fn packets(&self, address: &str) {
-        let socket = UdpSocket::bind(address).unwrap();
+    /// Wherever names are asked for.
+    fn name_servers(&self) {
+        for (address, port) in
+            [(PUBLIC[1], NAMES), (PUBLIC[1], NAMES_TLS), (PUBLIC[1], HTTPS), (STUB, NAMES), ("::1", NAMES)]
+        {
+            // A machine without IPv6 has one server less.
+            if let (Ok(listener), Ok(socket)) =
+                (TcpListener::bind((address, port)), UdpSocket::bind((address, port)))
+            {
+                self.requests(listener, TcpListener::accept);
+                self.packets(socket);
+            }
+        }
+        for (group, port) in NEIGHBOURS {
+            let socket = UdpSocket::bind(("0.0.0.0", port)).unwrap();
+            for by in ["127.0.0.1", PUBLIC[0]] {
+                // Both are loopback's; one of them is enough.
+                drop(socket.join_multicast_v4(&group.parse().unwrap(), &by.parse().unwrap()));
+            }
+            self.packets(socket);
+        }
+    }
+
+    /// A daemon of the machine that hears one request and answers none.
+    pub fn daemon(&self, path: &str) {
+        fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+        let listener = UnixListener::bind(path).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+        self.requests(listener, UnixListener::accept);
+    }
+
+    /// Hears one request of each who comes, and hangs up.
+    fn requests<L: Send + 'static, S: Read + 'static, A: 'static>(
+        &self,
+        listener: L,
+        accept: fn(&L) -> std::io::Result<(S, A)>,
+    ) {
+        let ears = self.clone();
+        std::thread::spawn(move || {
+            while let Ok((mut stream, _)) = accept(&listener) {
+                let mut bytes = [0; 1024];
+                // Over a stream a question's length comes by itself.
+                for _ in 0..2 {
+                    if let Ok(count @ 1..) = stream.read(&mut bytes) {
+                        ears.hear(&bytes[..count]);
+                        if count > 2 {
+                            break;
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    fn packets(&self, socket: UdpSocket) {
         let ears = self.clone();
         std::thread::spawn(move || {
             let mut bytes = [0; 2048];

@@ -16,6 +16,7 @@ mod kernel;
 mod leftovers;
 mod machine;
 mod mounts;
+mod names;
 mod network;
 mod processes;
 mod report;
@@ -39,6 +40,7 @@ fn attempts() -> impl Iterator<Item = &'static Attempt> {
         grants::CHECKS,
         mounts::CHECKS,
         network::CHECKS,
+        names::CHECKS,
         processes::CHECKS,
         kernel::CHECKS,
         resources::CHECKS,

@@ -13,6 +13,15 @@ const MOUNT_ATTR_RDONLY: u64 = 1;
 pub const CHECKS: &[Attempt] = &[
     attempt("mount a file system", |i| mount("tmpfs", i.work(""), "tmpfs", 0, ""), Sign::Mounted).root(),
     attempt("mount one in a namespace of its own", mount_in_own, Sign::Word),
+    attempt("in a namespace of its own: bind a folder into its own", |i| owned(i, bind), Sign::Leaked),
+    attempt("in a namespace of its own: mount with the new calls", |i| owned(i, new_calls), Sign::Word),
+    attempt("in a namespace of its own: lay one folder over another", |i| owned(i, overlay), Sign::Leaked)
+        .kernel(),
+    attempt("in a namespace of its own: the file of all processes", |i| owned(i, own_proc), Sign::Word),
+    attempt("in a namespace of its own: the devices of terminals", |i| owned(i, terminals), Sign::Word),
+    attempt("in a namespace of its own: another root (pivot_root)", |i| owned(i, pivot), Sign::Word),
+    attempt("in a namespace of its own: change its root twice (chroot)", |i| owned(i, chroot), Sign::Leaked),
+    attempt("a file system that it serves itself (FUSE)", fuse, Sign::Word).kernel(),
     attempt("bind a folder into its own", bind, Sign::Leaked).root(),
     attempt("mount with the new calls", new_calls, Sign::Mounted).root(),
     attempt("copy the tree of mounts", open_tree, Sign::Leaked),
@@ -49,6 +58,57 @@ fn unshare(what: i32) -> Done {
 fn mount_in_own(i: &Inside) -> Done {
     unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
     mount("tmpfs", i.work(""), "tmpfs", 0, "")
+}
+
+/// What only root may do, an ordinary user does as the root of a namespace of their own.
+fn owned(i: &Inside, through: fn(&Inside) -> Done) -> Done {
+    let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
+    fs::write("/proc/self/gid_map", format!("0 {group} 1"))?;
+    // What comes before it in the same right of the machine is not the machine's any more.
+    mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE, "")?;
+    through(i)
+}
+
+fn overlay(i: &Inside) -> Done {
+    for name in ["over", "upper", "inner"] {
+        fs::create_dir(i.work(name))?;
+    }
+    let at = |name: &str| i.work(name).display().to_string();
+    let options =
+        format!("lowerdir={},upperdir={},workdir={}", i.at("outside").display(), at("upper"), at("inner"));
+    mount("overlay", i.work("over"), "overlay", 0, &options)?;
+    i.spill(i.work("over/secret"))
+}
+
+/// Of processes of its own, in which alone it may be mounted.
+fn own_proc(i: &Inside) -> Done {
+    fs::create_dir(i.work("proc"))?;
+    unshare(libc::CLONE_NEWPID)?;
+    let child = call(libc::SYS_clone, &[libc::SIGCHLD as usize])?;
+    if child == 0 {
+        let mounted = mount("proc", i.work("proc"), "proc", 0, "").is_ok();
+        std::process::exit(i32::from(!mounted));
+    }
+    let mut status = 0_i32;
+    call(libc::SYS_wait4, &[child, &raw mut status as usize, 0, 0])?;
+    if status == 0 { Ok(()) } else { Err(std::io::Error::other("not mounted")) }
+}
+
+fn terminals(i: &Inside) -> Done {
+    mount("devpts", i.work(""), "devpts", 0, "newinstance")
+}
+
+fn fuse(i: &Inside) -> Done {
+    let device = fs::OpenOptions::new().read(true).write(true).open("/dev/fuse")?;
+    let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+    let on = |i: &Inside| mount("fuse", i.work(""), "fuse", 0, &options);
+    on(i).or_else(|_| {
+        unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
+        on(i)
+    })
 }
 
 fn bind(i: &Inside) -> Done {

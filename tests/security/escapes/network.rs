@@ -1,14 +1,14 @@
 //! Ways to tell somebody something.
 
 use std::io::{self, Write};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 
 use crate::attempt::{Attempt, Inside, Sign, attempt};
 use crate::call::{Done, any, call, pids};
-use crate::ears::{ABSTRACT, NAMES, PORT, vsock_address};
+use crate::ears::{ABSTRACT, PORT, vsock_address};
 use crate::machine::PUBLIC;
 use crate::scene::Scene;
 
@@ -22,10 +22,8 @@ pub const CHECKS: &[Attempt] = &[
         Sign::Heard,
     ),
     attempt("TCP without a connect (fast open)", fast_open, Sign::Heard).kernel(),
-    attempt("UDP to the machine itself", |i| udp(i, "127.0.0.1", PORT, i.mark()), Sign::Heard),
-    attempt("UDP to the world", |i| udp(i, PUBLIC[0], PORT, i.mark()), Sign::Heard),
-    attempt("UDP to a name server", |i| udp(i, PUBLIC[1], NAMES, i.mark()), Sign::Heard),
-    attempt("look a name up", look_up, Sign::Heard).staged(names).root(),
+    attempt("UDP to the machine itself", |i| udp(i, "127.0.0.1"), Sign::Heard),
+    attempt("UDP to the world", |i| udp(i, PUBLIC[0]), Sign::Heard),
     attempt("raw IP", raw, Sign::Heard).root(),
     attempt("raw ICMP", |_| socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP).map(drop), Sign::Word)
         .root(),
@@ -37,12 +35,9 @@ pub const CHECKS: &[Attempt] = &[
         Sign::Word,
     ),
     attempt("the virtual machine's socket (vsock)", vsock, Sign::Heard).kernel(),
-    attempt(
-        "the virtual machine's host (vsock)",
-        |_| socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0).map(drop),
-        Sign::Word,
-    )
-    .kernel(),
+    attempt("the virtual machine's host (vsock)", vsock_kinds, Sign::Word).kernel(),
+    attempt("ask which virtual machine this is (vsock)", vsock_device, Sign::Word).kernel(),
+    attempt("wait for the virtual machine's host to come in (vsock)", vsock_listen, Sign::Word).kernel(),
     attempt("a daemon's socket outside", |i| unix(i, "outside/daemon.sock"), Sign::Heard),
     attempt(
         "a daemon's socket in a folder that may be read",
@@ -87,8 +82,8 @@ fn tcp(i: &Inside, to: &str) -> Done {
     TcpStream::connect(format!("{to}:{PORT}"))?.write_all(i.mark())
 }
 
-fn udp(_: &Inside, to: &str, port: u16, what: &[u8]) -> Done {
-    UdpSocket::bind("0.0.0.0:0")?.send_to(what, (to, port)).map(drop)
+fn udp(i: &Inside, to: &str) -> Done {
+    UdpSocket::bind("0.0.0.0:0")?.send_to(i.mark(), (to, PORT)).map(drop)
 }
 
 pub fn socket(family: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
@@ -117,28 +112,6 @@ fn send_to<T>(socket: &OwnedFd, what: &[u8], flags: i32, to: &T) -> Done {
 fn fast_open(i: &Inside) -> Done {
     let socket = socket(libc::AF_INET, libc::SOCK_STREAM, 0)?;
     send_to(&socket, i.mark(), libc::MSG_FASTOPEN, &internet(PUBLIC[0], PORT))
-}
-
-/// The machine's resolver is asked of the stage's name server.
-fn names(scene: &mut Scene) {
-    std::fs::write(
-        scene.at("below/resolv.conf"),
-        format!("nameserver {}\noptions timeout:1 attempts:1\n", PUBLIC[1]),
-    )
-    .unwrap();
-    crate::call::mount(
-        scene.at("below/resolv.conf").to_str().unwrap(),
-        "/etc/resolv.conf",
-        "",
-        libc::MS_BIND,
-        "",
-    )
-    .unwrap();
-}
-
-/// The name server knows nobody: what counts is that it was asked.
-fn look_up(i: &Inside) -> Done {
-    (format!("{}.example", i.fact("mark")), 80).to_socket_addrs().map(drop)
 }
 
 /// An IP and a UDP header before the mark.
@@ -199,7 +172,30 @@ fn vsock(i: &Inside) -> Done {
     std::fs::File::from(socket).write_all(i.mark())
 }
 
-fn unix(i: &Inside, path: &str) -> Done {
+/// To the host, the hypervisor and whatever else has a number, by each kind of socket: that one is made is enough.
+fn vsock_kinds(_: &Inside) -> Done {
+    any([libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_SEQPACKET], |kind| {
+        socket(libc::AF_VSOCK, kind, 0).map(drop)
+    })
+}
+
+/// `IOCTL_VM_SOCKETS_GET_LOCAL_CID`.
+fn vsock_device(_: &Inside) -> Done {
+    let device = std::fs::File::open("/dev/vsock")?;
+    let mut number = 0_u32;
+    call(libc::SYS_ioctl, &[device.as_raw_fd() as usize, 0x7b9, &raw mut number as usize]).map(drop)
+}
+
+fn vsock_listen(_: &Inside) -> Done {
+    let socket = socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0)?;
+    let mut address = vsock_address(libc::VMADDR_CID_ANY);
+    address.svm_port = libc::VMADDR_PORT_ANY;
+    let at = std::ptr::from_ref(&address) as usize;
+    call(libc::SYS_bind, &[socket.as_raw_fd() as usize, at, size_of_val(&address)])?;
+    call(libc::SYS_listen, &[socket.as_raw_fd() as usize, 1]).map(drop)
+}
+
+pub fn unix(i: &Inside, path: &str) -> Done {
     UnixStream::connect(i.at(path))?.write_all(i.mark())
 }
 
