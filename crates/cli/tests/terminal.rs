@@ -132,6 +132,52 @@ fn a_program_that_takes_the_key_itself_goes_on_and_so_does_one_that_nobody_could
     assert_eq!(seat.ended().0, Some(0));
 }
 
+/// The command that the shell started last.
+fn command_of(seat: &Seat) -> Option<Pid> {
+    let shell = seat.child.id();
+    let mut found = None;
+    eventually("the shell has started the command", || {
+        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+        let last = children.unwrap_or_default().split_whitespace().next_back().map(str::to_owned);
+        found = last.and_then(|pid| Pid::from_raw(pid.parse().ok()?));
+        found.is_some()
+    });
+    found
+}
+
+/// No key acts on the person's terminal: all go to the program's.
+fn is_raw(seat: &Seat) -> bool {
+    !seat.modes().local_modes.intersects(LocalModes::ISIG | LocalModes::ICANON | LocalModes::ECHO)
+}
+
+/// By a signal that no program hears (`SIGSTOP`), and by the one of the key (`SIGTSTP`).
+#[test]
+fn a_command_that_is_stopped_from_elsewhere_goes_on_with_the_terminal_as_it_had_it() {
+    let home = Home::running(IDLE).with_coder();
+    for (signal, rows) in [(Signal::STOP, 50), (Signal::TSTP, 51)] {
+        let mut seat = Seat::shell(&home);
+        let script = "echo rea\"\"dy; read x; echo got-$x; stty size; exit 7";
+        seat.type_in(&format!("$B run -q coder -- sh -c '{script}'; echo co\"\"de-$?\r"));
+        seat.until("ready");
+        assert!(is_raw(&seat));
+        kill_process(command_of(&seat).unwrap(), signal).unwrap();
+        seat.until("Stopped");
+        seat.type_in("echo shell-$((1+1))\r");
+        seat.until("shell-2");
+        // Nobody is there to hear of it.
+        size(&seat.keyboard.try_clone().unwrap().into(), rows, 70);
+        seat.type_in("fg; echo co\"\"de-$?\r");
+        eventually("it has the terminal again", || is_raw(&seat));
+        seat.type_in("word\r");
+        seat.until("word\r\ngot-word");
+        assert_eq!(seat.screen().matches("word").count(), 2, "each key is shown once: {}", seat.screen());
+        seat.until(&format!("{rows} 70"));
+        seat.until("code-7");
+        seat.type_in("exit 0\r");
+        assert_eq!(seat.ended().0, Some(0), "{signal:?}");
+    }
+}
+
 #[test]
 fn what_acts_on_the_persons_terminal_does_not_arrive() {
     let home = Home::running(IDLE).with_coder();

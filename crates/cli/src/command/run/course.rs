@@ -145,6 +145,11 @@ async fn follow(
         };
         match signal {
             Signal::WINCH => carried.resize(),
+            Signal::CONT => {
+                // Stopped by a signal that nobody hears, it was not asked to leave the terminal, and the shell has taken it back.
+                carried.resume();
+                pass_on(wire, Signal::CONT).await?;
+            }
             signal => pass_on(wire, signal).await?,
         }
     }

@@ -4,9 +4,11 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
+use rustix::process::getpgrp;
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{
-    LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+    LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
+    tcsetwinsize,
 };
 
 /// The person's terminal in raw mode: every key is passed on, none acts here. Put back when it is dropped.
@@ -32,6 +34,11 @@ impl Raw {
         let mut modes = self.before.clone();
         modes.make_raw();
         tcsetattr(&self.terminal, OptionalActions::Drain, &modes)
+    }
+
+    /// Whether this command is in the terminal's foreground. In the background it would be stopped for changing it.
+    pub(super) fn is_ours(&self) -> bool {
+        tcgetpgrp(&self.terminal).is_ok_and(|foreground| foreground == getpgrp())
     }
 
     /// Puts the terminal back to what it was.

@@ -201,6 +201,16 @@ impl Carried {
         }
     }
 
+    /// This command goes on: in the foreground the terminal is its own again, as large as it is now.
+    pub(super) fn resume(&self) {
+        if let Some(raw) = self.raw.as_ref().filter(|raw| raw.is_ours())
+            && let Err(error) = raw.again()
+        {
+            tracing::debug!("the terminal is not there any more: {error}");
+        }
+        self.resize();
+    }
+
     /// The person's terminal has another size.
     pub(super) fn resize(&self) {
         if let Some((terminal, ours)) = &self.sizes
