@@ -33,6 +33,9 @@ pub const SEND_WAIT: Duration = Duration::from_secs(10);
 /// How long whoever waits alone for a process looks for its answer before they sleep: a small read takes less.
 const SPIN: Duration = Duration::from_micros(100);
 
+/// How often they look before they let the other tasks of their thread go on.
+const LOOKS: u32 = 8;
+
 /// Those who wait for some process's answer.
 static WAITERS: Waiters = Waiters::new();
 
@@ -57,7 +60,7 @@ pub struct Child {
     /// A frame was being sent, or the child broke the form: the stream is of no use any more.
     broken: bool,
     layers: Vec<Layer>,
-    /// What nobody waits for, done once the first word is on its way.
+    /// What nobody waits for, done once there is an answer, or the caller sleeps until there is.
     later: Option<Later>,
 }
 
@@ -77,7 +80,7 @@ impl Child {
         Self { layers, ..self }
     }
 
-    /// Leaves something for when the first word is on its way, or the child is dropped without one.
+    /// Leaves something for when the process has answered or is waited for, or the child is dropped before.
     pub(crate) fn with_later(self, later: Later) -> Self {
         Self { later: Some(later), ..self }
     }
@@ -129,8 +132,6 @@ impl Child {
             Err(_) => return Err(self.give_up(timed_out("the process does not read"))),
         }
         self.broken = false;
-        // While the process wakes up.
-        self.later = None;
         Ok(())
     }
 
@@ -154,8 +155,6 @@ impl Child {
             Err(_) => return Err(self.give_up(timed_out("the process does not read"))),
         }
         self.broken = false;
-        // While the process wakes up.
-        self.later = None;
         Ok(())
     }
 
@@ -165,6 +164,7 @@ impl Child {
         &mut self,
     ) -> Result<Option<(T, Vec<OwnedFd>)>, FrameError> {
         self.check()?;
+        self.later = None;
         let (stream, mut handed, mut first) = (&self.stream, Vec::new(), [0]);
         let got = stream
             .async_io(Interest::READABLE, || handoff::receive(stream, &mut first, &mut handed))
@@ -209,6 +209,7 @@ impl Child {
         let mut late = false;
         loop {
             if let Some(value) = self.take()? {
+                self.later = None;
                 return Ok(Some(value));
             }
             if late {
@@ -218,7 +219,10 @@ impl Child {
             let count = match self.begun {
                 None => match self.look().await? {
                     Some(count) => count,
-                    None => self.stream.read_buf(&mut self.arrived).await?,
+                    None => {
+                        self.later = None;
+                        self.stream.read_buf(&mut self.arrived).await?
+                    }
                 },
                 Some(begun) => {
                     let read = self.stream.read_buf(&mut self.arrived);
@@ -247,17 +251,19 @@ impl Child {
         // The time of the machine, which goes on where a test lets the runtime's stand still.
         let begun = std::time::Instant::now();
         loop {
-            // Read by its descriptor: what the runtime knows of it, it knows only once a thread has been woken for that.
-            match rustix::io::read(&self.stream, rustix::buffer::spare_capacity(&mut self.arrived)) {
-                Ok(count) => return Ok(Some(count)),
-                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+            for _ in 0..LOOKS {
+                // Read by its descriptor: what the runtime knows of it, it knows only once a thread has been woken for that.
+                match rustix::io::read(&self.stream, rustix::buffer::spare_capacity(&mut self.arrived)) {
+                    Ok(count) => return Ok(Some(count)),
+                    Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                if !waiting.is_alone() || begun.elapsed() >= SPIN {
+                    return Ok(None);
+                }
+                // The kernel likes to wake the process on the processor of whoever wrote to it.
+                std::thread::yield_now();
             }
-            if !waiting.is_alone() || begun.elapsed() >= SPIN {
-                return Ok(None);
-            }
-            // The kernel likes to wake the process on the processor of whoever wrote to it.
-            std::thread::yield_now();
             tokio::task::yield_now().await;
         }
     }

@@ -170,8 +170,8 @@ impl Roster {
     /// Starts a process in `jail` for `owner`, waits until its jail stands and lets it play `role`, which is
     /// one of those that the spawner serves. Dropping the future or the child kills the process.
     ///
-    /// A process that was made ahead for the same is taken instead, and never a second time. Once it has its
-    /// first word, or is dropped, another one is made ahead, see [`MAX_SPARES`](crate::MAX_SPARES).
+    /// A process that was made ahead for the same is taken instead, and never a second time. Once it has answered, or is
+    /// waited for or dropped, another one is made ahead, see [`MAX_SPARES`](crate::MAX_SPARES).
     ///
     /// # Errors
     /// See [`SpawnError`]; no process is left behind.
@@ -359,7 +359,7 @@ impl Roster {
     }
 }
 
-/// What follows the taking of a spare and would only keep its first word waiting: another one is made ahead, and its
+/// What follows the taking of a spare and would only keep its first answer waiting: another one is made ahead, and its
 /// score is closed. Done when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Later {
