@@ -42,7 +42,8 @@ fn measure() -> Done<()> {
     println!("{} cores, load {}", std::thread::available_parallelism()?, load.trim());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
     let part = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    runtime.block_on(async {
+    // On a thread for tasks, as in the gateway.
+    let task = runtime.spawn(async move {
         match part.as_deref() {
             None => {
                 start::starts(&binary).await?;
@@ -58,7 +59,8 @@ fn measure() -> Done<()> {
             Some("many") => kill::many().await,
             Some(other) => Err(format!("there is no part `{other}`").into()),
         }
-    })?;
+    });
+    runtime.block_on(task)??;
     drop(runtime);
     procs::nothing_left()
 }
