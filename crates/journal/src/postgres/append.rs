@@ -12,8 +12,9 @@ use super::link::{Fault, Link, TEXT};
 use super::session::{Append, Session, TURN};
 use crate::entry::Head;
 
-/// How long the writer looks for the server's answer before it sleeps: about as long as a commit takes on a good disk.
-const LOOK: Duration = Duration::from_micros(200);
+/// How long the writer looks for the server's answer before it sleeps: some time more than a commit takes on a good disk, since
+/// to be woken just before the answer takes half as long again.
+const LOOK: Duration = Duration::from_micros(600);
 
 /// What no log has: its numbers begin with 1.
 const TRY: &str = "INSERT INTO bulkhead.record (seq, hash, body) VALUES (-1, '', ''); \

@@ -68,14 +68,16 @@ SELECT new.seq, new.hash, new.body FROM at, unnest($4, $5, $6) AS new (seq, hash
     };
 }
 
-/// Adds one record with its content, or nothing. The server takes a third less time for it than for columns of one.
-const ONE: &str = concat!(
-    at!(),
-    ", contents AS (
-  INSERT INTO bulkhead.payload (seq, salt, bytes) SELECT $4, $7, $8 FROM at
+/// Adds one record with its content after another record, or nothing. The server takes less time for it than for columns of
+/// one and a part of its own that asks for the log's end.
+const ONE: &str = "
+WITH new AS (
+  INSERT INTO bulkhead.record (seq, hash, body)
+  SELECT $4, $5, $6 FROM bulkhead.record
+  WHERE seq = $1 AND hash = $2 AND ($3 IS NULL OR pg_try_advisory_xact_lock_shared($3))
+  RETURNING seq
 )
-INSERT INTO bulkhead.record (seq, hash, body) SELECT $4, $5, $6 FROM at"
-);
+INSERT INTO bulkhead.payload (seq, salt, bytes) SELECT new.seq, $7, $8 FROM new";
 
 /// Adds records and contents, all of them or nothing. A part of a statement that has nothing to do costs the server as much
 /// time as a record, so each statement here has the parts that its batches need.
@@ -91,7 +93,7 @@ const MORE: &str = concat!(at!(), contents!(), put!(), more!(), records!());
 /// gives is that of the records, or 0 where the log does not end as the batch says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// One record with its content and nothing else.
+    /// One record with its content and nothing else, which is not the log's first.
     One,
     /// Records and contents.
     Plain,
@@ -273,12 +275,12 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Its record, if it has one alone and that has content.
+    /// Its record, if it has one alone, and that has content and comes after another.
     pub(super) fn one(&self) -> Option<One<'_>> {
         let (hashes, bodies) = (self.hashes.as_slice(), self.bodies.as_slice());
         let Payloads { seqs, salts, bytes } = &self.payloads;
         match (hashes, bodies, seqs.as_slice(), salts.as_slice(), bytes.as_slice()) {
-            ([hash], [body], [seq], [salt], [bytes]) => {
+            ([hash], [body], [seq], [salt], [bytes]) if *seq > 1 => {
                 Some(One { seq: *seq, hash: hash.as_bytes(), body, salt, bytes })
             }
             _ => None,
