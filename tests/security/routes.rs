@@ -175,6 +175,7 @@ fn harmless() -> Vec<Row> {
         row("GET", "turns/{id}/events", none(), [401, 403, 404, 200, 404, 404, 404, 404, 404, 404, 404]),
         row("POST", "turns/{id}/stop", none(), [401, 403, 404, 200, 404, 404, 404, 404, 404, 404, 404]),
         row("GET", "approvals", none(), [401, 403, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
+        row("GET", "waiting", none(), [401, 403, 200, 200, 200, 200, 200, 200, 200, 200, 200]),
         row("GET", "approvals/{id}", none(), [401, 403, 404, 200, 200, 404, 200, 404, 404, 404, 200]),
         // Administrators see everybody there, and all others themselves.
         row("GET", "approvers", none(), [401, 403, 200, 200, 200, 200, 200, 200, 200, 200, 200]),

@@ -298,6 +298,8 @@ export const api = {
   pause: (agent: string) => post(`/agents/${part(agent)}/pause`),
   resume: (agent: string) => post(`/agents/${part(agent)}/resume`),
   approvals: (all: boolean) => list<Approval>('/approvals', all ? { all: 'true' } : {}),
+  /** How many wait. It shows none of them and is no use of the sign-in. */
+  waiting: () => get<{ waiting: number }>('/waiting'),
   approvers: () => entire<Budget, Budgets>('/approvers'),
   approval: (id: string) => get<Approval>(`/approvals/${part(id)}`),
   // With what was shown, and to whom: another action, or another person at this browser by now, is a no.

@@ -55,9 +55,14 @@ class Session {
     void this.look();
   }
 
+  /** Whether somebody is signed in at a gateway that answers. */
+  get there(): boolean {
+    return this.state === 'in' && this.link === 'up';
+  }
+
   /** Whether somebody is there to look at what would be fetched. */
   get watched(): boolean {
-    return this.state === 'in' && this.link === 'up' && this.#manned;
+    return this.there && this.#manned;
   }
 
   /** Whether a hand was on this page a short while ago. */

@@ -143,6 +143,53 @@ describe('a gateway that was back at once', () => {
   });
 });
 
+describe('the tab of a page that nobody looks at', () => {
+  const waits = (count: number): Answer => (path, init) => (path.endsWith('/waiting') ? json({ waiting: count }) : usual(path, init));
+  const watching = async () => {
+    const { session } = await page();
+    const { approvals } = await import('../../src/state/approvals.svelte');
+    const end = approvals.watch();
+    await since(10);
+    return { session, approvals, end };
+  };
+
+  it('says how much waits, by asking for that alone', async () => {
+    const { approvals, end } = await watching();
+    answer = waits(2);
+    visible.visibilityState = 'hidden';
+    const then = await since(5 * MINUTE);
+    expect(new Set(then)).toEqual(new Set(['/api/v1/waiting']));
+    expect(then.length).toBeGreaterThanOrEqual(4);
+    expect(then.length).toBeLessThanOrEqual(5);
+    expect([approvals.count, approvals.waiting]).toEqual([2, []]);
+    // Somebody looks again: then what waits is asked for whole.
+    answer = usual;
+    visible.visibilityState = 'visible';
+    expect(await since(5_000)).toContain('/api/v1/approvals?limit=200');
+    expect(approvals.count).toBe(0);
+    end();
+  });
+
+  it('says it also where nobody has touched the page for long', async () => {
+    const { approvals, end } = await watching();
+    answer = waits(1);
+    await since(11 * MINUTE);
+    expect(new Set(await since(3 * MINUTE))).toEqual(new Set(['/api/v1/waiting']));
+    expect(approvals.count).toBe(1);
+    end();
+  });
+
+  it('asks nothing more once the sign-in has run out', async () => {
+    const { session, end } = await watching();
+    answer = (path, init) => (path.endsWith('/waiting') ? new Response(JSON.stringify({ status: 401, detail: 'over' }), { status: 401 }) : usual(path, init));
+    visible.visibilityState = 'hidden';
+    await since(2 * MINUTE);
+    expect([session.state, session.why]).toEqual(['out', 'over']);
+    expect(await since(30 * MINUTE)).toEqual([]);
+    end();
+  });
+});
+
 describe('what is followed', () => {
   it('goes on behind what was heard last when the connection broke', async () => {
     const { live } = await page();

@@ -35,6 +35,8 @@ pub(crate) struct Rule {
     pub(crate) access: Access,
     /// Whether a sign-in must have been confirmed a short while ago.
     pub(crate) confirmed: bool,
+    /// Whether coming here is a use of a sign-in, which keeps it from running out.
+    pub(crate) used: bool,
 }
 
 /// Lets a request through to its verb, with [`Who`] it is of, or answers why not.
@@ -60,7 +62,7 @@ pub(crate) async fn guard(
         }
         Some(End::Tcp(_)) if matches!(rule.access, Access::Anyone | Access::Chat) => Ok(None),
         Some(End::Tcp(_)) => match caller::came(request.extensions(), headers) {
-            Ok(came) => by_what_they_carry(&api, rule.access, headers, &came).await.map(Some),
+            Ok(came) => by_what_they_carry(&api, (rule.access, rule.used), headers, &came).await.map(Some),
             Err(problem) => Err(problem),
         },
         None => Err(Problem::new(ProblemKind::Forbidden, "nobody is known at the other end")),
@@ -85,10 +87,10 @@ fn contained(api: &Api, mut response: Response) -> Response {
     response
 }
 
-/// Whose cookie or token it is. Where both are sent, the token counts.
+/// Whose cookie or token it is. Where both are sent, the token counts. `used`: whether it is a use of the sign-in.
 pub(crate) async fn by_what_they_carry(
     api: &Api,
-    access: Access,
+    (access, used): (Access, bool),
     headers: &HeaderMap,
     came: &Came,
 ) -> Result<Who, Problem> {
@@ -124,7 +126,11 @@ pub(crate) async fn by_what_they_carry(
     }
     match people::cookie(bytes(header::COOKIE)) {
         Ok(Some(cookie)) => {
-            let session = api.people.session(&cookie, came).await?;
+            let session = if used {
+                api.people.session(&cookie, came).await?
+            } else {
+                api.people.session_unused(&cookie, came).await?
+            };
             let person = named(api, &session.person)?;
             Ok(Who { person, through: Through::SignIn(session) })
         }

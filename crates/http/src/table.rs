@@ -75,7 +75,7 @@ macro_rules! table {
         pub(crate) const TABLE: &[Row] = &[$(Row {
             method: name!($method),
             path: concat!("/api/v1/", $path),
-            rule: Rule { access: $access, confirmed: confirmed!($confirmed) },
+            rule: Rule { access: $access, confirmed: confirmed!($confirmed), used: used!($confirmed) },
             verb: || $method($verb),
             named: stringify!($verb),
         },)+];
@@ -100,6 +100,19 @@ macro_rules! confirmed {
         false
     };
     (confirmed) => {
+        true
+    };
+    (unused) => {
+        false
+    };
+}
+
+/// Whether to ask is a use of a sign-in. What a page asks while nobody is at it is none.
+macro_rules! used {
+    (unused) => {
+        false
+    };
+    ($other:ident) => {
         true
     };
 }
@@ -130,6 +143,7 @@ table! {
     post "approvals/{id}/approve", APPROVE, plain, api::approve::approve;
     post "approvals/{id}/deny", APPROVE, plain, api::deny::deny;
     post "chat/answer", Chat, plain, api::answer_in_chat::answer_in_chat;
+    get "waiting", APPROVE, unused, api::count_waiting::count_waiting;
     get "approvers", APPROVE, plain, api::list_approvers::list_approvers;
     get "patterns", APPROVE, plain, api::list_patterns::list_patterns;
     post "patterns/{id}/revoke", APPROVE, plain, api::revoke_pattern::revoke_pattern;

@@ -50,6 +50,18 @@ impl People {
     /// # Errors
     /// When it is none, or over.
     pub async fn session(&self, cookie: &Cookie, came: &Came) -> Result<Session, No> {
+        self.session_of(cookie, came, true).await
+    }
+
+    /// The same, and no use of it: what a page asks while nobody is at it.
+    ///
+    /// # Errors
+    /// When it is none, or over.
+    pub async fn session_unused(&self, cookie: &Cookie, came: &Came) -> Result<Session, No> {
+        self.session_of(cookie, came, false).await
+    }
+
+    async fn session_of(&self, cookie: &Cookie, came: &Came, used: bool) -> Result<Session, No> {
         let (now, idle) = (self.now(), self.idle());
         // The row is written only while nobody changes rows: behind a deletion, it would bring back what was ended.
         let changing = self.changing.try_lock();
@@ -58,7 +70,8 @@ impl People {
             let row = held.sign_ins.get_mut(&cookie.id);
             match row.filter(|row| same(&row.digest, &cookie.secret.digest())) {
                 Some(row) if row.lives(now, idle) => {
-                    (Some((session(row, now), touch(row, now, changing.is_ok()))), None)
+                    let change = if used { touch(row, now, changing.is_ok()) } else { Ok(Vec::new()) };
+                    (Some((session(row, now), change)), None)
                 }
                 Some(row) => (None, Some((Why::Over, Some(row.person.clone())))),
                 None => (None, Some((Why::Wrong, None))),

@@ -277,6 +277,20 @@ impl Gateway {
         Ok(page)
     }
 
+    /// How many of the approvals that this person made, or may decide, wait. None of them is shown by it.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or too many people list approvals already.
+    pub async fn count_waiting(&self, by: &Person) -> Result<usize, Refusal> {
+        let (journal, monitor, solo) = (self.journal.clone(), self.monitor()?, self.is_solo(by));
+        let person = by.clone();
+        let count = move || {
+            let waits = open(&journal)?.into_iter().filter(|row| row.view.state == ApprovalState::Waiting);
+            Ok(waits.filter_map(|row| as_seen(&monitor, (&person, solo), row.view)).count())
+        };
+        self.listers.work(count).await
+    }
+
     /// One approval. Whoever decides sees the action whole: that look is part of the approval, and is on the record
     /// the first time before this answers.
     ///

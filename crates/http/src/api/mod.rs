@@ -23,6 +23,7 @@ pub(crate) mod confirm_by_provider;
 pub(crate) mod consent_erasure;
 pub(crate) mod cookie;
 pub(crate) mod cosign;
+pub(crate) mod count_waiting;
 pub(crate) mod deny;
 pub(crate) mod describe;
 pub(crate) mod end_sign_in;

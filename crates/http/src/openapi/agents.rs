@@ -418,6 +418,7 @@ fn approvals(book: &mut Book) {
         )
         .gives(the("Approval"));
     answers_in_chat(book);
+    waiting(book);
     patterns(book);
     approvers(book);
 }
@@ -431,6 +432,15 @@ fn answers_in_chat(book: &mut Book) {
     )
     .takes_form(object().has("team_id", text()).has("user_id", text()).has("text", text()))
     .gives(told);
+}
+
+fn waiting(book: &mut Book) {
+    book.route(
+        "GET",
+        "waiting",
+        "How many actions wait for the caller. It shows none of them and is no use of a sign-in, so that a page may ask it while nobody is there.",
+    )
+    .gives(object().has("waiting", number(0)));
 }
 
 fn approvers(book: &mut Book) {

@@ -126,7 +126,7 @@ async fn guard(State(api): State<Arc<Api>>, mut request: Request, next: Next) ->
 }
 
 async fn by(api: &Api, headers: &HeaderMap, came: Result<Came, Problem>) -> Result<Person, Problem> {
-    let who = by_what_they_carry(api, Access::Person(Scope::Scim), headers, &came?).await?;
+    let who = by_what_they_carry(api, (Access::Person(Scope::Scim), true), headers, &came?).await?;
     if !matches!(who.through, Through::Token { .. }) {
         let message = "this is for programs: send a token of the scope `scim`";
         return Err(Problem::new(crate::ProblemKind::Forbidden, message));

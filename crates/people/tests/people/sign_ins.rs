@@ -22,6 +22,23 @@ async fn a_sign_in_lasts_its_time_and_no_use_makes_it_longer() {
 }
 
 #[tokio::test]
+async fn what_a_page_asks_while_nobody_is_at_it_keeps_no_sign_in_alive() {
+    let stage = Stage::new();
+    let signed_in = stage.welcome(&ada()).await;
+    let asked = async || stage.people.session_unused(&signed_in.cookie, &here()).await;
+    let seen = || stage.people.sign_ins(&ada(), None)[0].seen;
+    let before = seen();
+    for _ in 0..3 {
+        stage.later(1_000);
+        assert_eq!(asked().await.unwrap().person, ada());
+    }
+    assert_eq!(seen(), before);
+    stage.later(700);
+    assert_eq!(asked().await.unwrap_err().kind, NoKind::Unidentified);
+    assert!(!stage.lives(&signed_in.cookie).await);
+}
+
+#[tokio::test]
 async fn a_clock_that_is_set_back_ends_a_sign_in_rather_than_making_it_longer() {
     let stage = Stage::new();
     let signed_in = stage.welcome(&ada()).await;
