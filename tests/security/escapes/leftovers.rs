@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use crate::attempt::{Attempt, Input, Inside, Sign, attempt};
 use crate::call::{Done, any, c_path, call};
+use crate::run;
 use crate::scene::{Scene, descriptors};
 
 pub const CHECKS: &[Attempt] = &[
@@ -55,6 +56,10 @@ pub const CHECKS: &[Attempt] = &[
     attempt("keep the first process from its turn", starve_first, Sign::Left).killed(3),
 ];
 
+/// A number of a descriptor that a jailed process may have, and above those of all that listens on the stage: an accept that waits
+/// has its number already.
+const LOW: usize = run::OPEN_FILES as usize - 4;
+
 /// A descriptor with a high number that is not closed by a start of another program.
 fn keep(scene: &mut Scene, file: &impl AsFd, number: usize) {
     let fd = file.as_fd().as_raw_fd() as usize;
@@ -68,7 +73,7 @@ fn leave(scene: &mut Scene, path: &str, write: bool) {
     let options = if write { options.append(true) } else { options.read(true) };
     let file = options.open(scene.at(path)).unwrap();
     keep(scene, &file, 777);
-    keep(scene, &file, 40);
+    keep(scene, &file, LOW);
 }
 
 fn leave_socket(scene: &mut Scene) {
