@@ -54,6 +54,53 @@ async fn each_record_arrives_though_the_receiver_refuses_and_breaks_off() {
     }
 }
 
+/// As many bytes as some ten records have.
+const LITTLE: usize = 8 * 1024;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_takes_little_at_once_gets_all_in_parts() {
+    for format in ["jsonl", "otlp-logs"] {
+        let refused = Arc::new(AtomicUsize::new(0));
+        let taken = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (seen, counted) = (Arc::clone(&taken), Arc::clone(&refused));
+        let server = Server::new(move |request| {
+            if request.body.len() > LITTLE {
+                counted.fetch_add(1, Ordering::SeqCst);
+                return status(413);
+            }
+            seen.lock().unwrap().push(request.clone());
+            status(204)
+        });
+        let stage = Stage::new();
+        stage.grow(300).await;
+        let settings = settings(&format!("http://{}/in", server.address), "");
+        let following = stage.follow(&settings.replace("jsonl", format));
+        following.until(300).await;
+        assert!(following.standing().failing_since.is_none(), "{:?}", following.standing());
+        following.end().await;
+        assert!(refused.load(Ordering::SeqCst) > 0, "{format}: nothing was too long");
+        if format == "jsonl" {
+            complete(&seqs(&taken.lock().unwrap()), 300);
+        }
+    }
+}
+
+/// The batches of an outage stay below what servers usually take.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_batch_has_less_than_a_mebibyte() {
+    for format in ["jsonl", "otlp-logs", "otlp-traces"] {
+        let server = Server::new(|_| status(204));
+        let stage = Stage::new();
+        stage.grow(5_000).await;
+        let settings = settings(&format!("http://{}/in", server.address), "");
+        let following = stage.follow(&settings.replace("jsonl", format));
+        following.until(5_000).await;
+        following.end().await;
+        let longest = server.requests("/in").iter().map(|request| request.body.len()).max();
+        assert!(longest.is_none_or(|longest| longest <= 600_000), "{format}: {longest:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_go_as_a_list_where_that_is_wanted() {
     let server = Server::new(|_| Deed::Say(whole("text/plain", b"ok")));

@@ -232,7 +232,9 @@ impl Follower {
             let (batch, count) = self.packer.pack(rest).map_err(crate::SendError::from)?;
             let (sent, later) = rest.split_at_checked(count.max(1)).unwrap_or((rest, &[]));
             let own = self.are_own(sent);
-            self.deliver(&batch, own).await?;
+            if !self.deliver(&batch, sent.len(), own).await {
+                continue;
+            }
             self.taken = sent.last().map_or(self.taken, |record| record.seq);
             self.spot.change(|standing| {
                 standing.taken = self.taken;
@@ -244,16 +246,20 @@ impl Follower {
         Ok(true)
     }
 
-    /// Sends one batch until it is taken: what a batch of spans holds cannot be made again. `own` are alerts of this export.
-    async fn deliver(&mut self, batch: &Batch, own: bool) -> Result<(), Trouble> {
+    /// Sends one batch of so many records until it is taken: what a batch of spans holds cannot be made again. `own` are
+    /// alerts of this export. False when the receiver finds it too long and is to have it in parts.
+    async fn deliver(&mut self, batch: &Batch, count: usize, own: bool) -> bool {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.sender.send(batch).await {
-                Ok(0) => return Ok(()),
                 Ok(refused) => {
-                    self.refused(refused, own).await;
-                    return Ok(());
+                    self.packer.widen();
+                    if refused > 0 {
+                        self.refused(refused, own).await;
+                    }
+                    return true;
                 }
+                Err(error) if error.is_too_long() && self.packer.halve(count) => return false,
                 Err(error) => self.failed(&Trouble::Send(error)).await,
             }
             tokio::time::sleep(pause).await;

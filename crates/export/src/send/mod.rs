@@ -95,6 +95,16 @@ pub enum SendError {
     Form(String),
 }
 
+/// "Content Too Large", RFC 9110 section 15.5.14.
+const TOO_LARGE: u16 = 413;
+
+impl SendError {
+    /// Whether the receiver would take less at once.
+    pub(crate) const fn is_too_long(&self) -> bool {
+        matches!(self, Self::Refused { status: TOO_LARGE, .. })
+    }
+}
+
 impl From<FormatError> for SendError {
     fn from(error: FormatError) -> Self {
         Self::Form(error.to_string())

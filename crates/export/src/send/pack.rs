@@ -7,8 +7,14 @@ use crate::format::syslog::Carried;
 use crate::format::{self, Format, FormatError, Origin, View, otlp};
 use crate::settings::Where;
 
-/// About how many bytes one batch has; it ends with the record that reaches them.
-const MAX_BATCH_BYTES: usize = 1024 * 1024;
+/// How many bytes of records one batch has at most, below what servers usually take; a longer record goes alone.
+const MAX_BATCH_BYTES: usize = 512 * 1024;
+
+/// How many records one batch has at most.
+const MAX_RECORDS: usize = 1_000;
+
+/// The same of a batch of spans, which cannot be made again in parts.
+const MAX_SPAN_RECORDS: usize = 100;
 
 /// What is sent at once.
 #[derive(Debug)]
@@ -28,6 +34,8 @@ pub(crate) struct Packer {
     /// What a message of syslog carries; `None` where nothing is wrapped in one.
     carried: Option<Carried>,
     spans: otlp::Spans,
+    /// How many records a batch has at most just now.
+    room: usize,
 }
 
 impl Packer {
@@ -40,7 +48,7 @@ impl Packer {
             Format::Cef => Carried::Cef,
             Format::Syslog | Format::OtlpLogs | Format::OtlpTraces => Carried::Fields,
         });
-        Self { format, origin, carried, spans: otlp::Spans::default() }
+        Self { format, origin, carried, spans: otlp::Spans::default(), room: MAX_RECORDS }
     }
 
     /// Whether later records refer to earlier ones.
@@ -53,21 +61,44 @@ impl Packer {
         drop(self.spans.take_in(records, &self.origin));
     }
 
+    /// A receiver finds a batch of so many records too long. Whether shorter ones can be had.
+    pub(crate) fn halve(&mut self, count: usize) -> bool {
+        let shorter = count > 1 && !self.remembers();
+        if shorter {
+            self.room = count / 2;
+        }
+        shorter
+    }
+
+    /// A batch was taken: the next may be longer again, since it may have been one record that was too long.
+    pub(crate) fn widen(&mut self) {
+        self.room = self.room.saturating_mul(2).min(MAX_RECORDS);
+    }
+
     /// The batch of the first of `records`, as far as it has room, and how many those are.
     pub(crate) fn pack(&mut self, records: &[Record]) -> Result<(Batch, usize), FormatError> {
-        let batch = match self.format {
-            Format::OtlpLogs => Batch::Whole(otlp::logs(records, &self.origin).encode_to_vec()),
+        let room = if self.remembers() { MAX_SPAN_RECORDS } else { self.room };
+        let records = records.get(..room).unwrap_or(records);
+        match self.format {
+            Format::OtlpLogs => Ok(self.logs(records)),
             Format::OtlpTraces => {
                 let request = self.spans.take_in(records, &self.origin);
-                if request.resource_spans.is_empty() {
-                    Batch::Nothing
-                } else {
-                    Batch::Whole(request.encode_to_vec())
-                }
+                let nothing = request.resource_spans.is_empty();
+                let batch = if nothing { Batch::Nothing } else { Batch::Whole(request.encode_to_vec()) };
+                Ok((batch, records.len()))
             }
-            _ => return self.pieces(records),
-        };
-        Ok((batch, records.len()))
+            _ => self.pieces(records),
+        }
+    }
+
+    fn logs(&self, mut records: &[Record]) -> (Batch, usize) {
+        loop {
+            let bytes = otlp::logs(records, &self.origin).encode_to_vec();
+            if bytes.len() <= MAX_BATCH_BYTES || records.len() < 2 {
+                return (Batch::Whole(bytes), records.len());
+            }
+            records = records.get(..records.len() / 2).unwrap_or(records);
+        }
     }
 
     fn pieces(&self, records: &[Record]) -> Result<(Batch, usize), FormatError> {
@@ -81,10 +112,10 @@ impl Packer {
                 None => format::line(self.format, record, &self.origin, &mut piece)?,
             }
             bytes = bytes.saturating_add(piece.len());
-            pieces.push(piece);
-            if bytes >= MAX_BATCH_BYTES {
+            if bytes > MAX_BATCH_BYTES && !pieces.is_empty() {
                 break;
             }
+            pieces.push(piece);
         }
         let count = pieces.len();
         Ok((Batch::Pieces(pieces), count))
