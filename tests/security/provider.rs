@@ -1,6 +1,10 @@
 //! Signing in by a real identity provider, npm's `oidc-provider`, at a real gateway.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use bulkhead_tests::provider::Provider;
+use bulkhead_tests::server::{Deed, Server};
 use bulkhead_tests::web::Answer;
 use bulkhead_tests::{Browser, Home, eventually};
 use serde_json::{Value, json};
@@ -183,6 +187,29 @@ fn while_a_real_provider_is_down_the_administrator_still_gets_in_and_is_told() {
     drop(root.get("people").is(200));
     let down = Browser::at(&home).post("sign-in/provider/begin", &json!({})).is(503);
     let said = down.json()["detail"].as_str().unwrap().to_owned();
+    assert!(said.contains(&issuer) && said.contains("password"), "{said}");
+}
+
+/// One that takes a connection and says nothing is given up, and holds up nobody else.
+#[test]
+fn while_a_provider_never_answers_the_administrator_gets_in_and_whoever_asked_it_is_told() {
+    let provider = Server::new(|_| Deed::Hang);
+    let issuer = format!("http://{}", provider.address);
+    let home = Home::made(&["--team", "--person", "root"]);
+    home.edit("[gateway]\n", &format!("[gateway]\norigin = \"{HERE}\"\n"));
+    home.add(&format!(
+        "[oidc]\nissuer = \"{issuer}\"\nclient-id = \"bulkhead\"\nclient-secret = \"secret:oidc\"\n"
+    ));
+    fs::write(home.at("secrets/oidc"), "sesame-sesame").unwrap();
+    fs::set_permissions(home.at("secrets/oidc"), fs::Permissions::from_mode(0o600)).unwrap();
+    home.scene("turns: [{say: hello, repeat: true}]");
+    home.start();
+    let nobody = Browser::at(&home);
+    let asks = std::thread::spawn(move || nobody.post("sign-in/provider/begin", &json!({})));
+    eventually("it is asked", || !provider.requests_beneath("/").is_empty());
+    let root = Browser::signed_in(&home, "root");
+    drop(root.get("people").is(200));
+    let said = asks.join().unwrap().is(503).json()["detail"].as_str().unwrap().to_owned();
     assert!(said.contains(&issuer) && said.contains("password"), "{said}");
 }
 
