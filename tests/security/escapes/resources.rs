@@ -23,7 +23,17 @@ pub const CHECKS: &[Attempt] = &[
     attempt("a larger file than it was given", large_file, Sign::Seen(too_large)),
     attempt("more in /tmp than it was given", |i| fill(i, "/tmp"), Sign::Word),
     attempt("more in /dev/shm than it was given", |i| fill(i, "/dev/shm"), Sign::Word),
-    attempt("more files in memory than there is room for", |_| many_files("/dev/shm"), Sign::Word),
+    attempt(
+        "more files in /dev/shm than there is room for",
+        |i| many(i, "/dev/shm", Small::Empty),
+        Sign::Word,
+    ),
+    attempt("more files in /tmp than there is room for", |i| many(i, "/tmp", Small::Empty), Sign::Word),
+    attempt("/tmp filled by files of a byte", |i| many(i, "/tmp", Small::Byte), Sign::Word),
+    attempt("/tmp filled by folders", |i| many(i, "/tmp", Small::Folder), Sign::Word),
+    attempt("/tmp filled by symbolic links", |i| many(i, "/tmp", Small::Link), Sign::Word),
+    attempt("/tmp filled by names of one file", |i| many(i, "/tmp", Small::Name), Sign::Word),
+    attempt("/tmp filled by what is written on files (extended attributes)", attributes, Sign::Word).kernel(),
     attempt("write beside the mounts of its own root", beside, Sign::Word).root(),
     attempt("more processor time than it was given", spin, Sign::Word),
     attempt("more watchers of files than the user has (inotify)", watchers, Sign::Seen(nobody_may_watch)),
@@ -136,7 +146,7 @@ fn too_much_memory(scene: &Scene) -> bool {
 const FOR_ROOT: usize = 300;
 
 /// More than anyone's jail has.
-fn many() -> usize {
+fn crowd() -> usize {
     usize::try_from(PROCESSES).unwrap() + FOR_ROOT + 40
 }
 
@@ -147,7 +157,7 @@ fn bound(scene: &Scene) -> usize {
 }
 
 fn bomb(_: &Inside) -> Done {
-    for _ in 0..many() {
+    for _ in 0..crowd() {
         if call(libc::SYS_clone, &[libc::SIGCHLD as usize])? == 0 {
             loop {
                 std::thread::sleep(std::time::Duration::from_secs(3600));
@@ -159,7 +169,7 @@ fn bomb(_: &Inside) -> Done {
 
 fn vfork_bomb(_: &Inside) -> Done {
     let program = std::env::current_exe()?;
-    for _ in 0..many() {
+    for _ in 0..crowd() {
         let child = Command::new(&program).arg("sleep").stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         std::mem::forget(child);
     }
@@ -171,7 +181,7 @@ fn too_many(scene: &Scene) -> bool {
 }
 
 fn threads(_: &Inside) -> Done {
-    for _ in 0..many() {
+    for _ in 0..crowd() {
         std::thread::Builder::new().stack_size(64 * 1024).spawn(std::thread::park)?;
     }
     Ok(())
@@ -225,12 +235,55 @@ fn fill(i: &Inside, folder: &str) -> Done {
     Ok(())
 }
 
-/// Empty files: they take no room and the kernel's memory all the same.
-fn many_files(folder: &str) -> Done {
-    const MOST: usize = 70_000;
-    let place = format!("{folder}/bulkhead-escapes-{}", std::process::id());
+/// What is made over and over: none of it is large, and each takes of the kernel's memory.
+#[derive(Clone, Copy, PartialEq)]
+enum Small {
+    Empty,
+    Byte,
+    Folder,
+    Link,
+    Name,
+}
+
+/// More than there is room for in a jail; the machine's folder is left as it was.
+fn many(i: &Inside, folder: &str, what: Small) -> Done {
+    const MOST: usize = 6_000;
+    // As many as one file may have where that is bounded.
+    const NAMES: usize = 2_000;
+    // Longer than what fits beside a link's own entry.
+    const TARGET: usize = 1024;
+    let place = format!("{folder}/{}", i.fact("mark"));
     fs::create_dir(&place)?;
-    let made = (0..MOST).try_for_each(|number| File::create(format!("{place}/{number}")).map(drop));
+    let target = "x".repeat(TARGET);
+    let made = (0..MOST).try_for_each(|number| {
+        let path = format!("{place}/{number}");
+        match what {
+            Small::Name if !number.is_multiple_of(NAMES) => {
+                fs::hard_link(format!("{place}/{}", number - number % NAMES), path)
+            }
+            Small::Empty | Small::Name => File::create(path).map(drop),
+            Small::Byte => fs::write(path, "x"),
+            Small::Folder => fs::create_dir(path),
+            Small::Link => std::os::unix::fs::symlink(&target, path),
+        }
+    });
+    fs::remove_dir_all(&place)?;
+    made
+}
+
+/// Twice what `/tmp` has, in values of the largest size that most file systems take.
+fn attributes(i: &Inside) -> Done {
+    const VALUE_BYTES: usize = 3 * 1024;
+    let place = format!("/tmp/{}", i.fact("mark"));
+    fs::create_dir(&place)?;
+    let (name, value) = (c_path("user.bulkhead"), vec![1_u8; VALUE_BYTES]);
+    let most = usize::try_from(TMP_BYTES).unwrap() * 2 / VALUE_BYTES;
+    let made = (0..most).try_for_each(|number| {
+        let path = format!("{place}/{number}");
+        File::create(&path)?;
+        let at = [c_path(path).into_raw() as usize, name.as_ptr() as usize, value.as_ptr() as usize];
+        call(libc::SYS_setxattr, &[at[0], at[1], at[2], VALUE_BYTES, 0]).map(drop)
+    });
     fs::remove_dir_all(&place)?;
     made
 }

@@ -93,8 +93,12 @@ const HIDDEN_FILES: [&str; 25] = [
 /// The same, of folders.
 const HIDDEN_FOLDERS: [&str; 8] = ["acpi", "asound", "bus", "driver", "fs", "irq", "scsi", "tty"];
 
-/// How many files `/tmp` and `/dev/shm` hold together.
-const TMP_FILES: &str = "65536";
+/// How many files `/tmp` and `/dev/shm` hold together at most.
+const TMP_FILES: u64 = 65_536;
+
+/// What each of them stands for, in bytes: as much as that the kernel lets be written on files as attributes, beside their content
+/// (`BOGO_INODE_SIZE` of mm/shmem.c).
+const FILE_BYTES: u64 = 1024;
 
 /// How many terminals a guest opens of its own.
 const TERMINALS: &str = "16";
@@ -280,7 +284,8 @@ fn bounds_itself(release: &str) -> bool {
 fn scratch(tree: &Tree, system: &System) -> Result<(), LayerError> {
     const RIGHTS: u64 = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
     let size = system.tmp_bytes.to_string();
-    let options = [("size", size.as_str()), ("nr_inodes", TMP_FILES), ("mode", "755")];
+    let files = system.tmp_bytes.div_ceil(FILE_BYTES).min(TMP_FILES).to_string();
+    let options = [("size", size.as_str()), ("nr_inodes", files.as_str()), ("mode", "755")];
     let memory = fresh("tmpfs", &options, RIGHTS).map_err(lacking("tmpfs"))?;
     // Before Linux 6.15 nothing is cloned from a mount that is nowhere yet.
     tree.attach(&memory, Path::new("/tmp"))?;
