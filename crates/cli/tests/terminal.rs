@@ -179,6 +179,59 @@ fn a_command_that_is_stopped_from_elsewhere_goes_on_with_the_terminal_as_it_had_
 }
 
 #[test]
+fn what_is_stopped_is_ended_by_the_shell_and_by_a_kill_of_its_agent() {
+    let home = Home::running(IDLE).with_coder();
+    let mut seat = Seat::shell(&home);
+    let begin = |seat: &mut Seat, times: usize| {
+        seat.type_in("$B run -q coder -- sh -c 'echo rea\"\"dy; exec sleep 600'\r");
+        eventually("it is ready", || seat.screen().matches("ready").count() == times);
+        seat.type_in("\x1a");
+        eventually("it is stopped", || seat.screen().matches("Stopped").count() == times);
+    };
+    begin(&mut seat, 1);
+    seat.type_in("kill %1; wait %1; echo co\"\"de-$?\r");
+    seat.until("code-143");
+    eventually("nothing of it runs", || home.json(&["agents", "list"])[0]["state"] != "running");
+    begin(&mut seat, 2);
+    home.run(&["agents", "kill", "coder"]).done();
+    seat.type_in("fg; echo co\"\"de-$?\r");
+    seat.until("the agent `coder` was stopped");
+    seat.until("code-3");
+    seat.type_in("exit 0\r");
+    assert_eq!(seat.ended().0, Some(0));
+}
+
+/// In the background it works on without the terminal, which is the shell's, and has it again in the foreground.
+#[test]
+fn in_the_background_it_works_on_and_leaves_the_terminal_alone() {
+    let home = Home::running(IDLE).with_coder();
+    let go = home.path().join("agents/coder/workspace/go");
+    let mut seat = Seat::shell(&home);
+    let script = "echo rea\"\"dy; until test -e go; do sleep 0.05; done; echo we\"\"nt; read x; echo got-$x";
+    seat.type_in(&format!("$B run -q coder -- sh -c '{script}'\r"));
+    seat.until("ready");
+    seat.type_in("\x1a");
+    seat.until("Stopped");
+    seat.type_in("bg\r");
+    seat.type_in("echo shell-$((1+1))\r");
+    seat.until("shell-2");
+    std::fs::write(go, "").unwrap();
+    seat.until("went");
+    seat.type_in("echo shell-$((2+1))\r");
+    seat.until("shell-3");
+    seat.type_in("jobs; fg\r");
+    eventually("it has the terminal again", || is_raw(&seat));
+    assert!(seat.screen().contains("Running"), "{}", seat.screen());
+    seat.type_in("word\r");
+    seat.until("word\r\ngot-word");
+    // Begun there, it ends there.
+    seat.type_in("$B run -q coder -- sh -c 'exit 9' & wait $!; echo co\"\"de-$?\r");
+    seat.until("code-9");
+    seat.type_in("exit 0\r");
+    assert_eq!(seat.ended().0, Some(0));
+}
+
+#[test]
 fn what_acts_on_the_persons_terminal_does_not_arrive() {
     let home = Home::running(IDLE).with_coder();
     let hostile = r"a\033]52;c;cm0gLXJmIC8=\007b\033[6nc\033P$qm\033\\d\033[21te\033[31mf\033]0;title\007";

@@ -147,7 +147,7 @@ async fn follow(
             Signal::WINCH => carried.resize(),
             Signal::CONT => {
                 // Stopped by a signal that nobody hears, it was not asked to leave the terminal, and the shell has taken it back.
-                carried.resume();
+                carried.resume()?;
                 pass_on(wire, Signal::CONT).await?;
             }
             signal => pass_on(wire, signal).await?,
@@ -176,11 +176,9 @@ async fn pause(
     signals: &mut mpsc::Receiver<Signal>,
 ) -> Result<(), Failure> {
     let lost = |error: rustix::io::Errno| Failure::unreachable(format!("the terminal has gone: {error}"));
-    if let Some(raw) = &carried.raw {
-        raw.leave().map_err(lost)?;
-    }
+    carried.leave().map_err(lost)?;
     // A key that the person's own terminal was not told of is for all that the shell started together with this command.
-    let whom = if carried.raw.is_some() { Whom::Group } else { Whom::This };
+    let whom = if carried.has_all_keys() { Whom::Group } else { Whom::This };
     if suspend(whom)? {
         // This thread may be the last that stops: what follows is for after.
         while let Some(signal) = signals.recv().await.filter(|signal| *signal != Signal::CONT) {
@@ -191,10 +189,7 @@ async fn pause(
     } else {
         tokio::time::sleep(UNSTOPPED_PAUSE).await;
     }
-    if let Some(raw) = &carried.raw {
-        raw.again().map_err(lost)?;
-    }
-    carried.resize();
+    carried.resume()?;
     pass_on(wire, Signal::CONT).await
 }
 

@@ -11,14 +11,19 @@ use rustix::termios::{
     tcsetwinsize,
 };
 
-/// The person's terminal in raw mode: every key is passed on, none acts here. Put back when it is dropped.
+/// Whether a terminal is another group's just now, as after `bg`: whoever reads it or changes it from there is stopped.
+pub(super) fn is_elsewhere(terminal: impl AsFd) -> bool {
+    tcgetpgrp(terminal).is_ok_and(|foreground| foreground != getpgrp())
+}
+
+/// The person's terminal in raw mode: every key is passed on, none acts here. Whoever has it puts it back.
 pub(super) struct Raw {
     terminal: OwnedFd,
     before: Termios,
 }
 
 impl Raw {
-    /// Puts `terminal` into raw mode.
+    /// Puts `terminal` into raw mode, as soon as it is ours.
     ///
     /// # Errors
     /// When the terminal has gone.
@@ -29,29 +34,23 @@ impl Raw {
         Ok(raw)
     }
 
-    /// Goes back to raw mode after [`Raw::leave`].
+    /// Goes to raw mode, where the terminal is ours.
     pub(super) fn again(&self) -> Result<(), Errno> {
         let mut modes = self.before.clone();
         modes.make_raw();
-        tcsetattr(&self.terminal, OptionalActions::Drain, &modes)
+        self.set(&modes)
     }
 
-    /// Whether this command is in the terminal's foreground. In the background it would be stopped for changing it.
-    pub(super) fn is_ours(&self) -> bool {
-        tcgetpgrp(&self.terminal).is_ok_and(|foreground| foreground == getpgrp())
-    }
-
-    /// Puts the terminal back to what it was.
+    /// Puts the terminal back to what it was, where it is ours: else a shell has done so.
     pub(super) fn leave(&self) -> Result<(), Errno> {
-        tcsetattr(&self.terminal, OptionalActions::Drain, &self.before)
+        self.set(&self.before)
     }
-}
 
-impl Drop for Raw {
-    fn drop(&mut self) {
-        if let Err(error) = self.leave() {
-            tracing::debug!("the terminal is not there to be put back: {error}");
+    fn set(&self, modes: &Termios) -> Result<(), Errno> {
+        if is_elsewhere(&self.terminal) {
+            return Ok(());
         }
+        tcsetattr(&self.terminal, OptionalActions::Drain, modes)
     }
 }
 

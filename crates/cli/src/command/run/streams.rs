@@ -9,6 +9,7 @@ use std::io::{self, PipeReader, PipeWriter, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bulkhead_http::run::DESCRIPTORS;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,7 +18,7 @@ use rustix::io::Errno;
 use rustix::termios::{SpecialCodeIndex, isatty, tcgetattr};
 use tokio::sync::oneshot;
 
-use super::raw::{Line, Pty, Raw, resize};
+use super::raw::{Line, Pty, Raw, is_elsewhere, resize};
 use crate::failure::Failure;
 use crate::terminal::Drawing;
 
@@ -26,6 +27,9 @@ const CHUNK_BYTES: usize = 16 * 1024;
 
 /// How often a terminal that nobody may hold any more is asked whether it has something left, in nanoseconds.
 const LAST_LOOK_NANOS: i64 = 50_000_000;
+
+/// How often a terminal that is another group's is looked at, so that it is ours again within a moment.
+const ELSEWHERE_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a stream of ours is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,14 +62,62 @@ struct Screen {
 
 /// What goes on while the program runs.
 pub(super) struct Carried {
-    /// The person's terminal and the program's, for their size.
-    sizes: Option<(OwnedFd, OwnedFd)>,
-    /// Put back when it is dropped.
-    pub(super) raw: Option<Raw>,
+    /// The person's terminal and the program's.
+    held: Arc<Held>,
     /// Set when the program has ended.
     over: Arc<AtomicBool>,
     /// One for each stream that still has something for us.
     ends: Vec<oneshot::Receiver<()>>,
+}
+
+/// The person's terminal as this command holds it.
+#[derive(Default)]
+struct Held {
+    /// The person's terminal and the program's, for their size.
+    sizes: Option<(OwnedFd, OwnedFd)>,
+    /// Put back at the end.
+    raw: Option<Raw>,
+    /// Somebody waits for it to be ours again.
+    awaited: AtomicBool,
+}
+
+impl Held {
+    /// It is this command's own again, as large as it is now.
+    fn resume(&self) {
+        if let Some(Err(error)) = self.raw.as_ref().map(Raw::again) {
+            tracing::debug!("the terminal is not there any more: {error}");
+        }
+        self.resize();
+    }
+
+    /// Waits until a shell has given the terminal back, which it tells nobody of (`fg` of what runs).
+    fn wait(&self, over: &AtomicBool) {
+        let elsewhere = || self.sizes.as_ref().is_some_and(|(terminal, _)| is_elsewhere(terminal));
+        while elsewhere() && !over.load(Ordering::Relaxed) {
+            std::thread::sleep(ELSEWHERE_PAUSE);
+        }
+        self.awaited.store(false, Ordering::Relaxed);
+        if !over.load(Ordering::Relaxed) {
+            self.resume();
+        }
+    }
+
+    fn resize(&self) {
+        if let Some((terminal, ours)) = &self.sizes
+            && let Err(error) = resize(terminal, ours)
+        {
+            tracing::debug!("the program's terminal keeps its size: {error}");
+        }
+    }
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Err(error) = self.leave() {
+            tracing::debug!("the terminal is not there to be put back: {error}");
+        }
+    }
 }
 
 fn failed(error: impl Into<io::Error>) -> Failure {
@@ -167,7 +219,7 @@ impl Streams {
     /// When the terminal has gone, or the machine gives no thread.
     pub(super) fn carry(self) -> Result<Carried, Failure> {
         let over = Arc::new(AtomicBool::new(false));
-        let mut carried = Carried { sizes: None, raw: None, over: Arc::clone(&over), ends: Vec::new() };
+        let mut carried = Carried { held: Arc::default(), over: Arc::clone(&over), ends: Vec::new() };
         if let Some((from, to)) = self.input {
             // Nobody waits for this one: what is not read when the program ends is not read.
             drop(thread(move || pump(File::from(from), to))?);
@@ -176,13 +228,15 @@ impl Streams {
             carried.ends.push(thread(move || pump(from, File::from(to)))?);
         }
         if let Some(Screen { keys, canvas, line, ours }) = self.screen {
-            carried.sizes = Some((copy(&canvas)?, copy(&ours)?));
+            let sizes = Some((copy(&canvas)?, copy(&ours)?));
+            let whole = keys.as_ref().filter(|_| line == Line::Theirs);
+            let raw = whole.map(Raw::enter).transpose().map_err(failed)?;
+            carried.held = Arc::new(Held { sizes, raw, awaited: AtomicBool::new(false) });
             if let Some(from) = keys {
-                if line == Line::Theirs {
-                    carried.raw = Some(Raw::enter(&from).map_err(failed)?);
-                }
                 let to = copy(&ours)?;
                 drop(thread(move || type_in(&from, &to, line))?);
+                // It may have been started in the background.
+                carried.resume()?;
             }
             carried.ends.push(thread(move || draw(&ours, canvas, &over))?);
         }
@@ -201,23 +255,36 @@ impl Carried {
         }
     }
 
-    /// This command goes on: in the foreground the terminal is its own again, as large as it is now.
-    pub(super) fn resume(&self) {
-        if let Some(raw) = self.raw.as_ref().filter(|raw| raw.is_ours())
-            && let Err(error) = raw.again()
-        {
-            tracing::debug!("the terminal is not there any more: {error}");
+    /// Whether every key is the program's.
+    pub(super) fn has_all_keys(&self) -> bool {
+        self.held.raw.is_some()
+    }
+
+    /// Puts the person's terminal back to what it was.
+    pub(super) fn leave(&self) -> Result<(), Errno> {
+        self.held.raw.as_ref().map_or(Ok(()), Raw::leave)
+    }
+
+    /// This command goes on: the terminal is its own again, in the foreground at once, else once it is there.
+    ///
+    /// # Errors
+    /// When the machine gives no thread.
+    pub(super) fn resume(&self) -> Result<(), Failure> {
+        if self.held.awaited.swap(true, Ordering::Relaxed) {
+            return Ok(());
         }
-        self.resize();
+        let (held, over) = (Arc::clone(&self.held), Arc::clone(&self.over));
+        if held.sizes.as_ref().is_some_and(|(terminal, _)| is_elsewhere(terminal)) {
+            drop(thread(move || held.wait(&over))?);
+        } else {
+            held.wait(&over);
+        }
+        Ok(())
     }
 
     /// The person's terminal has another size.
     pub(super) fn resize(&self) {
-        if let Some((terminal, ours)) = &self.sizes
-            && let Err(error) = resize(terminal, ours)
-        {
-            tracing::debug!("the program's terminal keeps its size: {error}");
-        }
+        self.held.resize();
     }
 }
 
@@ -243,10 +310,20 @@ fn pump(mut from: impl io::Read, mut to: impl io::Write) {
     }
 }
 
-/// Carries what is typed to the program's terminal until either has gone.
+/// Carries what is typed to the program's terminal until either has gone. What is typed while the terminal is another group's is theirs.
 fn type_in(from: &OwnedFd, to: &OwnedFd, line: Line) {
     let mut keys = vec![0; CHUNK_BYTES];
     loop {
+        // Looked at first: a read that waits when the terminal is taken away stops this command.
+        if let Err(error) = poll(&mut [PollFd::new(from, PollFlags::IN)], None)
+            && error != Errno::INTR
+        {
+            return tracing::debug!("nothing more is typed: {error}");
+        }
+        if is_elsewhere(from) {
+            std::thread::sleep(ELSEWHERE_PAUSE);
+            continue;
+        }
         let typed = match rustix::io::read(from, &mut keys) {
             Ok(0) => match (line, tcgetattr(from)) {
                 // Our terminal has taken the key that ends the input for itself; the program's needs one, too.
