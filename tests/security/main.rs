@@ -39,6 +39,7 @@ mod routes;
 mod rules;
 mod scim;
 mod secrets;
+mod short;
 mod sign_in;
 mod since;
 mod souls;

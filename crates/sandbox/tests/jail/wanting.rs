@@ -16,6 +16,7 @@ pub(crate) const CHECKS: &[Check] = &[
     ("wanting: no user namespace is allowed", no_user_namespace_is_allowed),
     ("wanting: out of processes", out_of_processes),
     ("wanting: out of memory", out_of_memory),
+    ("wanting: out of memory for a program", out_of_memory_for_a_program),
     (
         "wanting: a helper is killed while a program is prepared",
         a_helper_is_killed_while_a_program_is_prepared,
@@ -24,6 +25,9 @@ pub(crate) const CHECKS: &[Check] = &[
 
 /// How much more memory than it has the spawner may take, in turns: from none to more than enough.
 const MORE_BYTES: [u64; 8] = [0, 1 << 12, 1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 30];
+
+/// How much memory a process and the program that it becomes may take: from too little for any to enough.
+const MOST_BYTES: [u64; 4] = [1 << 12, 1 << 18, 1 << 20, 1 << 32];
 
 /// Says what a start and a launch come to.
 pub(crate) fn without_user_namespaces(guest: bool) {
@@ -163,6 +167,37 @@ fn size(roster: &Roster) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/statm", roster.spawner().unwrap())).unwrap();
     let pages: u64 = status.split(' ').next().unwrap().parse().unwrap();
     pages * u64::try_from(rustix::param::page_size()).unwrap()
+}
+
+/// The jail stands, and what is left is too little for the program that it is for: its first process cannot fork, or the kernel
+/// cannot load the program.
+fn out_of_memory_for_a_program() {
+    let mut short = 0;
+    for most in MOST_BYTES {
+        let roster = roster();
+        run(async {
+            drop(jailed(&roster, "first").await);
+            assert_eq!(roster.kill("first").left, 0);
+            limit(&roster, Resource::As, Some(most));
+            let jail = Jail { system: Some(guest::system()), ..Jail::default() };
+            let launched = roster.launch("a", &jail, guest::command(&["true"], "/".as_ref())).await;
+            let failed = match launched {
+                Err(error) => {
+                    let said = error.to_string();
+                    assert!(matches!(error, SpawnError::Ended | SpawnError::Command { .. }), "{error:?}");
+                    assert!(!said.is_empty() && !said.contains('\n'), "{said}");
+                    true
+                }
+                // The kernel ends a program that it has begun to load.
+                Ok(mut guest) => guest::wait(&mut guest).await != Exit::Code(0),
+            };
+            short += usize::from(failed);
+            nothing_left(&roster);
+            limit(&roster, Resource::As, None);
+            begun(&roster, true, &Jail::default()).await.unwrap();
+        });
+    }
+    assert!(short > 0, "there was always enough");
 }
 
 /// The spawner, and what prepares the jail, are killed over and over while a program is launched.
