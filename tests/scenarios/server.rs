@@ -4,15 +4,12 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Mutex;
 
 use bulkhead_tests::postgres::Cluster;
 use bulkhead_tests::proxy::{Proxy, Way};
+use bulkhead_tests::record::making;
 use bulkhead_tests::{Browser, Home, eventually, procs, skipped, tls};
 use serde_json::json;
-
-/// Roles are the whole cluster's, and made once.
-static MAKING: Mutex<()> = Mutex::new(());
 
 pub(crate) const ROLE: &str = "bulkhead_gw";
 
@@ -24,7 +21,7 @@ fn cluster(test: &str) -> Option<&'static Cluster> {
 pub(crate) fn record(home: &Home, cluster: &Cluster) -> (String, String) {
     let database = cluster.database();
     let administrator = cluster.url("postgres", &database);
-    let _alone = MAKING.lock().unwrap();
+    let _alone = making();
     home.run(&["record", "init", "--as", &administrator, "--gateway", ROLE])
         .done()
         .has("the record is made in");

@@ -1,6 +1,6 @@
 //! The record of a home, in SQLite or on a server, as whoever owns the machine gets at it.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use journal::{Place, PostgresConfig};
@@ -9,8 +9,11 @@ use crate::home::Home;
 use crate::postgres::Cluster;
 use crate::{eventually, skipped};
 
-/// Roles are the whole cluster's, and made once.
-static MAKING: Mutex<()> = Mutex::new(());
+/// Whoever makes a record on the shared cluster holds this meanwhile: its roles are the whole cluster's.
+pub fn making() -> MutexGuard<'static, ()> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    MAKING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The role that gateways sign in as.
 const ROLE: &str = "bulkhead_gw";
@@ -47,7 +50,7 @@ impl OnServer {
         let cluster = Cluster::shared()?;
         let database = cluster.database();
         let administrator = cluster.url("postgres", &database);
-        let _alone = MAKING.lock().unwrap();
+        let _alone = making();
         home.run(&["record", "init", "--as", &administrator, "--gateway", ROLE, "--eraser", ERASER]).done();
         let address = cluster.url(ROLE, &database);
         home.add(&format!("[record]\ndatabase = \"{address}\"\neraser = \"{ERASER}\""));

@@ -157,6 +157,7 @@ const ONE: &[(&str, Only)] = &[
     ("rights::a_user_that_can_change_the_log_is_found", Of(SERVER)),
     ("rights::an_eraser_that_can_do_more_or_cannot_erase_is_found", Of(SERVER)),
     ("rights::a_record_is_made_once_and_by_somebody_who_may", Of(SERVER)),
+    ("rights::records_in_several_databases_of_a_server_are_made_at_once", Of(SERVER)),
     ("several::gateways_that_append_at_once_make_one_log", Of(GATEWAYS)),
     ("several::a_gateway_that_never_rests_leaves_the_others_their_turn", Of(GATEWAYS)),
     ("several::each_gateway_sees_its_own_rows_of_state_and_has_its_name_alone", Of(GATEWAYS)),

@@ -1,6 +1,8 @@
 //! The database's form, and its making by an administrator. Roles: `bulkhead_owner` owns the tables and nobody works
 //! as it; `bulkhead_gateway` adds to the log and never takes from it; `bulkhead_eraser` may take content besides.
 
+use tokio_postgres::error::SqlState;
+
 use super::PostgresConfig;
 use super::link::{Fault, Link};
 use super::runtime::on_a_thread;
@@ -203,7 +205,7 @@ async fn set_up(
     }
     for (group, names) in [(GATEWAY, gateways), (ERASER, erasers)] {
         for name in names {
-            link.run(&format!("GRANT {group} TO {name}")).await.map_err(refused)?;
+            once(link, &format!("GRANT {group} TO {name}")).await.map_err(refused)?;
         }
     }
     link.run("COMMIT").await.map_err(refused)?;
@@ -217,8 +219,23 @@ async fn make_role(link: &Link, role: &str, login: bool) -> Result<bool, Fault> 
         return Ok(false);
     }
     let login = if login { "LOGIN" } else { "NOLOGIN" };
-    link.run(&format!("CREATE ROLE {role} {login}")).await?;
-    Ok(true)
+    once(link, &format!("CREATE ROLE {role} {login}")).await
+}
+
+/// Does what `sql` says within the transaction, unless somebody does it at the same moment for another database of the
+/// server, which has the same roles; whether it was done here.
+async fn once(link: &Link, sql: &str) -> Result<bool, Fault> {
+    link.run("SAVEPOINT once").await?;
+    let done = match link.run(sql).await {
+        Ok(()) => true,
+        Err(fault) if fault.is(&SqlState::UNIQUE_VIOLATION) || fault.is(&SqlState::DUPLICATE_OBJECT) => {
+            link.run("ROLLBACK TO SAVEPOINT once").await?;
+            false
+        }
+        Err(fault) => return Err(fault),
+    };
+    link.run("RELEASE SAVEPOINT once").await?;
+    Ok(done)
 }
 
 async fn make_tables(link: &Link, log_id: &str) -> Result<(), Fault> {

@@ -209,3 +209,20 @@ fn a_record_is_made_once_and_by_somebody_who_may() {
     let latin = init(&config("postgres", &format!("latin_{database}")), "id", &[], &[]).unwrap_err();
     assert!(matches!(&latin, InitError::Encoding { .. }) && latin.to_string().contains("LATIN1"), "{latin}");
 }
+
+/// Roles are the whole server's: whoever comes second finds them made, in the middle of making their own.
+#[test]
+fn records_in_several_databases_of_a_server_are_made_at_once() {
+    let Some(Kept::Postgres { cluster, .. }) = Kept::postgres() else { return };
+    for round in 0..4 {
+        let (gateway, eraser) = ([format!("gateway_{round}")], [format!("eraser_{round}")]);
+        std::thread::scope(|scope| {
+            let make = || {
+                let owner = PostgresConfig::new(&cluster.url("postgres", &cluster.database())).unwrap();
+                assert!(init(&owner, "0123456789abcdef", &gateway, &eraser).unwrap().record);
+            };
+            let making: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
+            making.into_iter().for_each(|one| one.join().unwrap());
+        });
+    }
+}
