@@ -129,6 +129,12 @@ fn guarantees_name_tests_that_exist() {
 }
 
 #[test]
+fn figures_of_the_readme_were_measured() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    none(documents::figures(&read("README.md"), &read("docs/benchmarks.md")));
+}
+
+#[test]
 fn the_reference_of_the_record_names_every_event_and_tests_that_exist() {
     let root = root();
     let text = std::fs::read_to_string(root.join("docs/record.md")).unwrap();

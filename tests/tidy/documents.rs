@@ -87,6 +87,20 @@ pub fn record_reference(text: &str, events: &[&str], read: &dyn Fn(&str) -> Opti
     wrong.chain(untold).map(|why| format!("docs/record.md: {why}")).collect()
 }
 
+/// The heading of the README under which figures stand, in bold.
+const COSTS: &str = "## What it costs";
+
+/// A figure of the README, in bold, that `docs/benchmarks.md` does not have.
+pub fn figures(readme: &str, benchmarks: &str) -> Vec<String> {
+    let section = readme.split(COSTS).nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap_or_default();
+    let figures: Vec<&str> = section.split("**").skip(1).step_by(2).collect();
+    if figures.is_empty() {
+        return vec![format!("README.md: no figure in bold under `{COSTS}`")];
+    }
+    let unfounded = figures.into_iter().filter(|figure| !benchmarks.contains(figure));
+    unfounded.map(|figure| format!("README.md: `{figure}` is not in docs/benchmarks.md")).collect()
+}
+
 fn is_guarantee(line: &str) -> bool {
     let first = line.trim().strip_prefix('|').and_then(|rest| rest.split('|').next()).unwrap_or_default();
     first
@@ -144,6 +158,15 @@ fn wrong_numbers_are_found() {
     ] {
         assert_eq!(decisions(&bad).len(), 1, "{bad:?}");
     }
+}
+
+#[test]
+fn figures_that_nobody_measured_are_found() {
+    let readme =
+        |figure: &str| format!("# B\n\n## What it costs\n\n| kill | **{figure}** |\n\n## Next\n**9 ms**\n");
+    assert!(figures(&readme("1.8 ms"), "a kill took 1.8 ms").is_empty());
+    assert_eq!(figures(&readme("1.7 ms"), "a kill took 1.8 ms").len(), 1);
+    assert_eq!(figures("# B\n", "a kill took 1.8 ms").len(), 1);
 }
 
 #[test]
