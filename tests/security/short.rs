@@ -131,8 +131,9 @@ fn one_sentence(said: &Said, what: &str) {
 #[test]
 fn a_helper_that_is_killed_is_replaced_and_what_it_prepared_is_one_sentence_or_done() {
     let home = ready(Home::new());
-    go_on(&home);
     for command in COMMANDS {
+        // Something is started, and so by a spawner: there is none before it is asked for.
+        go_on(&home);
         let first = spawner(&home);
         kill_process(first, Signal::KILL).unwrap();
         // Whoever asks next has another one made.
