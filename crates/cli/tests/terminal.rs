@@ -224,6 +224,8 @@ fn in_the_background_it_works_on_and_leaves_the_terminal_alone() {
     assert!(seat.screen().contains("Running"), "{}", seat.screen());
     seat.type_in("word\r");
     seat.until("word\r\ngot-word");
+    // What is typed before that is still the program's.
+    eventually("the shell has the terminal again", || !is_raw(&seat));
     // Begun there, it ends there.
     seat.type_in("$B run -q coder -- sh -c 'exit 9' & wait $!; echo co\"\"de-$?\r");
     seat.until("code-9");
