@@ -156,7 +156,7 @@ fn a_record_that_is_gone_does_not_begin_anew_until_somebody_says_so() {
     let old = json(&home, &["audit", "checkpoint"]);
     home.run(&["gateway", "stop"]).done();
     home.run(&["record", "begin", "--reason", "x"]).fails(2, "nothing to begin anew");
-    let database = home.path().join("data/journal.sqlite");
+    let database = home.settled();
     let aside = home.path().join("aside.sqlite");
     fs::rename(&database, &aside).unwrap();
     for args in [

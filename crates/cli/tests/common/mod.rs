@@ -152,6 +152,15 @@ impl Home {
         said.done().json()
     }
 
+    /// The record's file, with all that a stopped gateway left beside it: a reader of its own that was still at it keeps the
+    /// write-ahead log there.
+    pub(crate) fn settled(&self) -> PathBuf {
+        let path = self.path().join("data/journal.sqlite");
+        let database = rusqlite::Connection::open(&path).unwrap();
+        database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        path
+    }
+
     /// All content of the record, read from the database itself, as whoever owns the machine can.
     pub(crate) fn contents(&self) -> String {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
