@@ -412,28 +412,37 @@ export async function nobodyApprovesTheirOwnAndANoHasItsReason(stage) {
   same('state', stage.json('approvals', 'list', '--all')[0].state, 'denied');
 }
 
-/** The gateway dies and comes back while a page is open and a turn waits. */
-export async function overARestart(stage) {
-  const ada = await stage.signedIn('ada');
-  const { page } = ada;
+/** A turn waits, whoever began it writes on, and somebody else is about to decide and has begun to say why. */
+async function bothWriting(stage, ada) {
   await ada.ask('echo', 'Announce it');
-  await page.locator('details.act.held').waitFor();
-  await page.getByLabel('Message to echo').fill('a draft of mine');
-  // Somebody else is about to decide, and has begun to say why.
+  await ada.page.locator('details.act.held').waitFor();
+  await ada.page.getByLabel('Message to echo').fill('a draft of mine');
   const bob = await stage.signedIn('bob');
   await bob.go('approvals');
   await bob.page.locator('[data-key=item]').first().click();
   const sheet = bob.page.locator('.sheet article');
   await sheet.getByRole('button', { name: 'Deny' }).click();
   await sheet.getByLabel('Reason').fill('not before Monday');
+  return { bob, sheet };
+}
+
+/** The gateway comes back where it was, so that the pages that are open find it. */
+function keepsItsAddress(stage) {
+  const settings = `${stage.home}/bulkhead.toml`;
+  writeFileSync(settings, readFileSync(settings, 'utf8').replace('127.0.0.1:0', new URL(stage.base).host));
+}
+
+/** The gateway dies and comes back while a page is open and a turn waits. */
+export async function overARestart(stage) {
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  const { bob, sheet } = await bothWriting(stage, ada);
   process.kill(stage.json('gateway', 'status').pid, 'SIGKILL');
   await page.getByText('The gateway does not answer.').waitFor();
   // A page that follows nothing finds out when it asks again.
   await bob.page.getByText('The gateway does not answer.').waitFor();
   await ada.shot('gateway-away');
-  // The same address again, so that the page that is open finds it.
-  const settings = `${stage.home}/bulkhead.toml`;
-  writeFileSync(settings, readFileSync(settings, 'utf8').replace('127.0.0.1:0', new URL(stage.base).host));
+  keepsItsAddress(stage);
   stage.run('gateway', 'start');
   await page.getByText('The gateway was restarted.').waitFor();
   same('the draft is still there', await page.getByLabel('Message to echo').inputValue(), 'a draft of mine');
@@ -457,19 +466,9 @@ export async function overAnUpgrade(stage) {
   const script = another(stage.binary, program, before, version);
   const scripts = () => page.evaluate(() => [...document.scripts].map((one) => one.src.split('/').at(-1)));
   holds('the page has the script of its own build', !(await scripts()).includes(script));
-  await ada.ask('echo', 'Announce it');
-  await page.locator('details.act.held').waitFor();
-  await page.getByLabel('Message to echo').fill('a draft of mine');
-  const bob = await stage.signedIn('bob');
-  await bob.go('approvals');
-  await bob.page.locator('[data-key=item]').first().click();
-  const sheet = bob.page.locator('.sheet article');
-  await sheet.getByRole('button', { name: 'Deny' }).click();
-  await sheet.getByLabel('Reason').fill('not before Monday');
+  const { bob, sheet } = await bothWriting(stage, ada);
 
-  // The same address again, so that the pages that are open find it.
-  const settings = `${stage.home}/bulkhead.toml`;
-  writeFileSync(settings, readFileSync(settings, 'utf8').replace('127.0.0.1:0', new URL(stage.base).host));
+  keepsItsAddress(stage);
   stage.binary = program;
   stage.run('gateway', 'restart');
   same('another version answers', stage.json('gateway', 'status').version, version);

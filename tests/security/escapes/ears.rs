@@ -87,21 +87,34 @@ impl Ears {
         self.0.lock().unwrap().push(bytes.into());
     }
 
+    /// Hears all that each who comes says, of several at once.
     fn streams<L: Send + 'static, S: Read + Send + 'static, A: 'static>(
         &self,
         listener: L,
         accept: fn(&L) -> std::io::Result<(S, A)>,
     ) {
+        self.each(listener, accept, |ears, mut stream| {
+            let ears = ears.clone();
+            std::thread::spawn(move || {
+                let mut bytes = [0; 1024];
+                while let Ok(count @ 1..) = stream.read(&mut bytes) {
+                    ears.hear(&bytes[..count]);
+                }
+            });
+        });
+    }
+
+    /// Does something with each who comes, one after the other.
+    fn each<L: Send + 'static, S: 'static, A: 'static>(
+        &self,
+        listener: L,
+        accept: fn(&L) -> std::io::Result<(S, A)>,
+        act: fn(&Self, S),
+    ) {
         let ears = self.clone();
         std::thread::spawn(move || {
-            while let Ok((mut stream, _)) = accept(&listener) {
-                let ears = ears.clone();
-                std::thread::spawn(move || {
-                    let mut bytes = [0; 1024];
-                    while let Ok(count @ 1..) = stream.read(&mut bytes) {
-                        ears.hear(&bytes[..count]);
-                    }
-                });
+            while let Ok((stream, _)) = accept(&listener) {
+                act(&ears, stream);
             }
         });
     }
@@ -143,17 +156,14 @@ impl Ears {
         listener: L,
         accept: fn(&L) -> std::io::Result<(S, A)>,
     ) {
-        let ears = self.clone();
-        std::thread::spawn(move || {
-            while let Ok((mut stream, _)) = accept(&listener) {
-                let mut bytes = [0; 1024];
-                // Over a stream a question's length comes by itself.
-                for _ in 0..2 {
-                    if let Ok(count @ 1..) = stream.read(&mut bytes) {
-                        ears.hear(&bytes[..count]);
-                        if count > 2 {
-                            break;
-                        }
+        self.each(listener, accept, |ears, mut stream| {
+            let mut bytes = [0; 1024];
+            // Over a stream a question's length comes by itself.
+            for _ in 0..2 {
+                if let Ok(count @ 1..) = stream.read(&mut bytes) {
+                    ears.hear(&bytes[..count]);
+                    if count > 2 {
+                        break;
                     }
                 }
             }
