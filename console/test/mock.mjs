@@ -85,6 +85,7 @@ const routes = [
   ['GET', /^\/agents$/, () => agents],
   ['POST', /^\/agents\/([^/]+)\/(kill|pause|resume)$/, (m) => { const a = agents.find((one) => one.name === m[1]); a.state = { kill: 'killed', pause: 'paused', resume: 'idle' }[m[2]]; return { killed: [{ agent: m[1], processes: 2, left: 0, ms: 3.2 }] }; }],
   ['POST', /^\/kill$/, () => { for (const a of agents) a.state = 'killed'; return { killed: agents.map((a) => ({ agent: a.name, processes: 1, left: 0, ms: 4.1 })) }; }],
+  ['GET', /^\/waiting$/, () => { const all = [...approvals.values()].map((one) => one.view).filter((v) => v.state === 'waiting'); return { waiting: all.length, agents: Object.fromEntries(all.map((v) => [v.agent, all.filter((w) => w.agent === v.agent).length])) }; }],
   ['GET', /^\/approvals$/, (m, b, r, url) => [...approvals.values()].map((one) => one.view).filter((v) => url.searchParams.has('all') || v.state === 'waiting')],
   ['GET', /^\/approvals\/([^/]+)$/, (m) => approvals.get(m[1])?.view],
   ['POST', /^\/approvals\/([^/]+)\/(approve|deny)$/, (m) => { const one = approvals.get(m[1]); one.view.state = m[2] === 'approve' ? 'approved' : 'denied'; one.done(one.view.state); return one.view; }],

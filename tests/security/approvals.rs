@@ -322,8 +322,10 @@ decisions = 2
 fn how_much_waits_is_told_without_a_look_and_without_a_use_of_the_sign_in() {
     let home = Home::team(&members(&["bob"], "*"), POSTS);
     let [ada, bob] = home.signed_in(["ada", "bob"]);
-    let waits = |who: &Browser| who.get("waiting").is(200).json()["waiting"].clone();
-    assert_eq!((waits(&ada), waits(&bob)), (json!(0), json!(0)));
+    let waits = |who: &Browser| who.get("waiting").is(200).json();
+    let (none, one) =
+        (json!({ "waiting": 0, "agents": {} }), json!({ "waiting": 1, "agents": { "echo": 1 } }));
+    assert_eq!((waits(&ada), waits(&bob)), (none.clone(), none.clone()));
     drop(bob.say("echo", "announce it"));
     let id = home.waiting();
     let seen = || {
@@ -331,13 +333,13 @@ fn how_much_waits_is_told_without_a_look_and_without_a_use_of_the_sign_in() {
         all[0]["seen"].as_str().unwrap().to_owned()
     };
     let (before, shown) = (seen(), home.records(&["--event", "approval.shown", "--person", "ada"]).len());
-    assert_eq!((waits(&ada), waits(&bob)), (json!(1), json!(1)));
+    assert_eq!((waits(&ada), waits(&bob)), (one.clone(), one));
     assert_eq!(seen(), before, "it was no use of the sign-in");
     assert_eq!(home.records(&["--event", "approval.shown", "--person", "ada"]).len(), shown, "and no look");
     drop(ada.get(&format!("approvals/{id}")).is(200));
     assert_ne!(seen(), before);
     let view = home.json(&["approvals", "show", &id]);
     drop(ada.post(&format!("approvals/{id}/deny"), &json!({ "digest": view["digest"] })).is(200));
-    assert_eq!((waits(&ada), waits(&bob)), (json!(0), json!(0)));
+    assert_eq!((waits(&ada), waits(&bob)), (none.clone(), none));
     home.verifies();
 }

@@ -6,7 +6,7 @@ import { part } from './route';
 import { t } from '../strings';
 import { BrokenStream, events } from './stream';
 import type {
-  Agent, Approval, Budget, Branched, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, GrantRow, Grants, Health, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
+  Agent, Approval, Budget, Branched, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, GrantRow, Grants, Health, HowMany, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
   Recalled, RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
 import type { Passage, SoulDiff, SoulVersion, Steps } from './types';
@@ -299,7 +299,7 @@ export const api = {
   resume: (agent: string) => post(`/agents/${part(agent)}/resume`),
   approvals: (all: boolean) => list<Approval>('/approvals', all ? { all: 'true' } : {}),
   /** How many wait. It shows none of them and is no use of the sign-in. */
-  waiting: () => get<{ waiting: number }>('/waiting'),
+  waiting: () => get<HowMany>('/waiting'),
   approvers: () => entire<Budget, Budgets>('/approvers'),
   approval: (id: string) => get<Approval>(`/approvals/${part(id)}`),
   // With what was shown, and to whom: another action, or another person at this browser by now, is a no.

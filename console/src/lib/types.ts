@@ -336,6 +336,13 @@ export interface Token {
   used: string | null;
 }
 
+/** How much waits, and nothing of what it is. */
+export interface HowMany {
+  waiting: number;
+  /** Of each agent of which something waits. */
+  agents: Record<string, number>;
+}
+
 export interface PersonRow {
   id: string;
   groups: string[];

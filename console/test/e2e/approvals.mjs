@@ -64,11 +64,24 @@ export async function howPeopleDecide(stage) {
   const budget = (seat) => seat.page.getByRole('region', { name: 'How people decide' });
   await ada.go('people');
   await budget(ada).getByText('Nobody has decided anything in thirty days.').waitFor();
+  const looks = () => stage.run('audit', 'query', '--event', 'approval.shown', '--person', 'bob', '--json').split('\n').filter((line) => line !== '').length;
+  let looked = 0;
   for (const words of ['Approve exactly this', 'Deny']) {
     await asksAnew(ada);
     await ada.page.locator('details.act.held').waitFor();
-    await bob.go('people');
+    // That something waits is said on every page and is no look at it; the page that shows it is one.
+    for (const page of ['live', 'people']) {
+      await bob.go(page);
+      await bob.page.reload();
+      await bob.page.getByRole('navigation').locator('.count', { hasText: '1' }).waitFor();
+    }
+    await bob.go('live');
+    await bob.page.getByRole('link', { name: '1 waits' }).waitFor();
+    same('bob has looked at nothing more', looks(), looked);
     await bob.go('approvals');
+    await bob.page.locator('.queue li a', { hasText: 'Silence is a no' }).first().waitFor();
+    looked += 1;
+    same('and looks now', looks(), looked);
     await bob.page.locator('.queue li a', { hasText: 'Silence is a no' }).first().click();
     const sheet = bob.page.locator('.sheet article');
     await sheet.getByRole('button', { name: words }).click();

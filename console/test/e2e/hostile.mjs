@@ -172,6 +172,7 @@ export async function hostileWordsOnEveryPage(stage) {
   await answer(page, 'agents?*', one(CORPUS.map(agent)));
   await answer(page, 'events', told(CORPUS.flatMap((text, index) => events(text, index).map((event) => ({ ...event, agent: text })))));
   await answer(page, 'approvals?*', one(CORPUS.map(approval)));
+  await answer(page, 'waiting', { waiting: CORPUS.length, agents: Object.fromEntries(CORPUS.map((text) => [text, 1])) });
   const row = (text, index) => ({ id: `i-${index}`, person: text, how: text, created: text, seen: text, expires: text, agent: text, current: false });
   await answer(page, 'sign-ins?*', one(CORPUS.map(row)));
   await answer(page, 'tokens?*', one(CORPUS.map((text, index) => ({ id: `k-${index}`, person: text, name: text, scopes: [text], created: text, expires: text, used: text }))));

@@ -33,6 +33,7 @@ const usual: Answer = (path, init) => {
   if (path.endsWith('/me')) return json(ME);
   if (path.endsWith('/status')) return json(STATUS);
   if (path.endsWith('/events')) return beating(init);
+  if (path.endsWith('/waiting')) return json({ waiting: 0, agents: {} });
   return json({ items: [], after: null });
 };
 
@@ -144,7 +145,7 @@ describe('a gateway that was back at once', () => {
 });
 
 describe('the tab of a page that nobody looks at', () => {
-  const waits = (count: number): Answer => (path, init) => (path.endsWith('/waiting') ? json({ waiting: count }) : usual(path, init));
+  const waits = (count: number): Answer => (path, init) => (path.endsWith('/waiting') ? json({ waiting: count, agents: { echo: count } }) : usual(path, init));
   const watching = async () => {
     const { session } = await page();
     const { approvals } = await import('../../src/state/approvals.svelte');
@@ -161,11 +162,11 @@ describe('the tab of a page that nobody looks at', () => {
     expect(new Set(then)).toEqual(new Set(['/api/v1/waiting']));
     expect(then.length).toBeGreaterThanOrEqual(4);
     expect(then.length).toBeLessThanOrEqual(5);
-    expect([approvals.count, approvals.waiting]).toEqual([2, []]);
-    // Somebody looks again: then what waits is asked for whole.
+    expect([approvals.count, [...approvals.agents], approvals.waiting]).toEqual([2, [['echo', 2]], []]);
+    // Somebody is there again: then it is asked for as often as before.
     answer = usual;
     visible.visibilityState = 'visible';
-    expect(await since(5_000)).toContain('/api/v1/approvals?limit=200');
+    expect(await since(5_000)).toContain('/api/v1/waiting');
     expect(approvals.count).toBe(0);
     end();
   });
@@ -186,6 +187,43 @@ describe('the tab of a page that nobody looks at', () => {
     await since(2 * MINUTE);
     expect([session.state, session.why]).toEqual(['out', 'over']);
     expect(await since(30 * MINUTE)).toEqual([]);
+    end();
+  });
+});
+
+describe('what waits', () => {
+  const held = (id: string, agent: string) => ({ id, agent, state: 'waiting', expires: '2026-11-22T12:00:00Z' });
+  const LISTS = /\/approvals/;
+
+  it('is shown where it is seen, and is counted without being shown everywhere else', async () => {
+    await page();
+    const { approvals } = await import('../../src/state/approvals.svelte');
+    answer = (path, init) => {
+      if (path.endsWith('/waiting')) return json({ waiting: 2, agents: { echo: 2 } });
+      return LISTS.test(path) ? json({ items: [held('a-1', 'echo'), held('a-2', 'echo'), held('a-3', 'constructor')], after: null }) : usual(path, init);
+    };
+    asked = [];
+    const end = approvals.watch();
+    const elsewhere = [...asked, ...(await since(MINUTE))];
+    expect(elsewhere.filter((path) => LISTS.test(path))).toEqual([]);
+    expect(elsewhere.filter((path) => path.endsWith('/waiting')).length).toBeGreaterThanOrEqual(15);
+    expect([approvals.count, approvals.asked, approvals.waiting]).toEqual([2, false, []]);
+
+    asked = [];
+    const close = approvals.open();
+    const there = [...asked, ...(await since(MINUTE))];
+    expect(there.filter((path) => LISTS.test(path)).length).toBeGreaterThanOrEqual(15);
+    expect(there.filter((path) => path.endsWith('/waiting'))).toEqual([]);
+    expect([approvals.count, [...approvals.agents], approvals.waiting.length]).toEqual([3, [['echo', 2], ['constructor', 1]], 3]);
+    // Nobody looks at what is behind another window.
+    visible.visibilityState = 'hidden';
+    expect((await since(5 * MINUTE)).filter((path) => LISTS.test(path))).toEqual([]);
+    visible.visibilityState = 'visible';
+    expect((await since(5_000)).filter((path) => LISTS.test(path)).length).toBe(1);
+
+    close();
+    expect([approvals.asked, approvals.waiting]).toEqual([false, []]);
+    expect((await since(MINUTE)).filter((path) => LISTS.test(path))).toEqual([]);
     end();
   });
 });

@@ -25,7 +25,7 @@ use crate::run::Rest;
 use crate::session;
 use crate::slot::{Slot, Standing};
 use crate::state::{Answer, Held, Made, Turn, Yes};
-use crate::view::ApprovalView;
+use crate::view::{ApprovalView, HowMany};
 use crate::{Refusal, RefusalKind, pattern, records};
 
 /// Approvals that wait, or are approved and not used yet.
@@ -277,16 +277,22 @@ impl Gateway {
         Ok(page)
     }
 
-    /// How many of the approvals that this person made, or may decide, wait. None of them is shown by it.
+    /// How many of the approvals that this person made, or may decide, wait, in all and of each agent. None of them is shown
+    /// by it.
     ///
     /// # Errors
     /// When the database cannot be read, or too many people list approvals already.
-    pub async fn count_waiting(&self, by: &Person) -> Result<usize, Refusal> {
+    pub async fn count_waiting(&self, by: &Person) -> Result<HowMany, Refusal> {
         let (journal, monitor, solo) = (self.journal.clone(), self.monitor()?, self.is_solo(by));
         let person = by.clone();
         let count = move || {
+            let mut many = HowMany::default();
             let waits = open(&journal)?.into_iter().filter(|row| row.view.state == ApprovalState::Waiting);
-            Ok(waits.filter_map(|row| as_seen(&monitor, (&person, solo), row.view)).count())
+            for view in waits.filter_map(|row| as_seen(&monitor, (&person, solo), row.view)) {
+                many.waiting += 1;
+                *many.agents.entry(view.agent).or_default() += 1;
+            }
+            Ok(many)
         };
         self.listers.work(count).await
     }

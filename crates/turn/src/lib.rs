@@ -100,5 +100,5 @@ pub use versions::{
 };
 pub use view::{
     AgentView, ApprovalView, Approvers, BranchView, Branched, Conversation, ConversationView, Conversations,
-    FileChange, Granted, KillReport, KilledAgent, Passage, Recalled, Said, StoppedTurn,
+    FileChange, Granted, HowMany, KillReport, KilledAgent, Passage, Recalled, Said, StoppedTurn,
 };

@@ -1,5 +1,6 @@
 //! What people are shown of agents, approvals and conversations. The field names are those of the commands' JSON.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use journal::Facts;
@@ -38,6 +39,15 @@ pub struct AgentView {
     pub problem: Option<String>,
     /// Whether it may run where this machine lacks a layer of containment.
     pub reduced: bool,
+}
+
+/// How much waits for a person, and nothing of what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HowMany {
+    /// In all.
+    pub waiting: u32,
+    /// Of each agent of which something waits.
+    pub agents: BTreeMap<AgentName, u32>,
 }
 
 /// An action that waits, or waited, for a person.

@@ -1,12 +1,13 @@
-//! `GET /api/v1/waiting`: how many actions wait for this person. It shows none of them, and is no use of a sign-in.
+//! `GET /api/v1/waiting`: how many actions wait for this person, in all and of each agent. It shows none of them, and is no use
+//! of a sign-in.
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use turn::HowMany;
 
 use super::{Answer, Shared};
 use crate::caller::Caller;
 
-pub(crate) async fn count_waiting(State(api): Shared, Caller(person): Caller) -> Answer<Value> {
-    Ok(Json(json!({ "waiting": api.gateway.count_waiting(&person).await? })))
+pub(crate) async fn count_waiting(State(api): Shared, Caller(person): Caller) -> Answer<HowMany> {
+    Ok(Json(api.gateway.count_waiting(&person).await?))
 }

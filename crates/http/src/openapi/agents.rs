@@ -438,9 +438,9 @@ fn waiting(book: &mut Book) {
     book.route(
         "GET",
         "waiting",
-        "How many actions wait for the caller. It shows none of them and is no use of a sign-in, so that a page may ask it while nobody is there.",
+        "How many actions wait for the caller, in all and of each agent of which one does. It shows none of them and is no use of a sign-in, so that a page may ask it while nobody is there.",
     )
-    .gives(object().has("waiting", number(0)));
+    .gives(object().has("waiting", number(0)).has("agents", map(number(1))));
 }
 
 fn approvers(book: &mut Book) {
