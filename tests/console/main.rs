@@ -380,6 +380,11 @@ fn what_waits_stands_by_its_risk_and_a_yes_to_high_risk_is_confirmed() {
 }
 
 #[test]
+fn a_browser_whose_clock_is_wrong_shows_the_times_of_the_gateway() {
+    plays("aClockThatIsWrong", &team(POSTS));
+}
+
+#[test]
 fn who_decides_on_a_call_of_a_model_sees_whether_it_leaves_this_machine() {
     let home = Home::made(&["--team", "--person", "ada"]);
     home.add(

@@ -1,5 +1,6 @@
 // Asks the gateway. The cookie is the browser's to send; no token or password is kept here.
 
+import { dated } from './clock';
 import type { Challenge } from './passkey';
 import { Once } from './once';
 import { part } from './route';
@@ -126,6 +127,7 @@ async function send(method: string, path: string, wish: Wish, bound: Bound): Pro
   try {
     const response = await fetch(`/api/v1${path}`, init);
     bound.begun();
+    dated(response.headers.get('date'));
     // Who is not known is not told.
     const contained = response.headers.get('bulkhead-containment');
     if (contained !== null) told.contained(contained !== 'full');

@@ -1,5 +1,7 @@
 // Times for people: how long ago, how long still.
 
+import { now } from './clock';
+
 const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [
   [60, 'second'],
   [60, 'minute'],
@@ -15,10 +17,10 @@ const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-dig
 const whole = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 
 /** `in 23 hours`, `5 minutes ago`; the text itself when it is no time. */
-export function relative(time: string, now: number): string {
+export function relative(time: string, from = now()): string {
   const at = Date.parse(time);
   if (Number.isNaN(at)) return time;
-  let left = (at - now) / 1000;
+  let left = (at - from) / 1000;
   for (const [size, unit] of STEPS) {
     if (Math.abs(left) < size) return Math.abs(left) < 1 && unit === 'second' ? 'now' : words.format(Math.trunc(left), unit);
     left /= size;

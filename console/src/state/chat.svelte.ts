@@ -1,6 +1,7 @@
 // Conversations: what was said, the turn that goes on, and what becomes of it when the connection breaks.
 
 import { Refused, type Told, Unreachable, api } from '../lib/api';
+import { now } from '../lib/clock';
 import { type Past, retold } from '../lib/past';
 import { type Turn, answer, emptyTurn, fold } from '../lib/turn';
 import type { Branch, StreamLine } from '../lib/types';
@@ -101,7 +102,7 @@ export class Talk {
   /** A turn that went on when this page was loaded. */
   async #takeUp(id: string): Promise<void> {
     const there = this.entries.find((entry) => entry.kind === 'turn' && entry.spoken.turn.id === id);
-    const spoken = there?.kind === 'turn' ? there.spoken : new Spoken('', new Date().toISOString());
+    const spoken = there?.kind === 'turn' ? there.spoken : new Spoken('', new Date(now()).toISOString());
     const stop = new AbortController();
     this.#stop = stop;
     this.busy = true;
@@ -128,7 +129,7 @@ export class Talk {
     this.busy = true;
     this.draft = '';
     this.waiting = null;
-    const spoken = new Spoken(text, new Date().toISOString());
+    const spoken = new Spoken(text, new Date(now()).toISOString());
     this.entries.push({ kind: 'turn', spoken });
     const stop = new AbortController();
     this.#stop = stop;

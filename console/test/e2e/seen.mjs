@@ -243,3 +243,28 @@ export async function conditionsFindWhatTheCommandLineFinds(stage) {
   await set(['Until', '2099-01-01T00:00']);
   await finds('--since', '2020-01-01');
 }
+
+/** A phone that is two days ahead, and one that is behind, show what waits and what happened as everybody else's does. */
+export async function aClockThatIsWrong(stage) {
+  const DAY = 24 * 3_600_000;
+  const ada = await stage.signedIn('ada');
+  await ada.ask('echo', 'Announce it');
+  await ada.page.locator('details.act.held').waitFor();
+  for (const ahead of [2 * DAY, -2 * DAY]) {
+    const bob = await stage.signedIn('bob');
+    await bob.page.clock.setSystemTime(Date.now() + ahead);
+    const away = await bob.page.evaluate(() => Date.now());
+    holds('this browser is elsewhere in time', Math.abs(away - Date.now()) > DAY);
+    await bob.go('approvals');
+    const item = bob.page.locator('.queue li a').first();
+    await item.getByText(/Silence is a no in 2[34] hours|Silence is a no tomorrow/).waitFor();
+    await item.click();
+    const over = bob.page.locator('.sheet dl div', { hasText: 'Silence is a no' });
+    await over.getByText(/^in 2[34] hours$|^tomorrow$/).waitFor();
+    await ada.page.clock.setSystemTime(Date.now() + ahead);
+    await ada.go('record/figures');
+    await ada.page.reload();
+    await ada.page.getByRole('button', { name: 'Last hour' }).click();
+    await ada.page.getByRole('img', { name: /^Actions\. permitted: [1-9]/ }).waitFor();
+  }
+}
