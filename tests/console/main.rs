@@ -281,6 +281,11 @@ fn heard(speaker: &Speaker) -> Home {
     home.soul("careful", CAREFUL);
     home.start();
     home
+#[test]
+fn what_waits_is_decided_on_a_phone_by_tap() {
+    plays("decidesByTap", &team(POSTS));
+}
+
 }
 
 /// Plays a scene, and has the model say the rest of an answer once the page has shown the first of it.

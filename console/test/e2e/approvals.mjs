@@ -1,6 +1,6 @@
 // What waits, what happens again without a look, and how people decide.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { PASSWORD, same } from './stage.mjs';
+import { PASSWORD, PHONE, holds, same } from './stage.mjs';
 
 const POSTED = 'That is what became of it.';
 
@@ -171,4 +171,50 @@ export async function aHighRiskYesIsConfirmed(stage) {
   await sheet.getByRole('status').waitFor();
   await high.waitFor({ state: 'detached' });
   same('the other waits on', stage.json('approvals', 'list').map(({ agent }) => agent), ['echo']);
+}
+
+/** On a phone, by taps alone: what waits is opened, seen whole, approved, and another denied with a reason. */
+export async function decidesByTap(stage) {
+  const ada = await stage.signedIn('ada');
+  const bob = await stage.signedIn('bob', { viewport: PHONE, isMobile: true, hasTouch: true });
+  const { page } = bob;
+  const sheet = page.locator('.sheet article');
+  /** A finger needs room, and nothing may lie above what it meets. */
+  const tap = async (what) => {
+    await what.scrollIntoViewIfNeeded();
+    const { x, width, height } = await what.boundingBox();
+    holds(`it is as large as a finger: ${width} by ${height}`, width >= 24 && height >= 24);
+    holds('it is on the screen whole', x >= 0 && x + width <= PHONE.width);
+    await what.tap();
+  };
+  const opens = async () => {
+    const back = sheet.getByRole('link', { name: 'Approvals' });
+    await tap((await back.count()) > 0 ? back : page.getByRole('navigation').getByRole('link', { name: /Approvals/ }));
+    await tap(page.locator('.queue li a', { hasText: 'Silence is a no' }).first());
+    await sheet.getByRole('heading', { name: /echo wants to post to/ }).waitFor();
+  };
+  for (const words of ['Approve exactly this', 'Deny']) {
+    await asksAnew(ada);
+    await ada.page.locator('details.act.held').waitFor();
+    await opens();
+    // Every argument is there, and in reach of a thumb that scrolls down and not sideways.
+    await sheet.getByText('The draft is').waitFor();
+    await bob.shot(`phone-${words === 'Deny' ? 'deny' : 'approve'}`);
+    await bob.accessible(`an approval on a phone, before ${words}`);
+    const wide = await page.evaluate(() => Math.max(document.documentElement.scrollWidth, document.querySelector('.sheet').scrollWidth) - innerWidth);
+    holds(`the sheet fits: ${wide} px too wide`, wide <= 0);
+    await tap(sheet.getByRole('button', { name: words }));
+    if (words === 'Deny') {
+      await tap(sheet.getByLabel('Reason', { exact: false }));
+      await page.keyboard.type('not on a Friday');
+      await bob.shot('phone-reason');
+      await tap(sheet.getByRole('button', { name: 'Deny' }));
+    }
+    await sheet.getByRole('status').waitFor();
+    same('a decided one has no buttons', await sheet.getByRole('button').count(), 0);
+    await ada.page.locator('.reply', { hasText: POSTED }).waitFor();
+  }
+  const kept = stage.json('approvals', 'list', '--all').map(({ state }) => state).toSorted();
+  same('one was done and one was not', kept, ['denied', 'used']);
+  await ada.page.getByText('not on a Friday').first().waitFor({ state: 'attached' });
 }

@@ -1,6 +1,6 @@
 // Every page in every light and size, and all of it by the keyboard.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { holds, same } from './stage.mjs';
+import { PHONE, holds, same } from './stage.mjs';
 
 const PAGES = ['chat', 'chat/echo', 'live', 'approvals', 'agents', 'agents/echo', 'record', 'record/figures', 'record/verify', 'people', 'health'];
 const HEADINGS = { chat: 'Agents', 'chat/echo': 'echo', live: 'Live', approvals: 'Approvals', agents: 'Agents', 'agents/echo': 'SOUL.md of echo', record: 'Record', 'record/figures': 'Record', 'record/verify': 'Record', people: 'People', health: 'Health' };
@@ -73,7 +73,7 @@ export async function everyPageByNight(stage) {
 }
 
 export async function everyPageOnAPhone(stage) {
-  const seat = await everyPage(stage, 'phone', { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
+  const seat = await everyPage(stage, 'phone', { viewport: PHONE, isMobile: true, hasTouch: true });
   await everyPageStaysInPlace(seat);
   await seat.go('chat');
   await seat.page.getByRole('link', { name: /^echo/ }).tap();
@@ -89,7 +89,7 @@ export async function everyPageOnAPhone(stage) {
 export async function reducedIsSaidOnEveryPage(stage) {
   const WORDS = 'Containment is reduced here';
   const ada = await stage.signedIn('ada');
-  const phone = await stage.seat({ viewport: { width: 360, height: 740 }, isMobile: true });
+  const phone = await stage.seat({ viewport: PHONE, isMobile: true });
   await phone.context.addCookies(await ada.context.cookies());
   const said = async (wanted) => {
     for (const seat of [ada, phone]) {

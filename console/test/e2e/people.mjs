@@ -1,5 +1,5 @@
 // Signing in, and what is one's own.
-import { PASSWORD, holds, same } from './stage.mjs';
+import { PASSWORD, PHONE, holds, same } from './stage.mjs';
 
 export async function firstSignIn(stage) {
   const seat = await stage.seat();
@@ -115,7 +115,7 @@ export async function whatOthersComeInWithIsSeenAndEnded(stage) {
   const everybody = page.getByRole('group', { name: 'Everybody' });
   await everybody.getByRole('row', { name: /^bob .*operator/ }).waitFor();
   // On a phone, too, it is seen in which groups somebody is and what they are.
-  await page.setViewportSize({ width: 360, height: 740 });
+  await page.setViewportSize(PHONE);
   const him = everybody.getByRole('row', { name: /^bob / });
   await him.getByText('operator', { exact: true }).filter({ visible: true }).waitFor();
   await him.getByText('owners', { exact: true }).filter({ visible: true }).waitFor();
@@ -305,4 +305,50 @@ export async function aLostAnswerMakesNothingTwice(stage) {
   await page.getByLabel('Message to echo').press('Enter');
   await page.locator('.reply').nth(1).waitFor();
   same('and then twice', messages(), 2);
+}
+
+/** Whom the directory names is seen by administrators; who is taken out of it in two steps has nothing here any more. */
+export async function accountsAreSeenAndTakenOut(stage) {
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  const cid = await stage.signedIn('cid');
+  await cid.ask('echo', 'Announce it');
+  await cid.page.locator('details.act.held').waitFor();
+  await ada.go('people');
+  const accounts = page.getByRole('group', { name: 'Accounts of the directory' });
+  await accounts.getByRole('row', { name: /^cid cid of the platform team .*platform-team .*the directory .*yes/ }).waitFor();
+  await accounts.getByRole('row', { name: /^dee / }).waitFor();
+  await accounts.scrollIntoViewIfNeeded();
+  await ada.shot('accounts');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await ada.shot('accounts-night');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await ada.accessible('the accounts of the directory');
+  await page.setViewportSize(PHONE);
+  await accounts.getByRole('row', { name: /^cid / }).getByText('platform-team').filter({ visible: true }).waitFor();
+  await accounts.scrollIntoViewIfNeeded();
+  await ada.shot('accounts-phone');
+  await page.setViewportSize({ width: 1280, height: 800 });
+
+  // One step takes nobody out.
+  await accounts.getByRole('button', { name: 'Remove the account of cid' }).click();
+  same('both are there', stage.json('people', 'account', 'list').map(({ person }) => person).toSorted(), ['cid', 'dee']);
+  await accounts.getByRole('button', { name: 'Remove the account of cid now' }).click();
+  await page.getByText('The account of cid is removed, and cid is out. One turn was ended.').waitFor();
+  same('one is left', stage.json('people', 'account', 'list').map(({ person }) => person), ['dee']);
+  same('and has a row', await accounts.getByRole('row').count(), 2);
+  await page.getByRole('group', { name: 'Everybody' }).getByRole('row', { name: /^cid / }).waitFor({ state: 'detached' });
+  await ada.accessible('an account that is removed');
+  await cid.page.getByText('Your sign-in is over').waitFor();
+  same('what waited is over', stage.json('approvals', 'list'), []);
+  await accounts.getByRole('button', { name: 'Remove the account of dee' }).click();
+  await accounts.getByRole('button', { name: 'Remove the account of dee now' }).click();
+  await page.getByText('The directory names nobody here.').waitFor();
+
+  // Whoever is no administrator sees none of it.
+  const bob = await stage.signedIn('bob');
+  await bob.go('people');
+  await bob.page.getByText('this browser').waitFor();
+  await bob.page.waitForFunction(() => document.querySelector('[aria-busy=true]') === null);
+  same('no such list', await bob.page.getByRole('heading', { name: 'Accounts of the directory' }).count(), 0);
 }

@@ -14,6 +14,9 @@ const PATIENCE = 60_000;
 /** The most keys that it may take to come to something on a page. */
 const MAX_TABS = 80;
 
+/** As small as phones are, in CSS pixels. */
+export const PHONE = { width: 360, height: 740 };
+
 export const PASSWORD = 'correct horse battery';
 
 export function holds(what, is) {
@@ -133,15 +136,35 @@ export class Seat {
     return this.page.goto(`${this.stage.base}#/${place}`);
   }
 
-  /** What axe finds that is serious; nothing else does. */
+  /** A page as it is now: axe finds nothing serious by day, by night and on a phone, where it fits the screen, too. */
   async accessible(what) {
+    const { page } = this;
+    const size = page.viewportSize();
+    const was = await page.evaluate(() => (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'));
+    const other = was === 'dark' ? 'light' : 'dark';
+    await this.grave(`${what} (${was})`);
+    await page.emulateMedia({ colorScheme: other });
+    await this.grave(`${what} (${other})`);
+    if (size.width > PHONE.width) {
+      await page.setViewportSize(PHONE);
+      // What is laid out anew by a size has been.
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      holds(`${what} fits a phone: ${wide} px too wide`, wide <= 0);
+      await this.grave(`${what} (a phone, ${other})`);
+      await page.setViewportSize(size);
+    }
+    await page.emulateMedia({ colorScheme: was });
+  }
+
+  /** What axe finds that is serious; nothing else does. */
+  async grave(what) {
     await this.page.evaluate(axeSource);
     const found = await this.page.evaluate(async () => {
       const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
       return violations.map(({ id, impact, nodes }) => ({ id, impact, at: nodes.slice(0, 3).map((node) => `${node.target.join(' ')}: ${node.failureSummary}`) }));
     });
-    const grave = found.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-    same(`what axe finds on ${what}`, grave, []);
+    same(`what axe finds on ${what}`, found.filter(({ impact }) => impact === 'serious' || impact === 'critical'), []);
   }
 
   async shot(name) {
