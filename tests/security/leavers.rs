@@ -1,8 +1,16 @@
 //! Whoever leaves has nothing under way any more, however they left.
 
-use bulkhead_tests::web::{Answer, PASSWORD, Stream};
+use std::collections::BTreeMap;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bulkhead_tests::web::{Answer, PASSWORD};
 use bulkhead_tests::{Browser, Home, eventually, procs};
+use jiff::Timestamp;
 use serde_json::{Value, json};
+
+/// What a leaver loses within. A busy machine may make single ones of them late, and not the middle of them.
+const WITHIN: Duration = Duration::from_secs(1);
 
 /// A post, which waits for a person; and thoughts that take longer than any test.
 const SCENE: &str = "
@@ -93,7 +101,8 @@ struct Theirs {
     name: &'static str,
     by_cookie: Browser,
     by_token: Browser,
-    stream: Stream,
+    /// When the stream of the turn that thinks came to its end.
+    stream: JoinHandle<Timestamp>,
     /// The turn that thinks.
     runs: String,
     /// The turn that waits, and for what.
@@ -117,9 +126,25 @@ impl Theirs {
         let runs = text("helper", "turn");
         let stream = by_cookie.follow(&format!("turns/{runs}/events"));
         assert_eq!(stream.status, 200);
+        let stream = std::thread::spawn(move || {
+            drop(stream.rest());
+            now()
+        });
         let (waits, approval) = (text("echo", "turn"), text("echo", "waiting"));
         Self { name, by_cookie, by_token, stream, runs, waits, approval }
     }
+}
+
+/// By the clock of the records.
+#[expect(clippy::disallowed_methods, reason = "what the test sees is timed by the gateway's own clock")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// The middle of how long each took.
+fn median(mut took: Vec<Duration>) -> Duration {
+    took.sort();
+    took[(took.len() - 1) / 2]
 }
 
 #[test]
@@ -135,21 +160,31 @@ fn however_somebody_leaves_their_sign_ins_tokens_streams_and_all_they_have_under
     let eve = Theirs::of(home, "eve");
 
     let no = json!({ "Operations": [{ "op": "replace", "path": "active", "value": false }] });
-    drop(stage.ask("PATCH", &format!("Users/{cid}"), &no).is(200));
-    drop(stage.ask("DELETE", &format!("Users/{hal}"), &Value::Null).is(204));
-    home.run(&["people", "account", "remove", &fay]).done();
+    let mut left = BTreeMap::new();
+    let mut leaves = |name: &'static str, how: &dyn Fn()| {
+        left.insert(name, now());
+        how();
+    };
+    leaves("cid", &|| drop(stage.ask("PATCH", &format!("Users/{cid}"), &no).is(200)));
+    leaves("hal", &|| drop(stage.ask("DELETE", &format!("Users/{hal}"), &Value::Null).is(204)));
+    leaves("fay", &|| drop(home.run(&["people", "account", "remove", &fay]).done()));
     // From here on nobody says who it is that leaves.
-    drop(stage.ask("DELETE", &format!("Groups/{dees}"), &Value::Null).is(204));
-    home.edit("[[directory]]\ngroup = \"legal\"\ngroups = [\"members\"]\n", "");
-    home.edit("[[person]]\nid = \"bob\"\ngroups = [\"members\"]\n", "");
+    leaves("dee", &|| drop(stage.ask("DELETE", &format!("Groups/{dees}"), &Value::Null).is(204)));
+    leaves("gus", &|| home.edit("[[directory]]\ngroup = \"legal\"\ngroups = [\"members\"]\n", ""));
+    leaves("bob", &|| home.edit("[[person]]\nid = \"bob\"\ngroups = [\"members\"]\n", ""));
 
+    // By whether somebody says who it is that leaves: how long until the turns were over, and the stream.
+    let mut took: BTreeMap<bool, [Vec<Duration>; 2]> = BTreeMap::new();
     for theirs in all {
         let name = theirs.name;
         drop(theirs.by_cookie.get("me").is(401));
         drop(theirs.by_token.get("agents").is(401));
         let claim = json!({ "person": name, "password": PASSWORD });
         drop(Browser::at(home).post("sign-in", &claim).is(401));
-        drop(theirs.stream.rest());
+        let said = ["cid", "hal", "fay"].contains(&name);
+        let since = |then: Timestamp| then.duration_since(left[name]).try_into().unwrap_or_default();
+        let [turns, streams] = took.entry(said).or_default();
+        streams.push(since(theirs.stream.join().unwrap()));
         eventually(&format!("what {name} asked for does not wait"), || {
             stage.state(&theirs.approval) == "cancelled"
         });
@@ -160,10 +195,17 @@ fn however_somebody_leaves_their_sign_ins_tokens_streams_and_all_they_have_under
                 records
             };
             eventually(&format!("{name}'s turn {turn} is over"), || told("turn.ended").len() == 1);
+            turns.push(since(told("turn.ended")[0]["time"].as_str().unwrap().parse().unwrap()));
             let stopped = told("turn.stopped");
             assert_eq!(stopped.len(), 1, "{name}: {stopped:?}");
             assert_eq!(stopped[0]["facts"], json!({ "own": false, "left": true }));
         }
+    }
+    for (said, [turns, streams]) in took {
+        assert_eq!((turns.len(), streams.len()), (6, 3));
+        let (turns, streams) = (median(turns), median(streams));
+        let all = format!("told who leaves: {said}; turns {turns:?}, streams {streams:?}");
+        assert!(turns < WITHIN && streams < WITHIN, "half of what a leaver has is there for longer: {all}");
     }
     // Who stays keeps all of it.
     drop(eve.by_cookie.get("me").is(200));
