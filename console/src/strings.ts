@@ -485,6 +485,22 @@ export const t = {
     } as Record<string, string>,
   },
 
+  accounts: {
+    title: 'Accounts of the directory',
+    lead: 'Whom the organisation’s directory names here. Who is removed is out at once: sign-ins, tokens, what waits and what runs for them end. A directory that still has them may add them anew.',
+    none: 'The directory names nobody here.',
+    by: 'Put in by',
+    makers: { 'sign-in': 'their first sign-in', scim: 'the directory' } as Record<string, string>,
+    comesIn: 'Comes in',
+    active: 'yes',
+    inactive: 'no',
+    remove: 'Remove',
+    removeOne: (person: string) => `Remove the account of ${person}`,
+    removeNow: 'Remove now',
+    removeNowOne: (person: string) => `Remove the account of ${person} now`,
+    removed: (person: string, turns: number) => `The account of ${person} is removed, and ${person} is out.${turns === 0 ? '' : turns === 1 ? ' One turn was ended.' : ` ${turns} turns were ended.`}`,
+  },
+
   budget: {
     title: 'How people decide',
     lead: 'Who decides too much at once, or in no time, lets through what nobody looked at. Of the last thirty days, from the record.',

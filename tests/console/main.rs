@@ -1,6 +1,7 @@
 //! The console in a real browser, at a real gateway: `console/test/e2e` plays each scene and says what did not hold.
 
 mod build;
+mod scenes;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,118 +13,13 @@ use bulkhead_tests::team::CAREFUL;
 use bulkhead_tests::{Browser, Home, eventually, skipped};
 use serde_json::json;
 
+use scenes::*;
+
 /// What the sign-in page is known by, once a console was built into the binary.
 const BUILT: &str = "<div id=\"hull\">";
 
 /// A browser that is installed.
 const CHROMIUM: [&str; 2] = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
-
-const HELLO: &str = "turns: [{say: Hello. I am a rehearsal., repeat: true}]";
-
-/// A write where it may, one where it may not, and an answer with all that Markdown has.
-const ANSWERS: &str = "
-turns:
-  - calls:
-      - {skill: file-writer, arguments: {path: HOME/agents/echo/workspace/draft.md, content: a draft}}
-      - {skill: file-writer, arguments: {path: /etc/cron.d/late, content: '* * * * * root true'}}
-  - say: \"# Kept for how long\\n\\n**Three** kinds:\\n\\n| kind | kept |\\n|---|--:|\\n| invoice | 10 years |\\n| chat | 90 days |\\n\\n```sh\\nbulkhead audit verify\\n```\\n\\nSee [the policy](https://wiki.example.org/kept).\"
-";
-
-/// A post that waits for a person, with characters in it that do not show.
-const POSTS: &str = "
-turns:
-  - calls:
-      - skill: message
-        arguments: {channel: \"board:content-team\", text: \"The draft is \\u202Eydaer\\u202C.\\u200B\"}
-  - say: That is what became of it.
-    repeat: true
-";
-
-/// A write, and that a person looks at each.
-const WRITES: &str = "
-turns:
-  - calls:
-      - {skill: file-writer, arguments: {path: HOME/agents/echo/workspace/draft.md, content: \"one\\nnew\\nthree\\n\"}}
-  - say: That is what became of it.
-    repeat: true
-";
-const LOOK: &str = "@id(\"look\") @message(\"a person looks at every write\") @decision(\"ask\")
-forbid (principal, action == Action::\"file.write\", resource) unless { context.approved };
-";
-
-/// Runs a command, which whoever was granted none is denied, and posts, likewise.
-const RUNS_AND_POSTS: &str = "
-turns:
-  - calls:
-      - {skill: exec, arguments: {command: echo, args: [hello]}}
-      - {skill: message, arguments: {channel: \"board:content-team\", text: the draft}}
-  - say: That is what became of it.
-    repeat: true
-";
-const RUNNER: &str = "# Runner\n## Identity\n- Name: runner\n- Role: Runs\n## Rules\n- Be concise\n## Skills\n\
-                      - exec: Run\n  - commands: echo\n- file-writer: Write\n";
-const LOOK_AT_COMMANDS: &str =
-    "@id(\"look\") @message(\"a person looks at every command\") @decision(\"ask\")
-forbid (principal, action == Action::\"command.run\", resource) unless { context.approved };
-";
-
-/// Its model is on another machine.
-const AWAY: &str =
-    "# Away\n## Identity\n- Name: away\n- Role: Asks elsewhere\n- Model: far/m\n## Rules\n- Be concise\n";
-const LOOK_AT_CALLS: &str = "@id(\"look\") @message(\"a person looks at every call\") @decision(\"ask\")
-forbid (principal, action == Action::\"model.call\", resource) unless { context.approved };
-";
-
-/// Reads a page before it answers.
-const READS: &str = "
-turns:
-  - calls: [{skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}]
-  - say: The handbook says so.
-    repeat: true
-";
-
-/// Reads on and on, a little at a time.
-const ON_AND_ON: &str = "
-turns:
-  - repeat: true
-    delay_ms: 500
-    calls: [{skill: file-writer, arguments: {path: HOME/agents/echo/workspace/draft.md, content: a draft}}]
-";
-
-/// Writes where it may and where it may not, and posts; each call of the model has its tokens.
-const COSTS: &str = "
-turns:
-  - prompt_tokens: 120
-    completion_tokens: 30
-    calls:
-      - {skill: file-writer, arguments: {path: HOME/agents/echo/workspace/draft.md, content: a draft}}
-      - {skill: file-writer, arguments: {path: /etc/cron.d/late, content: '* * * * * root true'}}
-      - {skill: message, arguments: {channel: \"board:content-team\", text: the draft}}
-  - say: That is what became of it.
-    repeat: true
-    prompt_tokens: 200
-    completion_tokens: 50
-";
-
-/// Each agent writes elsewhere when it is asked to, and goes on and on when it is asked to.
-const ELSEWHERE: &str = "
-turns:
-  - when: Write elsewhere
-    calls:
-      - {skill: file-writer, arguments: {path: /etc/cron.d/late, content: '* * * * * root true'}}
-  - when: Go on
-    calls:
-      - {skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}
-      - {skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}
-      - {skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}
-      - {skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}
-  - say: That is what became of it.
-    repeat: true
-";
-
-/// One that may do two things in a turn; at twice as many it is stopped.
-const BUSY: &str = "# Busy\n## Identity\n- Name: busy\n- Role: Goes on and on\n## Rules\n- Be concise\n## Skills\n\
-                    - file-reader: Read\n  - paths: HOME/handbook\n## Limits\n- actions-per-turn: 2\n";
 
 /// `ada` is the administrator, `bob` another owner.
 fn team(scene: &str) -> Home {
@@ -241,6 +137,28 @@ fn with_what_others_come_in_is_seen_and_ended_by_an_administrator() {
 }
 
 #[test]
+fn who_is_in_the_directory_is_seen_and_taken_out_by_an_administrator() {
+    let home = Home::team(DIRECTORY, POSTS);
+    let [ada] = home.signed_in(["ada"]);
+    let wanted = json!({ "name": "directory", "scopes": ["scim"], "days": 1 });
+    let made = ada.post("tokens", &wanted).is(200).json();
+    let directory = ada.with_token(made["token"].as_str().unwrap());
+    let join = |path: &str, body: serde_json::Value| {
+        let mut headers = directory.headers();
+        headers.push(("content-type".into(), "application/scim+json".into()));
+        let path = format!("/scim/v2/{path}");
+        directory.send("POST", &path, &headers, body.to_string().as_bytes()).is(201).json()
+    };
+    let account = |name: &str| {
+        let user = json!({ "userName": format!("{name}@example.org"), "displayName": format!("{name} of the platform team") });
+        json!({ "value": join("Users", user)["id"] })
+    };
+    let members = [account("cid"), account("dee")];
+    drop(join("Groups", json!({ "displayName": "platform-team", "members": members })));
+    plays("accountsAreSeenAndTakenOut", &home);
+}
+
+#[test]
 fn an_administrator_invites_and_a_member_sees_nobody_else() {
     plays("invitations", &team(HELLO));
 }
@@ -281,11 +199,6 @@ fn heard(speaker: &Speaker) -> Home {
     home.soul("careful", CAREFUL);
     home.start();
     home
-#[test]
-fn what_waits_is_decided_on_a_phone_by_tap() {
-    plays("decidesByTap", &team(POSTS));
-}
-
 }
 
 /// Plays a scene, and has the model say the rest of an answer once the page has shown the first of it.
@@ -369,6 +282,11 @@ fn what_a_queue_wants_two_people_for_happens_after_the_second_yes() {
 }
 
 #[test]
+fn what_waits_is_decided_on_a_phone_by_tap() {
+    plays("decidesByTap", &team(POSTS));
+}
+
+#[test]
 fn what_waits_stands_by_its_risk_and_a_yes_to_high_risk_is_confirmed() {
     let home = Home::made(&["--team", "--person", "ada"]);
     home.add("[[person]]\nid = \"bob\"\ngroups = [\"owners\"]\n");
@@ -382,11 +300,6 @@ fn what_waits_stands_by_its_risk_and_a_yes_to_high_risk_is_confirmed() {
     home.scene(RUNS_AND_POSTS);
     home.start();
     plays("aHighRiskYesIsConfirmed", &home);
-}
-
-#[test]
-fn a_browser_whose_clock_is_wrong_shows_the_times_of_the_gateway() {
-    plays("aClockThatIsWrong", &team(POSTS));
 }
 
 #[test]
@@ -464,6 +377,11 @@ fn a_compartment_is_lit_by_what_was_not_permitted_and_by_an_anomaly() {
 #[test]
 fn the_plots_show_what_happened() {
     plays("plotsShowWhatHappened", &team(COSTS));
+}
+
+#[test]
+fn a_browser_whose_clock_is_wrong_shows_the_times_of_the_gateway() {
+    plays("aClockThatIsWrong", &team(POSTS));
 }
 
 #[test]

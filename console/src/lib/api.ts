@@ -10,7 +10,7 @@ import type {
   Agent, Approval, Budget, Branched, Budgets, CheckReport, Conversation, Conversations, GatewayStatus, GrantRow, Grants, Health, HowMany, Invitation, KillReport, Look, Me, NewToken, Page, Passkey, Pattern, PersonRow, Problem,
   Recalled, RecordQuery, RecordRow, Records, SignInRow, Soul, StreamLine, Token, Verified, Ways,
 } from './types';
-import type { Passage, SoulDiff, SoulVersion, Steps } from './types';
+import type { Account, Passage, SoulDiff, SoulVersion, Steps } from './types';
 
 /** The gateway said no. */
 export class Refused extends Error {
@@ -292,6 +292,8 @@ export const api = {
   endToken: (id: string) => post(`/tokens/${part(id)}/end`),
   people: () => list<PersonRow>('/people'),
   grants: () => entire<GrantRow, Grants>('/grants'),
+  accounts: () => list<Account>('/accounts'),
+  removeAccount: (id: string) => post<{ person: string; turns: number }>(`/accounts/${part(id)}/remove`),
   invite: (person: string) => make<Invitation>(`/people/${part(person)}/invite`),
 
   agents: () => list<Agent>('/agents'),

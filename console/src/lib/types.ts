@@ -356,6 +356,19 @@ export interface PersonRow {
   password: boolean;
 }
 
+/** An account of the organisation's directory. */
+export interface Account {
+  id: string;
+  person: string;
+  made_by: string;
+  /** What people call them. */
+  shown: string | null;
+  /** Whether its person may come in. */
+  active: boolean;
+  groups: Record<string, string>;
+  created: string;
+}
+
 /** A resource that is granted, or an agent that nobody may ask. */
 export interface GrantRow {
   right: string;

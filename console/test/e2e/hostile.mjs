@@ -177,6 +177,7 @@ export async function hostileWordsOnEveryPage(stage) {
   await answer(page, 'sign-ins?*', one(CORPUS.map(row)));
   await answer(page, 'tokens?*', one(CORPUS.map((text, index) => ({ id: `k-${index}`, person: text, name: text, scopes: [text], created: text, expires: text, used: text }))));
   await answer(page, 'people?*', one(CORPUS.map((text) => ({ id: text, groups: [text], roles: [text], administrator: false, clearance: [text], sign_ins: 0, tokens: 0, password: false }))));
+  await answer(page, 'accounts?*', one(CORPUS.map((text, index) => ({ id: `d-${index}`, person: text, made_by: text, external: text, shown: text, active: index % 2 === 0, groups: { [text]: text }, created: text, modified: text }))));
   await answer(page, 'grants?*', {
     groups: CORPUS.map((text) => ({ name: text, people: [text] })), ...one(CORPUS.map((text) => ({ right: text, resource: text, groups: [text], wider: [text] }))),
   });
@@ -197,7 +198,7 @@ export async function hostileWordsOnEveryPage(stage) {
   for (const [where, items] of Object.entries(many)) {
     await seat.go(where);
     await page.locator(items).nth(CORPUS.length - 1).waitFor();
-    if (where === 'people') for (const nth of [3, 4]) await page.locator(`table.list >> nth=${nth} >> tr`).nth(CORPUS.length - 1).waitFor();
+    if (where === 'people') for (const nth of [3, 4, 5]) await page.locator(`table.list >> nth=${nth} >> tr`).nth(CORPUS.length - 1).waitFor();
     if (where === 'health') await page.locator('.findings li').nth(CORPUS.length - 1).waitFor();
     if (where === 'approvals') await page.getByRole('button', { name: 'Revoke' }).nth(CORPUS.length - 1).waitFor();
     await onlyWords(seat, where);
