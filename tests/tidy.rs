@@ -7,6 +7,8 @@
 mod arrows;
 #[path = "tidy/conformance.rs"]
 mod conformance;
+#[path = "tidy/console.rs"]
+mod console;
 #[path = "tidy/documents.rs"]
 mod documents;
 #[path = "tidy/fuzzing.rs"]
@@ -15,6 +17,8 @@ mod fuzzing;
 mod source;
 #[path = "tidy/style.rs"]
 mod style;
+#[path = "tidy/verbs.rs"]
+mod verbs;
 #[path = "tidy/verifier.rs"]
 mod verifier;
 
@@ -93,6 +97,21 @@ fn arrows_point_one_way() {
     let manifests = arrows::manifests(&root());
     assert!(manifests.len() > 5, "the crates were not read");
     none(manifests.iter().flat_map(arrows::check).collect());
+}
+
+#[test]
+fn every_verb_of_the_api_has_its_own_file_and_every_file_its_route() {
+    let files = verbs::files(&root());
+    assert!(files.len() > 80, "the verbs were not read");
+    let table = std::fs::read_to_string(root().join("crates/http/src/table.rs")).unwrap();
+    none(verbs::check(&table, &files));
+}
+
+#[test]
+fn what_the_console_says_stands_in_one_place() {
+    let pages = console::pages(&root());
+    assert!(pages.len() > 40, "the pages were not read");
+    none(pages.iter().flat_map(console::check).collect());
 }
 
 #[test]

@@ -324,7 +324,7 @@ export const t = {
     states: {
       permit: 'permitted', ask: 'asked', deny: 'denied', kill: 'agent stopped', done: 'done', failed: 'failed', denied: 'did not happen', withheld: 'withheld', unknown: 'unknown', late: 'too late',
     } as Record<string, string>,
-    agent: 'Agent', person: 'Person', kind: 'Kind', decision: 'Decision', action: 'Action', label: 'Label', since: 'Since', until: 'Until', session: 'Conversation', event: 'Event',
+    agent: 'Agent', person: 'Person', kind: 'Kind', decision: 'Decision', action: 'Action', label: 'Label', since: 'Since', until: 'Until', session: 'Conversation', event: 'Event', eventExample: 'soul.changed',
     time: 'Time', reasons: 'Because', labels: 'Labels', call: 'Model', policies: 'Judged by', prev: 'Hash before', hash: 'Hash', content: 'Content',
     tokens: (prompt: number, completion: number) => `${prompt.toLocaleString('en')} tokens in, ${completion.toLocaleString('en')} out`,
     asTimeline: 'as a timeline',
