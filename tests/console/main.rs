@@ -390,6 +390,11 @@ fn what_waits_is_decided_by_the_keyboard() {
 }
 
 #[test]
+fn what_is_longer_than_its_line_is_read_by_the_keyboard() {
+    plays("aLongActionIsReadByTheKeyboard", &team(&long()));
+}
+
+#[test]
 fn a_soul_is_written_by_the_keyboard() {
     plays("aSoulIsWrittenByTheKeyboard", &team(HELLO));
 }

@@ -1,5 +1,5 @@
 // What people do all day, by the keyboard alone: no scene here touches the page with a pointer.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { holds, same } from './stage.mjs';
 
 const told = (stage, ...query) =>
@@ -109,4 +109,29 @@ export async function theRecordIsFilteredByTheKeyboard(stage) {
   await keyboard.press('Enter');
   await page.getByText(/^\d+ records$/).waitFor();
   same('no condition is left', [await page.getByLabel('Agent', { exact: true }).inputValue(), await decision.inputValue()], ['', '']);
+}
+
+/** An action's arguments and its outcome, where they are longer than their room, are stops that the arrow keys scroll; what fits is none. */
+export async function aLongActionIsReadByTheKeyboard(stage) {
+  writeFileSync(`${stage.home}/handbook/time-off.md`, 'a\n'.repeat(200));
+  const ada = await stage.signedIn('ada');
+  const { page } = ada;
+  const { keyboard } = page;
+  for (const [agent, verb, name, shown] of [['echo', 'file.write', 'content', '.value'], ['helper', 'file.read', 'Result', '.summary']]) {
+    await ada.go('agents');
+    await ada.ask(agent, 'Go on');
+    await page.locator('.reply').waitFor();
+    const act = page.locator('details.act').filter({ has: page.locator('.foot code', { hasText: verb }) });
+    await act.locator('summary').focus();
+    await keyboard.press('Enter');
+    const long = act.locator(`${shown}[tabindex]`);
+    await long.waitFor();
+    same('only what is too long is a stop', await act.locator(`${shown}[tabindex]`).count(), 1);
+    await ada.accessible(`a long action: ${verb}`);
+    await act.locator('summary').focus();
+    await ada.tabTo(name);
+    holds(`${name} has the focus`, await long.evaluate((element) => element === document.activeElement));
+    await keyboard.press('End');
+    await page.waitForFunction(() => { const here = document.activeElement; return here.scrollTop > 0 && here.scrollTop + here.clientHeight >= here.scrollHeight - 2; });
+  }
 }
