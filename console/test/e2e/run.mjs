@@ -10,6 +10,7 @@ import * as health from './health.mjs';
 import * as hostile from './hostile.mjs';
 import * as hull from './hull.mjs';
 import * as keys from './keys.mjs';
+import * as lighthouse from './lighthouse.mjs';
 import * as lever from './lever.mjs';
 import * as looks from './looks.mjs';
 import * as people from './people.mjs';
@@ -19,7 +20,7 @@ import * as rights from './rights.mjs';
 import * as seen from './seen.mjs';
 
 const [name, setting] = process.argv.slice(2);
-const scene = { ...agents, ...approvals, ...chat, ...figures, ...health, ...hostile, ...hull, ...keys, ...lever, ...looks, ...people, ...provider, ...record, ...rights, ...seen }[name];
+const scene = { ...agents, ...approvals, ...chat, ...figures, ...health, ...hostile, ...hull, ...keys, ...lever, ...lighthouse, ...looks, ...people, ...provider, ...record, ...rights, ...seen }[name];
 if (scene === undefined) throw new Error(`there is no scene \`${name}\``);
 const stage = await Stage.open(JSON.parse(setting));
 try {

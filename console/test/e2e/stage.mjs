@@ -29,21 +29,23 @@ export function same(what, found, wanted) {
   }
 }
 
+/** Chromium asks nothing by itself; its own sandbox does not work for root. */
+export const ARGS = ['--disable-background-networking', '--disable-component-update', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])];
+
 export class Stage {
-  constructor(browser, { binary, home, shots }) {
+  constructor(browser, { binary, home, shots, lighthouse }) {
     this.browser = browser;
     this.binary = binary;
     this.home = home;
     this.shots = shots;
+    /** The folder of npm's package, where it is there. */
+    this.lighthouse = lighthouse;
     this.seats = [];
     this.base = `http://${this.json('gateway', 'status').address}/`;
   }
 
   static async open(setting) {
-    const args = ['--disable-background-networking', '--disable-component-update'];
-    // Chromium's own sandbox does not work for root.
-    if (process.getuid() === 0) args.push('--no-sandbox');
-    const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
+    const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ARGS });
     return new Stage(browser, setting);
   }
 
