@@ -251,9 +251,12 @@ pub fn on_socket(home: &Home, method: &str, path: &str, body: &Value) -> Answer 
     drop(stream.write_all(body.as_bytes()));
     let mut reader = BufReader::new(stream);
     let (status, headers) = head(&mut reader);
-    let mut body = String::new();
-    reader.read_to_string(&mut body).unwrap();
-    Answer { status, headers, body }
+    let mut answer = Answer { status, headers, body: String::new() };
+    // No further than its end, behind which it may be told that not all of what was sent was read.
+    let mut body = vec![0; answer.header("content-length").parse().unwrap()];
+    reader.read_exact(&mut body).unwrap();
+    answer.body = String::from_utf8(body).unwrap();
+    answer
 }
 
 fn head(reader: &mut impl BufRead) -> (u16, Vec<(String, String)>) {
