@@ -13,7 +13,7 @@ const READS_THEN_THINKS: &str = "
 turns:
   - calls: [{skill: file-reader, arguments: {path: HOME/handbook/expenses.md}}]
   - say: too late
-    delay_ms: 10000
+    delay_ms: 600000
   - say: a late call
     calls: [{skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}]
 ";

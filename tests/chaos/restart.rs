@@ -34,7 +34,7 @@ fn permitted(home: &Home, verb: &str) {
 
 #[test]
 fn a_model_call_that_was_open_is_unknown_and_the_session_goes_on() {
-    let home = Home::playing("turns: [{say: too late, delay_ms: 10000}]");
+    let home = Home::playing("turns: [{say: too late, delay_ms: 600000}]");
     let gateway = home.gateway();
     let chat = home.begin(&["chat", "helper", "hello"]);
     permitted(&home, "model.call");

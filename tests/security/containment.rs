@@ -12,7 +12,7 @@ const READS_THEN_THINKS: &str = "
 turns:
   - calls: [{skill: file-reader, arguments: {path: HOME/handbook/expenses.md}}]
   - say: too late
-    delay_ms: 10000
+    delay_ms: 600000
 ";
 
 /// The descriptors that a jailed process may hold beside its socket: the standard ones.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const THINKS: &str = "
 turns:
   - say: one moment
-    delay_ms: 10000
+    delay_ms: 600000
     calls: [{skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}]
     repeat: true
 ";

@@ -244,7 +244,7 @@ fn nobody_erases_alone(team: &Team) {
 #[test]
 fn a_conversation_that_runs_or_waits_is_ended_before_it_is_erased() {
     let scene = "turns: [{calls: [{skill: message, arguments: {channel: \"board:content-team\", text: \"bandicoot\"}}]}, \
-         {say: bandicoot, delay_ms: 10000, repeat: true}]";
+         {say: bandicoot, delay_ms: 600000, repeat: true}]";
     for home in Home::both_playing(
         "security::erasure::a_conversation_that_runs_or_waits_is_ended_before_it_is_erased",
         scene,

@@ -20,7 +20,7 @@ turns:
       - skill: message
         arguments: {channel: \"board:content-team\", text: \"the draft is ready\"}
   - say: one moment
-    delay_ms: 10000
+    delay_ms: 600000
     calls: [{skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}]
     repeat: true
 ";

@@ -7,13 +7,14 @@ use std::process::{Child, Command, Stdio};
 use bulkhead_tests::procs::{self, Jailed};
 use bulkhead_tests::server::{Deed, Server};
 use bulkhead_tests::{Home, Said, eventually, is_root, skipped, tree};
+use serde_json::json;
 
-/// Reads, thinks for a while, and reads again.
+/// Reads, thinks for longer than any test takes, and would read again.
 pub(crate) const READS_TWICE: &str = "
 turns:
   - calls: [{skill: file-reader, arguments: {path: HOME/handbook/expenses.md}}]
   - say: one moment
-    delay_ms: 4000
+    delay_ms: 600000
     calls: [{skill: file-reader, arguments: {path: HOME/handbook/time-off.md}}]
   - say: That is all.
 ";
@@ -170,11 +171,28 @@ fn no_agent_waits_for_the_end_of_another_ones_processes() {
 
 #[test]
 fn a_grant_that_was_taken_away_is_gone_for_a_turn_that_runs() {
-    let home = Home::playing(READS_TWICE);
+    let model = Server::speaker();
+    let home = Home::new();
+    home.edit("default = \"rehearsal/scene\"", "default = \"box/m\"");
+    home.add(&model.server.settings());
+    home.start();
+    let reads = |page: &str| {
+        let words = model.answer();
+        words.call("file-reader", &json!({ "path": home.at(page) }));
+        words.end();
+    };
+    reads("handbook/expenses.md");
     let chat = thinking(&home);
     let soul = fs::read_to_string(home.at("agents/helper/SOUL.md")).unwrap();
     let (before, _) = soul.split_once("## Skills").unwrap();
+    let changes = || home.records(&["--event", "soul.changed", "--agent", "helper"]).len();
+    let known = changes();
     home.soul("helper", before);
+    eventually("the gateway has seen it", || changes() > known);
+    reads("handbook/time-off.md");
+    let words = model.answer();
+    words.say("That is all.");
+    words.end();
     drop(Said::of(chat));
     let reads = home.records(&["--kind", "verdict"]);
     let decisions: Vec<&str> = reads

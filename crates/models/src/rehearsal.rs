@@ -55,8 +55,8 @@ pub const MAX_TURNS: usize = 1000;
 /// How deep a scenario may nest: arguments have structure of their own.
 const MAX_DEPTH: usize = 32;
 
-/// The longest that a turn waits, in milliseconds.
-pub const MAX_DELAY_MS: u64 = 10_000;
+/// The longest that a turn waits, in milliseconds: as long as a model that never answers, for whoever rehearses a stop.
+pub const MAX_DELAY_MS: u64 = 600_000;
 
 /// The longest name of a scenario, in bytes.
 const MAX_NAME_BYTES: usize = 64;

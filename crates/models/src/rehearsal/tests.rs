@@ -84,7 +84,7 @@ fn what_is_no_script_is_refused() {
         ("", ""),
         ("turns: []", "1 to 1000 turns"),
         ("turns: [{say: a, repeat: true}, {say: b}]", "only the last turn"),
-        ("turns: [{delay_ms: 10001}]", "delay_ms"),
+        ("turns: [{delay_ms: 600001}]", "delay_ms"),
         ("turns: [{calls: [{skill: s}]}]", "either `arguments` or `raw`"),
         ("turns: [{calls: [{skill: s, raw: x, arguments: {}}]}]", "either `arguments` or `raw`"),
         ("turns: [{sya: a}]", "sya"),
