@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use turn::{Gateway, Pending, Run};
 
+use crate::driver::{CUT_OFF, SLOW};
 use crate::house::{House, SOUL, begin, echo, person};
 use crate::wire::{KEY, ask, chat, raw, serve};
 
@@ -21,7 +22,6 @@ turns:
   - say: Done.
     repeat: true
 ";
-const SLOW: &str = "turns:\n  - say: Too late.\n    delay_ms: 10000\n    repeat: true\n";
 
 fn hello() -> Value {
     json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": "hi" }] })
@@ -195,6 +195,12 @@ async fn two_requests_at_once_are_taken_one_after_another() {
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
 
+/// Waits until the model call has an end that is no answer.
+async fn is_cut_off(house: &House) {
+    let ended = |story: &[String]| story.iter().any(|told| CUT_OFF.contains(&told.as_str()));
+    house.until("the call has an end", ended).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_in_the_middle_of_a_call_delivers_nothing() {
     let house = House::new(SLOW);
@@ -204,9 +210,7 @@ async fn a_stop_in_the_middle_of_a_call_delivers_nothing() {
     gateway.kill(&person("root", true), Some(&echo())).await.unwrap();
     let answer = asking.await.unwrap();
     assert!(answer.status != 200 && !answer.text.contains("Too late"), "{answer:?}");
-    // Stopped before the server was asked, it is known not to have happened.
-    let ends = ["model.call unknown", "model.call denied"];
-    house.until("the call has an end", |story| story.iter().any(|told| ends.contains(&told.as_str()))).await;
+    is_cut_off(&house).await;
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
 
@@ -251,7 +255,7 @@ async fn a_program_that_goes_away_ends_its_model_call() {
     let asking = tokio::spawn(async move { chat(address, &hello()).await });
     house.tells("model.call permit").await;
     asking.abort();
-    house.tells("model.call unknown").await;
+    is_cut_off(&house).await;
     gateway.shutdown(None, Pending::Cancel).await.unwrap();
 }
 
