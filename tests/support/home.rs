@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::content::whole;
 use crate::record::OnServer;
 use crate::said::Said;
-use crate::{eventually, procs, programs};
+use crate::{end_of, eventually, eventually_or, procs, programs};
 
 /// Names another binary to test than the one beside the test: a release build, whose figures count.
 const UNDER_TEST: &str = "BULKHEAD_UNDER_TEST";
@@ -237,16 +237,27 @@ impl Home {
     /// Waits until something waits for a person, and says which.
     #[must_use]
     pub fn waiting(&self) -> String {
-        let first = || self.json(&["approvals", "list"])[0]["id"].as_str().map(str::to_owned);
-        eventually("something waits for a person", || first().is_some());
-        first().unwrap()
+        let mut id = None;
+        let first = || {
+            id = self.json(&["approvals", "list"])[0]["id"].as_str().map(str::to_owned);
+            id.is_some()
+        };
+        eventually_or("something waits for a person", first, || self.recent());
+        id.unwrap()
+    }
+
+    /// The newest of its record, and of what its gateway logged: what a test that waited in vain tells.
+    #[must_use]
+    pub fn recent(&self) -> String {
+        let records = self.run(&["audit", "tail"]);
+        let log = fs::read_to_string(self.at("data/gateway.log")).unwrap_or_default();
+        format!("\nthe record: {}{}\nthe log: {}", end_of(&records.out), records.err, end_of(&log))
     }
 
     /// Waits until an agent is `state`.
     pub fn until(&self, agent: &str, state: &str) {
-        eventually(&format!("`{agent}` is {state}"), || {
-            self.json(&["agents", "show", agent])["state"] == state
-        });
+        let is = || self.json(&["agents", "show", agent])["state"] == state;
+        eventually_or(&format!("`{agent}` is {state}"), is, || self.recent());
     }
 
     /// How many texts are on the board.

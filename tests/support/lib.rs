@@ -40,12 +40,33 @@ pub const PATIENCE: Duration = Duration::from_secs(180);
 /// # Panics
 /// When it does not come to hold within [`PATIENCE`].
 #[track_caller]
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    eventually_or(what, holds, String::new);
+}
+
+/// The same; should it not come to hold, the failure tells what `seen` says instead.
+///
+/// # Panics
+/// When it does not come to hold within [`PATIENCE`].
+#[track_caller]
+pub fn eventually_or(what: &str, mut holds: impl FnMut() -> bool, seen: impl FnOnce() -> String) {
     let until = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < until, "it never came to be that {what}");
+        if Instant::now() >= until {
+            panic!("it never came to be that {what} {}", seen());
+        }
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// The most that the message of a failure tells of what there was instead.
+const MAX_SEEN_CHARS: usize = 4000;
+
+/// The end of a text, as much of it as the message of a failure has room for.
+#[must_use]
+pub fn end_of(text: &str) -> String {
+    let skipped = text.chars().count().saturating_sub(MAX_SEEN_CHARS);
+    text.chars().skip(skipped).collect()
 }
 
 /// Says loudly that a test does not run here. Written past the harness, which keeps what passing tests print.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::server::{Deed, Server};
 use crate::web::Answer;
-use crate::{Browser, Home, eventually};
+use crate::{Browser, Home, eventually_or};
 
 /// What it signs with.
 pub const SIGNING: &str = "8f742231b10e8888abcd99yyyzzz85a5";
@@ -89,7 +89,10 @@ impl Slack {
     #[must_use]
     #[track_caller]
     pub fn message(&self, nth: usize) -> String {
-        eventually(&format!("message {nth} is posted"), || self.messages().len() > nth);
+        let posted = || self.messages().len() > nth;
+        eventually_or(&format!("message {nth} is posted; posted are"), posted, || {
+            format!("{:?}", self.messages())
+        });
         self.messages().swap_remove(nth)
     }
 

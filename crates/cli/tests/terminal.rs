@@ -58,7 +58,7 @@ fn a_shell_has_job_control() {
     seat.type_in("\x1a");
     seat.until("Stopped");
     seat.type_in("fg\r");
-    eventually("it is in the foreground again", || seat.screen().matches("exec sleep").count() == 3);
+    seat.comes("it is in the foreground again", || seat.screen().matches("exec sleep").count() == 3);
     seat.type_in("\x03");
     seat.until("^C");
     seat.type_in("exit 5\r");
@@ -77,7 +77,7 @@ fn the_key_that_stops_a_program_stops_the_command_and_a_shell_continues_both() {
     seat.type_in("echo shell-$((1+1))\r");
     seat.until("shell-2");
     seat.type_in("fg; echo code-$?\r");
-    eventually("it is in the foreground again", || seat.screen().matches("$B run -q").count() == 3);
+    seat.comes("it is in the foreground again", || seat.screen().matches("$B run -q").count() == 3);
     seat.type_in("word\r");
     seat.until("got-word");
     seat.until("code-7");
@@ -145,11 +145,6 @@ fn command_of(seat: &Seat) -> Option<Pid> {
     found
 }
 
-/// No key acts on the person's terminal: all go to the program's.
-fn is_raw(seat: &Seat) -> bool {
-    !seat.modes().local_modes.intersects(LocalModes::ISIG | LocalModes::ICANON | LocalModes::ECHO)
-}
-
 /// By a signal that no program hears (`SIGSTOP`), and by the one of the key (`SIGTSTP`).
 #[test]
 fn a_command_that_is_stopped_from_elsewhere_goes_on_with_the_terminal_as_it_had_it() {
@@ -159,7 +154,7 @@ fn a_command_that_is_stopped_from_elsewhere_goes_on_with_the_terminal_as_it_had_
         let script = "echo rea\"\"dy; read x; echo got-$x; stty size; exit 7";
         seat.type_in(&format!("$B run -q coder -- sh -c '{script}'; echo co\"\"de-$?\r"));
         seat.until("ready");
-        assert!(is_raw(&seat));
+        assert!(seat.is_raw());
         kill_process(command_of(&seat).unwrap(), signal).unwrap();
         seat.until("Stopped");
         seat.type_in("echo shell-$((1+1))\r");
@@ -167,7 +162,7 @@ fn a_command_that_is_stopped_from_elsewhere_goes_on_with_the_terminal_as_it_had_
         // Nobody is there to hear of it.
         size(&seat.keyboard.try_clone().unwrap().into(), rows, 70);
         seat.type_in("fg; echo co\"\"de-$?\r");
-        eventually("it has the terminal again", || is_raw(&seat));
+        seat.comes("it has the terminal again", || seat.is_raw());
         seat.type_in("word\r");
         seat.until("word\r\ngot-word");
         assert_eq!(seat.screen().matches("word").count(), 2, "each key is shown once: {}", seat.screen());
@@ -182,18 +177,21 @@ fn a_command_that_is_stopped_from_elsewhere_goes_on_with_the_terminal_as_it_had_
 fn what_is_stopped_is_ended_by_the_shell_and_by_a_kill_of_its_agent() {
     let home = Home::running(IDLE).with_coder();
     let mut seat = Seat::shell(&home);
-    let begin = |seat: &mut Seat, times: usize| {
+    let begin = |seat: &mut Seat| {
+        // The shell may have said more than once of an earlier one that it is stopped.
+        let shown = |seat: &Seat| ["ready", "Stopped"].map(|word| seat.screen().matches(word).count());
+        let [ready, stopped] = shown(seat);
         seat.type_in("$B run -q coder -- sh -c 'echo rea\"\"dy; exec sleep 600'\r");
-        eventually("it is ready", || seat.screen().matches("ready").count() == times);
+        seat.comes("it is ready", || shown(seat)[0] > ready);
         seat.type_in("\x1a");
-        eventually("it is stopped", || seat.screen().matches("Stopped").count() == times);
+        seat.comes("it is stopped", || shown(seat)[1] > stopped);
     };
-    begin(&mut seat, 1);
+    begin(&mut seat);
     // A shell that has not heard yet that its job goes on says of it that it is stopped (128 + SIGSTOP).
     seat.type_in("kill %1; while wait %1; code=$?; [ $code = 147 ]; do :; done; echo co\"\"de-$code\r");
     seat.until("code-143");
     eventually("nothing of it runs", || home.json(&["agents", "list"])[0]["state"] != "running");
-    begin(&mut seat, 2);
+    begin(&mut seat);
     home.run(&["agents", "kill", "coder"]).done();
     seat.type_in("fg; echo co\"\"de-$?\r");
     seat.until("the agent `coder` was stopped");
@@ -221,12 +219,12 @@ fn in_the_background_it_works_on_and_leaves_the_terminal_alone() {
     seat.type_in("echo shell-$((2+1))\r");
     seat.until("shell-3");
     seat.type_in("jobs; fg\r");
-    eventually("it has the terminal again", || is_raw(&seat));
+    seat.comes("it has the terminal again", || seat.is_raw());
     assert!(seat.screen().contains("Running"), "{}", seat.screen());
     seat.type_in("word\r");
     seat.until("word\r\ngot-word");
     // What is typed before that is still the program's.
-    eventually("the shell has the terminal again", || !is_raw(&seat));
+    seat.comes("the shell has the terminal again", || !seat.is_raw());
     // Begun there, it ends there.
     seat.type_in("$B run -q coder -- sh -c 'exit 9' & wait $!; echo co\"\"de-$?\r");
     seat.until("code-9");

@@ -18,6 +18,9 @@ use tempfile::TempDir;
 /// How long a test waits for something that must come: as long as it may take on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// The most that the message of a failure tells of what there was instead.
+const MAX_SEEN_CHARS: usize = 4000;
+
 const CODER: &str = "# Programs
 
 ## Identity
@@ -174,22 +177,26 @@ impl Home {
 
     /// Waits until something waits for a person, and says which.
     pub(crate) fn waiting(&self) -> String {
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            let list = self.json(&["approvals", "list"]);
-            if let Some(id) = list[0]["id"].as_str() {
-                return id.to_owned();
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("nothing came to wait");
+        let mut id = None;
+        let first = || {
+            id = self.json(&["approvals", "list"])[0]["id"].as_str().map(str::to_owned);
+            id.is_some()
+        };
+        eventually_or("something waits for a person", first, || self.recent());
+        id.unwrap()
+    }
+
+    /// The newest of its record, and of what its gateway logged: what a test that waited in vain tells.
+    pub(crate) fn recent(&self) -> String {
+        let records = self.run(&["audit", "tail"]);
+        let log = fs::read_to_string(self.path().join("data/gateway.log")).unwrap_or_default();
+        format!("\nthe record: {}{}\nthe log: {}", end_of(&records.out), records.err, end_of(&log))
     }
 
     /// Waits until the gateway's agent is `state`.
     pub(crate) fn until(&self, agent: &str, state: &str) {
-        eventually(&format!("`{agent}` is {state}"), || {
-            self.json(&["agents", "show", agent])["state"] == state
-        });
+        let is = || self.json(&["agents", "show", agent])["state"] == state;
+        eventually_or(&format!("`{agent}` is {state}"), is, || self.recent());
     }
 }
 
@@ -297,10 +304,25 @@ pub(crate) fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// Waits until `holds`.
-pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+#[track_caller]
+pub(crate) fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    eventually_or(what, holds, String::new);
+}
+
+/// The same; should it not come to hold, the failure tells what `seen` says instead.
+#[track_caller]
+pub(crate) fn eventually_or(what: &str, mut holds: impl FnMut() -> bool, seen: impl FnOnce() -> String) {
     let until = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < until, "it never came to be that {what}");
+        if Instant::now() >= until {
+            panic!("it never came to be that {what} {}", seen());
+        }
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// The end of a text, as much of it as the message of a failure has room for.
+pub(crate) fn end_of(text: &str) -> String {
+    let skipped = text.chars().count().saturating_sub(MAX_SEEN_CHARS);
+    text.chars().skip(skipped).collect()
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Termios, Winsize, tcgetattr, tcsetwinsize};
 
-use super::{Home, eventually};
+use super::{Home, end_of, eventually_or};
 
 const BULKHEAD: &str = env!("CARGO_BIN_EXE_bulkhead");
 
@@ -93,8 +93,24 @@ impl Seat {
         String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
     }
 
+    #[track_caller]
     pub(crate) fn until(&self, words: &str) {
-        eventually(&format!("`{words}` is on the screen"), || self.screen().contains(words));
+        self.comes(&format!("`{words}` is on the screen"), || self.screen().contains(words));
+    }
+
+    /// Waits until `holds`, and fails with what is on the screen.
+    #[track_caller]
+    pub(crate) fn comes(&self, what: &str, holds: impl FnMut() -> bool) {
+        let seen = || {
+            let raw = if self.is_raw() { "raw" } else { "not raw" };
+            format!("(the terminal is {raw}); the screen: {:?}", end_of(&self.screen()))
+        };
+        eventually_or(what, holds, seen);
+    }
+
+    /// No key acts on the person's terminal: all go to the program's.
+    pub(crate) fn is_raw(&self) -> bool {
+        !self.modes().local_modes.intersects(LocalModes::ISIG | LocalModes::ICANON | LocalModes::ECHO)
     }
 
     pub(crate) fn modes(&self) -> Termios {
@@ -104,9 +120,13 @@ impl Seat {
     /// Waits for the end: the code, and all that was on the screen.
     pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let mut status = None;
-        eventually("the command ends", || {
+        let screen = Arc::clone(&self.seen);
+        let ends = || {
             status = self.child.try_wait().unwrap();
             status.is_some()
+        };
+        eventually_or("the command ends; the screen:", ends, || {
+            format!("{:?}", end_of(&String::from_utf8_lossy(&screen.lock().unwrap())))
         });
         let code = status.and_then(|status| status.code());
         // All that the command wrote is read once a mark behind it is.
