@@ -102,6 +102,12 @@ async fn append(journal: &Journal, callers: usize, what: What) -> Done<(Vec<Dura
     Ok((times, begun.elapsed()))
 }
 
+/// What one in a hundred is later than.
+fn late(times: &mut [Duration]) -> f64 {
+    times.sort_unstable();
+    times.get(times.len() * 99 / 100).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+}
+
 /// The bytes that an entry has in the database.
 async fn bytes_of(server: &Server, journal: &Journal, what: What) -> Done<usize> {
     let held = || Done::Ok(server.sql(HELD).parse::<usize>()?);
@@ -137,10 +143,12 @@ async fn main() -> Done<()> {
                 entries.add(append(&journal, callers, what).await?);
             }
             println!(
-                "{callers:>2} callers   bare p50 {:6.0} us {:7.0}/s   append p50 {:6.0} us {:7.0}/s   {:.2} of the bare rate",
+                "{callers:>2} callers   bare p50 {:6.0} p99 {:6.0} us {:7.0}/s   append p50 {:6.0} p99 {:6.0} us {:7.0}/s   {:.2} of the bare rate",
                 middle(&mut rows.times),
+                late(&mut rows.times),
                 rows.per_second(),
                 middle(&mut entries.times),
+                late(&mut entries.times),
                 entries.per_second(),
                 entries.per_second() / rows.per_second()
             );

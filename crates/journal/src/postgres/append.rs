@@ -1,7 +1,5 @@
 //! Sending a batch: by the statement for what it has, and within the time that an answer may take.
 
-use std::time::Duration;
-
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use vocab::{Ambient, Digest};
@@ -11,10 +9,6 @@ use super::batch::{Batch, One, Shape, number};
 use super::link::{Fault, Link, TEXT};
 use super::session::{Append, Session, TURN};
 use crate::entry::Head;
-
-/// How long the writer looks for the server's answer before it sleeps: some time more than a commit takes on a good disk, since
-/// to be woken just before the answer takes half as long again.
-const LOOK: Duration = Duration::from_micros(600);
 
 /// What no log has: its numbers begin with 1.
 const TRY: &str = "INSERT INTO bulkhead.record (seq, hash, body) VALUES (-1, '', ''); \
@@ -65,7 +59,8 @@ pub(super) async fn add(
     let shape = batch.shape();
     let ask = async |all: &[&(dyn ToSql + Sync)]| {
         let ask = async { Ok(link.client.execute(append.of(shape), all).await?) };
-        let added = link.looking(LOOK, ask).await?;
+        // Waited for asleep: a server that was woken on this very processor begins when it is left.
+        let added = link.within(ask).await?;
         all_or_none(added, batch.seqs.len())
     };
     if shape == Shape::One

@@ -1,8 +1,7 @@
 //! One connection: how it is set up, how it is asked within its time, and how it is told from one that is lost.
 
 use std::future::Future;
-use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
@@ -129,25 +128,6 @@ impl Link {
     /// Waits for `work` on it, as long as any step may take.
     pub(crate) async fn within<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
         within(self.wait, work).await
-    }
-
-    /// The same for what is looked for so long before this thread sleeps: to be woken takes longer than many an answer.
-    pub(crate) async fn looking<T>(
-        &self,
-        spin: Duration,
-        work: impl Future<Output = Result<T, Fault>>,
-    ) -> Result<T, Fault> {
-        let begun = Instant::now();
-        let mut work = pin!(work);
-        let looked_for = std::future::poll_fn(|context| {
-            let answer = work.as_mut().poll(context);
-            // Awake again at once, the runtime looks whether the connection has something without waiting for it.
-            if answer.is_pending() && begun.elapsed() < spin {
-                context.waker().wake_by_ref();
-            }
-            answer
-        });
-        self.within(looked_for).await
     }
 
     /// Whether it is known to be gone.
