@@ -77,6 +77,8 @@ export async function howPeopleDecide(stage) {
     }
     await bob.go('live');
     await bob.page.getByRole('link', { name: '1 waits' }).waitFor();
+    // However long a page is open: it asks again and again.
+    for (let times = 0; times < 2; times += 1) await bob.page.waitForResponse((answer) => /\/api\/v1\/(waiting|approvals)\b/.test(answer.url()));
     same('bob has looked at nothing more', looks(), looked);
     await bob.go('approvals');
     await bob.page.locator('.queue li a', { hasText: 'Silence is a no' }).first().waitFor();

@@ -335,6 +335,8 @@ export async function accountsAreSeenAndTakenOut(stage) {
   same('both are there', stage.json('people', 'account', 'list').map(({ person }) => person).toSorted(), ['cid', 'dee']);
   await accounts.getByRole('button', { name: 'Remove the account of cid now' }).click();
   await page.getByText('The account of cid is removed, and cid is out. One turn was ended.').waitFor();
+  // What is left is asked for after that has been said.
+  await accounts.getByRole('row', { name: /^cid / }).waitFor({ state: 'detached' });
   same('one is left', stage.json('people', 'account', 'list').map(({ person }) => person), ['dee']);
   same('and has a row', await accounts.getByRole('row').count(), 2);
   await page.getByRole('group', { name: 'Everybody' }).getByRole('row', { name: /^cid / }).waitFor({ state: 'detached' });
