@@ -13,6 +13,10 @@ use rustix::termios::LocalModes;
 
 const IDLE: &str = "turns: [{say: hello, repeat: true}]";
 
+/// A shell that can be stopped while it starts one program after the other. One that does so by `vfork`, as dash does, goes on
+/// waiting for a child that was stopped just before it became its program (vfork(2)), jail or none.
+const WAITS: &str = "bash -c";
+
 #[test]
 fn it_has_a_terminal_of_its_own_as_large_as_the_persons() {
     let home = Home::running(IDLE).with_coder();
@@ -91,7 +95,7 @@ fn a_command_between_pipes_stops_with_its_program_and_is_continued() {
     let go = home.path().join("agents/coder/workspace/go");
     let mut seat = Seat::shell(&home);
     let waits = "echo rea\"\"dy; while ! test -e go; do sleep 0.05; done; echo we\"\"nt";
-    seat.type_in(&format!("$B run -q coder -- sh -c '{waits}' < /dev/null | cat\r"));
+    seat.type_in(&format!("$B run -q coder -- {WAITS} '{waits}' < /dev/null | cat\r"));
     seat.until("ready");
     seat.type_in("\x1a");
     seat.until("Stopped");
@@ -207,7 +211,7 @@ fn in_the_background_it_works_on_and_leaves_the_terminal_alone() {
     let go = home.path().join("agents/coder/workspace/go");
     let mut seat = Seat::shell(&home);
     let script = "echo rea\"\"dy; until test -e go; do sleep 0.05; done; echo we\"\"nt; read x; echo got-$x";
-    seat.type_in(&format!("$B run -q coder -- sh -c '{script}'\r"));
+    seat.type_in(&format!("$B run -q coder -- {WAITS} '{script}'\r"));
     seat.until("ready");
     seat.type_in("\x1a");
     seat.until("Stopped");
