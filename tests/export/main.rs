@@ -14,4 +14,5 @@ mod postgres;
 mod rsyslog;
 mod stage;
 mod syslog;
+mod udp;
 mod witness;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use vocab::Timestamp;
 
-use super::view::{Severity, View};
+use super::view::{FIELDS, Severity, View};
 use super::{FormatError, Origin, jsonl, ocsf, text};
 
 /// The facility "log audit".
@@ -29,6 +29,16 @@ const MAX_PARAMETER_BYTES: usize = 1_024;
 
 /// The longest message for people, in bytes.
 const MAX_SENTENCE_BYTES: usize = 2_048;
+
+/// The longest message that has the fields, in bytes. What is escaped is twice as long at most.
+pub(crate) const MAX_FIELDS_BYTES: usize =
+    FIELDS.len() * (MAX_NAME_BYTES + 2 * MAX_PARAMETER_BYTES) + MAX_SENTENCE_BYTES + MAX_HEAD_BYTES;
+
+/// The longest name of a field with what stands around its value, in bytes.
+const MAX_NAME_BYTES: usize = 32;
+
+/// The longest header, with the names of the element and the mark; generous.
+const MAX_HEAD_BYTES: usize = MAX_HOST_BYTES + MAX_MESSAGE_ID_BYTES + 256;
 
 /// The byte order mark, which says that the message is UTF-8 (RFC 5424, section 6.4).
 const MARK: &[u8] = b"\xef\xbb\xbf";

@@ -79,6 +79,18 @@ pub enum SendError {
         /// The bound.
         limit: usize,
     },
+    /// What is sent is over what one message may have.
+    #[error(
+        "a message of {bytes} bytes does not go to {to}, where one has {limit} at most: send it over tcp or tls"
+    )]
+    TooLongToSend {
+        /// Where.
+        to: String,
+        /// How long it is.
+        bytes: usize,
+        /// The bound.
+        limit: usize,
+    },
     /// HTTP said no.
     #[error("{to} answered {status}")]
     Refused {

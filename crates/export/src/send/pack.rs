@@ -3,6 +3,7 @@
 use journal::read::Record;
 use prost::Message as _;
 
+use super::udp;
 use crate::format::syslog::Carried;
 use crate::format::{self, Format, FormatError, Origin, View, otlp};
 use crate::settings::Where;
@@ -33,6 +34,8 @@ pub(crate) struct Packer {
     origin: Origin,
     /// What a message of syslog carries; `None` where nothing is wrapped in one.
     carried: Option<Carried>,
+    /// The longest message, in bytes, where there is a bound.
+    longest: Option<usize>,
     spans: otlp::Spans,
     /// How many records a batch has at most just now.
     room: usize,
@@ -48,7 +51,8 @@ impl Packer {
             Format::Cef => Carried::Cef,
             Format::Syslog | Format::OtlpLogs | Format::OtlpTraces => Carried::Fields,
         });
-        Self { format, origin, carried, spans: otlp::Spans::default(), room: MAX_RECORDS }
+        let longest = matches!(to, Where::Udp(..)).then_some(udp::MAX_DATAGRAM_BYTES);
+        Self { format, origin, carried, longest, spans: otlp::Spans::default(), room: MAX_RECORDS }
     }
 
     /// Whether later records refer to earlier ones.
@@ -106,9 +110,7 @@ impl Packer {
         for record in records {
             let mut piece = Vec::new();
             match self.carried {
-                Some(carried) => {
-                    format::syslog::write(&View::of(record), &self.origin, carried, &mut piece)?;
-                }
+                Some(carried) => self.message(record, carried, &mut piece)?,
                 None => format::line(self.format, record, &self.origin, &mut piece)?,
             }
             bytes = bytes.saturating_add(piece.len());
@@ -119,5 +121,17 @@ impl Packer {
         }
         let count = pieces.len();
         Ok((Batch::Pieces(pieces), count))
+    }
+
+    /// Adds a record as one message. Where that would be too long, its fields go in the place of what it carries: each of
+    /// them has a bound of its own.
+    fn message(&self, record: &Record, carried: Carried, piece: &mut Vec<u8>) -> Result<(), FormatError> {
+        let view = View::of(record);
+        format::syslog::write(&view, &self.origin, carried, piece)?;
+        if self.longest.is_some_and(|longest| piece.len() > longest) {
+            piece.clear();
+            format::syslog::write(&view, &self.origin, Carried::Fields, piece)?;
+        }
+        Ok(())
     }
 }

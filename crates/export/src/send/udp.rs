@@ -5,9 +5,13 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 
 use super::{CONNECT_TIME, SendError};
+use crate::format::syslog::MAX_FIELDS_BYTES;
 
-/// The longest datagram, in bytes: below what fits into one over IPv4. What is longer is cut.
-const MAX_DATAGRAM_BYTES: usize = 65_000;
+/// The longest datagram, in bytes: below what fits into one over IPv4. Nothing is cut to fit: half an object of JSON is none.
+pub(super) const MAX_DATAGRAM_BYTES: usize = 65_000;
+
+/// A record always has a form that fits.
+const _: () = assert!(MAX_FIELDS_BYTES <= MAX_DATAGRAM_BYTES, "the fields of a record fit into a datagram");
 
 /// How many datagrams go before a pause, so that a receiver's buffer has time.
 const BURST: usize = 32;
@@ -27,9 +31,13 @@ impl Udp {
         Self { host, port, socket: None }
     }
 
-    /// Sends each piece as a datagram. A name is looked up anew after a failure.
+    /// Sends each piece as a datagram; none when one of them is too long for that. A name is looked up anew after a failure.
     pub(crate) async fn send(&mut self, pieces: &[Vec<u8>]) -> Result<(), SendError> {
         let to = format!("udp {}:{}", self.host, self.port);
+        if let Some(long) = pieces.iter().find(|piece| piece.len() > MAX_DATAGRAM_BYTES) {
+            let bytes = long.len();
+            return Err(SendError::TooLongToSend { to, bytes, limit: MAX_DATAGRAM_BYTES });
+        }
         let failed =
             |error: std::io::Error| SendError::Unreachable { to: to.clone(), why: error.to_string() };
         let socket = match self.socket.take() {
@@ -41,8 +49,7 @@ impl Udp {
         };
         for burst in pieces.chunks(BURST) {
             for piece in burst {
-                let cut = piece.get(..MAX_DATAGRAM_BYTES).unwrap_or(piece);
-                socket.send(cut).await.map_err(failed)?;
+                socket.send(piece).await.map_err(failed)?;
             }
             tokio::time::sleep(PAUSE).await;
         }
