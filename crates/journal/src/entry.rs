@@ -215,7 +215,7 @@ impl Change {
     }
 
     /// The list `list` of the family `kind` has `value` behind its other items from now on, as its item `nth`. Whoever
-    /// pushes counts, from any number on, each number once.
+    /// pushes counts, from 0 on, each number once.
     ///
     /// Items are for what only grows and is read as a whole: they are written where the last one of any list was, so
     /// that many lists that grow at once cost no more than one.

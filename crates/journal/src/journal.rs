@@ -272,11 +272,12 @@ impl Journal {
     }
 
     /// The items of the list `name` of one kind, oldest first, as they were committed last; none if there is no such list.
+    /// `least` is how many whoever asks knows of: others may have pushed more since.
     ///
     /// # Errors
     /// When the database cannot be read, lacks some of them, or there are too many.
-    pub fn list(&self, kind: &str, name: &str) -> Result<Vec<Value>, ReadError> {
-        self.inner.states.list(kind, name)
+    pub fn list(&self, kind: &str, name: &str, least: u32) -> Result<Vec<Value>, ReadError> {
+        self.inner.states.list(kind, name, least)
     }
 
     /// The rows of state of one kind of every gateway that writes to this record, sorted by key.

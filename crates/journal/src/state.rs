@@ -64,19 +64,16 @@ impl States {
         values(kind, found)
     }
 
-    /// The items of a list, oldest first.
-    pub(crate) fn list(&self, kind: &str, name: &str) -> Result<Vec<Value>, ReadError> {
+    /// The items of a list, oldest first, `least` of them at least.
+    pub(crate) fn list(&self, kind: &str, name: &str, least: u32) -> Result<Vec<Value>, ReadError> {
         let texts = match self {
             Self::Sqlite(rows) => rows.list(kind, name)?,
-            Self::Postgres(states) => {
-                let items = states.all(kind, &format!("{name}/"))?;
-                // A list whose name goes on after this one's has longer keys.
-                let own = |(key, text): (String, String)| {
-                    (key.len() == name.len() + "/".len() + ITEM_DIGITS).then_some(text)
-                };
-                items.into_iter().filter_map(own).collect()
-            }
+            Self::Postgres(states) => items(kind, name, states.all(kind, &format!("{name}/"))?)?,
         };
+        if texts.len() < usize::try_from(least).unwrap_or(usize::MAX) {
+            let count = texts.len();
+            return Err(lacking(kind, name, format!("{least} items are known of it and {count} are there")));
+        }
         texts.iter().map(|text| value(kind, name, text)).collect()
     }
 
@@ -86,6 +83,26 @@ impl States {
             Self::Postgres(states) => values(kind, states.everyones(kind)?),
         }
     }
+}
+
+/// The items of a list among the rows that begin with its name, when they are numbered from 0 on and none is missing.
+fn items(kind: &str, name: &str, rows: Vec<(String, String)>) -> Result<Vec<String>, ReadError> {
+    // A list whose name goes on after this one's has longer keys.
+    let own = |key: &str| key.len() == name.len() + "/".len() + ITEM_DIGITS;
+    let mut items = Vec::new();
+    for (key, text) in rows.into_iter().filter(|(key, _)| own(key)) {
+        let nth = items.len();
+        if !key.ends_with(&format!("/{nth:0ITEM_DIGITS$}")) {
+            return Err(lacking(kind, name, format!("its item {nth} is gone")));
+        }
+        items.push(text);
+    }
+    Ok(items)
+}
+
+/// A list is not read as if it were whole.
+fn lacking(kind: &str, name: &str, why: String) -> ReadError {
+    ReadError::State { kind: kind.to_owned(), key: name.to_owned(), why }
 }
 
 /// What every key comes before that begins with `prefix` and comes before `before`.
@@ -185,9 +202,7 @@ impl Rows {
                 found.push(row.get(1)?);
             }
             if before.is_some() {
-                let (kind, key, why) =
-                    (kind.to_owned(), name.to_owned(), "its first items are gone".to_owned());
-                return Err(ReadError::State { kind, key, why });
+                return Err(lacking(kind, name, "its first items are gone".to_owned()));
             }
             found.reverse();
             Ok(found)

@@ -262,7 +262,12 @@ fn stretch(journal: &Journal, session: SessionId, turns: &[Begun], last: usize) 
     };
     let row = session::session(journal, &session)?.ok_or_else(|| erased(&session))?;
     let (end, labels) = turns.get(last).and_then(|begun| begun.end.clone()).ok_or_else(goes_on)?;
-    let mut entries = session::own(journal, &session)?;
+    let mut entries = match session::own(journal, &session, row.entries) {
+        Err(_) if session::session(journal, &session)?.is_none_or(|now| now.entries < row.entries) => {
+            return Err(erased(&session));
+        }
+        entries => entries?,
+    };
     let begins: Vec<usize> = entries
         .iter()
         .enumerate()

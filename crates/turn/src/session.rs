@@ -250,13 +250,13 @@ pub(crate) fn open_turns(journal: &Journal) -> Result<Vec<(TurnId, TurnRow)>, Re
 /// The transcript of a session, oldest first: what is left of its past, then its own entries.
 pub(crate) fn transcript(journal: &Journal, id: &SessionId, row: &SessionRow) -> Result<Vec<Entry>, Refusal> {
     let mut entries = past::entries(journal, row)?;
-    entries.append(&mut own(journal, id)?);
+    entries.append(&mut own(journal, id, row.entries)?);
     Ok(entries)
 }
 
-/// A session's own entries, oldest first.
-pub(crate) fn own(journal: &Journal, id: &SessionId) -> Result<Vec<Entry>, Refusal> {
-    let entries = journal.list(ENTRY, id.as_str())?;
+/// A session's own entries, oldest first, of which at least so many are known to be there.
+pub(crate) fn own(journal: &Journal, id: &SessionId, least: u32) -> Result<Vec<Entry>, Refusal> {
+    let entries = journal.list(ENTRY, id.as_str(), least)?;
     entries
         .into_iter()
         .map(|value| serde_json::from_value(value).map_err(|error| misfit(ENTRY, id.as_str(), &error)))

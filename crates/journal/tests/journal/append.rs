@@ -125,7 +125,7 @@ fn pushed(list: &str, numbers: std::ops::Range<u32>) -> Vec<Change> {
 async fn lists_that_grow_in_turns_are_each_read_whole_and_in_order() {
     for kept in Kept::both() {
         let journal = kept.open();
-        let all = |journal: &Journal, kind: &str, list: &str| journal.list(kind, list).unwrap();
+        let all = |journal: &Journal, kind: &str, list: &str| journal.list(kind, list, 0).unwrap();
         for round in 0..50 {
             for list in ["a", "a/b", "b"] {
                 let mut grown = entry(vec![draft(1)]);
@@ -168,7 +168,7 @@ async fn a_list_that_lacks_an_item_is_not_read_as_if_it_were_whole() {
         let mut grown = entry(vec![draft(1)]);
         grown.state = pushed("a", 0..5);
         drop(journal.append(grown).await.unwrap());
-        assert_eq!(journal.list("test", "a").unwrap().len(), 5);
+        assert_eq!(journal.list("test", "a", 5).unwrap().len(), 5);
         journal.close().await.unwrap();
         // In a file an item names the one before it. On a server each is a row with a number of its own (ADR 29).
         let damages: &[_] = if kept.is_sqlite() {
@@ -177,14 +177,23 @@ async fn a_list_that_lacks_an_item_is_not_read_as_if_it_were_whole() {
                 ("UPDATE item SET previous = 9 WHERE seq = 3", "its first items are gone"),
                 ("UPDATE item SET value = '' WHERE seq = 3", "the state `test` `a` is damaged"),
                 ("DELETE FROM item WHERE seq = 5", "Invalid column type Null"),
+                ("UPDATE list SET last = 4", "5 items are known of it and 4 are there"),
+                ("DELETE FROM list", "5 items are known of it and 0 are there"),
             ]
         } else {
-            &[("UPDATE state SET value = '' WHERE key LIKE 'a/%2'", "the state `test` `a` is damaged")]
+            &[
+                ("DELETE FROM state WHERE key LIKE 'a/%2'", "its item 2 is gone"),
+                ("DELETE FROM state WHERE key LIKE 'a/%0'", "its item 0 is gone"),
+                ("UPDATE state SET key = 'a/0000000007' WHERE key LIKE 'a/%2'", "its item 2 is gone"),
+                ("UPDATE state SET value = '' WHERE key LIKE 'a/%2'", "the state `test` `a` is damaged"),
+                ("DELETE FROM state WHERE key LIKE 'a/%4'", "5 items are known of it and 4 are there"),
+                ("DELETE FROM state WHERE kind = 'test'", "5 items are known of it and 0 are there"),
+            ]
         };
         for (damage, said) in damages {
             let copy = kept.copy();
             copy.tamper(damage);
-            let error = copy.open().list("test", "a").unwrap_err().to_string();
+            let error = copy.open().list("test", "a", 5).unwrap_err().to_string();
             assert!(error.contains(said), "{damage}: {error}");
         }
     }

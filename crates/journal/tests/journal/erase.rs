@@ -64,8 +64,8 @@ async fn what_is_erased_is_gone_on_a_server_too_and_only_the_eraser_can() {
     let receipt = journal.append(Entry { state, ..erasure(gone.clone()) }).await.unwrap();
     assert!(journal.wiped());
     fill(&journal, 3).await;
-    assert_eq!(journal.list("entry", "s-1").unwrap(), [] as [serde_json::Value; 0]);
-    assert_eq!(journal.list("entry", "s-2").unwrap(), [json!(1)]);
+    assert_eq!(journal.list("entry", "s-1", 0).unwrap(), [] as [serde_json::Value; 0]);
+    assert_eq!(journal.list("entry", "s-2", 0).unwrap(), [json!(1)]);
     let reader = Reader::open(&kept.place()).unwrap();
     for seq in 1..=31 {
         let record = reader.show(seq).unwrap().unwrap();
@@ -151,8 +151,8 @@ async fn what_is_erased_is_in_no_file_and_the_chain_holds_against_an_earlier_hea
         (Some("bob"), Some("they asked for it"))
     );
     assert_eq!(erasure.erases.unwrap().contents(), gone.len() as u64);
-    assert_eq!(journal.list("entry", "s-1").unwrap().len(), 0);
-    assert_eq!(journal.list("entry", "s-2").unwrap().len(), 50);
+    assert_eq!(journal.list("entry", "s-1", 0).unwrap().len(), 0);
+    assert_eq!(journal.list("entry", "s-2", 0).unwrap().len(), 50);
     journal.close().await.unwrap();
     whole(&path, Some(before));
     drop(open(folder.path()));

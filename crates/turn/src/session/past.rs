@@ -71,11 +71,14 @@ pub(super) fn entries(journal: &Journal, row: &SessionRow) -> Result<Vec<Entry>,
             continue;
         }
         let wanted = usize::try_from(stretch.entries).unwrap_or(usize::MAX);
-        let mut entries = own(journal, &stretch.session)?;
-        // Of what is being erased, nothing is taken up in part.
-        if entries.len() >= wanted {
-            entries.truncate(wanted);
-            all.append(&mut entries);
+        match own(journal, &stretch.session, stretch.entries) {
+            Ok(mut entries) => {
+                entries.truncate(wanted);
+                all.append(&mut entries);
+            }
+            // Of what is being erased, nothing is taken up in part.
+            Err(_) if !is_there(journal, row, stretch)? => {}
+            Err(refusal) => return Err(refusal),
         }
     }
     Ok(all)
