@@ -156,7 +156,9 @@ fn while_the_server_is_away_nothing_is_done_and_it_is_told_everywhere() {
         eventually("it says that it is not ready", || ready(&gateway).starts_with("HTTP/1.1 503"));
         assert_eq!(home.run(&["gateway", "status", "--json"]).with(4).json()["ready"], false);
         let log = || fs::read_to_string(home.at("data/gateway.log")).unwrap();
-        eventually("the log says it", || log().contains("the record cannot be written, so nothing is done"));
+        eventually("the log says it", || {
+            log().contains("nothing is done until the record can be written and read")
+        });
         let heart = || fs::read_to_string(home.at("agents/helper/HEARTBEAT.md")).unwrap();
         eventually("the heartbeat says it", || heart().contains("record"));
         home.run(&["audit", "tail"]).fails(4, "cannot be reached");
@@ -170,6 +172,62 @@ fn while_the_server_is_away_nothing_is_done_and_it_is_told_everywhere() {
         alerts().iter().all(|alert| alert["event"] == "record.failed" && alert["facts"]["since"].is_string())
     );
     assert!(home.records(&[]).len() > before);
+    home.verifies();
+}
+
+/// The server's words for it.
+const CROWDED: &str = "too many connections for role";
+
+#[test]
+fn a_server_without_connections_left_refuses_looks_and_a_gateway_without_its_own_is_not_ready() {
+    // What a role may have holds for the whole cluster, so it is nobody else's.
+    let cluster = match Cluster::start(&[]) {
+        Ok(cluster) => cluster,
+        Err(why) => return skipped("scenarios::server::a_server_without_connections_left", &why),
+    };
+    let home = Home::new();
+    let (address, database) = record(&home, &cluster);
+    on(&home, &format!("[record]\ndatabase = \"{address}\"\nwait = \"5s\""));
+    home.run(&["chat", "helper", "hi"]).done().has("hello");
+    let gateway = home.json(&["gateway", "status"])["address"].as_str().unwrap().to_owned();
+    let message = home.records(&["--event", "message.received"])[0]["seq"].to_string();
+    let look = ["audit", "show", &message, "--content"];
+    home.run(&look).done().has("hi");
+
+    // Nobody new is let in. The gateway goes on with the connections that it has, and whoever needs another is told.
+    let limit = |most: &str| {
+        cluster.sql("postgres", &format!("ALTER ROLE {ROLE} CONNECTION LIMIT {most}"));
+    };
+    let end = |which: &str| {
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = '{ROLE}' AND application_name LIKE '{which}'"
+        );
+        cluster.sql(&database, &sql);
+    };
+    limit("0");
+    end("bulkhead reader");
+    home.run(&look).fails(4, CROWDED);
+    home.run(&["audit", "tail"]).fails(4, CROWDED);
+    assert!(ready(&gateway).starts_with("HTTP/1.1 200"), "{}", ready(&gateway));
+    assert_eq!(home.json(&["gateway", "status"])["ready"], true);
+
+    // Without that to what goes on, no message can be taken, and it says so before anybody asks.
+    end("bulkhead state");
+    eventually("it says that it is not ready, and why", || {
+        let said = ready(&gateway);
+        said.starts_with("HTTP/1.1 503")
+            && said.contains("can be written and not read")
+            && said.contains(CROWDED)
+    });
+    home.run(&["chat", "helper", "hi"]).fails(4, CROWDED);
+    let heart = || fs::read_to_string(home.at("agents/helper/HEARTBEAT.md")).unwrap();
+    eventually("the heartbeat says it", || heart().contains("can be written and not read"));
+    limit("-1");
+    eventually("it is ready again", || ready(&gateway).starts_with("HTTP/1.1 200"));
+    home.run(&["chat", "helper", "hi"]).done().has("hello");
+    let alerts = || home.records(&["--event", "record.failed"]);
+    eventually("the record tells of it", || alerts().len() == 1);
+    home.run(&look).done().has("hi");
     home.verifies();
 }
 

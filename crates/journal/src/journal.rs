@@ -322,12 +322,13 @@ impl Journal {
         self.inner.shared.wiped()
     }
 
-    /// Whether the last writing went well.
+    /// Whether the last writing went well, and on a server the last reading of the rows of state.
     ///
     /// # Errors
     /// With one sentence that says what is wrong.
     pub fn healthy(&self) -> Result<(), String> {
-        self.inner.shared.healthy()
+        self.inner.shared.healthy()?;
+        self.inner.states.healthy()
     }
 
     /// Makes all durable, ends the writer and releases the file. Other handles to it are of no use from then on.

@@ -34,6 +34,19 @@ impl States {
         }
     }
 
+    /// Whether they can be read, as far as is known. A file that can be written can be read.
+    pub(crate) fn healthy(&self) -> Result<(), String> {
+        let trouble = match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(states) => states.trouble(),
+        };
+        trouble.map_or(Ok(()), |why| {
+            Err(format!(
+                "the journal can be written and not read, so nothing is begun that goes on from what it has: {why}"
+            ))
+        })
+    }
+
     pub(crate) fn one(&self, kind: &str, key: &str) -> Result<Option<Value>, ReadError> {
         let text = match self {
             Self::Sqlite(rows) => rows.one(kind, key)?,

@@ -443,7 +443,7 @@ impl Gateway {
         Ok(Events::all(self.bus.follow(since)))
     }
 
-    /// Whether messages can be taken: the record can be written.
+    /// Whether messages can be taken: the record can be written, and what goes on can be read in it.
     ///
     /// # Errors
     /// One sentence that says what is missing.

@@ -1,4 +1,4 @@
-//! What is said when the record cannot be written. Nothing is done then, since every action waits for its record; this
+//! What is said when the record cannot be written, or what goes on cannot be read in it. Nothing is done then, since every action waits for its record; this
 //! tells whoever looks: in the gateway's log and in each agent's HEARTBEAT.md at once, in the record as soon as it takes
 //! something again.
 
@@ -43,7 +43,7 @@ impl Gateway {
     }
 
     fn record_lost(&self, why: String) -> Outage {
-        tracing::error!("the record cannot be written, so nothing is done until it can: {why}");
+        tracing::error!("nothing is done until the record can be written and read: {why}");
         for slot in self.known_slots() {
             self.hearts.record_lost(&slot.name, &why);
         }
@@ -60,7 +60,7 @@ impl Gateway {
             tracing::error!("the record does not take the word of its own outage: {refusal}");
             return Some(outage);
         }
-        tracing::warn!("the record can be written again; it could not since {}", outage.since);
+        tracing::warn!("the record can be written and read again; it could not since {}", outage.since);
         for slot in self.known_slots() {
             self.hearts.record_back(&slot.name);
         }

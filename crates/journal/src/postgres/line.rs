@@ -29,6 +29,13 @@ const MAX_PATIENT: usize = 4;
 /// How long after a failure the next question tries the server again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
+/// How long nobody asks before a line that is kept asks something itself.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What it asks then. Whoever asks whether there are answers, and asks for nothing until there are, would otherwise never
+/// hear of it.
+const LOOK: &str = "SELECT FROM bulkhead.state LIMIT 0";
+
 type Job = Box<dyn FnOnce(&mut Served) + Send>;
 
 /// A connection on a thread of its own.
@@ -37,7 +44,11 @@ pub(crate) struct Line {
     /// How many wait for a late answer.
     patient: AtomicUsize,
     wait: Duration,
+    health: Arc<Health>,
 }
+
+/// Why the last question had no answer, if it had none.
+type Health = Mutex<Option<Fault>>;
 
 /// What the thread has.
 struct Served {
@@ -46,6 +57,7 @@ struct Served {
     name: String,
     link: Option<Arc<Link>>,
     away: Option<(Instant, Fault)>,
+    health: Arc<Health>,
 }
 
 /// Why there is no answer.
@@ -60,15 +72,35 @@ pub(crate) enum NoAnswer {
 impl Line {
     /// A line to the server of `config`, which lists it under `name`; it connects when it is asked something.
     pub(crate) fn open(config: PostgresConfig, name: &str) -> Result<Self, String> {
+        Self::begin(config, name, None)
+    }
+
+    /// The same, and it is always known whether rows of state can be read: where nobody asks it looks itself, and now.
+    pub(crate) fn keep(config: PostgresConfig, name: &str) -> Result<Self, String> {
+        let line = Self::begin(config, name, Some(LOOK_EVERY))?;
+        match line.ask(looked) {
+            Err(NoAnswer::Fault(fault)) => Err(fault.why().to_owned()),
+            Ok(()) | Err(NoAnswer::Closed) => Ok(line),
+        }
+    }
+
+    fn begin(config: PostgresConfig, name: &str, every: Option<Duration>) -> Result<Self, String> {
         let (jobs, asked) = sync_channel::<Job>(MAX_WAITING);
-        let wait = config.wait();
+        let (wait, health) = (config.wait(), Arc::new(Health::default()));
+        let (runtime, name) = (runtime()?, name.to_owned());
         let mut served =
-            Served { runtime: runtime()?, config, name: name.to_owned(), link: None, away: None };
+            Served { runtime, config, name, link: None, away: None, health: Arc::clone(&health) };
         std::thread::Builder::new()
             .name("journal-line".to_owned())
-            .spawn(move || serve(&asked, &mut served))
+            .spawn(move || serve(&asked, every, &mut served))
             .map_err(|error| error.to_string())?;
-        Ok(Self { jobs: Mutex::new(Some(jobs)), patient: AtomicUsize::new(0), wait })
+        Ok(Self { jobs: Mutex::new(Some(jobs)), patient: AtomicUsize::new(0), wait, health })
+    }
+
+    /// Why the last question had no answer, if it had none.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        health.as_ref().map(|fault| fault.why().to_owned())
     }
 
     /// Asks what `question` asks, and waits for it: to connect and to be answered, twice the configured time at most. While
@@ -137,9 +169,21 @@ fn in_place<T>(wait: impl FnOnce() -> T) -> T {
     }
 }
 
-fn serve(asked: &Receiver<Job>, served: &mut Served) {
-    while let Ok(job) = asked.recv() {
-        job(served);
+async fn looked(link: Arc<Link>) -> Result<(), Fault> {
+    link.run(LOOK).await
+}
+
+fn serve(asked: &Receiver<Job>, every: Option<Duration>, served: &mut Served) {
+    loop {
+        let job = match every {
+            Some(every) => asked.recv_timeout(every),
+            None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match job {
+            Ok(job) => job(served),
+            Err(RecvTimeoutError::Timeout) => served.look(),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
     }
     if let Some(link) = served.link.take().and_then(Arc::into_inner) {
         served.runtime.block_on(link.close());
@@ -147,6 +191,12 @@ fn serve(asked: &Receiver<Job>, served: &mut Served) {
 }
 
 impl Served {
+    fn look(&mut self) {
+        if self.answer(looked).is_err() {
+            // Whoever wants to know finds it in `health`.
+        }
+    }
+
     fn answer<T, F: Future<Output = Result<T, Fault>>>(
         &mut self,
         question: impl FnOnce(Arc<Link>) -> F,
@@ -165,6 +215,7 @@ impl Served {
             *link = Some(Arc::clone(&there));
             question(there).await
         });
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = answered.as_ref().err().cloned();
         self.away = match &answered {
             Err(fault @ Fault::Lost(_)) => {
                 self.link = None;

@@ -15,12 +15,17 @@ pub(crate) struct States {
 
 impl States {
     pub(crate) fn open(config: &PostgresConfig) -> Result<Self, String> {
-        let line = Line::open(config.clone(), "bulkhead state")?;
+        let line = Line::keep(config.clone(), "bulkhead state")?;
         Ok(Self { line, gateway: config.gateway().to_owned() })
     }
 
     pub(crate) fn close(&self) {
         self.line.close();
+    }
+
+    /// Why they cannot be read, if they cannot.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.line.trouble()
     }
 
     pub(crate) fn one(&self, kind: &str, key: &str) -> Result<Option<String>, ReadError> {
