@@ -13,6 +13,7 @@ mod erasures;
 mod finding;
 mod given;
 mod kept;
+mod keys;
 mod note;
 mod position;
 mod postgres;

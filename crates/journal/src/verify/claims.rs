@@ -20,6 +20,8 @@ pub(super) struct Claims<'a> {
     #[serde(borrow, default)]
     decision: Option<Text<'a>>,
     #[serde(borrow, default)]
+    event: Option<Text<'a>>,
+    #[serde(borrow, default)]
     kind: Option<Text<'a>>,
     #[serde(borrow, default)]
     person: Option<Text<'a>>,
@@ -37,6 +39,11 @@ pub(super) const FIELDS: [&str; 5] = ["agent", "decision", "kind", "person", "se
 impl<'a> Claims<'a> {
     pub(super) fn read(body: &'a [u8]) -> Result<Self, String> {
         serde_json::from_slice(body).map_err(|error| error.to_string())
+    }
+
+    /// What it tells of, where its kind does not say it.
+    pub(super) fn event(&self) -> Option<&str> {
+        self.event.as_ref().map(|event| event.0.as_ref())
     }
 
     /// What queries go by, in the order of [`FIELDS`].

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use vocab::Digest;
 
+use super::keys::KeyTold;
 use crate::merkle::TreeHead;
 
 /// A place between two blocks of records up to which everything was good. Whoever goes on from it relies on whoever wrote it
@@ -22,6 +23,8 @@ pub struct Position {
     pub(super) blocks: u64,
     /// The checkpoints that were given until then and fitted.
     pub(super) checked: Vec<TreeHead>,
+    /// The keys that the records tell of.
+    pub(super) keys: Vec<KeyTold>,
 }
 
 impl Position {

@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-use super::kept::KeyRows;
+use super::kept::{KeyRows, Own};
 use super::sealed::MAX_KEYS;
 use super::source::{Content, Line, MAX_BYTES, Missing, Reach, Source};
 use crate::postgres::{PostgresConfig, foreign};
@@ -205,20 +205,19 @@ impl Source for Postgres {
     }
 
     fn keys(&mut self) -> Result<KeyRows, Halt> {
-        let limit = i64::try_from(MAX_KEYS).unwrap_or(i64::MAX);
+        let limit = i64::try_from(MAX_KEYS).unwrap_or(i64::MAX).saturating_add(1);
         let sql = "SELECT verifier, change FROM bulkhead.key ORDER BY number LIMIT $1";
         let rows = self.rows(sql, &[(&limit, Type::INT8)])?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
-    fn checkpoint_after(&mut self, size: u64) -> Result<Option<(u64, String)>, Halt> {
-        let Ok(size) = i64::try_from(size) else { return Ok(None) };
-        let sql = "SELECT size, note FROM bulkhead.checkpoint \
-             WHERE size = (SELECT min(size) FROM bulkhead.checkpoint WHERE size > $1) ORDER BY number DESC LIMIT 1";
-        let rows = self.rows(sql, &[(&size, Type::INT8)])?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let size = u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0);
-        Ok(Some((size, row.try_get(1)?)))
+    fn checkpoint_after(&mut self, size: i64, number: i64) -> Result<Option<Own>, Halt> {
+        let sql = "SELECT size, number, note FROM bulkhead.checkpoint WHERE (size, number) > ($1, $2) \
+             ORDER BY size, number LIMIT 1";
+        let rows = self.rows(sql, &[(&size, Type::INT8), (&number, Type::INT8)])?;
+        let own =
+            |row: &Row| Ok(Own { size: row.try_get(0)?, number: row.try_get(1)?, note: row.try_get(2)? });
+        rows.first().map(own).transpose()
     }
 
     fn record(&mut self) -> Result<Option<Line>, Halt> {

@@ -74,6 +74,14 @@ pub(super) enum Odd {
     Unsigned(String),
     #[error("a record with more than {MAX_KEYS} keys is not read")]
     TooMany,
+    #[error(
+        "the key `{0}` stands among its keys, and no record says so in its place: it was put there, or one was taken away"
+    )]
+    Untold(String),
+    #[error("the key `{0}` is not among its keys, and a record says that it came to be: it was taken away")]
+    Gone(String),
+    #[error("how the key `{0}` came to be is told otherwise by a record than by what is kept of it")]
+    Otherwise(String),
 }
 
 /// The name of a log, and its tree, as the text of `note` has them.

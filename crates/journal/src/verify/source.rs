@@ -3,7 +3,7 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, Rows, Statement};
 
-use super::kept::KeyRows;
+use super::kept::{KeyRows, Own};
 use super::sealed::MAX_KEYS;
 
 /// A body or content larger than this was never written, in bytes; it is not even loaded.
@@ -57,8 +57,8 @@ pub(super) trait Source {
     fn last(&mut self) -> Result<u64, Self::Error>;
     /// The keys of the log in their order, each with the note of the change to it.
     fn keys(&mut self) -> Result<KeyRows, Self::Error>;
-    /// The newest note of the next checkpoint over more than `size` records.
-    fn checkpoint_after(&mut self, size: u64) -> Result<Option<(u64, String)>, Self::Error>;
+    /// The checkpoint that stands next behind the one of `size` records with this number among those of that size.
+    fn checkpoint_after(&mut self, size: i64, number: i64) -> Result<Option<Own>, Self::Error>;
     /// The next record.
     fn record(&mut self) -> Result<Option<Line>, Self::Error>;
     /// The next content.
@@ -130,18 +130,19 @@ impl Source for Sqlite<'_> {
 
     fn keys(&mut self) -> rusqlite::Result<KeyRows> {
         let mut keys = self.conn.prepare("SELECT verifier, change FROM key ORDER BY number LIMIT ?1")?;
-        keys.query_map([MAX_KEYS], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        keys.query_map([MAX_KEYS.saturating_add(1)], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     }
 
-    fn checkpoint_after(&mut self, size: u64) -> rusqlite::Result<Option<(u64, String)>> {
-        let sql = "SELECT size, CAST(note AS BLOB) FROM checkpoint WHERE size = (SELECT min(size) FROM checkpoint WHERE size > ?1) \
-             ORDER BY number DESC LIMIT 1";
+    fn checkpoint_after(&mut self, size: i64, number: i64) -> rusqlite::Result<Option<Own>> {
+        let sql = "SELECT size, number, CAST(note AS BLOB) FROM checkpoint WHERE (size, number) > (?1, ?2) \
+             ORDER BY size, number LIMIT 1";
         let mut next = self.conn.prepare_cached(sql)?;
         let row = |row: &Row<'_>| {
-            let note = bytes(row.get_ref(1)?);
-            Ok((row.get(0)?, String::from_utf8_lossy(&note).into_owned()))
+            let note = bytes(row.get_ref(2)?);
+            let note = String::from_utf8_lossy(&note).into_owned();
+            Ok(Own { size: row.get(0)?, number: row.get(1)?, note })
         };
-        next.query_row([size], row).optional()
+        next.query_row([size, number], row).optional()
     }
 
     fn record(&mut self) -> rusqlite::Result<Option<Line>> {

@@ -143,6 +143,7 @@ impl Walk {
             nodes,
             blocks,
             checked: whole.kept.checked(),
+            keys: whole.kept.told(),
         });
         progress(&Progress { records: self.seq, total: whole.last, position });
     }
@@ -167,7 +168,10 @@ impl Walk {
         if let Some(bad) = beside.erasures.finish(self.seq) {
             return Ok(Some(bad));
         }
-        let Some(Whole { blocks, tree, .. }) = self.whole.take() else { return Ok(None) };
+        let Some(Whole { blocks, tree, kept, .. }) = self.whole.take() else { return Ok(None) };
+        if let Some(bad) = kept.other_keys() {
+            return Ok(Some(bad));
+        }
         let wrong = match tree.finish(source)? {
             Some(wrong) => Some(wrong),
             None => blocks.finish(source)?,
@@ -219,6 +223,7 @@ impl Walk {
         if let Some(Whole { blocks, tree, kept, .. }) = &mut self.whole {
             blocks.step(source, seq, &claims)?;
             tree.step(source, hash)?;
+            kept.hear(&claims, &line.body);
             if kept.is_at(seq)
                 && let Some(bad) = kept.step(source, &tree.head())?
             {

@@ -87,6 +87,10 @@ impl Stage {
         for (seq, body) in copy.bodies() {
             let mut body: serde_json::Value = serde_json::from_str(&body).unwrap();
             body["prev"] = prev.to_string().into();
+            // The record of the first key tells of the one that stands there.
+            if let Some(key) = key.filter(|_| body["event"] == "key.made") {
+                body["facts"]["key"] = key.verifier().to_string().into();
+            }
             let body = body.to_string();
             prev = leaf(body.as_bytes());
             let hash = copy.blob(prev.as_bytes());

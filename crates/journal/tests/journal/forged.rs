@@ -48,8 +48,8 @@ async fn a_forged_checkpoint_is_called_that_and_no_sign_of_a_tail_that_was_cut_o
         drop(signing);
         journal.close().await.unwrap();
         let size = sealed.tree().size;
-        // Where another belongs, between two, and beyond the end of the record.
-        for (at, number) in [(size, 2), (size + 1, 1), (1_000_000, 1)] {
+        // Where another belongs, before and behind it, where none does, between two, and beyond the end of the record.
+        for (at, number) in [(size, 0), (size, 2), (0, 1), (size + 1, 1), (1_000_000, 1)] {
             for forged in forgeries(&sealed, at) {
                 if at == size && forged == sealed.note().to_string() {
                     continue;
@@ -66,6 +66,44 @@ async fn a_forged_checkpoint_is_called_that_and_no_sign_of_a_tail_that_was_cut_o
                     assert_eq!((bad.seq, bad.why), (Some(11), Why::CutOff(size + 3)));
                 }
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_that_are_not_those_that_the_records_tell_of_are_found() {
+    for kept in Kept::both() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = kept.open();
+        let signing = notary(&kept, &journal, settings(folder.path())).await.unwrap();
+        fill(&journal, 8).await;
+        let sealed = signing.seal().await.unwrap();
+        signing.rotate(None).await.unwrap();
+        drop(signing);
+        journal.close().await.unwrap();
+        assert_eq!(verify(&kept.place(), None).unwrap().first_bad, None);
+        let intruder = SigningKey::from_seed(&sealed.checkpoint().origin, [66; 32]).unwrap();
+        let intruder = intruder.verifier();
+        // One that nobody signed to is what the record keeps of a key in the place of one that was lost.
+        for (damage, said) in [
+            (format!("INSERT INTO key (number, verifier) VALUES (3, '{intruder}')"), "stands among its keys"),
+            (
+                "INSERT INTO key (number, verifier) SELECT 3, verifier FROM key WHERE number = 1".to_owned(),
+                "stands among its keys",
+            ),
+            ("DELETE FROM key WHERE number = 1".to_owned(), "or one was taken away"),
+            ("UPDATE key SET number = 3 WHERE number = 1".to_owned(), "or one was taken away"),
+            ("UPDATE key SET change = NULL WHERE number = 2".to_owned(), "is told otherwise by a record"),
+            (
+                "DELETE FROM checkpoint; DELETE FROM key WHERE number = 2".to_owned(),
+                "is not among its keys, and a record says",
+            ),
+        ] {
+            let copy = kept.copy();
+            copy.tamper(&damage);
+            let bad = verify(&copy.place(), None).unwrap().first_bad;
+            let bad = bad.unwrap_or_else(|| panic!("{damage} is not found"));
+            assert!(matches!(bad.why, Why::Keys(_)) && bad.to_string().contains(said), "{damage}: {bad}");
         }
     }
 }
