@@ -20,12 +20,20 @@ use crate::proxy::{Proxy, Way};
 /// How long the journals here wait for their server.
 const WAIT: Duration = Duration::from_millis(1500);
 
+/// The same for those that come to an answer after all, however much else the machine has to do.
+const PATIENT: Duration = Duration::from_secs(60);
+
 /// A record, and a journal that reaches it by a way that fails.
 pub(crate) fn by_proxy() -> Option<(Kept, Proxy, Journal)> {
+    by_proxy_for(WAIT)
+}
+
+/// The same with a journal that waits so long.
+fn by_proxy_for(wait: Duration) -> Option<(Kept, Proxy, Journal)> {
     let kept = Kept::postgres()?;
     let Kept::Postgres { cluster, database } = &kept else { return None };
     let proxy = Proxy::new(cluster.folder());
-    let config = PostgresConfig::new(&proxy.url(ROLE, database)).unwrap().patient(WAIT);
+    let config = PostgresConfig::new(&proxy.url(ROLE, database)).unwrap().patient(wait);
     let journal = Journal::open(Config { place: config.into() }, Clock::at(NOON)).unwrap();
     Some((kept, proxy, journal))
 }
@@ -48,7 +56,7 @@ pub(crate) fn once(numbers: impl IntoIterator<Item = u64>) -> BTreeMap<u64, usiz
 
 #[tokio::test]
 async fn a_commit_whose_answer_was_lost_is_found_in_the_log_and_acknowledged() {
-    let Some((kept, proxy, journal)) = by_proxy() else { return };
+    let Some((kept, proxy, journal)) = by_proxy_for(PATIENT) else { return };
     fill(&journal, 3).await;
     for number in 4..8 {
         proxy.set(Way::LoseAnswer);
@@ -63,7 +71,7 @@ async fn a_commit_whose_answer_was_lost_is_found_in_the_log_and_acknowledged() {
 
 #[tokio::test]
 async fn a_commit_that_never_arrived_is_sent_again() {
-    let Some((kept, proxy, journal)) = by_proxy() else { return };
+    let Some((kept, proxy, journal)) = by_proxy_for(PATIENT) else { return };
     fill(&journal, 3).await;
     for number in 4..8 {
         proxy.set(Way::LoseQuestion);
@@ -75,7 +83,7 @@ async fn a_commit_that_never_arrived_is_sent_again() {
 
 #[tokio::test]
 async fn a_commit_that_arrives_after_all_is_not_done_twice() {
-    let Some((kept, proxy, journal)) = by_proxy() else { return };
+    let Some((kept, proxy, journal)) = by_proxy_for(PATIENT) else { return };
     fill(&journal, 3).await;
     proxy.set(Way::DelayQuestion);
     assert_eq!(journal.append(entry(vec![draft(4)])).await.unwrap().seq(), 4);
