@@ -1,6 +1,7 @@
 //! What a command said, and what a test demands of it.
 
 use std::process::{Child, Command, Output};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -35,14 +36,24 @@ impl Said {
     #[must_use]
     #[track_caller]
     pub fn of(child: Child) -> Self {
+        Self::within(PATIENCE, child)
+    }
+
+    /// The same for one that may take longer.
+    ///
+    /// # Panics
+    /// When it has not ended within `wait`; it is ended then.
+    #[must_use]
+    #[track_caller]
+    pub fn within(wait: Duration, child: Child) -> Self {
         let pid = child.id();
         let (tell, told) = std::sync::mpsc::sync_channel(1);
         std::thread::spawn(move || tell.send(child.wait_with_output()));
-        match told.recv_timeout(PATIENCE) {
+        match told.recv_timeout(wait) {
             Ok(output) => output.unwrap().into(),
             Err(_) => {
                 let ended = Command::new("kill").args(["-9", &pid.to_string()]).status();
-                panic!("the command did not end within {} s ({ended:?})", PATIENCE.as_secs());
+                panic!("the command did not end within {} s ({ended:?})", wait.as_secs());
             }
         }
     }
