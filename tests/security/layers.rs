@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use bulkhead_tests::home::bulkhead;
 use bulkhead_tests::lacking::{Refused, Word, without};
-use bulkhead_tests::{Home, Said, procs, skipped};
+use bulkhead_tests::{Home, Said, eventually_or, procs, skipped};
 use serde_json::Value;
 
 const CODER: &str = "# Coder
@@ -47,6 +47,13 @@ fn start_without(home: &Home) -> Result<(), String> {
     Ok(())
 }
 
+/// Nothing that was begun stays. A process that has said what it lacks may end a moment after that was heard.
+fn nothing_half_started(gateway: u32, what: &str) {
+    let left = || procs::kept(gateway);
+    let none = || left().iter().all(|kept| kept.role == "spawner");
+    eventually_or(&format!("{what}: nothing half-started is left;"), none, || format!("{:?}", left()));
+}
+
 /// What the record says of the ends of turns and of runs.
 fn ends(home: &Home) -> Vec<String> {
     let records = home.whole(&["--agent", "coder"]);
@@ -70,9 +77,8 @@ fn without_a_layer_no_turn_and_no_program_starts_and_the_layer_and_its_mend_are_
         let said = home.run(command).fails(4, "the jail's layer `user-namespace` cannot be had");
         assert!(said.err.contains("`sysctl user.max_user_namespaces=16384`"), "{}", said.err);
         assert_eq!(said.out, "");
-        // Nothing half-started is left behind.
-        let left = procs::kept(gateway);
-        assert!(left.len() == 1 && left[0].role == "spawner", "{command:?}: {left:?}");
+        nothing_half_started(gateway, command[0]);
+        assert_eq!(procs::kept(gateway).len(), 1);
     }
     let written = |name: &str| fs::read_to_string(home.at("agents/coder/workspace").join(name));
     assert!(written("note").is_err() && written("ran").is_err());
@@ -166,8 +172,7 @@ fn each_layer_that_is_taken_away_is_named_by_doctor_and_by_who_refuses_to_start(
         for command in [&["chat", "coder", "hi"][..], &["run", "coder", "--", "true"]] {
             let said = home.run(command).fails(4, &sentence);
             assert_eq!(said.out, "", "{layer}");
-            let left = procs::kept(gateway);
-            assert!(left.iter().all(|kept| kept.role == "spawner"), "{layer}: {command:?}: {left:?}");
+            nothing_half_started(gateway, &format!("{layer}: {}", command[0]));
         }
         home.run(&["gateway", "stop"]).done();
     }
