@@ -12,6 +12,7 @@ mod edge;
 pub(crate) mod foreign;
 mod line;
 mod link;
+mod looks;
 mod reader;
 mod rights;
 mod runtime;
