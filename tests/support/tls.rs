@@ -122,9 +122,7 @@ impl Secure {
             for stream in listener.incoming().map_while(Result::ok) {
                 let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
                 // A client that does not trust the certificate goes, which is its right.
-                if let Ok(request) = exchange(connection, stream, answer) {
-                    seen.lock().unwrap().push(request);
-                }
+                drop(exchange(connection, stream, &seen, answer));
             }
         });
         Self { port, heard, folder }
@@ -156,8 +154,9 @@ fn is_whole(bytes: &[u8]) -> bool {
 fn exchange(
     connection: ServerConnection,
     stream: TcpStream,
+    seen: &Mutex<Vec<String>>,
     answer: fn(&str) -> Vec<u8>,
-) -> std::io::Result<String> {
+) -> std::io::Result<()> {
     let mut stream = StreamOwned::new(connection, stream);
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
@@ -168,8 +167,10 @@ fn exchange(
         }
     }
     let request = String::from_utf8_lossy(&bytes).into_owned();
-    stream.write_all(&answer(&request))?;
+    let answer = answer(&request);
+    // First: whoever has the answer may look for what was asked.
+    seen.lock().unwrap().push(request);
+    stream.write_all(&answer)?;
     stream.conn.send_close_notify();
-    stream.flush()?;
-    Ok(request)
+    stream.flush()
 }
