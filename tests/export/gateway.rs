@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bulkhead_tests::server::{Deed, Server, whole};
 use bulkhead_tests::witness::Cosigner;
-use bulkhead_tests::{Home, eventually};
+use bulkhead_tests::{Home, Port, eventually};
 use serde_json::Value;
 
 use crate::rsyslog::{Input, Rsyslog};
@@ -75,7 +75,8 @@ fn an_export_that_begins_changes_or_is_given_up_is_on_the_record() {
 
 fn begins_changes_and_is_given_up(home: &Home) {
     home.scene(SCENE);
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let place = Port::held();
+    let port = place.number;
     let settings = std::fs::read_to_string(home.at("bulkhead.toml")).unwrap();
     let export = |more: &str| {
         format!(
@@ -106,15 +107,18 @@ fn a_receiver_that_is_away_holds_nothing_up_and_somebody_is_told() {
 }
 
 fn holds_nothing_up(home: &Home) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let place = Port::held();
     home.scene(SCENE);
     home.add(&format!(
-        "[[export]]\nname = \"siem\"\nformat = \"ocsf\"\nto = \"http://127.0.0.1:{port}/\"\nlate-after = \"1s\""
+        "[[export]]\nname = \"siem\"\nformat = \"ocsf\"\nto = \"http://{}/\"\nlate-after = \"1s\"",
+        place.address()
     ));
     home.start();
     home.run(&["chat", "helper", "hi"]).done().has("the words of the model");
     eventually("it is late", || standing(home, "siem")["late"] == true);
     home.run(&["chat", "helper", "hi"]).done().has("the words of the model");
+    // It is late a moment before the record tells of that.
+    eventually("somebody is told", || !home.records(&["--event", "export.failed"]).is_empty());
     assert_eq!(home.records(&["--event", "export.failed"]).len(), 1);
     let doctor = home.json_whatever(&["doctor"]);
     let bad = |finding: &&Value| finding["check"] == "export" && finding["state"] == "missing";
@@ -151,8 +155,10 @@ fn checkpoints_go_to_a_witness_and_its_signature_comes_back() {
     eventually("the other has one too", || !other.requests("/other").is_empty());
     let sent = String::from_utf8(server.requests("/add")[0].body.clone()).unwrap();
     assert!(sent.starts_with("bulkhead/") && sent.contains("\n\n\u{2014} "), "{sent}");
-    assert_eq!(home.records(&["--event", "publishing.failed"]).len(), 1);
-    assert_eq!(standing(&home, "checkpoint-3")["late"], true);
+    eventually("the third is late", || standing(&home, "checkpoint-3")["late"] == true);
+    let told = || home.records(&["--event", "publishing.failed"]);
+    eventually("somebody is told", || !told().is_empty());
+    assert_eq!(told().len(), 1);
     // A size is signed once: its own cosignature makes no new round.
     let sizes = |server: &Server| {
         let notes =

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bulkhead_tests::Port;
 use bulkhead_tests::server::{Deed, Server, whole};
 
 use crate::rsyslog::{Input, Rsyslog};
@@ -67,15 +68,14 @@ async fn one_that_talks_back_without_end_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_not_there_is_told_once_for_each_outage() {
-    let port = {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap().port()
-    };
+    let place = Port::held();
     for stage in Stage::both("export::hostile::one_that_is_not_there") {
         stage.grow(5).await;
-        let following = stage.follow(&tcp(port));
+        let following = stage.follow(&tcp(place.number));
         following.until_it("it is late", |standing| standing.late).await;
         assert!(following.standing().last_error.unwrap().contains("nobody answers at tcp"));
+        // It is late a moment before the record tells of that.
+        stage.until_told().await;
         following.end().await;
         let alerts = stage.alerts().await;
         assert_eq!(alerts.len(), 1);

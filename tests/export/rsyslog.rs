@@ -1,12 +1,12 @@
 //! A real rsyslog in a folder of its own.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpStream, UdpSocket};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use bulkhead_tests::{eventually, skipped, tls};
+use bulkhead_tests::{Port, eventually, skipped, tls};
 use tempfile::TempDir;
 
 /// How records reach it.
@@ -23,6 +23,7 @@ pub enum Input {
 pub struct Rsyslog {
     folder: TempDir,
     input: Input,
+    _place: Port,
     pub port: u16,
     child: Option<Child>,
 }
@@ -45,14 +46,15 @@ impl Rsyslog {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
+        let place = Port::held();
         let port = match input {
             Input::Udp => UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(),
-            _ => TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(),
+            _ => place.number,
         };
         if driver.is_some() {
             tls::certificates(folder.path());
         }
-        let mut made = Self { folder, input, port, child: None };
+        let mut made = Self { folder, input, _place: place, port, child: None };
         made.go_on();
         Some(made)
     }

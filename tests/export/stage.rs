@@ -149,6 +149,15 @@ impl Stage {
         Reader::open(&self.place).unwrap().query(&query).unwrap()
     }
 
+    /// Waits until there is an alert in its record.
+    pub async fn until_told(&self) {
+        let begun = std::time::Instant::now();
+        while self.alerts().await.is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "nobody is ever told");
+            tokio::time::sleep(STEP).await;
+        }
+    }
+
     /// Where its secrets are.
     pub fn secrets(&self) -> PathBuf {
         self.folder.path().join("secrets")

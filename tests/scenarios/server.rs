@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 
 use bulkhead_tests::postgres::Cluster;
 use bulkhead_tests::proxy::{Proxy, Way};
 use bulkhead_tests::record::making;
-use bulkhead_tests::{Browser, Home, eventually, eventually_or, procs, skipped, tls};
+use bulkhead_tests::{Browser, Home, Port, eventually, eventually_or, procs, skipped, tls};
 use serde_json::json;
 
 pub(crate) const ROLE: &str = "bulkhead_gw";
@@ -304,8 +304,8 @@ fn a_server_elsewhere_is_spoken_to_by_tls_and_by_its_own_name() {
     let test = "scenarios::server::a_server_elsewhere_is_spoken_to_by_tls";
     let folder = tempfile::tempdir().unwrap();
     tls::certificates(folder.path());
-    // Free when it is looked for, and taken by the server a moment later.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let place = Port::held();
+    let port = place.number.to_string();
     let cluster = match secured(folder.path(), &port) {
         Ok(cluster) => cluster,
         Err(why) => return skipped(test, &why),

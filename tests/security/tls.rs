@@ -2,27 +2,28 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 
 use bulkhead_tests::tls::{ask, certificates};
 use bulkhead_tests::web::PASSWORD;
-use bulkhead_tests::{ANSWERS, Home, PATIENCE};
+use bulkhead_tests::{ANSWERS, Home, PATIENCE, Port};
 use serde_json::json;
 
 /// A home that is to listen on every address of this machine, and the port.
-fn home() -> (Home, u16) {
+fn home() -> (Home, Port) {
     let home = Home::new();
     home.scene(ANSWERS);
     renew(&home);
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let place = Port::held();
+    let port = place.number;
     let at = |file: &str| home.at(file).display().to_string();
     let (chain, key) = (at("tls/certificate.pem"), at("tls/key.pem"));
     let settings = format!(
         "0.0.0.0:{port}\"\norigin = \"https://localhost:{port}\"\ncertificate = \"{chain}\"\nkey = \"{key}"
     );
     home.edit("127.0.0.1:0", &settings);
-    (home, port)
+    (home, place)
 }
 
 /// A new certificate, by an authority of its own.
@@ -38,7 +39,8 @@ fn get(host: &str, path: &str, more: &str) -> String {
 
 #[test]
 fn others_reach_the_address_over_tls_by_its_name_alone() {
-    let (home, port) = home();
+    let (home, place) = home();
+    let port = place.number;
     home.start();
     let (name, trust) = (format!("localhost:{port}"), home.at("tls"));
     // Another address of this machine than the one that is only its own by convention.
@@ -77,7 +79,8 @@ fn others_reach_the_address_over_tls_by_its_name_alone() {
 
 #[test]
 fn a_renewed_certificate_is_taken_up_and_one_that_does_not_hold_is_not() {
-    let (home, port) = home();
+    let (home, place) = home();
+    let port = place.number;
     home.start();
     let (name, trust) = (format!("localhost:{port}"), home.at("tls"));
     let there = format!("127.0.0.1:{port}");
@@ -101,7 +104,7 @@ fn a_renewed_certificate_is_taken_up_and_one_that_does_not_hold_is_not() {
 
 #[test]
 fn what_does_not_hold_is_one_sentence_and_nothing_is_served() {
-    let (home, _) = home();
+    let (home, _place) = home();
     let key = home.at("tls/key.pem");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     home.run(&["gateway", "start"]).fails(2, "everybody on this machine may read the key");
@@ -126,7 +129,7 @@ fn what_does_not_hold_is_one_sentence_and_nothing_is_served() {
 
 #[test]
 fn no_agent_reads_the_key_whatever_it_is_granted() {
-    let (home, _) = home();
+    let (home, _place) = home();
     home.scene(
         "turns: [{calls: [{skill: file-reader, arguments: {path: HOME/tls/key.pem}}]}, {say: So it is., repeat: true}]",
     );

@@ -7,6 +7,7 @@ pub mod described;
 pub mod home;
 pub mod lacking;
 pub mod llama;
+pub mod port;
 #[path = "../../crates/journal/tests/support/postgres.rs"]
 pub mod postgres;
 pub mod procs;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 
 pub use content::content;
 pub use home::{Home, tree};
+pub use port::Port;
 pub use said::Said;
 pub use team::{ANSWERS, POSTS, members};
 pub use web::Browser;

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -102,7 +101,7 @@ pub struct Server {
     /// `127.0.0.1:PORT`.
     pub address: String,
     requests: Arc<Mutex<Vec<Request>>>,
-    over: Arc<AtomicBool>,
+    listener: TcpListener,
 }
 
 impl Server {
@@ -117,22 +116,16 @@ impl Server {
     pub fn at(address: &str, deed: impl Fn(&Request) -> Deed + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (requests, over) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
-        let (seen, ended, deed) = (Arc::clone(&requests), Arc::clone(&over), Arc::new(deed));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (seen, heard, deed) = (Arc::clone(&requests), listener.try_clone().unwrap(), Arc::new(deed));
         std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if ended.load(Ordering::SeqCst) {
-                    return;
-                }
+            // Where the server was dropped, this is an error.
+            for stream in heard.incoming().map_while(Result::ok) {
                 let (seen, deed) = (Arc::clone(&seen), Arc::clone(&deed));
-                std::thread::spawn(move || {
-                    if let Ok(stream) = stream {
-                        serve(stream, &seen, deed.as_ref());
-                    }
-                });
+                std::thread::spawn(move || serve(stream, &seen, deed.as_ref()));
             }
         });
-        Self { address, requests, over }
+        Self { address, requests, listener }
     }
 
     /// A model server that answers each call with what `deed` makes of its body.
@@ -181,9 +174,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::SeqCst);
-        // The listener's thread looks at `over` when somebody connects.
-        drop(TcpStream::connect(&self.address));
+        // Nobody is let in from here on, whoever still has a copy: a thread, or the child that another test starts just now.
+        rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both).unwrap();
     }
 }
 

@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublic
 use data_encoding::{BASE64, HEXLOWER};
 use sha2::Digest as _;
 
+use crate::Port;
 use crate::server::{Deed, Request, Server};
 
 /// Its name.
@@ -109,6 +110,8 @@ struct State {
 pub struct Witness {
     /// Its server; none while it is away.
     server: Option<Server>,
+    /// Where it is, also while it is away.
+    _port: Port,
     /// `127.0.0.1:PORT`.
     pub address: String,
     state: Arc<Mutex<State>>,
@@ -118,8 +121,9 @@ impl Default for Witness {
     fn default() -> Self {
         let state =
             State { log: None, last: None, mood: Mood::Honest, answered: Vec::new(), olds: Vec::new() };
-        let mut witness =
-            Self { server: None, address: "127.0.0.1:0".to_owned(), state: Arc::new(Mutex::new(state)) };
+        let port = Port::held();
+        let address = port.address();
+        let mut witness = Self { server: None, _port: port, address, state: Arc::new(Mutex::new(state)) };
         witness.comes();
         witness
     }
@@ -129,11 +133,10 @@ impl Witness {
     /// It answers, with what it knew.
     ///
     /// # Panics
-    /// When its address is somebody else's now.
+    /// When it was there already.
     pub fn comes(&mut self) {
         let state = Arc::clone(&self.state);
         let server = Server::at(&self.address, move |request| state.lock().unwrap().answer(request));
-        self.address.clone_from(&server.address);
         self.server = Some(server);
     }
 
