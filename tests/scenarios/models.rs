@@ -1,8 +1,8 @@
 //! Model servers that are down, speak nonsense or too much, and models that call what is not there: one clear
 //! sentence each, the documented exit code, and a whole record.
 
-use bulkhead_tests::Home;
 use bulkhead_tests::server::{Deed, Server, says, stream, whole};
+use bulkhead_tests::{Home, Said};
 use serde_json::{Value, json};
 
 /// Arguments far beyond what a call may have, in bytes.
@@ -205,11 +205,12 @@ fn a_turn_whose_time_is_up_while_its_model_is_asked_was_stopped_and_did_not_fail
     let home = home(&server);
     home.soul(
         "brief",
-        "# Brief\n\n## Identity\n\n- Name: brief\n- Role: Answers\n\n## Limits\n\n- turn-time: 2 s\n",
+        "# Brief\n\n## Identity\n\n- Name: brief\n- Role: Answers\n\n## Limits\n\n- turn-time: 10 s\n",
     );
     let words = "the turn's time was up while this was under way";
-    home.run(&["chat", "brief", "hi"]).fails(3, words);
+    let chat = home.begin(&["chat", "brief", "hi"]);
     let said = home.run(&["chat", "brief", "hi", "--json"]).with(3);
+    Said::of(chat).fails(3, words);
     let error = said.lines().into_iter().find(|event| event["type"] == "error").unwrap();
     assert_eq!((&error["message"], &error["stopped"]), (&json!(words), &json!(true)));
     home.verifies();
