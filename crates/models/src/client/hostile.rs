@@ -1,12 +1,17 @@
 //! A server that does with each connection exactly what a test says, over a bare socket.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// The most bytes of one request.
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
+
+/// How long is waited for a request that must come, and between two looks.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// What is done with one connection, after its request has been read.
 #[derive(Clone)]
@@ -54,6 +59,16 @@ impl Hostile {
             }
         });
         Self { url, requests }
+    }
+
+    /// Waits until a request has come.
+    pub(crate) async fn asked(&self) {
+        let come = async {
+            while self.requests().is_empty() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, come).await.unwrap();
     }
 
     pub(crate) fn requests(&self) -> Vec<String> {

@@ -14,8 +14,9 @@ fn patient() -> Timeouts {
     Timeouts { retry_wait: Duration::from_millis(1), ..Timeouts::default() }
 }
 
+/// Soon over, and far longer than it takes until a request is with its server.
 fn hasty() -> Timeouts {
-    let soon = Duration::from_millis(100);
+    let soon = Duration::from_millis(500);
     Timeouts { first_byte: soon, idle: soon, about: soon, ..patient() }
 }
 
@@ -63,9 +64,10 @@ async fn an_answer_in_one_piece_and_under_a_wrong_type_will_do() {
 
 #[tokio::test]
 async fn a_server_that_is_down_is_named_with_its_address() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/v1", listener.local_addr().unwrap());
-    drop(listener);
+    // A port that is held and not listened at refuses whoever comes, and is nobody else's meanwhile.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/v1", socket.local_addr().unwrap());
     let client = Client::new(patient(), Style::default(), false, Store::default()).unwrap();
     let error = client.chat(&endpoint(&url), "m", &call(), &|_| ()).await.unwrap_err();
     assert!(matches!(error, ModelError::Down { .. }));
@@ -76,7 +78,6 @@ async fn a_server_that_is_down_is_named_with_its_address() {
 
 #[tokio::test]
 async fn a_server_that_comes_up_a_moment_later_is_asked_again_and_answers() {
-    // A port that is held and not listened at refuses whoever comes, and is nobody else's meanwhile.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let endpoint = endpoint(&format!("http://{}/v1", socket.local_addr().unwrap()));
@@ -121,6 +122,8 @@ async fn a_server_that_is_silent_is_slow() {
     for said in [Vec::new(), b"HTTP/1.1 200 OK\r\n".to_vec(), stream(&[]), unended(&[HI])] {
         let server = Hostile::new(vec![Deed::Hang(said)]).await;
         assert!(matches!(ask(&server, hasty()).await, Err(ModelError::Slow { .. })));
+        // The server may read it only now.
+        server.asked().await;
         assert_eq!(server.requests().len(), 1, "a call that may have been taken up is not tried again");
     }
 }
@@ -138,7 +141,8 @@ async fn a_server_that_never_comes_to_an_end_is_ended() {
 #[tokio::test]
 async fn after_the_finish_nothing_is_waited_for_long() {
     let server = Hostile::new(vec![Deed::Hang(unended(&[HI, STOP]))]).await;
-    assert_eq!(ask(&server, hasty()).await.unwrap().text, "hi");
+    let once_begun = Timeouts { idle: hasty().idle, ..patient() };
+    assert_eq!(ask(&server, once_begun).await.unwrap().text, "hi");
     let server = Hostile::new(vec![Deed::Hang(unended(&[HI, STOP, "[DONE]"]))]).await;
     assert_eq!(ask(&server, patient()).await.unwrap().text, "hi");
 }
