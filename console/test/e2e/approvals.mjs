@@ -67,6 +67,9 @@ export async function howPeopleDecide(stage) {
   const looks = () => stage.run('audit', 'query', '--event', 'approval.shown', '--person', 'bob', '--json').split('\n').filter((line) => line !== '').length;
   let looked = 0;
   for (const words of ['Approve exactly this', 'Deny']) {
+    // Before there is anything to see on the page where he decided.
+    await bob.go('live');
+    await bob.page.getByRole('heading', { level: 1 }).first().waitFor();
     await asksAnew(ada);
     await ada.page.locator('details.act.held').waitFor();
     // That something waits is said on every page and is no look at it; the page that shows it is one.

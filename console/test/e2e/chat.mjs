@@ -8,7 +8,7 @@ export async function chatWithItsActions(stage) {
   const { page } = ada;
   await ada.ask('echo', 'Write about the handbook');
   const reply = page.locator('.reply');
-  await reply.locator('.markdown').waitFor();
+  await ada.answered();
   holds('an agent is marked as one', (await reply.innerText()).includes('Written by an agent. It can be wrong.'));
   same('the table of the answer', await reply.locator('td').allInnerTexts(), ['invoice', '10 years', 'chat', '90 days']);
   same('the code of the answer', (await reply.locator('pre').innerText()).trim(), 'bulkhead audit verify');
@@ -40,7 +40,7 @@ export async function conversationsAreFoundStoppedAndTakenUp(stage) {
   const { page } = ada;
   const box = page.getByLabel('Message to helper');
   await ada.ask('helper', 'Read the page about time off');
-  await page.locator('.reply').waitFor();
+  await ada.answered();
 
   // What was read for an answer opens the action that read it.
   await page.locator('.reply .source').first().click();

@@ -11,7 +11,7 @@ export async function recordIsFoundProvenAndVerified(stage) {
   const ada = await stage.signedIn('ada');
   const { page } = ada;
   await ada.ask('echo', 'Write about the handbook');
-  await page.locator('.reply').waitFor();
+  await ada.answered();
   const checkpoint = stage.run('audit', 'checkpoint');
 
   await ada.go('record');

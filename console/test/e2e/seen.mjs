@@ -18,7 +18,7 @@ async function decided(asker, decider, words) {
   const sheet = decider.page.locator('.sheet article');
   await sheet.getByRole('button', { name: words }).click();
   if (words === 'Deny') await sheet.getByRole('button', { name: words }).click();
-  await asker.page.locator('.reply').waitFor();
+  await asker.answered();
 }
 
 /** Each conversation of this scene: two model calls of 150 and 250 tokens, a write, one that is denied, a post that waits. */
@@ -83,11 +83,11 @@ export async function aDenialAndAnAnomalyLightACompartment(stage) {
 
   const bob = await stage.signedIn('bob');
   await bob.ask('helper', 'Write');
-  await bob.page.locator('.reply').waitFor();
+  await bob.answered();
   await number(helper, 'Actions').getByText(/^[1-9]/).waitFor();
   await bob.go('agents');
   await bob.ask('echo', 'Write elsewhere');
-  await bob.page.locator('.reply').waitFor();
+  await bob.answered();
   const of = (agent) => {
     const verdicts = told(stage, '--kind', 'verdict', '--agent', agent);
     return [String(verdicts.length), String(count(verdicts, (row) => row.decision !== 'permit'))];
@@ -151,7 +151,7 @@ export async function verifyingSaysHowFarItIs(stage) {
   await page.addInitScript(HOLD);
   await page.reload();
   await ada.ask('echo', 'hi');
-  await page.locator('.reply').waitFor();
+  await ada.answered();
   await ada.go('record/verify');
   const press = page.getByRole('button', { name: 'Verify now' });
   await press.click();
@@ -184,9 +184,9 @@ export async function conditionsFindWhatTheCommandLineFinds(stage) {
   const ada = await stage.signedIn('ada');
   const bob = await stage.signedIn('bob');
   await ada.ask('echo', 'Write about the handbook');
-  await ada.page.locator('.reply').waitFor();
+  await ada.answered();
   await bob.ask('helper', 'Write about the handbook');
-  await bob.page.locator('.reply').waitFor();
+  await bob.answered();
   const { page } = ada;
   const [{ session }] = told(stage, '--agent', 'echo', '--kind', 'verdict');
   await ada.go('record');

@@ -194,4 +194,10 @@ export class Seat {
     await this.page.getByLabel(`Message to ${agent}`).fill(words);
     await this.page.keyboard.press('Enter');
   }
+
+  /** Waits for the answer, and for all of its turn to be on the record. */
+  async answered() {
+    await this.page.locator('.reply').waitFor();
+    await this.page.locator('.working').waitFor({ state: 'detached' });
+  }
 }
