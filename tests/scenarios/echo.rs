@@ -159,7 +159,8 @@ const ROGUE: &str = "# Rogue
 /// Everything in the home that no agent may change: all but the workspace, and what the gateway itself keeps.
 fn kept(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
     let own: BTreeSet<&str> =
-        ["agents/rogue/workspace", "agents/rogue/HEARTBEAT.md", "data/journal.sqlite", "gateway.log"].into();
+        ["agents/rogue/workspace", "agents/rogue/HEARTBEAT.md", "data/journal.sqlite", "data/gateway.log"]
+            .into();
     let mut all = tree(home.outside());
     all.retain(|(path, _)| {
         let inside = path.strip_prefix(home.path()).unwrap_or(path).to_string_lossy().into_owned();
@@ -174,6 +175,8 @@ fn a_model_that_must_call_tools_at_random_does_nothing_outside_its_grants() {
     let server = llama.pressed(true);
     let home = home(&server.address);
     home.soul("rogue", ROGUE);
+    // However long a real model takes, none is signed meanwhile, which would be a change of what is kept.
+    home.edit("every = \"10m\"", "every = \"24h\"");
     home.start();
     let before = kept(&home);
     for number in 0..ROGUE_TURNS {
