@@ -153,7 +153,10 @@ async fn a_server_that_hangs_is_given_up_and_taken_up_again() {
     let refused = tokio::time::timeout(bound, journal.append(entry(vec![draft(2)]))).await;
     let refused = refused.expect("an append waits for a server that hangs").unwrap_err();
     assert!(matches!(refused, AppendError::Unsure(_) | AppendError::Write(_)), "{refused}");
-    assert!(refused.to_string().contains(&format!("has not answered within {} ms", WAIT.as_millis())), "{refused}");
+    assert!(
+        refused.to_string().contains(&format!("has not answered within {} ms", WAIT.as_millis())),
+        "{refused}"
+    );
     assert!(journal.healthy().is_err());
     let reading = journal.clone();
     let read = tokio::task::spawn_blocking(move || reading.state("test", "row"));
