@@ -152,8 +152,19 @@ pub(crate) fn foreign(conn: &Connection) -> rusqlite::Result<Option<String>> {
             Some(_) => return Ok(Some(format!("has a {kind} `{shown}` that is not as Bulkhead makes it"))),
         }
     }
-    Ok(own.keys().next().map(|name| format!("lacks the table `{name}`")))
+    if let Some(name) = own.keys().next() {
+        return Ok(Some(format!("lacks the table `{name}`")));
+    }
+    let mut rows = conn.prepare(STRAY)?;
+    let mut rows = rows.query([])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let name = shown(&String::from_utf8_lossy(bytes(row.get_ref(0)?)));
+    Ok(Some(format!("has the row `{name}` in the table `meta`, which Bulkhead did not make")))
 }
+
+/// A row of `meta` that is neither the log's id nor what the writer tries a full disk with.
+const STRAY: &str = "SELECT substr(name, 1, 65) FROM meta \
+     WHERE name <> 'log' AND (name <> 'probe' OR length(value) > 16) ORDER BY name LIMIT 1";
 
 /// The tables of a journal, each with what SQLite keeps of its making.
 fn own() -> BTreeMap<&'static str, &'static str> {

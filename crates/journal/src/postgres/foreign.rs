@@ -51,6 +51,7 @@ WITH own (name, columns) AS (VALUES
   UNION ALL SELECT 'has', here.relname, NULL FROM here
     WHERE here.oid NOT IN (SELECT oid FROM there) AND here.relkind NOT IN ('i', 'I', 'c')
       AND here.relname NOT IN (SELECT name FROM own)
+  UNION ALL SELECT 'has the row', pg_catalog.left(name, 65), 'meta' FROM bulkhead.meta WHERE name NOT IN ('log', 'form')
 )
 SELECT what::text, name::text, of::text FROM found ORDER BY what, name, of LIMIT 16"
 );
@@ -63,6 +64,9 @@ pub(crate) fn in_words(row: &Row) -> Result<String, tokio_postgres::Error> {
         ("lacks the table", _) => format!("lacks the table `bulkhead.{name}`"),
         ("has otherwise the table", _) => {
             format!("has a table `bulkhead.{name}` that is not as Bulkhead makes it")
+        }
+        ("has the row", Some(of)) => {
+            format!("{what} `{name}` in the table `bulkhead.{of}`, which Bulkhead did not make")
         }
         (_, Some(of)) => format!("{what} `{name}` on `bulkhead.{}`, which Bulkhead did not make", shown(of)),
         (_, None) => format!("{what} `bulkhead.{name}`, which Bulkhead did not make"),

@@ -13,21 +13,23 @@ pub(super) struct Contents {
     /// The record of the next content.
     pub(super) seq: Option<i64>,
     hash: [u8; 32],
+    /// Of that content nothing but its row is left, as an erasure leaves it.
+    husk: bool,
 }
 
 impl Contents {
     pub(super) fn begin<S: Source>(source: &mut S) -> Result<Self, S::Error> {
-        let mut contents = Self { seq: None, hash: [0; 32] };
+        let mut contents = Self { seq: None, hash: [0; 32], husk: false };
         contents.advance(source)?;
         Ok(contents)
     }
 
     fn advance<S: Source>(&mut self, source: &mut S) -> Result<(), S::Error> {
-        let Some(Content { seq, salt, bytes }) = source.content()? else {
+        let Some(Content { seq, salt, bytes, husk }) = source.content()? else {
             self.seq = None;
             return Ok(());
         };
-        self.seq = Some(seq);
+        (self.seq, self.husk) = (Some(seq), husk);
         self.hash = match bytes {
             Some(bytes) if salt.len() == SALT_BYTES => {
                 Sha256::new().chain_update(&salt).chain_update(bytes).finalize().into()
@@ -52,9 +54,15 @@ impl Contents {
             _ if stray => Some(Why::ContentAdded),
             // Only what had content can have lost it.
             None if erased.is_some() => Some(Why::Erasures),
-            Some(_) if here && let Some(by) = erased => Some(Why::ContentBack(by)),
+            Some(_)
+                if here
+                    && !self.husk
+                    && let Some(by) = erased =>
+            {
+                Some(Why::ContentBack(by))
+            }
             Some(_) if erased.is_some() => None,
-            Some(_) if !here => Some(Why::ContentMissing),
+            Some(_) if !here || self.husk => Some(Why::ContentMissing),
             Some(commit) if *commit != self.hash => Some(Why::ContentChanged),
             None if here => Some(Why::ContentAdded),
             _ => None,

@@ -9,7 +9,7 @@ use super::finding::{FirstBad, Why};
 use super::keys::{self, KeyTold};
 use super::note::Note;
 use super::position::Position;
-use super::sealed::{Keys, MAX_KEYS, Unbelieved};
+use super::sealed::{Keys, MAX_KEYS, Odd, Unbelieved};
 use super::source::Source;
 use crate::merkle::TreeHead;
 
@@ -101,9 +101,12 @@ impl Kept {
     }
 
     /// Whether the keys are those that the records tell of, now that all of these are known.
-    pub(super) fn other_keys(&self) -> Option<FirstBad> {
-        let odd = keys::unlike(&self.rows, &self.told)?;
-        Some(FirstBad { seq: None, why: Why::Keys(odd.to_string()) })
+    pub(super) fn other_keys<S: Source>(&self, source: &mut S) -> Result<Option<FirstBad>, S::Error> {
+        let odd = match keys::unlike(&self.rows, &self.told) {
+            Some(odd) => Some(odd),
+            None => source.misnumbered()?.map(Odd::Misnumbered),
+        };
+        Ok(odd.map(|odd| FirstBad { seq: None, why: Why::Keys(odd.to_string()) }))
     }
 
     /// The keys that the records tell of.

@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Row};
 
 use super::kept::{KeyRows, Own};
 use super::sealed::MAX_KEYS;
-use super::source::{Content, Line, MAX_BYTES, Missing, Reach, Source};
+use super::source::{Content, Line, MAX_BYTES, Missing, Reach, Source, misnumbered};
 use crate::postgres::{PostgresConfig, foreign};
 use crate::readonly::LookError;
 
@@ -211,6 +211,11 @@ impl Source for Postgres {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
+    fn misnumbered(&mut self) -> Result<Option<i64>, Halt> {
+        let rows = self.rows(&misnumbered("bulkhead.key"), &[])?;
+        Ok(rows.first().map(|row| row.try_get(0)).transpose()?)
+    }
+
     fn checkpoint_after(&mut self, size: i64, number: i64) -> Result<Option<Own>, Halt> {
         let sql = "SELECT size, number, note FROM bulkhead.checkpoint WHERE (size, number) > ($1, $2) \
              ORDER BY size, number LIMIT 1";
@@ -292,5 +297,5 @@ fn line(row: &Row) -> Result<Line, Halt> {
 }
 
 fn content(row: &Row) -> Result<Content, Halt> {
-    Ok(Content { seq: row.try_get(0)?, salt: row.try_get(1)?, bytes: row.try_get(2)? })
+    Ok(Content { seq: row.try_get(0)?, salt: row.try_get(1)?, bytes: row.try_get(2)?, husk: false })
 }

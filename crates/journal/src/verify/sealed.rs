@@ -80,6 +80,10 @@ pub(super) enum Odd {
     Untold(String),
     #[error("the key `{0}` is not among its keys, and a record says that it came to be: it was taken away")]
     Gone(String),
+    #[error(
+        "one of its keys has the number {0}, which is not its place among them: they were numbered anew, and nothing can be signed any more"
+    )]
+    Misnumbered(i64),
     #[error("how the key `{0}` came to be is told otherwise by a record than by what is kept of it")]
     Otherwise(String),
 }

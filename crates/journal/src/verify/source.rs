@@ -22,6 +22,8 @@ pub(super) struct Content {
     pub(super) salt: Vec<u8>,
     /// None when it is larger than [`MAX_BYTES`], or no bytes at all.
     pub(super) bytes: Option<Vec<u8>>,
+    /// It is the empty row that an erasure leaves behind in a file; a server keeps none.
+    pub(super) husk: bool,
 }
 
 /// A field and a value.
@@ -57,6 +59,8 @@ pub(super) trait Source {
     fn last(&mut self) -> Result<u64, Self::Error>;
     /// The keys of the log in their order, each with the note of the change to it.
     fn keys(&mut self) -> Result<KeyRows, Self::Error>;
+    /// The first number of a key that is not the key's place among them.
+    fn misnumbered(&mut self) -> Result<Option<i64>, Self::Error>;
     /// The checkpoint that stands next behind the one of `size` records with this number among those of that size.
     fn checkpoint_after(&mut self, size: i64, number: i64) -> Result<Option<Own>, Self::Error>;
     /// The next record.
@@ -83,9 +87,17 @@ const RECORDS: &str = "SELECT seq, CASE WHEN octet_length(hash) <= 64 THEN hash 
 
 const CONTENTS: &str = "SELECT seq, CASE WHEN octet_length(salt) <= 64 THEN salt END, \
      CASE WHEN octet_length(bytes) <= 16777216 THEN bytes END \
-     FROM payload NOT INDEXED WHERE seq >= ?1 AND octet_length(salt) + octet_length(bytes) > 0 ORDER BY seq";
+     FROM payload NOT INDEXED WHERE seq >= ?1 ORDER BY seq";
 
 const ERASED: &str = "SELECT first, last, by FROM erased NOT INDEXED WHERE last >= ?1 ORDER BY first";
+
+/// Asks which of the keys in `table` has another number than its place.
+pub(super) fn misnumbered(table: &str) -> String {
+    format!(
+        "SELECT number FROM (SELECT number, row_number() OVER (ORDER BY number) AS place FROM {table}) AS placed \
+         WHERE number <> place ORDER BY number LIMIT 1"
+    )
+}
 
 /// The statements that a SQLite journal is gone through with.
 pub(super) struct Statements<'a> {
@@ -133,6 +145,10 @@ impl Source for Sqlite<'_> {
         keys.query_map([MAX_KEYS.saturating_add(1)], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     }
 
+    fn misnumbered(&mut self) -> rusqlite::Result<Option<i64>> {
+        self.conn.query_row(&misnumbered("key"), [], |row| row.get(0)).optional()
+    }
+
     fn checkpoint_after(&mut self, size: i64, number: i64) -> rusqlite::Result<Option<Own>> {
         let sql = "SELECT size, number, CAST(note AS BLOB) FROM checkpoint WHERE (size, number) > (?1, ?2) \
              ORDER BY size, number LIMIT 1";
@@ -152,7 +168,9 @@ impl Source for Sqlite<'_> {
     fn content(&mut self) -> rusqlite::Result<Option<Content>> {
         let content = |row: &Row<'_>| {
             let bytes = Some(row.get_ref(2)?).filter(|value| *value != ValueRef::Null).map(bytes);
-            Ok(Content { seq: row.get(0)?, salt: self::bytes(row.get_ref(1)?), bytes })
+            let salt = self::bytes(row.get_ref(1)?);
+            let husk = salt.is_empty() && bytes.as_ref().is_some_and(Vec::is_empty);
+            Ok(Content { seq: row.get(0)?, salt, bytes, husk })
         };
         self.contents.next()?.map(content).transpose()
     }

@@ -169,7 +169,7 @@ impl Walk {
             return Ok(Some(bad));
         }
         let Some(Whole { blocks, tree, kept, .. }) = self.whole.take() else { return Ok(None) };
-        if let Some(bad) = kept.other_keys() {
+        if let Some(bad) = kept.other_keys(source)? {
             return Ok(Some(bad));
         }
         let wrong = match tree.finish(source)? {

@@ -11,7 +11,7 @@ use crate::erase::erasure;
 use crate::kept::{Kept, ROLE};
 
 /// What is done to a SQLite file, and what is said of it.
-const SQLITE: [(&str, &str); 11] = [
+const SQLITE: [(&str, &str); 13] = [
     (
         "CREATE TABLE hoard (seq, bytes); CREATE TRIGGER copy AFTER INSERT ON payload \
          BEGIN INSERT INTO hoard VALUES (new.seq, new.bytes); END; DROP TABLE hoard",
@@ -33,10 +33,15 @@ const SQLITE: [(&str, &str); 11] = [
     ),
     ("DROP TABLE erased", "lacks the table `erased`"),
     ("CREATE TABLE \"two\nlines\" (x)", "has the table `two\\nlines`"),
+    ("INSERT INTO meta VALUES ('hoard', 'words')", "has the row `hoard` in the table `meta`"),
+    (
+        "INSERT INTO meta VALUES ('probe', 'words that were erased')",
+        "has the row `probe` in the table `meta`",
+    ),
 ];
 
 /// The same on a server, done by somebody who owns the tables there.
-const POSTGRES: [(&str, &str); 12] = [
+const POSTGRES: [(&str, &str); 13] = [
     (
         "CREATE TABLE public.hoard (LIKE payload); CREATE FUNCTION public.copy() RETURNS trigger LANGUAGE plpgsql AS \
          $$ BEGIN INSERT INTO public.hoard SELECT new.*; RETURN new; END $$; \
@@ -67,6 +72,7 @@ const POSTGRES: [(&str, &str); 12] = [
     ("CREATE TABLE public.more () INHERITS (record)", "has the descendant `more` on `bulkhead.record`"),
     ("CREATE VIEW few AS SELECT * FROM record LIMIT 3", "has `bulkhead.few`"),
     ("ALTER TABLE payload SET UNLOGGED", "lacks the table `bulkhead.payload`"),
+    ("INSERT INTO meta VALUES ('hoard', 'words')", "has the row `hoard` in the table `bulkhead.meta`"),
 ];
 
 fn checked(kept: &Kept) -> Report {

@@ -94,6 +94,12 @@ async fn keys_that_are_not_those_that_the_records_tell_of_are_found() {
             ("DELETE FROM key WHERE number = 1".to_owned(), "or one was taken away"),
             ("UPDATE key SET number = 3 WHERE number = 1".to_owned(), "or one was taken away"),
             ("UPDATE key SET change = NULL WHERE number = 2".to_owned(), "is told otherwise by a record"),
+            // Whoever signs names the number of the newest, and none comes after one that was made too high.
+            (
+                "UPDATE key SET number = 7 WHERE number = 2".to_owned(),
+                "has the number 7, which is not its place",
+            ),
+            ("UPDATE key SET number = number - 1".to_owned(), "has the number 0, which is not its place"),
             (
                 "DELETE FROM checkpoint; DELETE FROM key WHERE number = 2".to_owned(),
                 "is not among its keys, and a record says",

@@ -158,17 +158,19 @@ impl Kept {
     }
 
     /// Does to the database what only somebody can who owns it. `ZEROS` are 32 bytes that are none, `EMPTY` is `{}` as
-    /// bytes, in the words of either.
+    /// bytes, `NO_BYTES` none at all, in the words of either.
     pub(crate) fn tamper(&self, sql: &str) {
         match self {
             Self::Sqlite(folder) => {
                 let sql = sql.replace("ZEROS", "zeroblob(32)").replace("EMPTY", "x'7b7d'");
+                let sql = sql.replace("NO_BYTES", "x''");
                 let conn = rusqlite::Connection::open(database(folder.path())).unwrap();
                 conn.execute_batch(&sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
             }
             Self::Postgres { cluster, database } => {
                 let zeros = "decode(repeat('00', 32), 'hex')";
                 let sql = sql.replace("ZEROS", zeros).replace("EMPTY", "'\\x7b7d'::bytea");
+                let sql = sql.replace("NO_BYTES", "''::bytea");
                 cluster.sql(database, &format!("SET search_path = bulkhead; {sql}"));
             }
         }

@@ -19,6 +19,7 @@ mod checkpoint;
 mod cluster;
 mod common;
 mod cosign;
+mod covered;
 mod crash;
 mod cut;
 mod erase;

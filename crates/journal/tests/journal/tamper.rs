@@ -100,6 +100,10 @@ async fn each_kind_of_tampering_is_found_at_its_record() {
         ("INSERT INTO payload VALUES (5, ZEROS, EMPTY)", 5, Why::ContentAdded),
         ("INSERT INTO payload VALUES (0, ZEROS, EMPTY)", 1, Why::ContentAdded),
         ("INSERT INTO payload VALUES (13, ZEROS, EMPTY)", 13, Why::Removed),
+        // As an erasure leaves it in a file; no record could have its content in that place.
+        ("INSERT INTO payload VALUES (5, NO_BYTES, NO_BYTES)", 5, Why::ContentAdded),
+        ("INSERT INTO payload VALUES (0, NO_BYTES, NO_BYTES)", 1, Why::ContentAdded),
+        ("INSERT INTO payload VALUES (13, NO_BYTES, NO_BYTES)", 13, Why::Removed),
         ("UPDATE meta SET value = 'another log' WHERE name = 'log'", 1, Why::Unlinked),
     ];
     for kept in Kept::both() {
