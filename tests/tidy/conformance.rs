@@ -67,6 +67,7 @@ const ONE: &[(&str, Only)] = &[
     ("erase::a_reader_of_an_older_state_only_delays_what_the_files_give_up", Of(FILE)),
     ("eraser::an_eraser_that_is_refused_harms_nobody_else", Of(SERVER)),
     ("eraser::an_eraser_that_is_never_answered_harms_nobody_else", Of(SERVER)),
+    ("eraser::while_an_eraser_is_not_answered_all_else_is_recorded", Of(SERVER)),
     ("eraser::what_became_of_an_erasure_is_found_out_when_the_eraser_is_let_in_no_more", Of(SERVER)),
     (
         "foreign::what_is_put_into_it_while_it_is_written_does_nothing_and_is_refused_until_it_is_gone",

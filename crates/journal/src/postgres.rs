@@ -8,6 +8,7 @@ mod apart;
 mod append;
 mod batch;
 mod config;
+mod door;
 mod edge;
 pub(crate) mod foreign;
 mod line;

@@ -91,6 +91,7 @@ impl Writes for Seat {
                 self.runtime.block_on(self.writer.leave());
             }
         }
+        self.writer.bring_aside(&self.runtime, &mut self.group);
     }
 
     fn may_be_led(&self) -> bool {

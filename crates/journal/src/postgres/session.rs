@@ -20,6 +20,12 @@ const LOCK_CLASS: i32 = 0x424c_4b48;
 /// The advisory lock of whoever takes a turn; every append takes it shared.
 pub(super) const TURN: i64 = 0x424c_4b48_0000_0001;
 
+/// How often a turn is asked for: others add to the log, each for a moment.
+const TURN_TRIES: u32 = 10;
+
+/// And how long after one another.
+const TURN_DELAY: Duration = Duration::from_millis(20);
+
 /// How often a gateway's name is asked for: the server may not have noticed yet that the process before has ended.
 const NAME_TRIES: u32 = 50;
 
@@ -134,6 +140,19 @@ async fn fit(link: &Link) -> Result<String, Unfit> {
         return Err(Unfit::Unsafe("its server is a standby, which takes nothing: name the primary"));
     }
     text(link, "SELECT value FROM bulkhead.meta WHERE name = 'log'").await?.ok_or(Unfit::NoRecord)
+}
+
+/// Whether nobody has a turn that nothing else comes between, or ends it within a moment.
+pub(super) async fn turn_is_free(link: &Link) -> Result<bool, Fault> {
+    let sql = "SELECT pg_catalog.pg_try_advisory_xact_lock($1)";
+    for _ in 0..TURN_TRIES {
+        let row = link.row(sql, &[(&TURN, BIGINT)]).await?;
+        if row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false) {
+            return Ok(true);
+        }
+        tokio::time::sleep(TURN_DELAY).await;
+    }
+    Ok(false)
 }
 
 /// Ends the sessions that this process has had, and waits until they are gone.

@@ -4,6 +4,8 @@
 //! server, and the log itself is asked what became of the group: nothing is told to a caller that is not so, and
 //! nothing is sent twice.
 
+mod aside;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::error::SqlState;
 use vocab::Ambient;
 
+use self::aside::Aside;
 use super::PostgresConfig;
 use super::apart::{self, is_apart};
 use super::append::{add, confirm, send};
@@ -18,7 +21,7 @@ use super::batch::Batch;
 use super::edge::{self, Trouble};
 use super::foreign::{MEND, foreign};
 use super::link::{Fault, Link};
-use super::session::{self, Append, Session, TURN, Unfit, prepare_append};
+use super::session::{self, Append, Session, TURN, Unfit};
 use crate::body::{genesis, time_text};
 use crate::edge::Edge;
 use crate::entry::Head;
@@ -64,6 +67,8 @@ enum Outcome {
     Misfit(AppendError),
     /// Nobody knows.
     Unknown(String),
+    /// The eraser is not there. Nothing of it was sent.
+    Aside,
 }
 
 /// What is tried again, and what is not.
@@ -97,6 +102,7 @@ pub(super) struct Writer {
     failing: Option<(Instant, AppendError)>,
     /// How many entries the last group had, and how long it took.
     last_group: (usize, Duration),
+    aside: Aside,
     ambient: Arc<dyn Ambient>,
     queue: Arc<Queue>,
     shared: Arc<Shared>,
@@ -123,6 +129,7 @@ impl Writer {
             sent: None,
             failing: None,
             last_group: (0, Duration::ZERO),
+            aside: Aside::default(),
             ambient,
             queue,
             shared,
@@ -176,6 +183,7 @@ impl Writer {
 
     /// Says goodbye.
     pub(super) async fn leave(&mut self) {
+        self.give_up_aside();
         if let Some(session) = self.session.take() {
             session.link.close().await;
         }
@@ -230,6 +238,10 @@ impl Writer {
             return self.fail(group, error);
         }
         while !group.is_empty() {
+            if group.items.first().is_some_and(|first| self.has_to_wait(first)) {
+                self.put_aside(group.items.remove(0));
+                continue;
+            }
             let begun = Instant::now();
             let plain = together(&group.items);
             let count = plain.max(1);
@@ -247,6 +259,7 @@ impl Writer {
                     self.tell_edge();
                     group.items.drain(..count).for_each(|item| answer(item, Err(error.clone())));
                 }
+                Ok(Outcome::Aside) => group.items.drain(..count).for_each(|item| self.put_aside(item)),
                 Ok(Outcome::Beaten | Outcome::Unknown(_)) => {
                     let why = format!("it was tried {MAX_ATTEMPTS} times, and other gateways were first");
                     return self.fail(group, AppendError::Write(why));
@@ -333,7 +346,10 @@ impl Writer {
             return Err(Unfit::AnotherLog);
         }
         // Nothing of the former session can come to be any more, so what is not there now never will be.
+        // The eraser is not asked in while the log can do without: an erasure that can still come to be holds the turn, and keeps
+        // everybody from adding to it.
         if self.sent.as_ref().is_some_and(|sent| sent.erasing)
+            && !session::turn_is_free(&session.link).await?
             && let Some(eraser) = self.config.as_eraser()
             && session::open_eraser(&eraser, &self.instance).await.is_err()
         {
@@ -385,37 +401,17 @@ impl Writer {
         if !item.entry.erases() {
             return self.try_alone(item, None).await;
         }
-        let Some(config) = self.config.as_eraser() else {
+        if self.config.as_eraser().is_none() {
             return Ok(Outcome::Misfit(AppendError::NoEraser));
-        };
-        let tried = match self.become_eraser(&config).await? {
-            Ok(eraser) => self.try_alone(item, Some(&eraser)).await,
-            Err(why) => Err(Failure::Refused(why)),
+        }
+        let tried = match self.eraser().await {
+            Ok(Some(eraser)) => self.try_alone(item, eraser.session()).await,
+            Ok(None) => return Ok(Outcome::Aside),
+            Err(failure) => Err(failure),
         };
         match tried {
-            Err(Failure::Refused(why)) => {
-                Ok(Outcome::Misfit(AppendError::Eraser { user: config.user().to_owned(), why }))
-            }
+            Err(Failure::Refused(why)) => Ok(Outcome::Misfit(self.without_eraser(why))),
             tried => tried,
-        }
-    }
-
-    /// A session as the eraser, whose `config` this is; or why the server gives it none, while it answers this gateway.
-    async fn become_eraser(
-        &self,
-        config: &PostgresConfig,
-    ) -> Result<Result<(Append, Link), String>, Failure> {
-        let opened = async {
-            let link = session::open_eraser(config, &self.instance).await?;
-            Ok::<_, Unfit>((prepare_append(&link).await?, link))
-        };
-        let why = match opened.await {
-            Ok(eraser) => return Ok(Ok(eraser)),
-            Err(unfit) => in_words(&unfit, config),
-        };
-        match &self.session {
-            Some(session) => session.link.run("SELECT 1").await.map(|()| Err(why)).map_err(failure),
-            None => Err(Failure::Again(why)),
         }
     }
 
@@ -455,7 +451,8 @@ impl Writer {
                 Ok(Outcome::In(heads))
             }
             Err(Fault::Lost(why)) => {
-                let behind = usize::from(item.reply.is_none());
+                // An erasure waits aside, so that it is not among those that come first.
+                let behind = usize::from(item.reply.is_none() && eraser.is_none());
                 if last.records > self.head.records {
                     let erasing = eraser.is_some();
                     self.sent = Some(Sent { last, heads: batch.heads, behind, erasing });

@@ -119,6 +119,60 @@ async fn an_eraser_that_is_never_answered_harms_nobody_else() {
     whole(&kept, &journal);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_an_eraser_is_not_answered_all_else_is_recorded() {
+    let Some(kept) = Kept::postgres() else { return };
+    let Kept::Postgres { cluster, database } = &kept else { return };
+    let proxy = Proxy::new(cluster.folder());
+    let config = PostgresConfig::new(&proxy.url(ROLE, database)).unwrap();
+    // Longer than this test takes: what waits for the eraser's answer waits until it is told.
+    let place = config.patient(PATIENCE).with_eraser(ERASER, None).into();
+    let journal = Journal::open(Config { place }, Clock::at(NOON)).unwrap();
+    fill(&journal, 5).await;
+    proxy.set(Way::MuteTo(ERASER));
+    let ask = |seq: u64| {
+        let journal = journal.clone();
+        tokio::spawn(async move { journal.append(erasure([seq])).await })
+    };
+    let muted = async |count: usize| {
+        let until = Instant::now() + PATIENCE;
+        while proxy.muted() < count {
+            assert!(Instant::now() < until, "the eraser was not asked for");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let first = ask(2);
+    muted(1).await;
+    let second = ask(3);
+    // One after the other, and together.
+    fill(&journal, 20).await;
+    let many = (0..8).map(|number| {
+        let journal = journal.clone();
+        tokio::spawn(async move { journal.append(entry(vec![draft(number)])).await })
+    });
+    for asked in many.collect::<Vec<_>>() {
+        drop(asked.await.unwrap().unwrap());
+    }
+    assert_eq!((journal.healthy(), journal.head().records), (Ok(()), 33));
+    assert!(!first.is_finished() && !second.is_finished(), "the eraser was answered after all");
+    let reader = Reader::open(&kept.place()).unwrap();
+    assert!([2, 3].iter().all(|seq| reader.content(*seq).unwrap().is_some()));
+    // The one who was not answered is told, and the next is let in.
+    proxy.set(Way::Open);
+    let error = first.await.unwrap().unwrap_err();
+    assert!(matches!(&error, AppendError::Eraser { user, .. } if user == ERASER), "{error}");
+    drop(second.await.unwrap().unwrap());
+    assert_eq!([2, 3].map(|seq| reader.content(seq).unwrap().is_some()), [true, false]);
+    whole(&kept, &journal);
+    // Who closes the journal waits for no eraser either.
+    proxy.set(Way::MuteTo(ERASER));
+    let last = ask(4);
+    muted(2).await;
+    journal.close().await.unwrap();
+    assert_eq!(last.await.unwrap().unwrap_err(), AppendError::Closed);
+    assert!(reader.content(4).unwrap().is_some());
+}
+
 /// A table that somebody else holds, until it is let go.
 struct Holding {
     cluster: &'static Cluster,

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What happens to bytes on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub enum Way {
     Stuck,
     /// They pass on the connections that there are. Each further one is taken and never answered.
     MuteToNew,
+    /// They pass, but what a further connection says that signs in as this user: that is taken and never answered.
+    MuteTo(&'static str),
     /// The next answer is lost, and the connection with it. Then they pass.
     LoseAnswer,
     /// The same after so many answers that pass.
@@ -46,6 +50,7 @@ struct Inner {
     socket: PathBuf,
     way: Mutex<Way>,
     delayed: Mutex<Vec<(UnixStream, Vec<u8>)>>,
+    muted: AtomicUsize,
 }
 
 impl Inner {
@@ -55,6 +60,20 @@ impl Inner {
 
     fn set(&self, way: Way) {
         *self.way.lock().unwrap() = way;
+    }
+
+    /// Whether a connection that begins with `question` is not to be answered. It is held for as long as that is so.
+    fn mutes(&self, question: &[u8]) -> bool {
+        let Way::MuteTo(user) = self.way() else { return false };
+        let user = format!("\0{user}\0");
+        if !question.windows(user.len()).any(|part| part == user.as_bytes()) {
+            return false;
+        }
+        self.muted.fetch_add(1, Ordering::SeqCst);
+        while matches!(self.way(), Way::MuteTo(_)) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        true
     }
 
     /// The way of the next answer, which is counted.
@@ -86,8 +105,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let socket = folder.join(".s.PGSQL.5432");
-        let (way, delayed) = (Mutex::new(Way::Open), Mutex::default());
-        let inner = Arc::new(Inner { socket, way, delayed });
+        let (way, delayed, muted) = (Mutex::new(Way::Open), Mutex::default(), AtomicUsize::new(0));
+        let inner = Arc::new(Inner { socket, way, delayed, muted });
         let shared = Arc::clone(&inner);
         std::thread::spawn(move || {
             let mut mute = Vec::new();
@@ -122,6 +141,11 @@ impl Proxy {
         self.inner.way() == way
     }
 
+    /// How many connections have been taken and not answered for their user.
+    pub fn muted(&self) -> usize {
+        self.inner.muted.load(Ordering::SeqCst)
+    }
+
     /// Lets every question that was delayed arrive.
     pub fn deliver(&self) -> usize {
         let delayed = std::mem::take(&mut *self.inner.delayed.lock().unwrap());
@@ -140,9 +164,12 @@ fn connect(inner: &Arc<Inner>, client: TcpStream, server: UnixStream) {
     let (mut questions, mut from_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
     let shared = Arc::clone(inner);
     std::thread::spawn(move || {
-        let mut bytes = vec![0; 64 * 1024];
+        let (mut bytes, mut begun) = (vec![0; 64 * 1024], false);
         while let Ok(count @ 1..) = from_client.read(&mut bytes) {
             let question = &bytes[..count];
+            if !std::mem::replace(&mut begun, true) && shared.mutes(question) {
+                break;
+            }
             while shared.way() == Way::Stuck {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
