@@ -10,6 +10,7 @@ mod gateway;
 mod hostile;
 mod http;
 mod otlp;
+mod places;
 mod postgres;
 mod rsyslog;
 mod stage;

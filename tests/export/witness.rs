@@ -371,3 +371,71 @@ fn what_a_witness_cosigned_while_it_lied_about_the_time_is_not_in_the_record() {
         "{verified:?}"
     );
 }
+
+#[test]
+fn two_witnesses_cosign_side_by_side_and_one_that_is_removed_counts_no_more() {
+    let second = || Cosigner::called("other.example/7", [5; 32]);
+    let (one, mut two) = (Witness::default(), Witness::of(second()));
+    let home = home(&one);
+    two.knows(home.json(&["audit", "key", "show"])["key"].as_str().unwrap());
+    home.add(&two.settings_as("w2"));
+    home.start();
+    chat(&home);
+    let taken = |name: &str| standing(&home, name)["taken"].as_u64().unwrap_or_default();
+    eventually("both cosign", || taken("w1") > 0 && taken("w2") > 0);
+    // One that is away keeps the other from nothing.
+    two.goes();
+    let before = taken("w1");
+    chat(&home);
+    cosigned(&home, before);
+    eventually("it is missed", || standing(&home, "w2")["last_error"].is_string());
+    two.comes();
+    let before = taken("w1");
+    chat(&home);
+    cosigned(&home, before);
+    eventually("it cosigns again", || taken("w2") > before);
+    let end = || ["w1", "w2"].map(taken);
+    eventually("both have the same end", || {
+        let [one, two] = end();
+        one == two && home.run(&["audit", "checkpoint", "--last"]).done().out.contains("other.example/7")
+    });
+    home.run(&["gateway", "stop"]).done();
+    let cosigned_by = || -> Vec<(String, Option<u64>)> {
+        let verified = home.json(&["audit", "verify"]);
+        assert_eq!(verified["ok"], true, "{verified}");
+        let each = verified["cosigned"].as_array().unwrap().iter();
+        let mut each: Vec<_> =
+            each.map(|one| (one["witness"].as_str().unwrap().to_owned(), one["size"].as_u64())).collect();
+        each.sort();
+        each
+    };
+    let both = cosigned_by();
+    assert_eq!(both.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["other.example/7", NAME]);
+    assert!(both.iter().all(|(_, size)| size.is_some()), "{both:?}");
+    let note = home.run(&["audit", "checkpoint", "--last"]).done().out;
+    let kept = home.outside().join("checkpoint");
+    std::fs::write(&kept, &note).unwrap();
+
+    home.edit(&two.settings_as("w2"), "");
+    let asked = two.olds().len();
+    home.start();
+    let before = taken("w1");
+    chat(&home);
+    cosigned(&home, before);
+    // It is not asked, not missed and not told of; what it said of the past harms nothing and counts for nothing.
+    assert_eq!((two.olds().len(), standing(&home, "w2")), (asked, Value::Null));
+    assert!(
+        found(&home).iter().all(|(state, message)| state == "ok" && !message.contains("w2")),
+        "{:?}",
+        found(&home)
+    );
+    let file = home.outside().join("cosignature");
+    let newest = home.run(&["audit", "checkpoint", "--last"]).done().out;
+    std::fs::write(&file, second().cosign(&newest, 1_790_000_000)).unwrap();
+    home.run(&["audit", "cosign", file.to_str().unwrap()]).fails(3, "of no witness that the settings name");
+    home.run(&["gateway", "stop"]).done();
+    let [(name, _)] = cosigned_by().try_into().unwrap();
+    assert_eq!(name, NAME);
+    let said = home.run(&["audit", "verify", "--checkpoint", kept.to_str().unwrap()]).done();
+    assert!(said.out.contains(NAME) && !said.out.contains("other.example/7"), "{}", said.out);
+}

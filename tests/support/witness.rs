@@ -21,6 +21,7 @@ type Hash = [u8; 32];
 
 /// Who signs as a witness.
 pub struct Cosigner {
+    name: String,
     pair: Ed25519KeyPair,
 }
 
@@ -37,7 +38,16 @@ impl Cosigner {
     /// When there is none.
     #[must_use]
     pub fn of(seed: [u8; 32]) -> Self {
-        Self { pair: Ed25519KeyPair::from_seed_unchecked(&seed).unwrap() }
+        Self::called(NAME, seed)
+    }
+
+    /// The same by another name.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn called(name: &str, seed: [u8; 32]) -> Self {
+        Self { name: name.to_owned(), pair: Ed25519KeyPair::from_seed_unchecked(&seed).unwrap() }
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -47,7 +57,8 @@ impl Cosigner {
     /// Its key, for the settings.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("{NAME}+{}+{}", HEXLOWER.encode(&id(NAME, &self.bytes())), BASE64.encode(&self.bytes()))
+        let (name, bytes) = (&self.name, self.bytes());
+        format!("{name}+{}+{}", HEXLOWER.encode(&id(name, &bytes)), BASE64.encode(&bytes))
     }
 
     /// Its line for a checkpoint.
@@ -58,8 +69,9 @@ impl Cosigner {
     pub fn cosign(&self, note: &str, time: u64) -> String {
         let (text, _) = note.split_once("\n\n").unwrap();
         let signature = self.pair.sign(format!("cosignature/v1\ntime {time}\n{text}\n").as_bytes());
-        let bytes = [&id(NAME, &self.bytes()), time.to_be_bytes().as_slice(), signature.as_ref()].concat();
-        format!("{MARK}{NAME} {}\n", BASE64.encode(&bytes))
+        let name = &self.name;
+        let bytes = [&id(name, &self.bytes()), time.to_be_bytes().as_slice(), signature.as_ref()].concat();
+        format!("{MARK}{name} {}\n", BASE64.encode(&bytes))
     }
 }
 
@@ -95,6 +107,7 @@ pub enum Mood {
 
 /// What it knows.
 struct State {
+    own: Cosigner,
     /// The log's key, as `NAME+ID+BASE64`.
     log: Option<String>,
     /// What it cosigned last.
@@ -119,17 +132,26 @@ pub struct Witness {
 
 impl Default for Witness {
     fn default() -> Self {
-        let state =
-            State { log: None, last: None, mood: Mood::Honest, answered: Vec::new(), olds: Vec::new() };
+        Self::of(Cosigner::default())
+    }
+}
+
+impl Witness {
+    /// One that signs as `own`.
+    ///
+    /// # Panics
+    /// When it has no address.
+    #[must_use]
+    pub fn of(own: Cosigner) -> Self {
+        let (answered, olds) = (Vec::new(), Vec::new());
+        let state = State { own, log: None, last: None, mood: Mood::Honest, answered, olds };
         let port = Port::held();
         let address = port.address();
         let mut witness = Self { server: None, _port: port, address, state: Arc::new(Mutex::new(state)) };
         witness.comes();
         witness
     }
-}
 
-impl Witness {
     /// It answers, with what it knew.
     ///
     /// # Panics
@@ -200,8 +222,17 @@ impl Witness {
     /// The settings that name it as `w1`.
     #[must_use]
     pub fn settings(&self) -> String {
-        let key = Cosigner::default().key();
-        format!("[checkpoint.witness.w1]\nurl = \"http://{}/prefix/\"\nkey = {key:?}\n", self.address)
+        self.settings_as("w1")
+    }
+
+    /// The settings that name it as this.
+    ///
+    /// # Panics
+    /// When a test has broken.
+    #[must_use]
+    pub fn settings_as(&self, name: &str) -> String {
+        let key = self.state.lock().unwrap().own.key();
+        format!("[checkpoint.witness.{name}]\nurl = \"http://{}/prefix/\"\nkey = {key:?}\n", self.address)
     }
 }
 
@@ -274,14 +305,14 @@ impl State {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         match &self.mood {
             Mood::Signs(seed) => Cosigner::of(*seed).cosign(note, now),
-            Mood::Off(seconds) => Cosigner::default().cosign(note, now.saturating_add_signed(*seconds)),
-            Mood::Twice => [1, now].map(|time| Cosigner::default().cosign(note, time)).concat(),
+            Mood::Off(seconds) => self.own.cosign(note, now.saturating_add_signed(*seconds)),
+            Mood::Twice => [1, now].map(|time| self.own.cosign(note, time)).concat(),
             // Of another text, under the right name and id.
-            Mood::Forges => Cosigner::default().cosign(&note.replacen('\n', "x\n", 1), now),
+            Mood::Forges => self.own.cosign(&note.replacen('\n', "x\n", 1), now),
             _ => {
                 // Lines of keys that nobody named stand around its own.
                 let other = Cosigner::of([8; 32]).cosign(note, now).replace(NAME, "other.example/2");
-                format!("{other}{}", Cosigner::default().cosign(note, now))
+                format!("{other}{}", self.own.cosign(note, now))
             }
         }
     }

@@ -17,10 +17,11 @@ pub async fn declare(journal: &Journal, targets: &[Target]) -> Result<(), Declar
     let mut records = Vec::new();
     let mut rows = Vec::new();
     let kept = journal.states(CURSOR, "")?;
-    let cursor = |name: &str| {
-        let row = kept.iter().find(|(key, _)| key == name);
-        row.and_then(|(_, value)| serde_json::from_value::<Cursor>(value.clone()).ok()).unwrap_or_default()
-    };
+    let row =
+        |name: &str| kept.iter().find(|(key, _)| key == name).map(|(_, value)| Cursor::read(value.clone()));
+    let cursor = |name: &str| row(name).and_then(Result::ok).unwrap_or_default();
+    let unread = targets.iter().filter_map(|target| Some((target.name.as_str(), row(&target.name)?.err()?)));
+    records.extend(unread.map(|(name, why)| failed(name, 0, why)));
     let mut tell = |name: &str, change: &str, to: Option<String>, format: Option<&str>, row: &Cursor| {
         let facts = Facts::new()
             .with("export", name)
@@ -52,6 +53,12 @@ pub async fn declare(journal: &Journal, targets: &[Target]) -> Result<(), Declar
     }
     drop(journal.append(Entry { subject: Digest::of(b"exports"), records, state: rows }).await?);
     Ok(())
+}
+
+/// That the export `name`, so many records behind, does not do what it should.
+pub(crate) fn failed(name: &str, behind: u64, error: &str) -> Draft {
+    let facts = Facts::new().with("export", name).with("behind", behind).with("error", error);
+    Draft::of_event(Kind::Alert, Event::ExportFailed, facts)
 }
 
 /// Why it could not be said which exports there are.

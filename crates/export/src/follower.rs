@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::read::{ReadError, Reader, Record};
-use journal::{Change, Draft, Entry, Event, Facts, Journal, Kind, Place};
+use journal::{Change, Entry, Event, Journal, Place};
 use secrets::Store;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use vocab::{Ambient, Digest};
 
 use crate::board::{Board, Spot, Standing};
+use crate::declare::failed;
 use crate::format::Origin;
 use crate::send::{Batch, Packer, Sender};
 use crate::settings::{Fault, Target};
@@ -80,7 +81,7 @@ pub struct Follower {
     told_late: bool,
     /// What the receiver refuses for good.
     refusals: Refusals,
-    /// That the cursor was beyond the record's end, as long as the record does not know it.
+    /// That the cursor was beyond the record's end, or no cursor at all, as long as the record does not know it.
     set_back: Option<String>,
 }
 
@@ -107,6 +108,16 @@ pub(crate) struct Cursor {
     /// What the export was when it was last said in the record; nothing when it was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) what: Option<Digest>,
+}
+
+impl Cursor {
+    /// The one of a row. Where that cannot be read all is sent once more: a record that comes twice is seen, and one that is missing is
+    /// not.
+    pub(crate) fn read(row: serde_json::Value) -> Result<Self, &'static str> {
+        serde_json::from_value(row).map_err(|_| {
+            "the row of state with its place cannot be read, so somebody has changed it: it begins again with the first record"
+        })
+    }
 }
 
 /// Why nothing was sent just now.
@@ -187,8 +198,14 @@ impl Follower {
     /// Takes up where the last run left off.
     async fn begin(&mut self) -> Result<(), Trouble> {
         let kept = self.parts.journal.state(CURSOR, &self.target.name)?;
-        let cursor = kept.and_then(|value| serde_json::from_value::<Cursor>(value).ok());
-        self.taken = cursor.map_or(0, |cursor| cursor.seq);
+        self.taken = match kept.map(Cursor::read) {
+            None => 0,
+            Some(Ok(cursor)) => cursor.seq,
+            Some(Err(unread)) => {
+                self.set_back = Some(unread.to_owned());
+                0
+            }
+        };
         self.written = (self.taken, Instant::now());
         if self.packer.remembers() {
             let mut from = self.taken.saturating_sub(LOOK_BACK);
@@ -356,11 +373,7 @@ impl Follower {
     async fn alert(&mut self, error: &str) -> bool {
         let Some(standing) = self.spot.get() else { return true };
         tracing::error!("the export `{}` is {} records behind: {error}", self.target.name, standing.behind);
-        let facts = Facts::new()
-            .with("export", self.target.name.as_str())
-            .with("behind", standing.behind)
-            .with("error", error);
-        let draft = Draft::of_event(Kind::Alert, Event::ExportFailed, facts);
+        let draft = failed(&self.target.name, standing.behind, error);
         let subject = Digest::of_parts(&[b"export failed", self.target.name.as_bytes()]);
         let entry = Entry { subject, records: vec![draft], state: Vec::new() };
         match self.parts.journal.follow(entry).await {
