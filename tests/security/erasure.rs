@@ -96,6 +96,45 @@ fn what_was_posted_goes_with_its_conversation_or_its_record_and_other_posts_stay
 }
 
 #[test]
+fn a_yes_to_the_same_again_ends_with_what_it_came_with() {
+    let scene = "turns:\n  - calls: [{skill: message, arguments: {channel: \"board:content-team\", text: a quokka}}]\n  \
+         - say: done\n    repeat: true\n";
+    let test = "security::erasure::a_yes_to_the_same_again_ends_with_what_it_came_with";
+    for home in Home::both_playing(test, scene) {
+        let mut sessions = Vec::new();
+        for said in ["post it", "post it too"] {
+            let chat = home.begin(&["chat", "echo", said]);
+            home.run(&["approvals", "approve", &home.waiting(), "--pattern"]).done();
+            Said::of(chat).done().has("done");
+            let message = home.records(&["--kind", "message", "--event", "message.received"]).pop().unwrap();
+            sessions.push(message["session"].as_str().unwrap().to_owned());
+            if sessions.len() == 1 {
+                home.run(&["approvals", "revoke", home.left("pattern")[0]["id"].as_str().unwrap()]).done();
+            }
+        }
+        // What it is bound to would tell whoever guesses the words that they guessed right.
+        let pattern = || home.left("pattern");
+        assert_eq!(pattern().len(), 1, "{:?}", pattern());
+        let erase = |session: &str| {
+            let asked = ["audit", "erase", "request", "--session", session, "--reason", "the wrong agent"];
+            assert_eq!(home.json(&asked)["state"], "done");
+        };
+        erase(&sessions[0]);
+        assert_eq!(pattern().len(), 1, "that of another conversation stays");
+        erase(&sessions[1]);
+        assert_eq!(pattern(), [] as [Value; 0]);
+        assert_eq!(home.json(&["approvals", "patterns"]), json!([]));
+        let ended = home.records(&["--event", "pattern.ended"]);
+        let why: Vec<&str> = ended.iter().filter_map(|record| record["facts"]["why"].as_str()).collect();
+        assert_eq!(why, ["revoked", "erased"]);
+        // Nobody says of it later that somebody changed it.
+        home.run(&["gateway", "restart"]).done();
+        assert_eq!(home.records(&["--event", "row.unfounded"]), [] as [Value; 0]);
+        home.verifies();
+    }
+}
+
+#[test]
 fn what_a_person_said_is_in_no_file_of_the_home_any_more_and_the_record_is_whole() {
     for home in Home::both_playing(
         "security::erasure::what_a_person_said_is_in_no_file_of_the_home_any_more_and_the_record_is_whole",

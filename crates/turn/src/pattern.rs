@@ -11,13 +11,13 @@ use journal::{Change, Draft, Event, Facts, Kind};
 use monitor::Risk;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use vocab::{AgentName, ApprovalId, Digest, Person, PersonId, Resource, Timestamp, Verb};
+use vocab::{AgentName, ApprovalId, Digest, Person, PersonId, Resource, SessionId, Timestamp, Verb};
 
 use crate::deadline::is_over;
 use crate::gateway::Gateway;
 use crate::state::Turn;
 use crate::view::ApprovalView;
-use crate::{Refusal, RefusalKind, records};
+use crate::{Refusal, RefusalKind, approvals, records};
 
 /// How long a pattern lasts.
 pub const PATTERN_LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -244,6 +244,29 @@ impl Gateway {
         let _deciding = self.deciding.lock().await;
         let theirs = |view: &PatternView| whom.contains(&view.asked_by) || whom.contains(&view.approved_by);
         match self.end_patterns(by, "left", theirs) {
+            Some((drafts, changes)) => self.put_patterns_down(drafts, changes).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the patterns of conversations, or of people, of which this is true: they are being erased. The digest that a
+    /// pattern is bound to would tell whoever guesses the words that they guessed right.
+    pub(crate) async fn end_patterns_within(
+        &self,
+        is_erased: impl Fn(&SessionId, &PersonId) -> bool,
+    ) -> Result<(), Refusal> {
+        if !self.have_patterns() {
+            return Ok(());
+        }
+        let _deciding = self.deciding.lock().await;
+        let mut erased = BTreeSet::new();
+        for view in self.patterns.all() {
+            let Some(row) = approvals::load(&self.journal, &view.id)? else { continue };
+            if [&view.asked_by, &view.approved_by].iter().any(|person| is_erased(&row.view.session, person)) {
+                erased.insert(view.id);
+            }
+        }
+        match self.end_patterns(None, "erased", |view| erased.contains(&view.id)) {
             Some((drafts, changes)) => self.put_patterns_down(drafts, changes).await,
             None => Ok(()),
         }

@@ -310,6 +310,7 @@ impl Gateway {
             }
             first = false;
             if left.is_empty() {
+                self.end_patterns_within(|session, person| closing.is_closed(session, person)).await?;
                 return Ok(closing);
             }
             if tokio::time::Instant::now() >= until {
