@@ -1,6 +1,14 @@
 // Every word of the page's own, in one place.
 
+import { grouped } from './lib/number';
+import type { Unit } from './lib/time';
 import type { Spent, Thresholds } from './lib/types';
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** What is one away and has a word of its own. */
+const NEXT: Partial<Record<Unit, string>> = { day: 'tomorrow', week: 'next week', month: 'next month', year: 'next year' };
+const LAST: Partial<Record<Unit, string>> = { day: 'yesterday', week: 'last week', month: 'last month', year: 'last year' };
 
 export const t = {
   name: 'Bulkhead',
@@ -18,6 +26,17 @@ export const t = {
   no: 'no',
   none: 'none',
   never: 'never',
+
+  time: {
+    /** So many units from now on, or ago where it is less than none. */
+    away: (left: number, unit: Unit) => {
+      if (left === 0) return 'now';
+      const own = left === 1 ? NEXT[unit] : left === -1 ? LAST[unit] : undefined;
+      const many = `${Math.abs(left)} ${unit}${Math.abs(left) === 1 ? '' : 's'}`;
+      return own ?? (left > 0 ? `in ${many}` : `${many} ago`);
+    },
+    day: (day: number, month: number, year: number) => `${day} ${MONTHS[month] ?? ''} ${year}`,
+  },
 
   /** What did not come as it should; shown where it was asked for. */
   broken: {
@@ -286,7 +305,7 @@ export const t = {
       may: (agent: string, verb: string) => `${agent}: ${verb}`,
       by: (approver: string, asker: string) => `${approver} said yes, for ${asker}`,
       until: (when: string) => `Ends ${when}`,
-      uses: (count: number) => (count === 1 ? 'used once' : `used ${count.toLocaleString('en')} times`),
+      uses: (count: number) => (count === 1 ? 'used once' : `used ${grouped(count)} times`),
       revoke: 'Revoke',
       revokeOne: (agent: string, verb: string, name: string) => `Revoke: ${agent}, ${verb} ${name}`,
     },
@@ -313,7 +332,7 @@ export const t = {
     any: 'any',
     clear: 'No conditions',
     newest: 'Newest',
-    count: (count: number, whole: boolean) => `${count.toLocaleString('en')} ${count === 1 ? 'record' : 'records'}${whole ? '' : ' so far, further back as you scroll'}`,
+    count: (count: number, whole: boolean) => `${grouped(count)} ${count === 1 ? 'record' : 'records'}${whole ? '' : ' so far, further back as you scroll'}`,
     none: 'No record holds to these conditions.',
     further: 'Look further back',
     sparse: 'Nothing in the last stretch of the record.',
@@ -326,7 +345,7 @@ export const t = {
     } as Record<string, string>,
     agent: 'Agent', person: 'Person', kind: 'Kind', decision: 'Decision', action: 'Action', label: 'Label', since: 'Since', until: 'Until', session: 'Conversation', event: 'Event', eventExample: 'soul.changed',
     time: 'Time', reasons: 'Because', labels: 'Labels', call: 'Model', policies: 'Judged by', prev: 'Hash before', hash: 'Hash', content: 'Content',
-    tokens: (prompt: number, completion: number) => `${prompt.toLocaleString('en')} tokens in, ${completion.toLocaleString('en')} out`,
+    tokens: (prompt: number, completion: number) => `${grouped(prompt)} tokens in, ${grouped(completion)} out`,
     asTimeline: 'as a timeline',
     erased: 'The content of this record has been erased.',
     noContent: 'This record has no content.',
@@ -334,7 +353,7 @@ export const t = {
     proofHint: '`bulkhead audit check-proof FILE` checks a proof anywhere, without this gateway.',
     read: 'Read its content',
     timeline: (session: string) => `Conversation ${session}`,
-    cut: (most: number) => `Only the first ${most.toLocaleString('en')} records are shown.`,
+    cut: (most: number) => `Only the first ${grouped(most)} records are shown.`,
     took: (ms: number) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`),
     open: 'no outcome',
     verify: 'Verify the record',
@@ -343,15 +362,15 @@ export const t = {
     verifyRight: 'Who may see all records may verify them here.',
     checkpoints: 'Hold it against checkpoints kept elsewhere',
     checkpointsHint: 'As `bulkhead audit checkpoint` prints them, one after the other with an empty line between.',
-    progress: (records: number, total: number) => (total === 0 ? 'beginning' : `${records.toLocaleString('en')} of ${total.toLocaleString('en')}`),
-    good: (records: number) => `The record holds: ${records.toLocaleString('en')} records, each following from the one before. Its last hash is`,
+    progress: (records: number, total: number) => (total === 0 ? 'beginning' : `${grouped(records)} of ${grouped(total)}`),
+    good: (records: number) => `The record holds: ${grouped(records)} records, each following from the one before. Its last hash is`,
     bad: 'The record does not hold:',
     export: 'Export',
     exportLead: 'Saves the records that hold to the conditions above as JSON Lines. That you did is on the record.',
-    exporting: (records: number) => `Exporting: ${records.toLocaleString('en')} ${records === 1 ? 'record' : 'records'} so far`,
-    exported: (records: number) => `${records.toLocaleString('en')} ${records === 1 ? 'record was' : 'records were'} saved.`,
-    exportCut: (most: number) => `The first ${most.toLocaleString('en')} records were saved; \`bulkhead audit export\` saves more.`,
-    figuresLead: (count: number) => `Counted from ${count.toLocaleString('en')} records.`,
+    exporting: (records: number) => `Exporting: ${grouped(records)} ${records === 1 ? 'record' : 'records'} so far`,
+    exported: (records: number) => `${grouped(records)} ${records === 1 ? 'record was' : 'records were'} saved.`,
+    exportCut: (most: number) => `The first ${grouped(most)} records were saved; \`bulkhead audit export\` saves more.`,
+    figuresLead: (count: number) => `Counted from ${grouped(count)} records.`,
     figuresCut: 'There are more in this time than are counted here: the plots show the newest part.',
     span: { hour: 'Last hour', day: 'Last day', week: 'Last week' } as Record<string, string>,
     spans: 'How far back',
@@ -359,7 +378,7 @@ export const t = {
       judged: 'Actions', judgedLead: 'Permitted, and not permitted or put to a person',
       permitted: 'permitted', stopped: 'not permitted',
       tokens: 'Tokens of models', latency: 'From proposal to outcome', deciders: 'Decided by people',
-      model: 'model calls', other: 'all else', half: 'half within', most: '95 of 100 within', yes: 'yes', no: 'no', nothing: 'Nothing in this time.', table: 'As a table', from: 'From', highest: (most: number) => `highest ${most.toLocaleString('en')}`,
+      model: 'model calls', other: 'all else', half: 'half within', most: '95 of 100 within', yes: 'yes', no: 'no', nothing: 'Nothing in this time.', table: 'As a table', from: 'From', highest: (most: number) => `highest ${grouped(most)}`,
     },
   },
 
@@ -514,10 +533,10 @@ export const t = {
     look: 'Time to look, at most',
     approved: 'Approved',
     unknown: '-',
-    said: (yes: number, no: number) => `${yes.toLocaleString('en')} yes, ${no.toLocaleString('en')} no`,
+    said: (yes: number, no: number) => `${grouped(yes)} yes, ${grouped(no)} no`,
     took: (ms: number) => (ms < 60_000 ? `${(Math.floor(ms / 100) / 10).toFixed(1)} s` : ms < 3_600_000 ? `${Math.floor(ms / 60_000)} min` : `${Math.floor(ms / 3_600_000)} h`),
     tenth: (look: string) => `shortest tenth ${look}`,
-    unseen: (count: number) => `${count.toLocaleString('en')} never shown`,
+    unseen: (count: number) => `${grouped(count)} never shown`,
     percent: (share: number) => `${share} %`,
     spans: { hour: 'in the last hour', day: 'in the last day', month: 'in the last 30 days' },
     risks: {

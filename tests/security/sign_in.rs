@@ -35,6 +35,13 @@ fn a_code_of_the_command_lets_somebody_in_once_and_their_password_from_then_on()
         (&"bob".into(), &false.into(), &"sign-in".into())
     );
     drop(nobody.post("sign-in/code", &claim).is(401));
+    // A page learns whether its browser carries a sign-in, and nothing of whose or whether it holds.
+    let carried = |browser: &Browser| browser.get("sign-in/ways").is(200).json()["carried"].clone();
+    let planted = nobody.with_cookie("no cookie of ours");
+    assert_eq!(
+        [carried(&nobody), carried(&bob), carried(&planted)],
+        [false, true, true].map(|one| json!(one))
+    );
     let again = nobody.post("sign-in", &json!({ "person": "bob", "password": PASSWORD })).is(200);
     assert_ne!(again.cookie(), answer.cookie(), "each sign-in is a new one");
     assert_eq!(bob.get("sign-ins").json()["items"].as_array().unwrap().len(), 2);

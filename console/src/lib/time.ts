@@ -1,8 +1,12 @@
-// Times for people: how long ago, how long still.
+// Times for people: how long ago, how long still. By hand and not by the browser's `Intl`, whose first use takes a phone longer than all
+// else that a page does before it is there.
 
+import { t } from '../strings';
 import { now } from './clock';
 
-const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [
+export type Unit = 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month' | 'year';
+
+const STEPS: [number, Unit][] = [
   [60, 'second'],
   [60, 'minute'],
   [24, 'hour'],
@@ -12,9 +16,7 @@ const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [
   [Number.POSITIVE_INFINITY, 'year'],
 ];
 
-const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
-const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const whole = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
+const two = (number: number) => String(number).padStart(2, '0');
 
 /** `in 23 hours`, `5 minutes ago`; the text itself when it is no time. */
 export function relative(time: string, from = now()): string {
@@ -22,18 +24,19 @@ export function relative(time: string, from = now()): string {
   if (Number.isNaN(at)) return time;
   let left = (at - from) / 1000;
   for (const [size, unit] of STEPS) {
-    if (Math.abs(left) < size) return Math.abs(left) < 1 && unit === 'second' ? 'now' : words.format(Math.trunc(left), unit);
+    if (Math.abs(left) < size) return t.time.away(Math.trunc(left), unit);
     left /= size;
   }
   return time;
 }
 
 export function hour(time: string): string {
-  const at = Date.parse(time);
-  return Number.isNaN(at) ? time : clock.format(at);
+  const at = new Date(time);
+  return Number.isNaN(at.getTime()) ? time : `${two(at.getHours())}:${two(at.getMinutes())}`;
 }
 
 export function exact(time: string): string {
-  const at = Date.parse(time);
-  return Number.isNaN(at) ? time : whole.format(at);
+  const at = new Date(time);
+  if (Number.isNaN(at.getTime())) return time;
+  return `${t.time.day(at.getDate(), at.getMonth(), at.getFullYear())}, ${hour(time)}:${two(at.getSeconds())}`;
 }

@@ -304,6 +304,8 @@ export interface Ways {
   passkeys: string | null;
   /** What the identity provider is called. */
   provider: string | null;
+  /** Whether this browser carries a sign-in, which may be over. */
+  carried: boolean;
 }
 
 export interface Passkey {

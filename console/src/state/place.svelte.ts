@@ -1,5 +1,6 @@
 // Where in the console this page is, how it looks, and which keys do what.
 
+import { keep, kept } from '../lib/kept';
 import { ENTRIES, type Page, type Route, href, parse } from '../lib/route';
 
 export type Theme = 'auto' | 'light' | 'dark';
@@ -18,12 +19,8 @@ class Place {
   begin(): void {
     addEventListener('hashchange', () => (this.route = parse(location.hash)));
     addEventListener('keydown', (event) => this.#key(event));
-    try {
-      const kept = localStorage.getItem(THEME);
-      this.theme = THEMES.find((one) => one === kept) ?? 'auto';
-    } catch {
-      // Without storage the system decides.
-    }
+    const theme = kept(THEME);
+    this.theme = THEMES.find((one) => one === theme) ?? 'auto';
     this.#paint();
   }
 
@@ -38,11 +35,7 @@ class Place {
 
   nextTheme(): void {
     this.theme = THEMES[(THEMES.indexOf(this.theme) + 1) % THEMES.length] ?? 'auto';
-    try {
-      localStorage.setItem(THEME, this.theme);
-    } catch {
-      // Kept until the page is closed.
-    }
+    keep(THEME, this.theme);
     this.#paint();
   }
 

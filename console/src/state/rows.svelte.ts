@@ -1,5 +1,7 @@
 // A list that a page shows and acts on: what is in it, and what did not work, in one sentence.
 
+import { breath } from '../lib/breath';
+
 export class Rows<T> {
   rows = $state<T[]>([]);
   problem = $state('');
@@ -19,13 +21,17 @@ export class Rows<T> {
   /** Does something, and looks at the list anew whatever came of it. */
   async act(what: () => Promise<unknown>): Promise<void> {
     let problem = '';
-    for (const step of [what, async () => (this.rows = await this.#get())]) {
+    let rows: T[] | null = null;
+    for (const step of [what, async () => (rows = await this.#get())]) {
       try {
         await step();
       } catch (error) {
         problem ||= (error as Error).message;
       }
     }
+    // Several lists of one page come at once.
+    await breath();
+    this.rows = rows ?? this.rows;
     this.problem = problem;
     this.asked = true;
   }

@@ -1,7 +1,8 @@
 // Who is at this page, and whether the gateway answers.
 
 import { api, listen } from '../lib/api';
-import type { Me } from '../lib/types';
+import { keep, kept } from '../lib/kept';
+import type { Me, Ways } from '../lib/types';
 
 /** How often a gateway that does not answer is tried, in milliseconds: first, and at most. */
 const FIRST_TRY = 500;
@@ -13,9 +14,14 @@ const COMPARE = 5_000;
 /** Without a hand on the page for this long, in milliseconds, nothing is asked: to look on is not to be there. */
 const IDLE = 10 * 60_000;
 
+/** By which this browser knows that somebody was signed in here. */
+const WAS_IN = 'bulkhead.in';
+
 class Session {
   state = $state<'asking' | 'out' | 'in'>('asking');
   me = $state<Me | null>(null);
+  /** With what somebody can sign in, once that was asked. */
+  ways = $state.raw<Ways | null>(null);
   /** Said on the sign-in page, when somebody was sent there. */
   why = $state('');
   link = $state<'up' | 'lost'>('up');
@@ -52,7 +58,27 @@ class Session {
       // A no makes this `out`, silence makes the link `lost`.
       if (this.watched) this.#compare().catch(() => undefined);
     }, COMPARE);
-    void this.look();
+    void this.#enter();
+  }
+
+  /** Whether somebody will be signed in, as far as this browser knows before the gateway has said so. */
+  get expected(): boolean {
+    return this.state === 'in' || kept(WAS_IN) !== null;
+  }
+
+  /** Asks who is here. Where nobody was, it is asked first whether there is a sign-in at all: a no would be an error to the browser. */
+  async #enter(): Promise<void> {
+    if (!this.expected) {
+      try {
+        this.ways = await api.ways();
+        if (!this.ways.carried) this.state = 'out';
+      } catch {
+        // Silence has made the link `lost`, and who is here is asked once it is back.
+        if (this.link === 'up') this.state = 'out';
+      }
+      if (this.state === 'out' || this.link === 'lost') return;
+    }
+    await this.look();
   }
 
   /** Whether somebody is signed in at a gateway that answers. */
@@ -88,6 +114,7 @@ class Session {
       this.me = me;
       this.state = 'in';
       this.why = '';
+      keep(WAS_IN, 'yes');
       await this.#compare();
     } catch {
       // A no has made this `out`, silence has made the link `lost`.
@@ -111,13 +138,20 @@ class Session {
   async signOut(): Promise<void> {
     await api.signOut();
     this.me = null;
-    this.state = 'out';
     this.why = '';
+    this.#out();
   }
 
   #gone(why: string): void {
     if (this.state === 'in') this.why = why;
+    this.#out();
+  }
+
+  #out(): void {
     this.state = 'out';
+    // What there is to sign in with may be another by now.
+    this.ways = null;
+    keep(WAS_IN, null);
   }
 
   #lost(): void {

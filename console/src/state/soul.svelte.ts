@@ -1,6 +1,7 @@
 // A SOUL.md that somebody reads or changes: the text that lies there, the text as it is being written, what the checker says of that.
 
 import { Refused, api } from '../lib/api';
+import { beside } from '../lib/beside';
 import type { CheckReport, Diagnostic } from '../lib/types';
 
 /** How long nobody types before the text is checked, in milliseconds. */
@@ -14,6 +15,8 @@ export class Draft {
   loaded = $state(false);
   checking = $state(false);
   report = $state.raw<CheckReport | null>(null);
+  /** The text that it is about. */
+  #checked = $state.raw('');
   problem = $state('');
   /** Another version lies there by now. */
   conflict = $state(false);
@@ -73,10 +76,12 @@ export class Draft {
     const stop = new AbortController();
     this.#stop = stop;
     this.checking = true;
-    api.checkSoul(this.agent, this.text, stop.signal).then(
+    const { text } = this;
+    api.checkSoul(this.agent, text, stop.signal).then(
       (report) => {
         if (stop.signal.aborted) return;
         this.report = report;
+        this.#checked = text;
         this.checking = false;
       },
       (error: unknown) => {
@@ -85,6 +90,11 @@ export class Draft {
         this.problem = (error as Error).message;
       },
     );
+  }
+
+  /** Where a line that the checker speaks of stands by now; none where it is being written. */
+  get beside(): (line: number) => number | null {
+    return beside(this.#checked, this.text);
   }
 
   /** Writes it; whether it is written. */
@@ -105,7 +115,10 @@ export class Draft {
       if (error instanceof Refused) {
         this.conflict = error.problem.status === 409;
         const errors = error.problem.errors as Diagnostic[];
-        if (errors.length > 0 && this.report !== null) this.report = { ...this.report, valid: false, errors };
+        if (errors.length > 0 && this.report !== null) {
+          this.report = { ...this.report, valid: false, errors };
+          this.#checked = text;
+        }
       }
       return false;
     } finally {

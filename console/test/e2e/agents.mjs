@@ -19,6 +19,26 @@ export async function soulIsChangedIntoAnErrorAndMended(stage) {
   await ada.shot('soul');
   await ada.accessible('the editor');
 
+  // What is beside a rule stays beside it while something is written above, and before that is checked.
+  const lines = () => page.locator('.margin > span').evaluateAll((all) => all.flatMap((one, nth) => (one.querySelector('.tag') === null ? [] : [nth])));
+  const beside = await lines();
+  let checked;
+  const unchecked = new Promise((done) => (checked = done));
+  await page.route('**/soul/check', async (route) => {
+    await unchecked;
+    await route.continue().catch(() => undefined);
+  });
+  await text.focus();
+  await page.keyboard.press('Control+Home');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Enter');
+  same('each beside its rule', await lines(), beside.map((nth) => nth + 2));
+  await page.keyboard.type('- ');
+  await page.keyboard.press('Control+End');
+  same('and none beside what is not checked', [await lines(), (await strengths(page)).length], [beside.map((nth) => nth + 2), was.length]);
+  checked();
+  await page.unrouteAll({ behavior: 'wait' });
+
   // Into an error, as one types: it is named, and where.
   await text.fill(before.replace('- file-writer:', '- file-writr:'));
   await page.getByText(/^It does not compile: \d+ error/).waitFor();

@@ -57,8 +57,28 @@ async function everyPage(stage, name, options) {
   return seat;
 }
 
+/** What a page is made of comes while the gateway is asked who is here. */
+async function aPageComesMeanwhile({ page, stage }) {
+  let known;
+  const unknown = new Promise((done) => (known = done));
+  await page.goto('about:blank');
+  await page.route('**/api/v1/me', async (route) => {
+    await unknown;
+    await route.continue();
+  });
+  const came = page.waitForResponse((answer) => /\/assets\/Health-[^/]*\.js$/.test(answer.url()));
+  await page.goto(`${stage.base}#/health`);
+  await came;
+  same('nobody is known yet', await page.getByRole('navigation').count(), 0);
+  known();
+  await page.getByRole('heading', { name: 'Health', level: 1 }).waitFor();
+  await page.unrouteAll({ behavior: 'wait' });
+}
+
 export async function everyPageByDay(stage) {
-  await everyPageStaysInPlace(await everyPage(stage, 'day', { colorScheme: 'light' }));
+  const seat = await everyPage(stage, 'day', { colorScheme: 'light' });
+  await everyPageStaysInPlace(seat);
+  await aPageComesMeanwhile(seat);
 }
 
 export async function everyPageByNight(stage) {

@@ -4,9 +4,14 @@ import { PASSWORD, PHONE, holds, same } from './stage.mjs';
 export async function firstSignIn(stage) {
   const seat = await stage.seat();
   const { page } = seat;
+  const noes = [];
+  page.on('response', (answer) => answer.status() >= 400 && noes.push(`${answer.status()} ${answer.url()}`));
   await page.goto(stage.base);
   const byCode = page.getByRole('button', { name: 'With a one-time code' });
   await byCode.waitFor();
+  // A browser in which nobody was signed in asks nothing that ends in an error of its log.
+  await page.waitForLoadState('networkidle');
+  same('what was refused', noes, []);
   await seat.shot('sign-in');
   await seat.accessible('the sign-in');
   const useCode = async (code) => {

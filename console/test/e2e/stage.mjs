@@ -33,13 +33,15 @@ export function same(what, found, wanted) {
 export const ARGS = ['--disable-background-networking', '--disable-component-update', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])];
 
 export class Stage {
-  constructor(browser, { binary, home, shots, lighthouse }) {
+  constructor(browser, { binary, home, shots, lighthouse, views = [] }) {
     this.browser = browser;
     this.binary = binary;
     this.home = home;
     this.shots = shots;
     /** The folder of npm's package, where it is there. */
     this.lighthouse = lighthouse;
+    /** Which views it looks at; all of them where none is named. */
+    this.views = views;
     this.seats = [];
     this.base = `http://${this.json('gateway', 'status').address}/`;
   }

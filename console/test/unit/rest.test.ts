@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { browser } from '../../src/lib/browser';
 import { href, parse } from '../../src/lib/route';
-import { relative } from '../../src/lib/time';
+import { beside } from '../../src/lib/beside';
+import { grouped } from '../../src/lib/number';
+import { exact, hour, relative } from '../../src/lib/time';
 import { type Watch, minute, rates, see } from '../../src/lib/watch';
 import type { StreamLine, What } from '../../src/lib/types';
 
@@ -34,6 +36,24 @@ describe('browsers', () => {
   });
 });
 
+describe('what was found of a text', () => {
+  const then = 'a\n- one\nb\n- two\nc';
+  const at = (now: string) => [2, 4].map(beside(then, now));
+  it('stays beside its lines while others are written', () => {
+    expect(at(then)).toEqual([2, 4]);
+    expect(at('\n\n' + then)).toEqual([4, 6]);
+    expect(at(then.replace('b\n', ''))).toEqual([2, 3]);
+    expect(at(then.replace('b\n', 'b\nb\n'))).toEqual([2, 5]);
+    expect(at(then + '\nd')).toEqual([2, 4]);
+  });
+  it('is not beside a line that is another by now', () => {
+    expect(at(then.replace('- one', '- own'))).toEqual([null, 4]);
+    expect(at(then.replace('- two\n', ''))).toEqual([2, null]);
+    expect(at('')).toEqual([null, null]);
+    expect(at(then.replace('- one', '- two'))).toEqual([null, 4]);
+  });
+});
+
 describe('times', () => {
   const now = Date.parse('2026-11-21T12:00:00Z');
   it('are said as people say them', () => {
@@ -42,6 +62,34 @@ describe('times', () => {
     expect(relative('2026-11-22T11:30:00Z', now)).toBe('in 23 hours');
     expect(relative('2024-10-01T12:00:00Z', now)).toBe('2 years ago');
     expect(relative('no time', now)).toBe('no time');
+  });
+
+  it('are the words that the language has for them', () => {
+    const now = Date.parse('2026-11-21T12:00:00Z');
+    const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+    const at = (seconds: number) => relative(new Date(now + seconds * 1000).toISOString(), now);
+    const UNITS: [Intl.RelativeTimeFormatUnit, number, number][] = [['second', 1, 60], ['minute', 60, 60], ['hour', 3600, 24], ['day', 86_400, 7], ['week', 604_800, 4], ['month', 4.35 * 604_800, 12], ['year', 12 * 4.35 * 604_800, 90]];
+    for (const [unit, size, most] of UNITS) {
+      for (let count = 1; count < most; count += 1) {
+        // A little beyond, so that nothing falls short of a whole unit.
+        for (const sign of [1, -1]) expect(at(sign * (count * size + 0.2))).toBe(words.format(sign * count, unit));
+      }
+    }
+    expect(at(0)).toBe('now');
+  });
+
+  it('and numbers are made without what takes a phone so long', () => {
+    const files = Object.entries(import.meta.glob<string>('../../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true }));
+    expect(files.length).toBeGreaterThan(50);
+    expect(files.filter(([, text]) => /\bIntl\.|\.toLocale\w*String\(/.test(text)).map(([name]) => name)).toEqual([]);
+  });
+
+  it('and numbers look as elsewhere', () => {
+    const time = new Date(2026, 10, 2, 7, 5, 9);
+    expect([exact(time.toISOString()), hour(time.toISOString())]).toEqual(['2 Nov 2026, 07:05:09', '07:05']);
+    expect(exact(time.toISOString())).toBe(new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' }).format(time));
+    expect([exact('no time'), hour('no time'), relative('no time', 0)]).toEqual(['no time', 'no time', 'no time']);
+    for (const number of [0, 7, 999, 1_000, 12_345, 100_000, 1_234_567, -1_234]) expect(grouped(number)).toBe(number.toLocaleString('en'));
   });
 });
 

@@ -33,6 +33,7 @@ const usual: Answer = (path, init) => {
   if (path.endsWith('/me')) return json(ME);
   if (path.endsWith('/status')) return json(STATUS);
   if (path.endsWith('/events')) return beating(init);
+  if (path.endsWith('/sign-in/ways')) return json({ password: true, passkeys: null, provider: null, carried: true });
   if (path.endsWith('/waiting')) return json({ waiting: 0, agents: {} });
   return json({ items: [], after: null });
 };
@@ -79,6 +80,58 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+});
+
+describe('a page that is opened', () => {
+  const NOBODY = () => new Response(JSON.stringify({ status: 401, title: '', detail: 'you are not signed in: sign in', kind: 'unidentified' }), { status: 401 });
+  const ways = (carried: boolean): Answer => (path, init) => (path.endsWith('/sign-in/ways') ? json({ password: true, passkeys: null, provider: null, carried }) : path.endsWith('/me') && !carried ? NOBODY() : usual(path, init));
+
+  /** A browser that keeps what it is given to keep. */
+  const storage = () => {
+    const all = new Map<string, string>();
+    vi.stubGlobal('localStorage', { getItem: (name: string) => all.get(name) ?? null, setItem: (name: string, text: string) => all.set(name, text), removeItem: (name: string) => all.delete(name) });
+    return all;
+  };
+
+  async function opened() {
+    vi.resetModules();
+    const { session } = await import('../../src/state/session.svelte');
+    asked = [];
+    session.begin();
+    await vi.advanceTimersByTimeAsync(10);
+    return session;
+  }
+
+  it('where nobody was signed in asks nothing to which the answer is a no', async () => {
+    storage();
+    answer = ways(false);
+    const session = await opened();
+    expect([session.state, asked]).toEqual(['out', ['/api/v1/sign-in/ways']]);
+    expect(session.why).toBe('');
+  });
+
+  it('finds a sign-in of which this browser keeps nothing, and asks at once for one of which it does', async () => {
+    const all = storage();
+    answer = ways(true);
+    expect((await opened()).state).toBe('in');
+    expect(asked.slice(0, 2)).toEqual(['/api/v1/sign-in/ways', '/api/v1/me']);
+    const session = await opened();
+    expect([session.state, asked[0]]).toEqual(['in', '/api/v1/me']);
+    // Its end is the end of that, too.
+    answer = ways(false);
+    await session.look();
+    expect([session.state, [...all]]).toEqual(['out', []]);
+  });
+
+  it('waits for a gateway that does not answer, and then asks who is here', async () => {
+    storage();
+    answer = () => Promise.reject(new TypeError('refused'));
+    const session = await opened();
+    expect([session.state, session.link]).toEqual(['asking', 'lost']);
+    answer = ways(true);
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    expect([session.state, session.link]).toEqual(['in', 'up']);
+  });
 });
 
 describe('a page that nobody is at', () => {

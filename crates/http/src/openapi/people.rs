@@ -102,12 +102,13 @@ fn passkeys(book: &mut Book) {
         .has("used", or_null(time()));
     book.shape("Passkey", passkey);
     let answered = || object().has("ticket", text()).has("credential", credential());
-    book.route("GET", "sign-in/ways", "In which ways people sign in here, and at which name with passkeys.")
+    book.route("GET", "sign-in/ways", "In which ways people sign in here, at which name with passkeys, and whether the request carries a sign-in.")
         .gives(
             object()
                 .has("password", yes_or_no())
                 .has("passkeys", or_null(text()))
-                .has("provider", or_null(text())),
+                .has("provider", or_null(text()))
+                .has("carried", yes_or_no()),
         );
     book.route(
         "POST",
