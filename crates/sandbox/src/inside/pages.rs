@@ -115,8 +115,21 @@ mod tests {
         sum
     }
 
+    /// Said to this binary where it runs one test and nothing beside it.
+    const ALONE: &str = "BULKHEAD_TEST_ALONE";
+
+    /// What other tests run meanwhile is mapped again, so that this one has a process of its own.
     #[test]
     fn what_is_given_back_is_no_longer_mapped_and_there_when_it_is_used() {
+        if std::env::var_os(ALONE).is_none() {
+            let name =
+                "inside::pages::tests::what_is_given_back_is_no_longer_mapped_and_there_when_it_is_used";
+            let mut own = std::process::Command::new(std::env::current_exe().unwrap());
+            let said = own.args(["--exact", name, "--test-threads=1"]).env(ALONE, "1").output().unwrap();
+            let out = String::from_utf8_lossy(&said.stdout);
+            assert!(said.status.success() && out.contains("1 passed"), "{out}");
+            return;
+        }
         let parts = constant_parts();
         assert!((1..MAX_PARTS).contains(&parts.found), "{:?}", parts.all);
         for (begin, bytes) in parts.all.into_iter().flatten() {
