@@ -13,7 +13,6 @@ mod edge;
 pub(crate) mod foreign;
 mod line;
 mod link;
-mod looks;
 mod reader;
 mod rights;
 mod runtime;

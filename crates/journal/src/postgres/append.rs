@@ -59,7 +59,7 @@ pub(super) async fn add(
     let shape = batch.shape();
     let ask = async |all: &[&(dyn ToSql + Sync)]| {
         let ask = async { Ok(link.client.execute(append.of(shape), all).await?) };
-        let added = link.looking(ask).await?;
+        let added = link.within(ask).await?;
         all_or_none(added, batch.seqs.len())
     };
     if shape == Shape::One

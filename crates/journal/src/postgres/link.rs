@@ -1,9 +1,7 @@
 //! One connection: how it is set up, how it is asked within its time, and how it is told from one that is lost.
 
 use std::future::Future;
-use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
@@ -11,7 +9,6 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, NoTls, Row};
 
 use super::PostgresConfig;
-use super::looks::{LOOK, Looks};
 
 /// How long a connection may take to say goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);
@@ -71,7 +68,6 @@ pub(crate) struct Link {
     pub(crate) client: Client,
     driver: JoinHandle<()>,
     wait: Duration,
-    looks: Mutex<Looks>,
 }
 
 /// What every session sets for itself, whatever the server's and the role's defaults are: a statement sees what was
@@ -111,7 +107,7 @@ impl Link {
             }
         };
         client.batch_execute(&setup(wait)).await?;
-        Ok(Self { client, driver, wait, looks: Mutex::default() })
+        Ok(Self { client, driver, wait })
     }
 
     /// Asks for rows.
@@ -132,35 +128,6 @@ impl Link {
     /// Waits for `work` on it, as long as any step may take.
     pub(crate) async fn within<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
         within(self.wait, work).await
-    }
-
-    /// The same, and while that pays `work` is looked for a moment before this thread sleeps.
-    pub(crate) async fn looking<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-        if !self.looks().next() {
-            return self.within(work).await;
-        }
-        let begun = Instant::now();
-        let mut work = pin!(work);
-        let looked_for = std::future::poll_fn(|context| {
-            let answer = work.as_mut().poll(context);
-            // Awake again at once, the runtime looks whether the connection has something without waiting for it.
-            if answer.is_pending() && begun.elapsed() < LOOK {
-                context.waker().wake_by_ref();
-            }
-            answer
-        });
-        let answer = self.within(looked_for).await;
-        let mut looks = self.looks();
-        if begun.elapsed() < LOOK {
-            looks.found()
-        } else {
-            looks.in_vain()
-        }
-        answer
-    }
-
-    fn looks(&self) -> MutexGuard<'_, Looks> {
-        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it is known to be gone.
