@@ -331,9 +331,10 @@ fn nobody_may_watch(_: &Scene) -> bool {
     }
 }
 
-/// A timer holds a signal back for itself.
+/// A timer holds a signal back for itself. What others of the user give up meanwhile is taken, too.
 fn timers(_: &Inside) -> Done {
     const PROCESSES: usize = 8;
+    const AGAIN: std::time::Duration = std::time::Duration::from_millis(5);
     let fill = || {
         let mut timer = 0_i32;
         while call(libc::SYS_timer_create, &[libc::CLOCK_MONOTONIC as usize, 0, &raw mut timer as usize])
@@ -342,9 +343,9 @@ fn timers(_: &Inside) -> Done {
     };
     for _ in 0..PROCESSES {
         if call(libc::SYS_clone, &[libc::SIGCHLD as usize])? == 0 {
-            fill();
             loop {
-                std::thread::sleep(std::time::Duration::from_secs(3600));
+                fill();
+                std::thread::sleep(AGAIN);
             }
         }
     }
@@ -353,12 +354,19 @@ fn timers(_: &Inside) -> Done {
     Ok(())
 }
 
+/// Looked for again and again, since another process of the user may give one up just before.
 fn no_timer_left(_: &Scene) -> bool {
-    let mut timer = 0_i32;
-    match call(libc::SYS_timer_create, &[libc::CLOCK_MONOTONIC as usize, 0, &raw mut timer as usize]) {
-        Ok(_) => call(libc::SYS_timer_delete, &[timer as usize]).is_err(),
-        Err(error) => error.raw_os_error() == Some(libc::EAGAIN),
-    }
+    const LOOKS: u32 = 20;
+    (0..LOOKS).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        let mut timer = 0_i32;
+        let made =
+            call(libc::SYS_timer_create, &[libc::CLOCK_MONOTONIC as usize, 0, &raw mut timer as usize]);
+        match made {
+            Ok(_) => call(libc::SYS_timer_delete, &[timer as usize]).is_err(),
+            Err(error) => error.raw_os_error() == Some(libc::EAGAIN),
+        }
+    })
 }
 
 fn queues(_: &Inside) -> Done {

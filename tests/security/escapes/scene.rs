@@ -225,11 +225,11 @@ impl Scene {
     /// A jail that waits to be used has not become its program yet, and is the gateway's.
     pub fn run(&self) -> Vec<u32> {
         let lives = |pid: &u32| {
+            // Without memory it runs nothing any more, and is about to be gone. First: what is gone after the other has no memory either.
+            let memory = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             let state = stat.rsplit(") ").next().unwrap_or_default();
-            // Without memory it runs nothing any more, and is about to be gone.
-            let memory = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-            !state.is_empty() && !state.starts_with(['Z', 'X']) && !memory.starts_with("0 ")
+            !memory.starts_with("0 ") && !state.is_empty() && !state.starts_with(['Z', 'X'])
         };
         let spare = |pid: &u32| {
             let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
