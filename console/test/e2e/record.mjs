@@ -40,9 +40,11 @@ export async function recordIsFoundProvenAndVerified(stage) {
   const sheet = page.locator('.sheet article');
   await sheet.waitFor();
   holds('why', (await sheet.innerText()).includes('skill:file-writer'));
+  const seq = Number(/#\/record\/(\d+)$/.exec(page.url())[1]);
   const file = `${stage.home}/a.tlog-proof`;
   writeFileSync(file, await saved(page, () => sheet.getByRole('button', { name: 'Save its proof' }).click()));
-  same('the proof holds', stage.json('audit', 'check-proof', file).ok, true);
+  const proven = stage.json('audit', 'check-proof', file);
+  same('the proof holds, of this record', [proven.ok, proven.seq], [true, seq]);
   await ada.accessible('the record');
 
   // No administrator reads content by being one.
