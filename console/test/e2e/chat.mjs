@@ -361,6 +361,9 @@ export async function heldAndApprovedByASecondPerson(stage) {
   for (const part of ['echo wants to post to', 'board:content-team', 'ada', 'internal', 'U+202E', 'U+200B', 'message.post']) {
     holds(`the sheet says ${part}`, words.includes(part));
   }
+  // Above all of it that some of it does not show; and so in the conversation that it came from.
+  await sheet.getByRole('alert').getByText(/^Careful: [2-9] characters here do not show/).waitFor();
+  await ada.page.locator('details.act.held').getByText(/^[2-9] characters that do not show/).waitFor({ state: 'attached' });
   await bob.shot('approvals');
   await bob.accessible('the approvals');
   await sheet.getByRole('button', { name: 'Approve exactly this' }).click();
