@@ -9,7 +9,7 @@ use journal::{Draft, Kind};
 use serde_json::{Value, json};
 use vocab::{AgentName, ProposalId, SessionId};
 
-use crate::erasure::{told, with, write, write_drafts};
+use crate::erasure::{gone, told, with, write, write_drafts};
 use crate::unfounded::on_record;
 
 const ID: &str = "e-aaaaaaaa";
@@ -85,7 +85,7 @@ fn one_that_cannot_be_carried_out_is_tried_again_whole_and_keeps_no_other_waitin
             erasure(&home, "e-bbbbbbbb")["state"] == "done"
                 && erasure(&home, "e-cccccccc")["state"] == "expired"
         });
-        assert_eq!(with(&home, "numbat"), Vec::<String>::new());
+        gone(&home, &["numbat"]);
         assert_eq!(erasure(&home, ID)["state"], "running");
         let log = fs::read_to_string(home.at("data/gateway.log")).unwrap();
         assert!(
@@ -99,7 +99,7 @@ fn one_that_cannot_be_carried_out_is_tried_again_whole_and_keeps_no_other_waitin
         assert!(!with(&home, "quokka").is_empty());
         home.start();
         eventually("it is done", || erasure(&home, ID)["state"] == "done");
-        assert_eq!(with(&home, "quokka"), Vec::<String>::new());
+        gone(&home, &["quokka"]);
         home.verifies();
     }
 }

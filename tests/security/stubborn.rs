@@ -8,7 +8,7 @@ use bulkhead_tests::{Home, Said, eventually};
 use serde_json::json;
 
 use crate::branches::{ask, branch, id, owner};
-use crate::erasure::with;
+use crate::erasure::{gone, with};
 
 /// An answer, after a while.
 const SLOW: &str = "
@@ -55,7 +55,7 @@ fn whoever_begins_turn_after_turn_in_many_conversations_holds_no_erasure_up() {
         over.store(true, Ordering::Relaxed);
         assert_eq!(said.done().json()["state"], "done");
     });
-    assert_eq!(with(&home, "quokka"), Vec::<String>::new());
+    gone(&home, &["quokka"]);
     // They go on when it is done.
     eventually("one of them is taken up", || {
         let more = json!({ "text": "and on", "session": branches[0] });
