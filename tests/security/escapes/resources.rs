@@ -308,14 +308,17 @@ fn spin(_: &Inside) -> Done {
 }
 
 /// Each process as many as it may have descriptors, until the user has none left.
+/// How soon what others of the user give up is taken, too.
+const AGAIN: std::time::Duration = std::time::Duration::from_millis(5);
+
 fn watchers(_: &Inside) -> Done {
     const MOST: usize = 20;
     let mut made = 0;
     for _ in 0..MOST {
         if call(libc::SYS_clone, &[libc::SIGCHLD as usize])? == 0 {
-            while call(libc::SYS_inotify_init1, &[0]).is_ok() {}
             loop {
-                std::thread::sleep(std::time::Duration::from_secs(3600));
+                while call(libc::SYS_inotify_init1, &[0]).is_ok() {}
+                std::thread::sleep(AGAIN);
             }
         }
         made += 1;
@@ -331,10 +334,9 @@ fn nobody_may_watch(_: &Scene) -> bool {
     }
 }
 
-/// A timer holds a signal back for itself. What others of the user give up meanwhile is taken, too.
+/// A timer holds a signal back for itself.
 fn timers(_: &Inside) -> Done {
     const PROCESSES: usize = 8;
-    const AGAIN: std::time::Duration = std::time::Duration::from_millis(5);
     let fill = || {
         let mut timer = 0_i32;
         while call(libc::SYS_timer_create, &[libc::CLOCK_MONOTONIC as usize, 0, &raw mut timer as usize])
@@ -354,19 +356,12 @@ fn timers(_: &Inside) -> Done {
     Ok(())
 }
 
-/// Looked for again and again, since another process of the user may give one up just before.
 fn no_timer_left(_: &Scene) -> bool {
-    const LOOKS: u32 = 20;
-    (0..LOOKS).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-        let mut timer = 0_i32;
-        let made =
-            call(libc::SYS_timer_create, &[libc::CLOCK_MONOTONIC as usize, 0, &raw mut timer as usize]);
-        match made {
-            Ok(_) => call(libc::SYS_timer_delete, &[timer as usize]).is_err(),
-            Err(error) => error.raw_os_error() == Some(libc::EAGAIN),
-        }
-    })
+    let mut timer = 0_i32;
+    match call(libc::SYS_timer_create, &[libc::CLOCK_MONOTONIC as usize, 0, &raw mut timer as usize]) {
+        Ok(_) => call(libc::SYS_timer_delete, &[timer as usize]).is_err(),
+        Err(error) => error.raw_os_error() == Some(libc::EAGAIN),
+    }
 }
 
 fn queues(_: &Inside) -> Done {

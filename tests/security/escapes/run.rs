@@ -205,7 +205,10 @@ fn look(scene: &Scene, attempt: &Attempt, word: &str, place: Place) -> Option<Fa
         }
         Sign::Disturbed => scene.disturbed().map(Fate::Came),
         Sign::Holds(name) if scene.holds(name) => came(name),
-        Sign::Seen(seen) if seen(scene) => came("it can be seen"),
+        // Without a jail it may take its time, where others of the user are about.
+        Sign::Seen(seen) if within(if word == "ok" { wait } else { Duration::ZERO }, || seen(scene)) => {
+            came("it can be seen")
+        }
         Sign::Word if word == "ok" => came("it says so"),
         _ => None,
     };
