@@ -141,7 +141,7 @@ impl Note {
         &self.signatures
     }
 
-    /// Whether `key` signed the text; for a witness, when it did, in seconds since 1970.
+    /// Whether `key` signed the text; for a witness, when it did last, in seconds since 1970.
     ///
     /// # Errors
     /// When it did not.
@@ -153,7 +153,7 @@ impl Note {
         let mut time = None;
         for signature in by {
             let held = key.verify(self.text.as_bytes(), &signature.bytes);
-            time = held.ok_or_else(|| Distrust::Forged(key.to_string()))?;
+            time = time.max(held.ok_or_else(|| Distrust::Forged(key.to_string()))?);
         }
         Ok(time)
     }

@@ -11,7 +11,8 @@ use crate::event::{Event, Facts};
 use crate::note::{self, Distrust, Note, NoteError, Signature, VerifierKey};
 use crate::read::Reader;
 
-/// How far the time of a cosignature that was made just now may lie from this machine's, in seconds.
+/// How far the time of a cosignature that was made just now may lie from this machine's, in seconds; and how far ahead of it that of
+/// any.
 pub const MAX_SKEW_SECONDS: u64 = 60 * 60;
 
 /// The latest time that a cosignature may state (`tlog-cosignature`, "Format").
@@ -33,7 +34,8 @@ impl Notary {
     /// Takes in a witness's cosignature: a note with it, or its line alone, which is then for the newest checkpoint.
     ///
     /// # Errors
-    /// When no witness of the settings has signed a checkpoint of this log with it.
+    /// When no witness of the settings has signed a checkpoint of this log with it, or states a time that is more than
+    /// [`MAX_SKEW_SECONDS`] ahead of this machine's.
     pub async fn cosign(&self, text: &str, by: Option<PersonId>) -> Result<Arc<Sealed>, SealError> {
         let (of, signatures) = match text.parse::<Note>() {
             Ok(note) => (Some(note.clone()), note.signatures().to_vec()),
@@ -122,13 +124,17 @@ impl Notary {
             return Err(SealError::Cosignature("it states a time that there is not".to_owned()));
         }
         let now = u64::try_from(self.base.ambient.now().as_second()).unwrap_or_default();
-        if fresh && now.abs_diff(time) > MAX_SKEW_SECONDS {
-            let why = format!(
-                "it states the time {time} and this machine's clock says {now}, in seconds since 1970: one of the two clocks is wrong, or the cosignature is an old one"
-            );
-            return Err(SealError::Cosignature(why));
-        }
-        Ok(())
+        let clocks =
+            format!("it states the time {time} and this machine's clock says {now}, in seconds since 1970");
+        let wrong = "one of the two clocks is wrong";
+        let why = match time.saturating_sub(now) > MAX_SKEW_SECONDS {
+            true => format!("{clocks}: {wrong}"),
+            false if fresh && now.saturating_sub(time) > MAX_SKEW_SECONDS => {
+                format!("{clocks}: {wrong}, or the cosignature is an old one")
+            }
+            false => return Ok(()),
+        };
+        Err(SealError::Cosignature(why))
     }
 
     /// The stored checkpoint with the text of `of`, or the newest.

@@ -10,7 +10,7 @@ use bulkhead_journal::checkpoint::{Checkpoint, CheckpointError, Keys, Sealed};
 use bulkhead_journal::note::{MAX_SIGNATURES, SigningKey, VerifierKey};
 use bulkhead_journal::read::{Query, Reader};
 use bulkhead_journal::verify::verify;
-use bulkhead_journal::{Event, Journal, Kind, Notary, NotaryConfig, SealError};
+use bulkhead_journal::{Event, Journal, Kind, MAX_SKEW_SECONDS, Notary, NotaryConfig, SealError};
 use data_encoding::BASE64;
 use sha2::Digest as _;
 
@@ -468,10 +468,16 @@ async fn a_witnesss_cosignature_is_checked_stored_and_published() {
         // The same once more is taken and is nothing new.
         assert_eq!(notary.cosign(&note, None).await.unwrap(), older);
         assert_eq!(events(&kept).len(), before);
-        let newer_text = newer.note().text();
+        let (newer_text, now) = (newer.note().text(), u64::try_from(NOON).unwrap());
         for (sent, why) in [
             (stranger.line(newer_text, 1), "of no witness that the settings name"),
             (one.line(&text, 1), "does not hold"),
+            // No clock says so yet.
+            (one.line(newer_text, now + MAX_SKEW_SECONDS + 1), "one of the two clocks is wrong"),
+            (
+                format!("{}{}", one.line(newer_text, u64::MAX >> 1), one.line(newer_text, now)),
+                "clocks is wrong",
+            ),
             (format!("{newer_text}x\n\n{}", one.line(newer_text, 1)), "has made no such checkpoint"),
             (newer.note().to_string().replace("\nAA", "\nAB"), "of no witness"),
             ("nonsense".to_owned(), "not a signed note"),
