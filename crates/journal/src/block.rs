@@ -82,6 +82,19 @@ impl Filling {
         }
     }
 
+    /// Takes in those of the next record that are not in `before`, which it will be joined with.
+    pub(crate) fn take_in_beside(&mut self, before: &Self, values: &Values) {
+        let known = self.values.iter_mut().zip(&before.values);
+        for ((known, before), value) in known.zip(values) {
+            if let Some(value) = value
+                && !before.contains(value)
+                && !known.contains(value)
+            {
+                known.insert(value.clone());
+            }
+        }
+    }
+
     /// Takes in what has been gathered elsewhere.
     pub(crate) fn join(&mut self, other: Self) {
         for (known, values) in self.values.iter_mut().zip(other.values) {

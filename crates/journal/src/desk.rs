@@ -158,12 +158,14 @@ impl<W: Writes> Desk<W> {
 
     /// The same, for a moment.
     fn sit_soon(&self) -> Option<MutexGuard<'_, Option<W>>> {
-        let begun = Instant::now();
+        let mut begun = None;
         loop {
             match self.writer.try_lock() {
                 Ok(seat) => return Some(seat),
                 Err(TryLockError::Poisoned(_)) => return None,
-                Err(TryLockError::WouldBlock) if begun.elapsed() < SPIN => std::hint::spin_loop(),
+                Err(TryLockError::WouldBlock) if begun.get_or_insert_with(Instant::now).elapsed() < SPIN => {
+                    std::hint::spin_loop();
+                }
                 Err(TryLockError::WouldBlock) => return None,
             }
         }

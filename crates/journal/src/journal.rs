@@ -245,12 +245,14 @@ impl Journal {
         let room = queue.room(&prepared).await?;
         let arrival = queue.put(prepared, reply, room)?;
         let led = self.inner.is_alone(&waiting) && may_block() && desk.lead();
-        if !led && arrival == Arrival::Unseen {
-            queue.wake();
-        }
-        let begun = Instant::now();
-        while !led && waiting.is_alone() && begun.elapsed() < SPIN && answer.is_empty() {
-            tokio::task::yield_now().await;
+        if !led {
+            if arrival == Arrival::Unseen {
+                queue.wake();
+            }
+            let begun = Instant::now();
+            while waiting.is_alone() && begun.elapsed() < SPIN && answer.is_empty() {
+                tokio::task::yield_now().await;
+            }
         }
         answer.await.map_err(|_| AppendError::Closed)?
     }

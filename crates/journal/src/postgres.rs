@@ -19,6 +19,7 @@ mod runtime;
 mod schema;
 mod seat;
 mod session;
+mod socket;
 mod states;
 mod writer;
 

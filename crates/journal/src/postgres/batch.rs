@@ -240,7 +240,11 @@ impl<'a> Batch<'a> {
             Ok(())
         });
         let Ok(()) = kept;
-        self.fresh.take_in(&record.values);
+        if self.finished {
+            self.fresh.take_in(&record.values);
+        } else {
+            self.fresh.take_in_beside(&edge.filling, &record.values);
+        }
         if head.records.is_multiple_of(BLOCK_RECORDS) {
             self.finish(edge, whole(head.records).saturating_sub(1));
         }

@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -22,6 +22,9 @@ const MAX_GATEWAY_CHARS: usize = 64;
 
 /// What a gateway is called that was given no name.
 const NAMELESS: &str = "gateway";
+
+/// The port of an address that names none.
+const PORT: u16 = 5432;
 
 /// Silence on the connection for so long makes the system ask whether the other side is there.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
@@ -216,6 +219,14 @@ impl PostgresConfig {
         self.wait = wait;
         self.server.connect_timeout(wait).tcp_user_timeout(wait);
         self
+    }
+
+    /// The socket that it listens at, where that is on this machine and any server there will do.
+    pub(super) fn socket(&self) -> Option<PathBuf> {
+        let [Host::Unix(folder)] = self.server.get_hosts() else { return None };
+        let port = self.server.get_ports().first().copied().unwrap_or(PORT);
+        let any = self.server.get_target_session_attrs() == TargetSessionAttrs::Any;
+        any.then(|| folder.join(format!(".s.PGSQL.{port}")))
     }
 
     /// A connection that is not set up for anything, driven by the runtime that this is called in.

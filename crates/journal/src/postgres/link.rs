@@ -9,6 +9,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, NoTls, Row};
 
 use super::PostgresConfig;
+use super::socket::Socket;
 
 /// How long a connection may take to say goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);
@@ -96,12 +97,18 @@ impl Link {
     async fn dial(config: &PostgresConfig, name: &str) -> Result<Self, Fault> {
         let (mut server, wait) = (config.server.clone(), config.wait());
         server.application_name(name);
-        let (client, driver) = match &config.tls {
-            None => {
+        let (client, driver) = match (&config.tls, config.socket()) {
+            (None, Some(path)) => {
+                let failed = |error| Fault::Lost(format!("error connecting to server: {error}"));
+                let socket = Socket::connect(&path).await.map_err(failed)?;
+                let (client, connection) = server.connect_raw(socket, NoTls).await?;
+                (client, tokio::spawn(async move { drop(connection.await) }))
+            }
+            (None, None) => {
                 let (client, connection) = server.connect(NoTls).await?;
                 (client, tokio::spawn(async move { drop(connection.await) }))
             }
-            Some(tls) => {
+            (Some(tls), _) => {
                 let (client, connection) = server.connect(tls.clone()).await?;
                 (client, tokio::spawn(async move { drop(connection.await) }))
             }

@@ -191,7 +191,8 @@ impl Writer {
 
     /// When there is nothing to write: is the database there, and has somebody else added to the log?
     pub(super) fn look(&mut self, runtime: &Runtime, group: &mut Group) {
-        match runtime.block_on(self.keep_up(group)) {
+        let settled = self.settle(runtime, group);
+        match settled.and_then(|()| runtime.block_on(self.keep_up())) {
             Ok(()) => {
                 self.failing = None;
                 self.tell();
@@ -200,8 +201,7 @@ impl Writer {
         }
     }
 
-    async fn keep_up(&mut self, group: &mut Group) -> Result<(), AppendError> {
-        self.settle(group).await?;
+    async fn keep_up(&mut self) -> Result<(), AppendError> {
         self.ready().await?;
         let Some(session) = &self.session else { return Ok(()) };
         if self.failing.is_some() {
@@ -234,7 +234,7 @@ impl Writer {
             return;
         }
         group.begun = None;
-        if let Err(error) = runtime.block_on(self.settle(group)) {
+        if let Err(error) = self.settle(runtime, group) {
             return self.fail(group, error);
         }
         while !group.is_empty() {
@@ -313,11 +313,11 @@ impl Writer {
 
     /// Finds out what became of a group whose callers have been told that it is not known: if it is in, those that
     /// nobody waits for are done.
-    async fn settle(&mut self, group: &mut Group) -> Result<(), AppendError> {
+    fn settle(&mut self, runtime: &Runtime, group: &mut Group) -> Result<(), AppendError> {
         if self.sent.is_none() {
             return Ok(());
         }
-        if let Some(sent) = self.ready().await? {
+        if let Some(sent) = runtime.block_on(self.ready())? {
             let behind = sent.behind.min(group.items.len());
             group.items.drain(..behind);
         }

@@ -48,7 +48,7 @@ impl Writer {
         if self.aside.items.is_empty() || !self.aside.door.is_open() || self.failing.is_some() {
             return;
         }
-        if let Err(error) = runtime.block_on(self.settle(group)) {
+        if let Err(error) = self.settle(runtime, group) {
             return self.fail(group, error);
         }
         let Some((item, tried)) = self.aside.items.pop_front() else { return };
