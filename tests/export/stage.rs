@@ -69,6 +69,7 @@ impl OnServer {
 pub struct Stage {
     folder: TempDir,
     place: Place,
+    server: Option<OnServer>,
     pub journal: Journal,
 }
 
@@ -90,7 +91,10 @@ impl Stage {
     pub fn both(test: &str) -> Vec<Self> {
         let mut both = vec![Self::new()];
         match OnServer::new() {
-            Ok(server) => both.push(Self::of(server.place("gateway"))),
+            Ok(server) => {
+                let stage = Self::of(server.place("gateway"));
+                both.push(Self { server: Some(server), ..stage });
+            }
             Err(why) => skipped(&format!("{test}, in part"), &format!("the same on PostgreSQL: {why}")),
         }
         both
@@ -103,7 +107,25 @@ impl Stage {
 
     fn at(folder: TempDir, place: Place) -> Self {
         let journal = Journal::open(Config { place: place.clone() }, Arc::new(Clock)).unwrap();
-        Self { folder, place, journal }
+        Self { folder, place, server: None, journal }
+    }
+
+    /// Writes `value` into the rows of state of `kind` past the journal, as whoever owns the database can.
+    pub fn spoil(&self, kind: &str, value: &str) {
+        match (&self.place, &self.server) {
+            (Place::Sqlite(file), _) => {
+                let database = rusqlite::Connection::open(file).unwrap();
+                let changed = database.execute("UPDATE state SET value = ?2 WHERE kind = ?1", (kind, value));
+                assert_ne!(changed.unwrap(), 0);
+            }
+            (_, Some(server)) => {
+                let sql = format!(
+                    "UPDATE bulkhead.state SET value = $v${value}$v$ WHERE kind = '{kind}' RETURNING 'changed'"
+                );
+                assert!(server.cluster.sql(&server.database, &sql).contains("changed"));
+            }
+            (_, None) => panic!("whose database it is has not been kept"),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -112,9 +134,9 @@ impl Stage {
 
     /// Closes the record and opens it again, as a gateway that is started anew does.
     pub async fn reopen(self) -> Self {
-        let Self { folder, place, journal } = self;
+        let Self { folder, place, server, journal } = self;
         journal.close().await.unwrap();
-        Self::at(folder, place)
+        Self { server, ..Self::at(folder, place) }
     }
 
     /// Adds `count` records with paths that no form likes.

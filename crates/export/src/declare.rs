@@ -1,7 +1,7 @@
 //! Says in the record which exports there are, whenever that has changed: that records went elsewhere, and that they no
 //! longer do, is something that an auditor asks.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use journal::{AppendError, Change, Draft, Entry, Event, Facts, Journal, Kind};
 use vocab::Digest;
@@ -9,19 +9,26 @@ use vocab::Digest;
 use crate::follower::{CURSOR, Cursor};
 use crate::settings::Target;
 
+/// The most exports whose rows are looked at: more than settings can name.
+const MAX_NAMES: usize = 10_000;
+
 /// Records which of `targets` are new or others than before, and which are no longer there.
 ///
 /// # Errors
 /// When it cannot be recorded; then none is to be started.
 pub async fn declare(journal: &Journal, targets: &[Target]) -> Result<(), DeclareError> {
-    let mut records = Vec::new();
-    let mut rows = Vec::new();
-    let kept = journal.states(CURSOR, "")?;
-    let row =
-        |name: &str| kept.iter().find(|(key, _)| key == name).map(|(_, value)| Cursor::read(value.clone()));
-    let cursor = |name: &str| row(name).and_then(Result::ok).unwrap_or_default();
-    let unread = targets.iter().filter_map(|target| Some((target.name.as_str(), row(&target.name)?.err()?)));
-    records.extend(unread.map(|(name, why)| failed(name, 0, why)));
+    let (mut records, mut rows) = (Vec::new(), Vec::new());
+    let names = journal.last_keys(CURSOR, "", None, MAX_NAMES)?;
+    let mut kept = BTreeMap::new();
+    for name in &names {
+        match Cursor::read(journal, name)? {
+            Some(Ok(cursor)) => drop(kept.insert(name.as_str(), cursor)),
+            Some(Err(why)) if targets.iter().any(|target| target.name == *name) => {
+                records.push(failed(name, 0, why));
+            }
+            Some(Err(_)) | None => {}
+        }
+    }
     let mut tell = |name: &str, change: &str, to: Option<String>, format: Option<&str>, row: &Cursor| {
         let facts = Facts::new()
             .with("export", name)
@@ -33,7 +40,7 @@ pub async fn declare(journal: &Journal, targets: &[Target]) -> Result<(), Declar
         Ok::<_, serde_json::Error>(())
     };
     for target in targets {
-        let (was, is) = (cursor(&target.name), target.digest());
+        let (was, is) = (kept.remove(target.name.as_str()).unwrap_or_default(), target.digest());
         if was.what != Some(is) {
             let change = if was.what.is_some() { "changed" } else { "began" };
             let to = target.to().map(|to| to.to_string()).ok();
@@ -41,12 +48,8 @@ pub async fn declare(journal: &Journal, targets: &[Target]) -> Result<(), Declar
             tell(&target.name, change, to, Some(target.format.as_str()), &now)?;
         }
     }
-    let named: BTreeSet<&str> = targets.iter().map(|target| target.name.as_str()).collect();
-    for (name, _) in kept.iter().filter(|(name, _)| !named.contains(name.as_str())) {
-        let was = cursor(name);
-        if was.what.is_some() {
-            tell(name, "given up", None, None, &Cursor { seq: was.seq, what: None })?;
-        }
+    for (name, was) in kept.into_iter().filter(|(_, was)| was.what.is_some()) {
+        tell(name, "given up", None, None, &Cursor { seq: was.seq, what: None })?;
     }
     if records.is_empty() {
         return Ok(());

@@ -111,12 +111,19 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// The one of a row. Where that cannot be read all is sent once more: a record that comes twice is seen, and one that is missing is
-    /// not.
-    pub(crate) fn read(row: serde_json::Value) -> Result<Self, &'static str> {
-        serde_json::from_value(row).map_err(|_| {
-            "the row of state with its place cannot be read, so somebody has changed it: it begins again with the first record"
-        })
+    /// That of the export `name`, if it has one. Where its row cannot be read all is sent once more: a record that comes twice is seen,
+    /// and one that is missing is not.
+    pub(crate) fn read(
+        journal: &Journal,
+        name: &str,
+    ) -> Result<Option<Result<Self, &'static str>>, ReadError> {
+        let row = match journal.state(CURSOR, name) {
+            Ok(row) => row.map(|row| serde_json::from_value(row).ok()),
+            Err(ReadError::State { .. }) => Some(None),
+            Err(error) => return Err(error),
+        };
+        let unread = "the row of state with its place cannot be read, so somebody has changed it: it begins again with the first record";
+        Ok(row.map(|cursor| cursor.ok_or(unread)))
     }
 }
 
@@ -197,8 +204,7 @@ impl Follower {
 
     /// Takes up where the last run left off.
     async fn begin(&mut self) -> Result<(), Trouble> {
-        let kept = self.parts.journal.state(CURSOR, &self.target.name)?;
-        self.taken = match kept.map(Cursor::read) {
+        self.taken = match Cursor::read(&self.parts.journal, &self.target.name)? {
             None => 0,
             Some(Ok(cursor)) => cursor.seq,
             Some(Err(unread)) => {
