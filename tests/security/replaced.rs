@@ -26,7 +26,7 @@ turns:
     repeat: true
 ";
 
-const OLD: &str = "one\ntwo\nthree\n";
+const OLD: &str = "one\nline-two\nthree\n";
 const NEW: &str = "one\nnew\nthree\n";
 
 /// A person looks at each write.
@@ -85,9 +85,9 @@ fn a_write_that_waits_is_shown_as_what_it_changes_and_happens_when_nothing_else_
     let home = home(WRITES);
     fs::write(draft(&home), OLD).unwrap();
     let (chat, id, change) = asked(&home);
-    assert_eq!(drawn(&change), ["same one", "removed two", "added new", "same three"]);
+    assert_eq!(drawn(&change), ["same one", "removed line-two", "added new", "same three"]);
     assert_eq!((&change["created"], &change["bytes"]), (&json!(false), &json!(OLD.len())));
-    home.run(&["approvals", "show", &id]).done().has("  - two").has("  + new");
+    home.run(&["approvals", "show", &id]).done().has("  - line-two").has("  + new");
     // A list has none of it, and neither has the record.
     assert_eq!(home.json(&["approvals", "list"])[0]["change"], Value::Null);
     assert!(home.json(&["approvals", "show", &id])["patternable"] == false, "each is another file");
@@ -227,8 +227,8 @@ fn who_is_not_cleared_for_the_file_sees_what_would_be_written_and_no_more() {
     assert_eq!(to_bob["action"]["args"]["content"], NEW);
     assert_eq!((&to_bob["change"]["diff"], &to_bob["change"]["bytes"]), (&Value::Null, &json!(0)));
     assert!(to_bob["change"]["why"].as_str().unwrap().contains("you are cleared for"), "{to_bob}");
-    assert!(!to_bob.to_string().contains("two"), "{to_bob}");
-    assert_eq!(drawn(&seen(&cyn)["change"])[1], "removed two");
+    assert!(!to_bob.to_string().contains("line-two"), "{to_bob}");
+    assert_eq!(drawn(&seen(&cyn)["change"])[1], "removed line-two");
     // Ada asked: what she does not decide on is not shown to her.
     assert!(!seen(&ada)["decidable"].as_bool().unwrap());
     assert_eq!(seen(&ada)["change"], Value::Null);
@@ -257,7 +257,7 @@ fn who_asked_sees_nothing_of_what_lies_there_though_they_may_approve_and_are_cle
     let id = home.waiting();
     let [to_ada, to_bob] = people.each_ref().map(|who| who.get(&format!("approvals/{id}")).is(200).json());
     // Both have the right to approve and are cleared for the file.
-    assert_eq!(drawn(&to_bob["change"])[1], "removed two");
+    assert_eq!(drawn(&to_bob["change"])[1], "removed line-two");
     assert_eq!(to_ada["change"], Value::Null);
     assert_eq!(home.json(&["approvals", "show", &id])["change"], Value::Null);
     drop(people[1].post(&format!("approvals/{id}/deny"), &json!({ "reason": "no" })).is(200));
@@ -273,9 +273,9 @@ fn kept(home: &Home) -> Vec<Value> {
 fn asked_and_kept(home: &Home) -> (Child, String) {
     fs::write(draft(home), OLD).unwrap();
     let (chat, id, change) = asked(home);
-    assert_eq!(drawn(&change)[1], "removed two");
+    assert_eq!(drawn(&change)[1], "removed line-two");
     assert_eq!(kept(home), [json!(OLD)]);
-    assert!(!json!(home.left("approval")).to_string().contains("two"));
+    assert!(!json!(home.left("approval")).to_string().contains("line-two"));
     (chat, id)
 }
 
@@ -284,7 +284,7 @@ fn asked_and_kept(home: &Home) -> (Child, String) {
 fn over(home: &Home, id: &str, state: &str) {
     eventually(&format!("it is {state}"), || home.json(&["approvals", "show", id])["state"] == state);
     assert_eq!(kept(home), Vec::<Value>::new(), "{state}");
-    assert!(!json!(home.left("decided")).to_string().contains("two"), "{state}");
+    assert!(!json!(home.left("decided")).to_string().contains("line-two"), "{state}");
     let change = &home.json(&["approvals", "show", id])["change"];
     assert_eq!(change["diff"], Value::Null);
     assert!(change["why"].as_str().unwrap().contains("does not wait any more"), "{change}");
