@@ -45,11 +45,11 @@ fn an_outcome_that_comes_late_is_recorded_as_late_and_not_used() {
         eventually("the outcome is on the record", || outcomes(&home).len() == tried);
         home.run(&["agents", "resume", "echo"]).done();
         let outcome = outcomes(&home).pop().unwrap();
-        if outcome["status"] == "done" {
-            // The disk was done before the agent was stopped.
-            continue;
+        match outcome["status"].as_str().unwrap() {
+            // The disk was done before the agent was stopped, or everything stood still for longer than late words are waited for.
+            "done" | "unknown" => continue,
+            status => assert_eq!(status, "late", "{outcome}"),
         }
-        assert_eq!(outcome["status"], "late", "{outcome}");
         assert!(outcome["content"]["body"].to_string().contains("posted to"), "{outcome}");
         said.with(3).lacks("posted to").lacks("That is what became of it");
         let session = outcome["session"].as_str().unwrap();
@@ -62,7 +62,7 @@ fn an_outcome_that_comes_late_is_recorded_as_late_and_not_used() {
         home.verifies();
         return;
     }
-    panic!("in {TRIES} tries the agent was never stopped before the disk was done");
+    panic!("in {TRIES} tries no outcome came while it was waited for and after the agent was stopped");
 }
 
 #[test]
