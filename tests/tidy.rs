@@ -115,6 +115,13 @@ fn what_the_console_says_stands_in_one_place() {
 }
 
 #[test]
+fn no_file_of_the_console_is_too_long() {
+    let written = console::written(&root());
+    assert!(written.len() > 100, "the console was not read");
+    none(written.iter().flat_map(console::length).collect());
+}
+
+#[test]
 fn the_verifier_takes_nothing_from_what_writes_and_signs() {
     let read = TREE.iter().filter(|file| file.path.starts_with("crates/journal/src/verify")).count();
     assert!(read > 10, "the verifier was not read");

@@ -1,6 +1,9 @@
-//! What the console says to people stands in `strings.ts` and in no page: a `.svelte` file has no words of its own.
+//! The console: no file is too long, and what it says to people stands in `strings.ts` and `strings/` and in no page: a `.svelte` file has no words
+//! of its own.
 
 use std::path::Path;
+
+use super::style::FILE_STOP;
 
 /// Attributes, and properties of our own parts, that people read or hear.
 const SAID: [&str; 13] = [
@@ -24,14 +27,29 @@ const HANDED_ON: [&str; 5] = ["===", "!==", "[", "(", ","];
 
 /// Every page and part of the console, by its path from the root.
 pub fn pages(root: &Path) -> Vec<(String, String)> {
-    let mut folders = vec![root.join("console/src")];
+    files(root, &["console/src"], &["svelte"])
+}
+
+/// All that is written for the console and its tests.
+pub fn written(root: &Path) -> Vec<(String, String)> {
+    files(root, &["console/src", "console/test"], &["svelte", "ts", "mjs", "css"])
+}
+
+/// That a file is too long.
+pub fn length((path, text): &(String, String)) -> Vec<String> {
+    let lines = text.lines().count();
+    if lines > FILE_STOP { vec![format!("{path}: {lines} lines; the limit is {FILE_STOP}")] } else { vec![] }
+}
+
+fn files(root: &Path, folders: &[&str], endings: &[&str]) -> Vec<(String, String)> {
+    let mut folders: Vec<_> = folders.iter().map(|folder| root.join(folder)).collect();
     let mut all = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "svelte") {
+            } else if path.extension().is_some_and(|of| endings.iter().any(|ending| of == *ending)) {
                 let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
                 all.push((name, std::fs::read_to_string(&path).unwrap()));
             }
@@ -228,6 +246,12 @@ fn prose(text: &str) -> bool {
         one.chars().count() > 1 && one.chars().all(|letter| letter.is_alphabetic() || letter == '.')
     };
     words.windows(2).any(|two| two.iter().all(|one| word(one)))
+}
+
+#[test]
+fn long_files_are_found() {
+    let of = |lines: usize| length(&("x.ts".to_owned(), "\n".repeat(lines))).len();
+    assert_eq!((of(FILE_STOP), of(FILE_STOP + 1)), (0, 1));
 }
 
 #[test]

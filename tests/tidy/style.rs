@@ -6,7 +6,7 @@ use super::source::Source;
 pub const FILE_AIM: usize = 300;
 
 /// A file above this fails.
-const FILE_STOP: usize = 600;
+pub const FILE_STOP: usize = 600;
 
 /// A function above this fails, from its `fn` to its closing brace.
 const FUNCTION_STOP: usize = 70;
