@@ -1,15 +1,13 @@
 //! Says in the record which exports there are, whenever that has changed: that records went elsewhere, and that they no
 //! longer do, is something that an auditor asks.
 
-use std::collections::BTreeMap;
-
 use journal::{AppendError, Change, Draft, Entry, Event, Facts, Journal, Kind};
 use vocab::Digest;
 
 use crate::follower::{CURSOR, Cursor};
 use crate::settings::Target;
 
-/// The most exports whose rows are looked at: more than settings can name.
+/// The most rows that are looked through for exports that were given up; one for each name that there ever was.
 const MAX_NAMES: usize = 10_000;
 
 /// Records which of `targets` are new or others than before, and which are no longer there.
@@ -18,15 +16,11 @@ const MAX_NAMES: usize = 10_000;
 /// When it cannot be recorded; then none is to be started.
 pub async fn declare(journal: &Journal, targets: &[Target]) -> Result<(), DeclareError> {
     let (mut records, mut rows) = (Vec::new(), Vec::new());
-    let names = journal.last_keys(CURSOR, "", None, MAX_NAMES)?;
-    let mut kept = BTreeMap::new();
-    for name in &names {
-        match Cursor::read(journal, name)? {
-            Some(Ok(cursor)) => drop(kept.insert(name.as_str(), cursor)),
-            Some(Err(why)) if targets.iter().any(|target| target.name == *name) => {
-                records.push(failed(name, 0, why));
-            }
-            Some(Err(_)) | None => {}
+    let (mut given_up, mut unread) = (Vec::new(), Vec::new());
+    for name in journal.last_keys(CURSOR, "", None, MAX_NAMES)? {
+        let named = targets.iter().any(|target| target.name == name);
+        if !named && let Some(Ok(cursor)) = Cursor::read(journal, &name)? {
+            given_up.push((name, cursor));
         }
     }
     let mut tell = |name: &str, change: &str, to: Option<String>, format: Option<&str>, row: &Cursor| {
@@ -40,7 +34,14 @@ pub async fn declare(journal: &Journal, targets: &[Target]) -> Result<(), Declar
         Ok::<_, serde_json::Error>(())
     };
     for target in targets {
-        let (was, is) = (kept.remove(target.name.as_str()).unwrap_or_default(), target.digest());
+        let is = target.digest();
+        let was = match Cursor::read(journal, &target.name)?.transpose() {
+            Ok(was) => was.unwrap_or_default(),
+            Err(why) => {
+                unread.push(failed(&target.name, 0, why));
+                Cursor::default()
+            }
+        };
         if was.what != Some(is) {
             let change = if was.what.is_some() { "changed" } else { "began" };
             let to = target.to().map(|to| to.to_string()).ok();
@@ -48,9 +49,10 @@ pub async fn declare(journal: &Journal, targets: &[Target]) -> Result<(), Declar
             tell(&target.name, change, to, Some(target.format.as_str()), &now)?;
         }
     }
-    for (name, was) in kept.into_iter().filter(|(_, was)| was.what.is_some()) {
+    for (name, was) in given_up.iter().filter(|(_, was)| was.what.is_some()) {
         tell(name, "given up", None, None, &Cursor { seq: was.seq, what: None })?;
     }
+    records.append(&mut unread);
     if records.is_empty() {
         return Ok(());
     }

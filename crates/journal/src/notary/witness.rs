@@ -124,16 +124,14 @@ impl Notary {
             return Err(SealError::Cosignature("it states a time that there is not".to_owned()));
         }
         let now = u64::try_from(self.base.ambient.now().as_second()).unwrap_or_default();
-        let clocks =
-            format!("it states the time {time} and this machine's clock says {now}, in seconds since 1970");
-        let wrong = "one of the two clocks is wrong";
-        let why = match time.saturating_sub(now) > MAX_SKEW_SECONDS {
-            true => format!("{clocks}: {wrong}"),
-            false if fresh && now.saturating_sub(time) > MAX_SKEW_SECONDS => {
-                format!("{clocks}: {wrong}, or the cosignature is an old one")
-            }
-            false => return Ok(()),
-        };
+        let old = fresh && now.saturating_sub(time) > MAX_SKEW_SECONDS;
+        if !old && time.saturating_sub(now) <= MAX_SKEW_SECONDS {
+            return Ok(());
+        }
+        let or = if old { ", or the cosignature is an old one" } else { "" };
+        let why = format!(
+            "it states the time {time} and this machine's clock says {now}, in seconds since 1970: one of the two clocks is wrong{or}"
+        );
         Err(SealError::Cosignature(why))
     }
 
