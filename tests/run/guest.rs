@@ -266,7 +266,7 @@ async fn every_refusal_has_its_status_and_its_sentence() {
     let (gateway, run, address) = served(&house).await;
     let answer = chat(address, &hello()).await;
     assert_eq!(answer.status, 403, "{answer:?}");
-    assert!(answer.error().starts_with("denied: ") && !answer.text.contains("4111 1111"), "{answer:?}");
+    assert!(answer.error().starts_with("denied: ") && !answer.text.contains("4111"), "{answer:?}");
     std::fs::remove_file(house.at("rehearsal/scene.yaml")).unwrap();
     let answer = chat(address, &hello()).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "model_unavailable"));

@@ -6,9 +6,9 @@ use bulkhead_tests::server::{Deed, Server};
 use bulkhead_tests::{Home, POSTS, Said, eventually, procs, skipped};
 use serde_json::Value;
 
-/// How long the disk takes to say that a post is on it, in microseconds: less than the gateway waits for late
-/// words, and time enough to stop the agent meanwhile.
-const DISK_MICROS: u32 = 2_000_000;
+/// How long the disk takes to say that a post is on it, in microseconds: time enough to stop the agent meanwhile, and less by far than
+/// the three seconds for which the gateway waits for late words.
+const DISK_MICROS: u32 = 1_000_000;
 
 /// How often to try to stop the agent in that time, on a machine that is busy with other things.
 const TRIES: usize = 5;
@@ -45,11 +45,11 @@ fn an_outcome_that_comes_late_is_recorded_as_late_and_not_used() {
         eventually("the outcome is on the record", || outcomes(&home).len() == tried);
         home.run(&["agents", "resume", "echo"]).done();
         let outcome = outcomes(&home).pop().unwrap();
-        match outcome["status"].as_str().unwrap() {
-            // The disk was done before the agent was stopped, or everything stood still for longer than late words are waited for.
-            "done" | "unknown" => continue,
-            status => assert_eq!(status, "late", "{outcome}"),
+        if outcome["status"] == "done" {
+            // The disk was done before the agent was stopped.
+            continue;
         }
+        assert_eq!(outcome["status"], "late", "{outcome}");
         assert!(outcome["content"]["body"].to_string().contains("posted to"), "{outcome}");
         said.with(3).lacks("posted to").lacks("That is what became of it");
         let session = outcome["session"].as_str().unwrap();
@@ -62,7 +62,7 @@ fn an_outcome_that_comes_late_is_recorded_as_late_and_not_used() {
         home.verifies();
         return;
     }
-    panic!("in {TRIES} tries no outcome came while it was waited for and after the agent was stopped");
+    panic!("in {TRIES} tries the agent was never stopped before the disk was done");
 }
 
 #[test]
