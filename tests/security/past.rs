@@ -47,6 +47,7 @@ fn what_was_written_by_hand_is_a_version_and_is_brought_back_after_a_restart() {
         home.run(&["agents", "show", "echo"]).done();
         let hand = || (Value::Null, Value::Null);
         let expected = |number: u64, text: &str| (number, digest(text), hand().0, hand().1);
+        eventually("what was written by hand is a version", || versions(&home).len() > 1);
         let found: Vec<_> = versions(&home).iter().map(row).collect();
         assert_eq!(found, [expected(2, &second), expected(1, &first)]);
 

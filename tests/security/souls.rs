@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use bulkhead_tests::{ANSWERS, Browser, Home, eventually, members};
+use bulkhead_tests::{ANSWERS, Browser, Home, members};
 use serde_json::{Value, json};
 
 fn team() -> (Home, Browser, Browser) {
@@ -58,13 +58,7 @@ fn a_soul_is_read_checked_and_changed_and_the_record_says_who_did_it() {
     assert_eq!(change(&ada, &changed, &written["version"]).is(200).json(), written);
     fs::write(&file, &there).unwrap();
     assert_eq!(home.json(&["agents", "show", "echo"])["version"], soul["version"]);
-    // Whoever was shown what stands there now has not made it, and does not wait until it is written down.
-    let mut records = Vec::new();
-    let both = || {
-        records = home.records(&["--event", "soul.changed"]);
-        records.len() > 1
-    };
-    eventually("a change by hand is on the record", both);
+    let records = home.records_once(&["--event", "soul.changed"], |records| records.len() > 1);
     assert_eq!((records.len(), &records[1]["person"]), (2, &Value::Null));
     home.verifies();
 }

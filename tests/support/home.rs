@@ -227,6 +227,18 @@ impl Home {
         self.run(&[&["audit", "query", "--json"], query].concat()).done().lines()
     }
 
+    /// The same once it `holds` of them: who is refused, or sees what somebody changed by hand, does not wait for the record of it.
+    #[must_use]
+    pub fn records_once(&self, query: &[&str], holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let mut records = Vec::new();
+        let held = || {
+            records = self.records(query);
+            holds(&records)
+        };
+        eventually_or(&format!("the record has what is looked for by {query:?}"), held, || self.recent());
+        records
+    }
+
     /// The same, each record with its content, which is read from the database itself.
     #[must_use]
     pub fn whole(&self, query: &[&str]) -> Vec<Value> {
