@@ -104,6 +104,28 @@ async fn a_receiver_with_another_certificate_gets_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_went_in_the_clear_goes_on_by_tls_where_it_was() {
+    let test = "what_went_in_the_clear_goes_on_by_tls_where_it_was";
+    for stage in Stage::both(test) {
+        let Some(clear) = Rsyslog::start(test, Input::Tcp) else { return };
+        let Some(sealed) = Rsyslog::start(test, Input::Tls("ossl")) else { return };
+        stage.grow(100).await;
+        let following = stage.follow(&clear.export());
+        following.until(100).await;
+        following.end().await;
+        stage.grow(100).await;
+        let following = stage.follow(&sealed.export());
+        following.until(200).await;
+        following.end().await;
+        eventually("both have written the last", || {
+            (clear.seqs().last(), sealed.seqs().last()) == (Some(&100), Some(&200))
+        });
+        let there = [clear.seqs(), sealed.seqs()].concat();
+        assert_eq!(there, (1..=200).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_is_started_anew_goes_on_where_it_was() {
     let test = "a_gateway_that_is_started_anew_goes_on_where_it_was";
     for mut stage in Stage::both(test) {
