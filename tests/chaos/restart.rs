@@ -1,8 +1,12 @@
 //! A gateway that is killed in the middle: what was open is known as unknown and never done twice, what waited
 //! waits on, and no process is left.
 
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+
 use bulkhead_tests::server::{Deed, Server};
-use bulkhead_tests::{Home, POSTS, Said, eventually, procs};
+use bulkhead_tests::{Home, POSTS, Said, eventually, procs, skipped};
 use serde_json::Value;
 
 /// How many times a gateway is killed right after an approval, each time a little later.
@@ -171,4 +175,27 @@ fn a_crash_right_after_the_yes_never_doubles_what_was_approved() {
         }
     }
     home.verifies();
+}
+
+#[test]
+fn the_record_is_free_before_the_next_gateway_can_begin() {
+    if Command::new("strace").arg("--version").output().is_err() {
+        let test = "chaos::restart::the_record_is_free_before_the_next_gateway_can_begin";
+        skipped(test, "strace is not installed");
+        return;
+    }
+    let home = Home::playing("turns: [{say: hello}]");
+    home.run(&["gateway", "stop"]).done();
+    let log = home.outside().join("calls");
+    let log_of = log.to_str().unwrap();
+    let mut watched = home.start_watched(&["-y", "-e", "trace=close", "-e", "signal=none", "-o", log_of]);
+    // Somebody has come and says nothing: what hears kills holds on to all that the gateway has, as it may at any moment.
+    let silent = UnixStream::connect(home.at("stop.sock")).unwrap();
+    home.run(&["gateway", "stop"]).done();
+    assert!(watched.wait().unwrap().success());
+    drop(silent);
+    let calls = fs::read_to_string(&log).unwrap();
+    let last = |name: &str| calls.rfind(&format!("/data/{name}>"));
+    let (record, gateway) = (last("journal.sqlite.lock"), last("gateway.lock"));
+    assert!(record.is_some() && record < gateway, "{record:?}, then {gateway:?}");
 }

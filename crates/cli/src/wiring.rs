@@ -43,6 +43,7 @@ pub(crate) async fn probe_program() -> Result<Vec<Layer>, SpawnError> {
 
 /// A gateway that runs, and what runs beside it.
 pub(crate) struct Running {
+    pub(crate) journal: Journal,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) people: Arc<People>,
     pub(crate) notary: Arc<Notary>,
@@ -84,7 +85,7 @@ pub(crate) async fn gateway(
         Failure::unreachable(format!("the thread that starts agents cannot be made: {error}"))
     })?;
     let parts = Parts {
-        journal,
+        journal: journal.clone(),
         models: Models::new(settings.model_servers(home))
             .map_err(|error| Failure::usage(error.to_string()))?,
         skills: Skills::new(skills::Config {
@@ -111,7 +112,7 @@ pub(crate) async fn gateway(
         StartError::Settings(_) => Failure::usage(error.to_string()),
         StartError::Recovery(_) | StartError::Thread(_) => Failure::unreachable(error.to_string()),
     })?;
-    Ok(Running { gateway, people, notary, outgoing, house: policies.house(settings) })
+    Ok(Running { journal, gateway, people, notary, outgoing, house: policies.house(settings) })
 }
 
 /// Opens the record of a home for writing. One that is gone does not begin anew by itself: nobody would hear of it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_http::serve;
-use journal::Notary;
+use journal::{Journal, Notary};
 use rustix::process::setsid;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,8 +25,11 @@ const WORKERS: usize = 2;
 /// The most threads that wait for the operating system on the tasks' behalf.
 const MAX_BLOCKING: usize = 16;
 
+/// How long the record may take to be let go of. One that takes longer goes on for as long as threads do.
+const LETTING_GO: Duration = Duration::from_secs(2);
+
 /// How long such a thread may go on when all else has ended; then it goes with the process.
-const MAX_HANGING: Duration = Duration::from_secs(5);
+const MAX_HANGING: Duration = Duration::from_secs(3);
 
 /// How long the end of the record may take to be signed; a place to publish to that does not answer is part of that.
 const LAST_SEAL: Duration = Duration::from_secs(5);
@@ -92,7 +95,7 @@ async fn until_stopped(
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let (address, origin) = (bound.address, settings.gateway.place(bound.address));
     let api = wiring::api(home, &running, settings, &bound, stop.clone());
-    let wiring::Running { gateway, people, notary, outgoing, .. } = running;
+    let wiring::Running { journal, gateway, people, notary, outgoing, .. } = running;
     let deaf = |error| {
         Failure::internal(format!(
             "the threads that hear kills cannot be made: {error}; end other processes of this user, or raise its limit (`ulimit -u`)"
@@ -138,11 +141,8 @@ async fn until_stopped(
     // Only now, so that the last checkpoint has had a chance to leave. The next start sends what did not.
     outgoing.end().await;
     drop((gateway, people, notary));
-    for socket in [home.socket(), home.run_socket(), home.stop_socket()] {
-        if let Err(error) = std::fs::remove_file(&socket) {
-            tracing::warn!("the socket `{}` stays: {error}", socket.display());
-        }
-    }
+    let_go(journal).await;
+    remove_sockets(home);
     tracing::info!("the gateway has stopped");
     stopped.map_err(|refusal| Failure::unreachable(refusal.message))?;
     Ok(Exit::Done)
@@ -157,6 +157,23 @@ async fn seal_the_end(notary: &Notary) {
     }
     for place in notary.unpublished() {
         tracing::error!("{place}");
+    }
+}
+
+fn remove_sockets(home: &Home) {
+    for socket in [home.socket(), home.run_socket(), home.stop_socket()] {
+        if let Err(error) = std::fs::remove_file(&socket) {
+            tracing::warn!("the socket `{}` stays: {error}", socket.display());
+        }
+    }
+}
+
+/// Lets go of the record, whoever still holds on to it: the next gateway of this home begins when this one's lock is free.
+async fn let_go(journal: Journal) {
+    match tokio::time::timeout(LETTING_GO, journal.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!("the end of the record was not written: {error}"),
+        Err(_) => tracing::error!("the record was not let go of within {LETTING_GO:?}"),
     }
 }
 
