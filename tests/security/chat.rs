@@ -405,6 +405,37 @@ fn an_id_outlives_its_gateway_and_not_its_approval() {
 }
 
 #[test]
+fn an_id_is_good_while_the_chat_may_carry_what_it_is_for_and_the_row_has_it() {
+    let stage = Stage::new();
+    let approval = stage.asks();
+    let yes = format!("approve {}", stage.slack.once(0));
+    // One leaves after another: when the next one is on the record, the first is known to be out.
+    drop(stage.asks());
+    let anew = || {
+        stage.home.run(&["gateway", "restart"]).done();
+        Browser::at(&stage.home)
+    };
+    stage.home.edit(INTERNAL, "clearance = [\"public\"]");
+    let told = anew().slack("UCID", &yes);
+    assert!(told.contains("good no more"), "{told}");
+    stage.waits(&approval);
+    // It may again; but what the record has of it is without an id now.
+    stage.home.edit("clearance = [\"public\"]", INTERNAL);
+    let chat = anew();
+    let rows = stage.home.left("approval");
+    let mut row = rows.into_iter().find(|row| row["view"]["id"] == *approval).unwrap();
+    assert!(row["chat"]["once"].is_string(), "{row}");
+    let with = row.clone();
+    row["chat"]["once"] = Value::Null;
+    stage.home.leave("approval", &approval, &row);
+    let told = chat.slack("UCID", &yes);
+    assert!(told.contains("good no more"), "{told}");
+    stage.waits(&approval);
+    stage.home.leave("approval", &approval, &with);
+    assert_eq!(chat.slack("UCID", &yes), format!("Approved: {approval}."));
+}
+
+#[test]
 fn silence_is_a_no_in_the_chat_as_well() {
     let queue = "[[queue]]\nname = \"reads\"\nactions = [\"file.read\"]\ngroups = [\"approvers\"]\nlifetime = \"45s\"\n";
     let stage = Stage::of(READS, INTERNAL, queue);
