@@ -9,8 +9,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use common::Home;
 use common::wire::{ask, over_socket, post};
+use common::{Home, eventually};
 
 const IDLE: &str = "turns: [{say: hello, repeat: true}]";
 
@@ -51,10 +51,11 @@ fn a_gateway_that_was_killed_leaves_nothing_that_hinders() {
     let pid = home.json(&["gateway", "status"])["pid"].as_u64().unwrap();
     let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
     assert!(killed.success());
-    while fs::exists(format!("/proc/{pid}/exe")).unwrap() && fs::read_link(format!("/proc/{pid}/exe")).is_ok()
-    {
-        std::thread::yield_now();
-    }
+    // Dead, and none of its threads is left: each holds its files, and with them its locks.
+    eventually("its process has ended", || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        status.is_empty() || status.contains("\nState:\tZ") && status.contains("\nThreads:\t1\n")
+    });
     home.run(&["gateway", "start"]).done();
     home.run(&["audit", "verify"]).done();
 }
