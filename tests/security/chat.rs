@@ -125,11 +125,15 @@ impl Stage {
 
     /// Bob asks, and something waits.
     fn asks(&self) -> String {
-        let had = self.approvals("approval.posted").len();
+        let had = self.home.json(&["approvals", "list", "--all"]);
+        let had: Vec<&Value> = had.as_array().unwrap().iter().map(|one| &one["id"]).collect();
         self.bob.say("echo", "look it up");
-        eventually("it is on the record that it is posted", || self.approvals("approval.posted").len() > had);
-        let posted = self.approvals("approval.posted").pop().unwrap();
-        posted["facts"]["approval"].as_str().unwrap().to_owned()
+        // What was not posted before is, at any moment.
+        let new = |posted: &&Value| !had.contains(&&posted["facts"]["approval"]);
+        let posted = self
+            .home
+            .records_once(&["--event", "approval.posted"], |posted| posted.iter().any(|one| new(&one)));
+        posted.iter().find(new).unwrap()["facts"]["approval"].as_str().unwrap().to_owned()
     }
 
     fn approvals(&self, event: &str) -> Vec<Value> {
