@@ -12,18 +12,25 @@ use crate::people::{BOB, EVE, Team};
 
 const FINE: &str = "turns: [{say: fine, repeat: true}]";
 
+/// A record of somebody who asks for an erasure or, where it says whether it is their own request, agrees to one.
+fn said(id: &str, of: &str, person: &str, own: Option<bool>) -> Draft {
+    let event = if own.is_some() { Event::ErasureConsented } else { Event::ErasureAsked };
+    let facts = Facts::new().with("erasure", id).with("of", of).with_some("self_consented", own);
+    let mut draft = Draft::of_event(Kind::Admin, event, facts);
+    draft.person = PersonId::new(person).ok();
+    draft.payload = json!({ "why": "asked" });
+    draft
+}
+
+/// A number of an erasure's own.
+fn number(id: &str) -> u64 {
+    u64::from(id.as_bytes()[2]) << 8
+}
+
 /// What the record has of a request for an erasure: who asked and, where somebody did, who agreed.
 pub(crate) fn on_record(home: &Home, id: &str, of: &str, by: &str, consent: Option<&str>) {
-    let draft = |event: Event, person: &str, own: Option<bool>| {
-        let facts = Facts::new().with("erasure", id).with("of", of).with_some("self_consented", own);
-        let mut draft = Draft::of_event(Kind::Admin, event, facts);
-        draft.person = PersonId::new(person).ok();
-        draft.payload = json!({ "why": "asked" });
-        draft
-    };
-    let mut drafts = vec![draft(Event::ErasureAsked, by, None)];
-    drafts.extend(consent.map(|person| draft(Event::ErasureConsented, person, Some(person == by))));
-    write_drafts(home, 0, u64::from(id.as_bytes()[2]) << 8, drafts);
+    let consent = consent.map(|person| said(id, of, person, Some(person == by)));
+    write_drafts(home, 0, number(id), [said(id, of, by, None)].into_iter().chain(consent).collect());
 }
 
 /// What each alert about a row says that was not believed: the family and the name of it.
@@ -69,8 +76,22 @@ fn no_row_erases_anything_that_the_record_has_not_two_people_for() {
         // Somebody else asked, who agreed then.
         on_record(home, "e-ffffffff", &of, "bob", Some("bob"));
         by("e-ffffffff", "bob");
+        // The row says that it was a third.
+        on_record(home, "e-gggggggg", &of, "ada", Some("bob"));
+        by("e-gggggggg", "eve");
+        // What was agreed to is something else than what was asked for.
+        let id = "e-hhhhhhhh";
+        let agreed = said(id, "session:s-another", "bob", Some(false));
+        write_drafts(home, 0, number(id), vec![said(id, &of, "ada", None), agreed]);
+        by(id, "bob");
+        // It was agreed to when it had waited for too long.
+        let id = "e-iiiiiiii";
+        write_drafts(home, 8, number(id), vec![said(id, &of, "ada", None)]);
+        write_drafts(home, 0, number(id) + 1, vec![said(id, &of, "bob", Some(false))]);
+        by(id, "bob");
         home.start();
-        let ids = ["a", "b", "c", "d", "e", "f"].map(|letter| format!("e-{}", letter.repeat(8)));
+        let ids =
+            ["a", "b", "c", "d", "e", "f", "g", "h", "i"].map(|letter| format!("e-{}", letter.repeat(8)));
         for id in &ids {
             eventually(&format!("{id} is refused"), || erasure(home, id)["state"] == "refused");
             let view = erasure(home, id);

@@ -1,6 +1,9 @@
 //! Passwords: which are taken, which let in, how often may be guessed.
 
+use std::time::Duration;
+
 use people::{Config, NoKind};
+use tokio::time::{Instant, sleep};
 
 use crate::stage::{BETTER, GOOD, Stage, ada, bob, from, has, here, pass};
 
@@ -134,4 +137,56 @@ async fn a_confirmation_lasts_five_minutes_and_not_longer_when_the_clock_is_set_
     stage.later(-200);
     assert!(!confirmed().await);
     assert_eq!(stage.records("sign-in.confirmed").await.len(), 1);
+}
+
+/// How many moments of a change something else comes in.
+const MOMENTS: u32 = 16;
+
+/// Each moment of a change of password: how long after its beginning that is.
+async fn moments() -> Vec<Duration> {
+    let stage = Stage::new();
+    let signed_in = stage.welcome(&ada()).await;
+    let session = stage.people.session(&signed_in.cookie, &here()).await.unwrap();
+    let begun = Instant::now();
+    stage.people.change_password(&session, pass(GOOD), pass(BETTER), &here()).await.unwrap();
+    let step = begun.elapsed() / MOMENTS;
+    (0..MOMENTS).map(|nth| step * nth).collect()
+}
+
+#[tokio::test]
+async fn whenever_the_password_is_changed_nobody_stays_who_came_by_the_old_one() {
+    for moment in moments().await {
+        let stage = Stage::new();
+        let signed_in = stage.welcome(&ada()).await;
+        let session = stage.people.session(&signed_in.cookie, &here()).await.unwrap();
+        let came = here();
+        let change = stage.people.change_password(&session, pass(GOOD), pass(BETTER), &came);
+        let other = async {
+            sleep(moment).await;
+            stage.sign_in("ada", GOOD).await
+        };
+        let (changed, other) = tokio::join!(change, other);
+        assert!(stage.lives(&changed.unwrap().cookie).await);
+        if let Ok(other) = other {
+            assert!(!stage.lives(&other.cookie).await, "after {moment:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_ended_whenever_it_is_changes_no_password() {
+    for moment in moments().await {
+        let stage = Stage::new();
+        let signed_in = stage.welcome(&ada()).await;
+        let session = stage.people.session(&signed_in.cookie, &here()).await.unwrap();
+        let came = here();
+        let change = stage.people.change_password(&session, pass(GOOD), pass(BETTER), &came);
+        let end = async {
+            sleep(moment).await;
+            stage.people.end_sign_in(&session.id, &ada(), &ada()).await
+        };
+        let (changed, ended) = tokio::join!(change, end);
+        assert_ne!(changed.is_ok(), ended.is_ok(), "after {moment:?}");
+        assert_eq!(stage.sign_in("ada", GOOD).await.is_ok(), ended.is_ok());
+    }
 }
