@@ -1,23 +1,23 @@
 //! A real llama.cpp server, where `tests/model-server/run build` has made one.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::server::{Deed, Server};
-use crate::{eventually, skipped};
+use crate::{Port, eventually, skipped};
 
 /// The longest answer that is asked for, in tokens: the model speaks nonsense, and little of it will do.
 const MAX_TOKENS: u32 = 512;
 
 /// The server, until it is dropped.
-#[derive(Debug)]
 pub struct Llama {
     child: Child,
     address: String,
+    _port: Port,
 }
 
 impl Drop for Llama {
@@ -41,15 +41,15 @@ impl Llama {
             );
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = Port::held();
         let child = Command::new(root.join("tests/model-server/run"))
-            .args(["start", &port.to_string()])
+            .args(["start", &port.number.to_string()])
             .arg(&dir)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let llama = Self { child, address: format!("127.0.0.1:{port}") };
+        let llama = Self { child, address: port.address(), _port: port };
         eventually("the model server is up", || {
             ask(&llama.address, "GET", "/health", b"").is_some_and(|said| said.starts_with(b"HTTP/1.1 200"))
         });

@@ -23,8 +23,9 @@ impl Port {
     pub fn held() -> Self {
         let socket =
             socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-        // As whoever listens does, too: two such sockets may have a port while no more than one listens.
+        // As whoever listens does, too, by one or the other: two such sockets may have a port while no more than one listens.
         sockopt::set_socket_reuseaddr(&socket, true).unwrap();
+        sockopt::set_socket_reuseport(&socket, true).unwrap();
         bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
         let number = SocketAddrV4::try_from(getsockname(&socket).unwrap()).unwrap().port();
         Self { _socket: socket, number }
